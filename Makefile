@@ -1,0 +1,35 @@
+# make demo   the demo study, from nothing to its report
+# make test   every test that needs no cluster
+# make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
+# make lock   pin envs/requirements.txt anew (needs uv)
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+demo: .venv/ready
+	snakemake
+	@python -m cxrgrid.report results/demo/study.json --headline
+
+test: .venv/ready
+	pytest -n 2 -m "not cluster"
+
+check: .venv/ready
+	ruff format --check . && ruff check .
+	snakefmt --check Snakefile workflow
+	yamllint --strict .
+	codespell
+	python -m cxrgrid.settings | diff - workflow/schemas/config.schema.json
+	snakemake --lint
+
+lock:
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header -q -o envs/requirements.txt
+
+.venv/ready: envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxrgrid needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
+	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: demo test check lock

@@ -1,0 +1,52 @@
+# A grid of chest X-ray experiments: dataset × backbone × init × recipe × seed.
+#
+#   snakemake                                          the embedded demo (config.yaml)
+#   snakemake --configfile studies/kermany.yaml        a study
+#   snakemake --profile slurm --configfile …           the same on a cluster
+#
+# data → train → evaluate → report; docs/design.md says which file lies where.
+import os
+import sys
+
+from snakemake.utils import min_version
+
+from cxrgrid.config import Grid, UserError
+
+min_version("9.27")
+
+if "datasets" not in config:
+
+    configfile: "config.yaml"
+
+
+# Rules say `python`; it is the one that runs Snakemake, whether or not its environment is active.
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
+try:
+    grid = Grid(config)
+    grid.check_files()
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+
+pathvars:
+    data="results/data/{dataset}",
+    study=f"results/{grid.name}",
+    cell=f"results/{grid.name}/cells/{{dataset}}/{{backbone}}/{{init}}/{{recipe}}/seed{{seed}}",
+
+
+wildcard_constraints:
+    seed=r"\d+",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """Everything that the study asks for."""
+    default_target: True
+    input:
+        rules.report.output,

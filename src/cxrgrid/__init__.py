@@ -1,0 +1,1 @@
+"""Grids of chest X-ray experiments: datasets × backbones × inits × recipes × seeds."""

@@ -1,0 +1,291 @@
+"""From a config to the cells of its grid: every value checked, with the nearest valid name.
+
+`config.yaml` → `Grid(config)` → `Cell` → `cell.json`. The Snakefile does this at every parse, in
+each job again: no torch, no pandas, no timm here.
+"""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cxrgrid.check import (
+    ADAPTERS,
+    FIGURES,
+    UserError,
+    adapter_facts,
+    backbones,
+    check_keys,
+    check_name,
+    checked,
+    known,
+    modules,
+)
+from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Study
+
+CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
+
+
+class Grid:
+    """A study, checked whole: `UserError` at the first value that no run could use.
+
+    Attributes: `study` (the settings), `cells` (all of them, in the order of the axes, then the
+    cells that others start from).
+    """
+
+    AXES = ("dataset", "backbone", "init", "recipe", "seed")
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = {key: value for key, value in config.items() if key != "incomplete"}
+        self.study = check_study(self.config)
+        self.name = self.study.study
+        self.recipes = check_recipes(self.study)
+        known_backbones = backbones()
+        for block in self.blocks():
+            check_block(block, self.study, self.recipes, known_backbones)
+        self.by_path: dict[str, Cell] = {}
+        for block in self.blocks():
+            for point in itertools.product(
+                block.datasets, block.backbones, block.inits, block.recipes, block.seeds
+            ):
+                self.add(*point, path=())
+        self.cells = list(self.by_path.values())
+        for number, override in enumerate(self.study.overrides):
+            check_override(override, self.cells, f"overrides[{number}]")
+
+    def blocks(self) -> list[Block]:
+        """The grid's blocks: one, or a list."""
+        return self.study.grid if isinstance(self.study.grid, list) else [self.study.grid]
+
+    def add(
+        self, dataset: str, backbone: str, init: str, recipe: str, seed: int, path: tuple
+    ) -> Cell:
+        """Resolve one cell, and first the cell that it starts from."""
+        where = f"{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
+        if where in path:
+            raise UserError(f"weights.{init}: the cell {where} would start from itself")
+        if where not in self.by_path:
+            weights = self.start(dataset, backbone, init, seed, (*path, where))
+            settings = msgspec.structs.asdict(self.recipes[recipe])
+            for override in self.study.overrides:
+                if matches(override, dataset, backbone, init, recipe):
+                    settings |= override.set
+            cell = checked(
+                {
+                    **settings,
+                    "study": self.name,
+                    "dataset": dataset,
+                    "backbone": backbone,
+                    "init": init,
+                    "recipe": recipe,
+                    "seed": seed,
+                    "weights": weights,
+                },
+                Cell,
+                f"cell {where}",
+            )
+            self.by_path[where] = cell
+        return self.by_path[where]
+
+    def start(self, dataset: str, backbone: str, init: str, seed: int, path: tuple) -> str:
+        """The weights file of an init; empty for scratch."""
+        if init == "scratch":
+            return ""
+        source = self.study.weights[init]
+        if source == "timm":
+            return f"results/weights/{backbone}.safetensors"
+        if isinstance(source, str):
+            return source.replace("{backbone}", backbone)
+        start = self.add(
+            source.dataset,
+            source.backbone or backbone,
+            source.init,
+            source.recipe,
+            seed if source.seed is None else source.seed,
+            path,
+        )
+        return f"results/{self.name}/cells/{start.path()}/model.safetensors"
+
+    # What the rules ask for. Each takes Snakemake's wildcards, so that a rule names it as it is.
+
+    def cell(self, wildcards: Any) -> str:
+        """`cell.json` of the cell that the wildcards name."""
+        where = CELL.format_map(vars(wildcards))
+        if where not in self.by_path:
+            raise UserError(f"the study {self.name!r} has no cell {where}")
+        return msgspec.json.encode(self.by_path[where]).decode()
+
+    def weights(self, wildcards: Any) -> list[str]:
+        """The weights file that the cell starts from, if any."""
+        weights = json.loads(self.cell(wildcards))["weights"]
+        return [weights] if weights else []
+
+    def dataset(self, wildcards: Any) -> Dataset:
+        """The settings of the dataset that the wildcards name."""
+        known(wildcards.dataset, self.study.datasets, "datasets", "dataset")
+        return self.study.datasets[wildcards.dataset]
+
+    def phantom(self, wildcards: Any) -> str:
+        """What `phantom` needs: the adapter and the cohort."""
+        dataset = self.dataset(wildcards)
+        if dataset.phantom is None:
+            raise UserError(f"datasets.{wildcards.dataset}: has no `phantom` to draw")
+        return to_json(dataset.phantom, adapter=dataset.adapter)
+
+    def drawn(self, wildcards: Any) -> list[str]:
+        """The folder of the phantom, for a dataset that is one."""
+        dataset = self.dataset(wildcards)
+        return [f"results/data/{wildcards.dataset}/phantom"] if dataset.phantom else []
+
+    def index(self, wildcards: Any) -> str:
+        """What `index` needs: where the images lie and what the labels are."""
+        dataset = self.dataset(wildcards)
+        root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
+        names = ("adapter", "labels", "task", "patient", "columns")
+        settings = {name: getattr(dataset, name) for name in names}
+        return to_json(settings, dataset=wildcards.dataset, root=root)
+
+    def image(self, wildcards: Any) -> str:
+        """What `pixels` needs: the image recipe, and how many may be unreadable."""
+        dataset = self.dataset(wildcards)
+        return to_json(dataset.image, unreadable=dataset.unreadable)
+
+    def split(self, wildcards: Any) -> str:
+        """What `split` needs."""
+        return to_json(self.dataset(wildcards).split)
+
+    def predictions(self, wildcards: Any) -> list[str]:
+        """Every cell's predictions on its own validation images and on the target."""
+        folder = f"results/{self.name}/cells"
+        return [
+            f"{folder}/{cell.path()}/predictions/{name}.parquet"
+            for cell in self.cells
+            if cell.dataset == wildcards.target
+            for name in ("val", cell.dataset)
+        ]
+
+    def targets(self) -> list[str]:
+        """The datasets on whose test images cells are scored, in the order of the cells."""
+        return list(dict.fromkeys(cell.dataset for cell in self.cells))
+
+    def figures(self) -> list[str]:
+        """The figures that the report shows: those asked for, or all."""
+        return list(self.study.report.figures) or modules(FIGURES)
+
+    def to_json(self) -> str:
+        """The config as run, for `study.json`."""
+        return json.dumps(self.config, sort_keys=True)
+
+    def leakage(self, wildcards: Any) -> str:
+        """The flag with which `audit` lets a patient stand in two splits, if the config says so."""
+        return "--allow-leakage" if self.dataset(wildcards).allow_leakage else ""
+
+    def check_files(self) -> None:
+        """`UserError` if a root folder or a weights file that a run would read is not there."""
+        for name in self.targets():
+            dataset = self.study.datasets[name]
+            ready = Path(f"results/data/{name}/table.parquet").is_file()
+            if dataset.phantom is None and not ready and not Path(dataset.root).is_dir():
+                source = adapter_facts(dataset.adapter)["SOURCE"]
+                raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
+        for name, source in self.study.weights.items():
+            for cell in self.cells:
+                file = isinstance(source, str) and source != "timm" and cell.init == name
+                if file and not Path(cell.weights).is_file():
+                    raise UserError(f"weights.{name}: no file {cell.weights!r}")
+
+
+def to_json(settings: Any, **more: Any) -> str:
+    """Settings as one line of JSON, keys in a fixed order: what a printed command carries."""
+    plain = msgspec.to_builtins(settings)
+    return json.dumps({**more, **plain})
+
+
+def check_study(config: dict[str, Any]) -> Study:
+    """The settings with every name in them checked, apart from recipes and the grid's axes."""
+    check_keys(config, Study, "config")
+    for name, value in config["datasets"].items():
+        check_name(name, "datasets")
+        checked(value, Dataset, f"datasets.{name}")
+    for name, value in config.get("weights", {}).items():
+        check_name(name, "weights")
+        if isinstance(value, dict):
+            checked(value, Source, f"weights.{name}")
+    study = checked(config, Study, "config")
+    check_name(study.study, "study")
+    for name, dataset in study.datasets.items():
+        check_dataset(name, dataset)
+    for name in study.report.figures:
+        known(name, modules(FIGURES), "report.figures", "figure")
+    return study
+
+
+def check_dataset(name: str, dataset: Dataset) -> None:
+    """Adapter, labels and root of one dataset."""
+    where = f"datasets.{name}"
+    if name == "val":
+        raise UserError(f"{where}: 'val' names the validation predictions; choose another name")
+    known(dataset.adapter, modules(ADAPTERS), f"{where}.adapter", "adapter")
+    facts = adapter_facts(dataset.adapter)
+    for label in dataset.labels:
+        if facts["LABELS"]:
+            known(label, facts["LABELS"], f"{where}.labels", "label")
+    if dataset.adapter == "csv" and not dataset.labels:
+        raise UserError(f"{where}.labels: name the label columns of {dataset.columns.file}")
+    if dataset.phantom is None and not dataset.root:
+        raise UserError(f"{where}.root: is missing. {facts['SOURCE']}")
+    if dataset.phantom and not facts.get("PHANTOM"):
+        raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
+    if abs(sum(dataset.split.fractions) - 1) > 1e-6 or min(dataset.split.fractions) == 0:
+        raise UserError(f"{where}.split.fractions: three shares above 0 that add up to 1, please")
+    splits = ["patient", *facts.get("SPLITS", [])]
+    known(dataset.split.name, splits, f"{where}.split.name", "split")
+
+
+def check_recipes(study: Study) -> dict[str, Recipe]:
+    """Every recipe whole: `default` over the built-in values, the others over `default`."""
+    default = study.recipes.get("default", {})
+    recipes = {}
+    for name, settings in {"default": {}, **study.recipes}.items():
+        check_name(name, "recipes")
+        check_keys(settings, Recipe, f"recipes.{name}")
+        recipes[name] = checked({**default, **settings}, Recipe, f"recipes.{name}")
+    for number, override in enumerate(study.overrides):
+        check_keys(override.set, Recipe, f"overrides[{number}].set")
+    return recipes
+
+
+def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
+    """Every name on the axes, and every name that a cell would start from."""
+    for name in block.datasets:
+        known(name, study.datasets, "grid.datasets", "dataset")
+    for name in block.backbones:
+        known(name, known_backbones, "grid.backbones", "backbone")
+    for name in block.recipes:
+        known(name, recipes, "grid.recipes", "recipe")
+    for name in block.inits:
+        known(name, ["scratch", *study.weights], "grid.inits", "init")
+    for name, source in study.weights.items():
+        if isinstance(source, Source):
+            where = f"weights.{name}"
+            known(source.dataset, study.datasets, f"{where}.dataset", "dataset")
+            known(source.recipe, recipes, f"{where}.recipe", "recipe")
+            known(source.init, ["scratch", *study.weights], f"{where}.init", "init")
+            if source.backbone:
+                known(source.backbone, known_backbones, f"{where}.backbone", "backbone")
+
+
+def check_override(override: Override, cells: list[Cell], where: str) -> None:
+    """An override that names what no cell has is a typo."""
+    for axis in ("dataset", "backbone", "init", "recipe"):
+        if wanted := getattr(override, axis):
+            known(wanted, {getattr(cell, axis) for cell in cells}, f"{where}.{axis}", axis)
+
+
+def matches(override: Override, dataset: str, backbone: str, init: str, recipe: str) -> bool:
+    """Whether an override reaches a cell."""
+    axes = ((override.dataset, dataset), (override.backbone, backbone))
+    axes += ((override.init, init), (override.recipe, recipe))
+    return all(wanted in ("", value) for wanted, value in axes)

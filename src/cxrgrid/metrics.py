@@ -1,0 +1,219 @@
+"""How well scores tell sick from well: AUROC, average precision, and what follows from counts.
+
+Every function takes weights [R, N], one row a resample, and gives R values; without weights, one.
+Labels are 1, 0 or NaN; rows whose label is NaN are never scored. A value that is not defined, as when
+one class is absent, is NaN and no warning. Numpy only: the training process imports this module.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TINY = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How positives and negatives lie in the order of the scores, in each of R resamples.
+
+    Images with one score are one rung; K rungs hold a positive, the highest first. [R, K] each:
+    positives: weight of the positives on the rung; above: of the negatives on higher rungs; through:
+    of the negatives on higher rungs and on this one. negatives: weight of all negatives [R]. int64
+    where the weights are integers, so that nothing is rounded; else float64.
+    """
+
+    positives: np.ndarray
+    above: np.ndarray
+    through: np.ndarray
+    negatives: np.ndarray
+
+    def auroc(self) -> np.ndarray:
+        """The chance that a positive stands above a negative, a tie counting half [R]."""
+        pairs = self.positives.sum(axis=1) * self.negatives
+        lost = np.einsum("rk,rk->r", self.positives, self.above + self.through)
+        return ratio(2 * pairs - lost, 2 * pairs)
+
+    def average_precision(self) -> np.ndarray:
+        """Precision at each rung, averaged over the positives; ties share their rung's [R]."""
+        found = self.positives.cumsum(axis=1)
+        precision = found / np.maximum(found + self.through, TINY)
+        value = ratio(np.einsum("rk,rk->r", precision, self.positives), found[:, -1:].sum(axis=1))
+        return np.where(self.negatives > 0, value, np.nan)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The images of one label, sorted once for all resamples: the expensive half of a `Ranking`.
+
+    Negatives between two rungs that hold a positive matter only by their sum. So the sorted images fall
+    into runs to be added up: the positives of a rung, the negatives tied with them, the negatives
+    between. images: the known images, highest score first; start: where a run begins; positive: bool
+    by run; above, through: for each run of positives, how many runs of negatives stand higher, and
+    how many with those tied to it.
+    """
+
+    images: np.ndarray
+    start: np.ndarray
+    positive: np.ndarray
+    above: np.ndarray
+    through: np.ndarray
+
+    def weigh(self, weights: np.ndarray) -> Ranking:
+        """The ranking in each resample, weights [R, N]: one gather and one sum over it."""
+        exact = np.int64 if weights.dtype.kind in "bui" else np.float64
+        sorted_weights = weights.take(self.images, axis=1)
+        runs = np.add.reduceat(sorted_weights, self.start, axis=1, dtype=exact)
+        lost = np.zeros((len(weights), len(self.start) - len(self.above) + 1), exact)
+        np.cumsum(runs[:, ~self.positive], axis=1, out=lost[:, 1:])
+        return Ranking(
+            runs[:, self.positive], lost[:, self.above], lost[:, self.through], lost[:, -1]
+        )
+
+
+def order(labels: np.ndarray, scores: np.ndarray) -> Order:
+    """Sort the known images by score; labels, scores: [N]. Scores are not NaN."""
+    known = np.flatnonzero(~np.isnan(labels))
+    images = known[np.lexsort((labels[known], -scores[known]))]  # in a tie, negatives come first
+    positive, rung = labels[images] == 1, rungs(scores[images])
+    start = starts(positive, rung)
+    run_positive, run_rung = positive[start], rung[start]
+    through = np.cumsum(~run_positive)[run_positive]
+    tied = np.diff(run_rung, prepend=-1)[run_positive] == 0
+    return Order(images, start, run_positive, through - tied, through)
+
+
+def rungs(scores: np.ndarray) -> np.ndarray:
+    """Number sorted scores from 0, equal scores alike [N]."""
+    return np.cumsum(np.diff(scores, prepend=scores[:1]) != 0)
+
+
+def starts(positive: np.ndarray, rung: np.ndarray) -> np.ndarray:
+    """Where, in the order of the scores, a run begins whose images may be added up.
+
+    A run is the positives of a rung, the negatives tied with them, or all negatives between.
+    """
+    if not len(rung):
+        return np.zeros(0, np.intp)
+    with_positive = np.bincount(rung, weights=positive) > 0
+    new_rung = np.diff(rung, prepend=-1) != 0
+    new_class = np.diff(positive, prepend=~positive[0])
+    return np.flatnonzero(new_class | (new_rung & with_positive[rung]))
+
+
+def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None):
+    """Area under the ROC curve (Mann-Whitney, ties half): [R], or a float without weights.
+
+    As scikit-learn's `roc_auc_score(sample_weight=)`. NaN if a class is absent or a score is NaN.
+    """
+    return ranked(Ranking.auroc, labels, scores, weights)
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None):
+    """Area under the precision-recall steps: [R], or a float without weights.
+
+    As scikit-learn's `average_precision_score`, but NaN if a class is absent or a score is NaN.
+    """
+    return ranked(Ranking.average_precision, labels, scores, weights)
+
+
+def ranked(metric, labels, scores, weights):
+    """One of `Ranking`'s metrics; NaN scores have no place in an order and give NaN."""
+    if np.isnan(scores[~np.isnan(labels)]).any():
+        return np.nan if weights is None else np.full(len(weights), np.nan)
+    if weights is None:
+        return float(metric(order(labels, scores).weigh(np.ones((1, len(labels)), np.uint8)))[0])
+    return metric(order(labels, scores).weigh(weights))
+
+
+def mean_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """AUROC averaged over the labels [N, L] that have both classes; NaN if none has."""
+    values = [auroc(labels[:, label], scores[:, label]) for label in range(labels.shape[1])]
+    both = [has_both(labels[:, label]) for label in range(labels.shape[1])]
+    return float(np.mean(np.array(values)[both])) if any(both) else float("nan")
+
+
+def has_both(labels: np.ndarray) -> bool:
+    """Whether both classes are among the known labels [N]."""
+    return bool((labels == 1).any() and (labels == 0).any())
+
+
+def youden(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The score that, as threshold, maximises sensitivity + specificity - 1; NaN if a class is absent.
+
+    An image counts as positive from the threshold upwards. Of equal maxima the highest is taken.
+    """
+    known = ~np.isnan(labels)
+    labels, scores = labels[known], scores[known]
+    if not has_both(labels) or np.isnan(scores).any():
+        return float("nan")
+    down = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.diff(rungs(scores[down]), append=-1))
+    positives = np.cumsum(labels[down] == 1)
+    negatives = np.cumsum(labels[down] == 0)
+    # In whole numbers, so that equal maxima are equal: J times positives times negatives.
+    gain = positives[last] * negatives[-1] - negatives[last] * positives[-1]
+    return float(scores[down][last[np.argmax(gain)]])
+
+
+# ------------------------------------------------------------------ from counts
+
+
+def confusion(labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None = None):
+    """tp, fp, tn, fn: weight of the images of each kind, float64.
+
+    labels: [N] or [N, L]; decisions: bool, alike; each result is [R] or [R, L], or without weights
+    a scalar or [L].
+    """
+    kinds = (
+        (labels == 1) & decisions,
+        (labels == 0) & decisions,
+        (labels == 0) & ~decisions,
+        (labels == 1) & ~decisions,
+    )
+    if weights is None:
+        return tuple(kind.sum(axis=0).astype(np.float64) for kind in kinds)
+    columns = np.stack(kinds, axis=1).reshape(len(labels), -1).astype(np.float64)
+    counts = (weights.astype(np.float64) @ columns).reshape(len(weights), 4, *labels.shape[1:])
+    return tuple(np.moveaxis(counts, 1, 0))
+
+
+def ratio(part, whole):
+    """part / whole; NaN, and no warning, where whole is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.equal(whole, 0), np.nan, np.true_divide(part, whole))
+
+
+def sensitivity(tp, fp, tn, fn):
+    """Share of the positives called positive."""
+    return ratio(tp, tp + fn)
+
+
+def specificity(tp, fp, tn, fn):
+    """Share of the negatives called negative."""
+    return ratio(tn, tn + fp)
+
+
+def accuracy(tp, fp, tn, fn):
+    """Share called right; compare with `majority_accuracy`."""
+    return ratio(tp + tn, tp + fp + tn + fn)
+
+
+def balanced_accuracy(tp, fp, tn, fn):
+    """Mean of sensitivity and specificity."""
+    return (sensitivity(tp, fp, tn, fn) + specificity(tp, fp, tn, fn)) / 2
+
+
+def f1(tp, fp, tn, fn):
+    """Harmonic mean of precision and sensitivity; NaN without positives, where it says nothing."""
+    return np.where(np.equal(tp + fn, 0), np.nan, ratio(2 * tp, 2 * tp + fp + fn))
+
+
+def prevalence(tp, fp, tn, fn):
+    """Share of positives."""
+    return ratio(tp + fn, tp + fp + tn + fn)
+
+
+def majority_accuracy(tp, fp, tn, fn):
+    """Accuracy of always naming the larger class."""
+    share = prevalence(tp, fp, tn, fn)
+    return np.maximum(share, 1 - share)

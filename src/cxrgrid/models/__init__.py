@@ -1,0 +1,112 @@
+"""Networks: built by timm's name, started from a weights file, and run over a split.
+
+A network registered with timm in a file of this folder is a timm name too.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
+
+from cxrgrid.config import UserError
+from cxrgrid.data import Split
+from cxrgrid.settings import Cell
+
+
+def build(cell: Cell, labels: int, size: int) -> nn.Module:
+    """The cell's backbone with a fresh classifier; initial weights follow torch's random state.
+
+    `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the grey levels,
+    0 to 1, with which the backbone's published weights were trained; one channel takes their mean.
+    """
+    options = {"img_size": size} if timm.get_pretrained_cfg(cell.backbone).fixed_input_size else {}
+    try:
+        model = timm.create_model(
+            cell.backbone,
+            num_classes=labels,
+            in_chans=cell.channels,
+            drop_rate=cell.dropout,
+            **options,
+        )
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(f"backbone {cell.backbone} cannot take {size} px images: {error}") from None
+    for name in ("mean", "std"):
+        value = torch.tensor(model.pretrained_cfg[name])
+        value = value.mean(0, keepdim=True) if cell.channels == 1 else value
+        model.register_buffer(name, value.view(1, -1, 1, 1), persistent=False)
+    return model
+
+
+def start_from(model: nn.Module, path: str | Path) -> None:
+    """Load all weights but the classifier's, which stays fresh; the input adapts its channels.
+
+    `UserError` if the file is not safetensors or its weights do not fit the backbone.
+    """
+    weights = read_weights(path)
+    own = model.state_dict()
+    cfg = model.pretrained_cfg
+    heads = [cfg["classifier"]] if isinstance(cfg["classifier"], str) else list(cfg["classifier"])
+    convs = [cfg["first_conv"]] if isinstance(cfg["first_conv"], str) else cfg["first_conv"]
+    for conv in convs or ():
+        name = f"{conv}.weight"
+        if name in weights and name in own and weights[name].shape[1] != own[name].shape[1]:
+            weights[name] = adapt_channels(weights[name], own[name].shape[1])
+    for name in own:
+        if any(name.startswith(f"{head}.") for head in heads):
+            weights[name] = own[name]
+    check_fit(own, weights, path)
+    model.load_state_dict({name: weights[name] for name in own})
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """A safetensors file; nothing is unpickled."""
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error})") from None
+
+
+def adapt_channels(weight: Tensor, channels: int) -> Tensor:
+    """A first convolution for another number of input channels: summed, or spread and rescaled."""
+    if channels == 1:
+        return adapt_input_conv(1, weight)
+    return weight.repeat(1, channels, 1, 1)[:, :channels] * (weight.shape[1] / channels)
+
+
+def check_fit(own: dict[str, Tensor], weights: dict[str, Tensor], path: str | Path) -> None:
+    """`UserError` that names the first weight that is missing or has another shape."""
+    for name, tensor in own.items():
+        if name not in weights:
+            raise UserError(f"{path}: holds no {name}; are these weights of another backbone?")
+        if weights[name].shape != tensor.shape:
+            shapes = f"{tuple(weights[name].shape)} for {tuple(tensor.shape)}"
+            raise UserError(
+                f"{path}: {name} does not fit ({shapes}); another backbone or input size?"
+            )
+
+
+def normalise(images: Tensor, model: nn.Module) -> Tensor:
+    """Grey levels 0 to 1, float [N, 1, H, W], as the backbone wants them: [N, C, H, W]."""
+    return (images - model.mean) / model.std
+
+
+@torch.inference_mode()
+def logits(model: nn.Module, split: Split, batch_size: int) -> Tensor:
+    """The model's answers to all images of a split, in its order: float32 [N, L] on the CPU."""
+    model.eval()
+    device = model.mean.device
+    answers = []
+    for rows in np.array_split(split.rows, max(1, -(-len(split.rows) // batch_size))):
+        images = torch.from_numpy(split.pixels[rows]).to(device).unsqueeze(1).float() / 255
+        answers.append(model(normalise(images, model)).float().cpu())
+    return torch.cat(answers)
+
+
+def probabilities(answers: Tensor, task: str) -> np.ndarray:
+    """Logits [N, L] as probabilities: each label for itself, or classes that add up to 1."""
+    return (answers.sigmoid() if task == "multilabel" else answers.softmax(dim=1)).numpy()

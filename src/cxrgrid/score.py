@@ -1,0 +1,236 @@
+"""Score every cell of a study on one dataset's test images, with intervals over its patients.
+
+Thresholds come from the cell's own validation images. All cells meet the same resampled patients, so
+that their differences mean something. Cells without predictions are named and left out.
+
+Example:
+  python -m cxrgrid.score results/demo/study.json --target ward \\
+      --out results/demo/scores/ward.parquet
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from cxrgrid import command, metrics, stats
+from cxrgrid.config import Cell, Grid, UserError, known
+from cxrgrid.data import read_parquet, write_parquet
+
+AXES = ("dataset", "backbone", "init", "recipe", "seed")
+COUNTED = ("accuracy", "balanced_accuracy", "f1", "majority_accuracy", "prevalence")
+COUNTED += ("sensitivity", "specificity")
+BARE = ("tp", "fp", "tn", "fn", "threshold")  # rows without an interval
+METRICS = ("auroc", "ap", *COUNTED, *BARE)
+OF_MACRO = ("auroc", "ap", "f1", "balanced_accuracy", "sensitivity", "specificity")
+OF_ALL = ("accuracy", "balanced_accuracy", "majority_accuracy")
+RULES = {
+    "multilabel": "for each label the score with the largest sensitivity + specificity - 1 on the "
+    "cell's validation images; 0.5 where these lack a class",
+    "multiclass": "none: the decision is the class with the highest score",
+}
+KEYS = [*AXES, "target", "subset", "label", "metric"]
+SCHEMA = pa.schema(
+    [(name, pa.int64() if name == "seed" else pa.string()) for name in KEYS]
+    + [(name, pa.float64()) for name in ("value", "low", "high")]
+    + [(name, pa.int64()) for name in ("n", "positives", "patients")]
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One predictions file. labels: float64 [N, L], NaN unknown; scores: float64 [N, L], finite."""
+
+    image: list[str]
+    patient: list[str]
+    labels: np.ndarray
+    scores: np.ndarray
+    facts: dict
+
+
+# ------------------------------------------------------------------ one cell
+
+
+def thresholds(val: Predictions) -> np.ndarray:
+    """From which score each label counts as present [L]; NaN for classes, which compete."""
+    if val.facts["task"] == "multiclass":
+        return np.full(val.labels.shape[1], np.nan)
+    chosen = [metrics.youden(y, p) for y, p in zip(val.labels.T, val.scores.T, strict=True)]
+    return np.where(np.isnan(chosen), 0.5, chosen)
+
+
+def decide(scores: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """What the cell says of each image and label: bool [N, L]; one class where classes compete."""
+    if np.isnan(threshold).all():
+        return np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    return scores >= threshold
+
+
+def rows(facts: dict) -> list[tuple[str, str]]:
+    """Label and metric of every row of a cell, in the order of `score_cell`."""
+    names = [(label, metric) for label in facts["labels"] for metric in METRICS]
+    names += [("macro", metric) for metric in OF_MACRO]
+    return names + [("all", metric) for metric in OF_ALL if facts["task"] == "multiclass"]
+
+
+def score_cell(val: Predictions, test: Predictions, resamples: int) -> np.ndarray:
+    """Every metric of `rows`: [1 + R, rows], first as it is, then over resampled patients."""
+    threshold = thresholds(val)
+    decisions = decide(test.scores, threshold)
+    orders = [metrics.order(y, p) for y, p in zip(test.labels.T, test.scores.T, strict=True)]
+    scorable = [metrics.has_both(y) for y in test.labels.T]
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        rankings = [order.weigh(weights) for order in orders]
+        counts = metrics.confusion(test.labels, decisions, weights)
+        found = {name: getattr(metrics, name)(*counts) for name in COUNTED}
+        found["auroc"] = np.stack([ranking.auroc() for ranking in rankings], axis=1)
+        found["ap"] = np.stack([ranking.average_precision() for ranking in rankings], axis=1)
+        found |= zip(BARE, (*counts, np.tile(threshold, (len(weights), 1))), strict=True)
+        values = [found[metric][:, label] for label in range(len(orders)) for metric in METRICS]
+        values += [mean(found[metric][:, scorable]) for metric in OF_MACRO]
+        values += whole(found) if test.facts["task"] == "multiclass" else []
+        return np.stack(values, axis=1)
+
+    return stats.bootstrap(statistic, test.patient, resamples, stats.generator(test.patient))
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the labels that are defined [R, L]: one that loses a class in a resample is out."""
+    defined = ~np.isnan(values)
+    return metrics.ratio(np.where(defined, values, 0).sum(axis=1), defined.sum(axis=1))
+
+
+def whole(found: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """For competing classes, the decision as a whole: `OF_ALL`, from metrics [R, L] of the labels.
+
+    An image is right where it is a true positive of its class, so the labels' counts are enough.
+    """
+    images = sum(found[name][:, 0] for name in ("tp", "fp", "tn", "fn"))
+    right = metrics.ratio(found["tp"].sum(axis=1), images)
+    return [right, mean(found["sensitivity"]), found["prevalence"].max(axis=1)]
+
+
+# ------------------------------------------------------------------ all cells
+
+
+def score(
+    cells: Iterable[tuple[Cell, Predictions, Predictions]], resamples: int
+) -> tuple[pa.Table, dict]:
+    """All metrics of cells, each with its validation and test predictions, and what they rest on.
+
+    `n`, `positives` and `patients` count what a label's rows rest on: images whose label is known; for
+    `macro` and `all`, images with any known label, and their positive labels added up.
+    """
+    table, first = [], None
+    for cell, val, test in cells:
+        first = first or test
+        check_same(cell, val, test, first)
+        table += cell_rows(cell, test, score_cell(val, test, resamples))
+    table = pa.Table.from_pylist(table, schema=SCHEMA).sort_by([(key, "ascending") for key in KEYS])
+    facts = {
+        name: first.facts[name] for name in ("target", "task", "labels", "split", "split_hash")
+    }
+    rule = RULES[first.facts["task"]]
+    return table, {**facts, "resamples": resamples, "interval": stats.INTERVAL, "thresholds": rule}
+
+
+def cell_rows(cell: Cell, test: Predictions, values: np.ndarray) -> Iterator[dict]:
+    """The rows of one cell, from what `score_cell` returns."""
+    start = {name: getattr(cell, name) for name in AXES}
+    start |= {"target": test.facts["target"], "subset": "all"}
+    size = {label: sizes(test, [at]) for at, label in enumerate(test.facts["labels"])}
+    size["macro"] = size["all"] = sizes(test, slice(None))
+    numbers = zip(rows(test.facts), values[0], *stats.interval(values[1:]), strict=True)
+    for (label, metric), value, low, high in numbers:
+        if metric in BARE:
+            low = high = np.nan
+        numbers = {"value": value, "low": low, "high": high}
+        yield {**start, "label": label, "metric": metric, **numbers, **size[label]}
+
+
+def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
+    """How many images with a known label, positives and patients."""
+    labels = test.labels[:, columns]
+    seen = (~np.isnan(labels)).any(axis=1)
+    patients = len(np.unique(np.array(test.patient)[seen]))
+    return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
+
+
+def check_same(cell: Cell, val: Predictions, test: Predictions, first: Predictions) -> None:
+    """`UserError` unless a cell was trained on the split, and predicted on the images, of all."""
+    same = {
+        "split_hash": test.facts["split_hash"] == first.facts["split_hash"],
+        "labels": test.facts["labels"] == first.facts["labels"],
+        "images": test.image == first.image and test.patient == first.patient,
+        "truth": np.array_equal(test.labels, first.labels, equal_nan=True),
+        "split_hash of val": val.facts["split_hash"] == test.facts["split_hash"],
+        "labels of val": val.facts["labels"] == test.facts["labels"],
+    }
+    for what in [what for what, agrees in same.items() if not agrees]:
+        other = "/".join(str(first.facts[axis]) for axis in AXES)
+        raise UserError(f"cell {cell.path()}: {what} not as in {other}; predict the cells again")
+
+
+# ------------------------------------------------------------------ files
+
+
+def read_predictions(path: Path, cell: Cell) -> Predictions:
+    """A predictions file; `UserError` if it is another cell's or holds a score that is no number."""
+    table, facts = read_parquet(path)
+    for axis in AXES:
+        if facts.get(axis) != getattr(cell, axis):
+            raise UserError(f"{path}: {axis} is {facts.get(axis)!r}; not of cell {cell.path()}")
+    labels, scores = (
+        np.stack([table[f"{kind}:{label}"].to_numpy() for label in facts["labels"]], axis=1)
+        for kind in "yp"
+    )
+    image, patient = table["image"].to_pylist(), table["patient"].to_pylist()
+    for row, label in np.argwhere(~np.isfinite(scores))[:1]:
+        what = f"image {image[row]!r} has the score {scores[row, label]}"
+        raise UserError(f"{path}: {what}; if the training diverged, a lower lr may help")
+    return Predictions(image, patient, labels.astype(float), scores.astype(float), facts)
+
+
+def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]], list[str]]:
+    """The cells to score with their two files each, and the paths of the cells that lack one."""
+    known(target, grid.targets(), "--target", "dataset")
+    found, missing = {}, []
+    for cell in [cell for cell in grid.cells if cell.dataset == target]:
+        below = folder / cell.path() / "predictions"
+        paths = [below / "val.parquet", below / f"{target}.parquet"]
+        if all(path.is_file() for path in paths):
+            found[cell] = paths
+        else:
+            missing.append(cell.path())
+    count = f"{len(found)} of {len(found) + len(missing)} cells"
+    logging.info(f"{target}: scoring {count}; without predictions: {', '.join(missing) or 'none'}")
+    if not found:
+        raise UserError(
+            f"{folder}: no cell of {target} has predictions; run snakemake to make them"
+        )
+    return found, missing
+
+
+def main(argv: list[str] | None) -> None:
+    """Score the cells that are there; say which are not."""
+    parser = command.parser("score", __doc__)
+    parser.add_argument("study", type=Path, help="study.json; the cells lie beside it in cells/")
+    parser.add_argument("--target", required=True, help="the dataset whose test images are scored")
+    parser.add_argument("--out", type=Path, required=True, help="scores/<target>.parquet")
+    args = parser.parse_args(argv)
+    if not args.study.is_file():
+        raise UserError(f"{args.study}: no such file; run snakemake to make it")
+    grid = Grid(json.loads(args.study.read_text()))
+    found, missing = find(grid, args.study.parent / "cells", args.target)
+    cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)
+    table, facts = score(cells, grid.study.report.resamples)
+    write_parquet(table, args.out, {**facts, "missing": missing})
+
+
+if __name__ == "__main__":
+    command.run(main)

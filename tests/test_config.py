@@ -1,0 +1,147 @@
+"""The grid of cells: what a config means, and that each mistake in it is named."""
+
+import copy
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+import yaml
+
+from cxrgrid.config import Grid, UserError
+from cxrgrid.settings import Cell, Recipe
+
+ROOT = Path(__file__).parents[1]
+DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(path: str, value) -> dict:
+    """The demo config with one value changed; the path is dotted, a number indexes a list."""
+    config = copy.deepcopy(DEMO)
+    *parents, last = path.split(".")
+    place = config
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return config
+
+
+def test_demo_is_the_full_product_and_its_sources():
+    cells = Grid(DEMO).cells
+    grid = DEMO["grid"]
+    product = (
+        len(grid["datasets"]) * len(grid["backbones"]) * len(grid["inits"]) * len(grid["seeds"])
+    )
+    sources = {cell.path() for cell in cells if cell.dataset == "atlas"}
+    assert len(sources) == len(grid["backbones"])
+    assert len(cells) == product + len(sources)
+    assert len({cell.path() for cell in cells}) == len(cells)
+
+
+def test_pretrained_starts_from_the_same_backbones_source_cell():
+    for cell in Grid(DEMO).cells:
+        if cell.init == "pretrained":
+            assert cell.weights == (
+                f"results/demo/cells/atlas/{cell.backbone}/scratch/source/seed0/model.safetensors"
+            )
+        else:
+            assert cell.weights == ""
+
+
+def test_recipes_change_what_default_sets_and_overrides_come_last():
+    config = changed("overrides", [{"backbone": "resnet10t", "set": {"lr": 0.5}}])
+    for cell in Grid(config).cells:
+        default = DEMO["recipes"]["default"]
+        assert cell.lr == (0.5 if cell.backbone == "resnet10t" else default["lr"])
+        source = DEMO["recipes"]["source"]["epochs"]
+        assert cell.epochs == (source if cell.recipe == "source" else default["epochs"])
+        assert cell.batch_size == default["batch_size"]
+
+
+def test_blocks_are_taken_together_without_repeats():
+    one = {"datasets": ["ward"], "backbones": ["resnet10t"], "seeds": [0, 1]}
+    two = {"datasets": ["ward"], "backbones": ["resnet10t"], "seeds": [1, 2]}
+    cells = Grid(changed("grid", [one, two])).cells
+    assert [cell.seed for cell in cells] == [0, 1, 2]
+
+
+def test_cell_survives_its_json():
+    grid = Grid(DEMO)
+    cell = grid.cells[0]
+    wildcards = SimpleNamespace(**{k: str(getattr(cell, k)) for k in grid.AXES})
+    assert msgspec.json.decode(grid.cell(wildcards), type=Cell) == cell
+    assert set(json.loads(grid.cell(wildcards))) == set(Cell.__struct_fields__)
+
+
+def test_numbers_written_without_a_point_are_numbers():
+    # YAML 1.1 reads 1e-3 as text.
+    assert Grid(changed("recipes.default.lr", "1e-3")).cells[0].lr == 0.001
+
+
+TYPOS = [
+    ("studdy", "x", ["studdy", "study"]),
+    ("datasets.ward.labells", ["Effusion"], ["datasets.ward", "labells", "'labels'"]),
+    ("datasets.ward.image.sise", 64, ["datasets.ward.image", "sise", "'size'"]),
+    ("datasets.ward.image.size", 4, ["datasets.ward.image.size", "16"]),
+    ("datasets.ward.phantom.patients", "many", ["datasets.ward.phantom.patients", "int"]),
+    ("datasets.ward.split.frctions", 1, ["datasets.ward.split", "'fractions'"]),
+    ("datasets.ward.split.fractions", [0.5, 0.1, 0.1], ["datasets.ward.split.fractions", "1"]),
+    ("datasets.ward.split.name", "oficial", ["datasets.ward.split.name", "'official'"]),
+    ("datasets.ward.adapter", "nhi", ["datasets.ward.adapter", "nhi", "'nih'"]),
+    ("datasets.ward.labels", ["Efusion"], ["datasets.ward.labels", "Efusion", "'Effusion'"]),
+    ("datasets.val", {"adapter": "nih", "root": "x"}, ["datasets.val", "another name"]),
+    ("grid.datasets", ["wrd"], ["grid.datasets", "wrd", "'ward'"]),
+    ("grid.backbones", ["resnet10"], ["grid.backbones", "resnet10", "did you mean"]),
+    ("grid.backbones", ["resnet18.a1_in2k"], ["grid.backbones", "'resnet18.a1_in1k'"]),
+    ("grid.inits", ["pretrain"], ["grid.inits", "pretrain", "'pretrained'"]),
+    ("grid.recipes", ["defualt"], ["grid.recipes", "defualt", "'default'"]),
+    ("grid.seeds", ["a"], ["grid.seeds", "int"]),
+    ("grid.sedes", [1], ["grid", "sedes", "'seeds'"]),
+    ("recipes.default.learning_rate", 1, ["recipes.default", "learning_rate"]),
+    ("recipes.default.lr", -1, ["recipes.default.lr", "0"]),
+    ("recipes.source.epochs", 0, ["recipes.source.epochs", "1"]),
+    ("recipes.default.optimizer", "adan", ["recipes.default.optimizer", "adan"]),
+    ("weights.pretrained.dataset", "atlass", ["weights.pretrained", "atlass", "'atlas'"]),
+    ("weights.pretrained.init", "pretrained", ["weights.pretrained", "itself"]),
+    ("overrides", [{"set": {"lrr": 1}}], ["overrides[0].set", "lrr", "'lr'"]),
+    ("overrides", [{"backbone": "resnet99", "set": {}}], ["overrides[0]", "resnet99"]),
+    ("report.figures", ["curve"], ["report.figures", "curve", "'curves'"]),
+    ("report.headline", "auc", ["report.headline", "auc"]),
+    ("study", "a/b", ["study", "a/b"]),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), TYPOS, ids=[f"{p}={v}" for p, v, _ in TYPOS])
+def test_a_bad_value_is_named_with_its_place(path, value, said):
+    with pytest.raises(UserError) as error:
+        Grid(changed(path, value))
+    message = str(error.value)
+    assert "\n" not in message
+    for words in said:
+        assert words in message
+
+
+def test_missing_root_names_the_setting_and_how_to_get_the_data():
+    config = changed("datasets.ward", {"adapter": "nih", "root": "nowhere/nih"})
+    with pytest.raises(UserError, match=r"datasets\.ward\.root.*nowhere/nih.*ownload"):
+        Grid(config).check_files()
+
+
+def test_missing_weights_file_is_named():
+    config = changed("weights.pretrained", "nowhere/{backbone}.safetensors")
+    with pytest.raises(UserError, match=r"weights\.pretrained.*nowhere/resnet10t\.safetensors"):
+        Grid(config).check_files()
+
+
+def test_every_default_of_a_recipe_passes_its_own_bounds():
+    assert msgspec.convert(msgspec.to_builtins(Recipe()), Recipe) == Recipe()
+
+
+def test_ten_thousand_cells_resolve_in_seconds(benchmark_seconds=5.0):
+    import time
+
+    config = changed("grid.seeds", list(range(1250)))
+    started = time.process_time()
+    assert len(Grid(config).cells) > 10_000
+    assert time.process_time() - started < benchmark_seconds

@@ -1,0 +1,95 @@
+"""Networks by timm's name, and how they start from other weights."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from cxrgrid import check, models
+from cxrgrid.config import UserError
+from cxrgrid.data import Split
+from test_train import make_cell
+
+
+def test_names_in_the_config_are_timms_own():
+    assert {name for name in check.backbones() if "." not in name} >= set(timm.list_models())
+    tagged = set(timm.list_pretrained())
+    assert len(tagged - check.backbones()) < 0.01 * len(tagged)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_efficientnet", "test_vit"])
+def test_weights_carry_over_but_the_classifier_is_fresh(tmp_path, backbone, channels):
+    torch.manual_seed(0)
+    source = models.build(make_cell(backbone=backbone, channels=channels), 14, 160)
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    torch.manual_seed(1)
+    model = models.build(make_cell(backbone=backbone, channels=channels), 3, 160)
+    head = {
+        k: v.clone()
+        for k, v in model.state_dict().items()
+        if k.startswith(("head.", "fc.", "classifier."))
+    }
+    models.start_from(model, tmp_path / "w.safetensors")
+    for name, tensor in model.state_dict().items():
+        expected = head.get(name, source.state_dict().get(name))
+        assert torch.equal(tensor, expected), name
+
+
+@pytest.mark.parametrize(("had", "has"), [(3, 1), (1, 3)])
+def test_another_number_of_channels_gives_the_same_answers_to_grey_images(tmp_path, had, has):
+    """A first convolution summed over channels, or spread, sees a grey image as before."""
+    torch.manual_seed(0)
+    source = models.build(make_cell(channels=had), 2, 32).eval()
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    model = models.build(make_cell(channels=has), 2, 32).eval()
+    models.start_from(model, tmp_path / "w.safetensors")
+    grey = torch.rand(2, 1, 32, 32)
+    before = source.forward_features(grey.expand(-1, had, -1, -1))
+    assert torch.allclose(model.forward_features(grey.expand(-1, has, -1, -1)), before, atol=1e-5)
+
+
+def test_weights_of_another_backbone_are_refused_by_name(tmp_path):
+    other = models.build(make_cell(backbone="test_efficientnet"), 2, 32)
+    save_file(other.state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"w\.safetensors: holds no conv1\.\S*weight"):
+        models.start_from(models.build(make_cell(), 2, 32), tmp_path / "w.safetensors")
+
+
+def test_weights_of_another_shape_are_refused_by_name(tmp_path):
+    model = models.build(make_cell(), 2, 32)
+    weights = model.state_dict()
+    weights["layer1.0.conv1.weight"] = torch.zeros(1, 2, 3, 3)
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"layer1\.0\.conv1\.weight does not fit"):
+        models.start_from(model, tmp_path / "w.safetensors")
+
+
+def test_what_is_not_safetensors_is_refused(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04 a pickle, perhaps")
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        models.read_weights(tmp_path / "w.safetensors")
+
+
+def test_answers_do_not_depend_on_the_batch_size():
+    torch.manual_seed(0)
+    model = models.build(make_cell(), 2, 32)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32), dtype=np.uint8)
+    rows = np.array([3, 1, 4, 15, 9, 2, 6])
+    split = Split(pixels, rows, np.zeros((7, 2), np.float32), [""] * 7, [""] * 7)
+    one = models.logits(model, split, 1)
+    assert torch.allclose(one, models.logits(model, split, 7), atol=1e-5)
+    swapped = Split(pixels, rows[::-1].copy(), split.labels, split.image, split.patient)
+    assert torch.allclose(models.logits(model, swapped, 3), one.flip(0), atol=1e-5)
+
+
+def test_probabilities_of_classes_add_up_to_one():
+    answers = torch.randn(5, 3)
+    assert models.probabilities(answers, "multiclass").sum(axis=1) == pytest.approx(1)
+    assert models.probabilities(torch.zeros(1, 2), "multilabel") == pytest.approx(0.5)
+
+
+def test_fixed_size_backbones_take_the_datasets_size():
+    model = models.build(make_cell(backbone="test_vit"), 2, 64)
+    assert model(torch.zeros(1, 1, 64, 64)).shape == (1, 2)

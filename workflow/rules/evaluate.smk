@@ -1,0 +1,35 @@
+# EVALUATE: from predictions to scores; no GPU from here on.
+#
+# needs  predictions/*.parquet of the cells
+# makes  results/{study}/scores/{target}.parquet
+# cost   CPU minutes; all cells of a target together, on the same resampled patients
+
+
+localrules:
+    study,
+
+
+rule study:
+    """Write the study down as it is run."""
+    output:
+        "<study>/study.json",
+    log:
+        "<study>/study.log",
+    params:
+        config=grid.to_json(),
+    shell:
+        "python -m cxrgrid.study {params.config:q} --out {output} > {log} 2>&1"
+
+
+rule score:
+    """Score every cell that was tested on a target, with intervals over its patients."""
+    input:
+        study=rules.study.output,
+        predictions=grid.predictions,
+    output:
+        "<study>/scores/{target}.parquet",
+    log:
+        "<study>/scores/{target}.score.log",
+    shell:
+        "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output}"
+        " > {log} 2>&1"

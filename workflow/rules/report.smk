@@ -1,0 +1,82 @@
+# REPORT: tables, figures and one page that says how sure they are.
+#
+# needs  scores/*.parquet, the cells' histories, the datasets' audits
+# makes  results/{study}/report/: metrics.csv, tables as CSV and Markdown, figures, report.html
+# cost   seconds
+
+
+rule collect:
+    """Stack all scores and histories; list every cell of the study, done or missing."""
+    input:
+        study=rules.study.output,
+        scores=expand(rules.score.output, target=grid.targets()),
+    output:
+        metrics="<study>/report/metrics.csv",
+        history="<study>/report/history.csv",
+        cells="<study>/report/cells.csv",
+    log:
+        "<study>/report/collect.log",
+    params:
+        out=subpath(output.metrics, parent=True),
+    shell:
+        "python -m cxrgrid.collect {input.study} --out-dir {params.out} > {log} 2>&1"
+
+
+rule table:
+    """Write the tables: leaderboard, pretrained against scratch, each label, each dataset."""
+    input:
+        study=rules.study.output,
+        metrics=rules.collect.output.metrics,
+        cells=rules.collect.output.cells,
+        tables=expand(rules.split.output, dataset=grid.targets()),
+    output:
+        leaderboard=report("<study>/report/leaderboard.csv", caption="../report/leaderboard.rst"),
+        pretrained=report("<study>/report/pretrained.csv", caption="../report/pretrained.rst"),
+        labels=report("<study>/report/labels.csv", caption="../report/labels.rst"),
+        datasets=report("<study>/report/datasets.csv", caption="../report/datasets.rst"),
+    log:
+        "<study>/report/table.log",
+    params:
+        report=subpath(output.leaderboard, parent=True),
+    shell:
+        "python -m cxrgrid.table {input.study} --report {params.report} > {log} 2>&1"
+
+
+rule figure:
+    """Draw the figures that the config asks for."""
+    input:
+        study=rules.study.output,
+        metrics=rules.collect.output.metrics,
+        history=rules.collect.output.history,
+        tables=expand(rules.split.output, dataset=grid.targets()),
+    output:
+        report(
+            expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
+            caption="../report/figure.rst",
+        ),
+    log:
+        "<study>/report/figure.log",
+    params:
+        report=subpath(input.metrics, parent=True),
+        out=subpath(output[0], parent=True),
+    shell:
+        "python -m cxrgrid.figure {input.study} --report {params.report} --out-dir {params.out}"
+        " > {log} 2>&1"
+
+
+rule report:
+    """Write the one page that says what was found, and how sure that is."""
+    input:
+        study=rules.study.output,
+        tables=rules.table.output,
+        figures=rules.figure.output,
+        audits=expand(rules.audit.output, dataset=grid.targets()),
+    output:
+        report("<study>/report/report.html", caption="../report/report.rst"),
+    log:
+        "<study>/report/report.log",
+    params:
+        report=subpath(output[0], parent=True),
+    shell:
+        "python -m cxrgrid.report {input.study} --report {params.report} --out {output}"
+        " > {log} 2>&1"

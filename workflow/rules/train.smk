@@ -1,0 +1,48 @@
+# TRAIN: one job a cell; the only rules that want a GPU.
+#
+# needs  a dataset's table.parquet and pixels.npy; the weights that the cell starts from
+# makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/
+# cost   the grid. What dies goes on from its last epoch when it is run again
+
+
+localrules:
+    weights,
+
+
+rule weights:
+    """Fetch a backbone's published weights; the jobs that use them then need no network."""
+    output:
+        "results/weights/{backbone}.safetensors",
+    log:
+        "results/weights/{backbone}.weights.log",
+    shell:
+        "python -m cxrgrid.weights {wildcards.backbone} --out {output} > {log} 2>&1"
+
+
+rule train:
+    """Train one cell, then predict its own validation and test images."""
+    input:
+        table=rules.split.output,
+        pixels=rules.pixels.output.pixels,
+        # Order only: the audit comes first, but a better audit retrains nothing.
+        audit=ancient(rules.audit.output),
+        weights=grid.weights,
+    output:
+        cell="<cell>/cell.json",
+        model="<cell>/model.safetensors",
+        history="<cell>/history.parquet",
+        val="<cell>/predictions/val.parquet",
+        test="<cell>/predictions/{dataset}.parquet",
+    log:
+        "<cell>/train.log",
+    benchmark:
+        "<cell>/train.jsonl"
+    resources:
+        gpu=1,
+    params:
+        cell=grid.cell,
+        data=subpath(input.table, parent=True),
+        out=subpath(output.model, parent=True),
+    shell:
+        "python -m cxrgrid.train {params.cell:q} --data {params.data} --out {params.out}"
+        " --threads {threads} > {log} 2>&1"
