@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from cxrgrid.settings import schema
+from cxrgrid.settings import manual, schema
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,6 +15,12 @@ def test_committed_schema_is_current():
     committed = (ROOT / "workflow/schemas/config.schema.json").read_text()
     assert committed == schema(), (
         "run: python -m cxrgrid.settings > workflow/schemas/config.schema.json"
+    )
+
+
+def test_committed_manual_is_current():
+    assert (ROOT / "docs/settings.md").read_text() == manual(), (
+        "run: python -m cxrgrid.settings --manual > docs/settings.md"
     )
 
 

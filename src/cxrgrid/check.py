@@ -5,6 +5,7 @@ Every refusal is a `UserError`: one line with the value, the place and the neare
 
 import ast
 import difflib
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -118,3 +119,11 @@ def backbones() -> set[str]:
     names = set(re.findall(r"^@register_model\s+def (\w+)\(", text, re.MULTILINE))
     quoted = re.findall(r"['\"](\w+)\.([\w.-]+)['\"]", text)
     return names | {f"{name}.{tag}" for name, tag in quoted if name in names}
+
+
+def check_backbone(name: str, names: set[str], where: str) -> None:
+    """`UserError` unless timm knows `name`; `names` are those of `backbones()`."""
+    if name not in names and name.split(".")[0] in names:
+        # timm makes a few tags by program: only in this doubt it is worth asking timm itself.
+        names = names | set(importlib.import_module("timm").list_pretrained())
+    known(name, names, where, "backbone")

@@ -17,6 +17,7 @@ from cxrgrid.check import (
     UserError,
     adapter_facts,
     backbones,
+    check_backbone,
     check_keys,
     check_name,
     checked,
@@ -183,18 +184,39 @@ class Grid:
         return "--allow-leakage" if self.dataset(wildcards).allow_leakage else ""
 
     def check_files(self) -> None:
-        """`UserError` if a root folder or a weights file that a run would read is not there."""
+        """`UserError` if what a run would read is not there, or is another study's."""
         for name in self.targets():
-            dataset = self.study.datasets[name]
-            ready = Path(f"results/data/{name}/table.parquet").is_file()
-            if dataset.phantom is None and not ready and not Path(dataset.root).is_dir():
-                source = adapter_facts(dataset.adapter)["SOURCE"]
-                raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
-        for name, source in self.study.weights.items():
-            for cell in self.cells:
-                file = isinstance(source, str) and source != "timm" and cell.init == name
-                if file and not Path(cell.weights).is_file():
-                    raise UserError(f"weights.{name}: no file {cell.weights!r}")
+            check_root(name, self.study.datasets[name])
+        for cell in self.cells:
+            source = self.study.weights.get(cell.init)
+            if isinstance(source, str) and source != "timm" and not Path(cell.weights).is_file():
+                raise UserError(f"weights.{cell.init}: no file {cell.weights!r}")
+        for path in sorted(Path("results").glob("*/study.json")):
+            check_shared(self, path)
+
+
+def check_root(name: str, dataset: Dataset) -> None:
+    """The folder of a dataset that is neither drawn nor prepared already."""
+    ready = dataset.phantom or Path(f"results/data/{name}/table.parquet").is_file()
+    if not ready and not Path(dataset.root).is_dir():
+        source = adapter_facts(dataset.adapter)["SOURCE"]
+        raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
+
+
+def check_shared(grid: Grid, path: Path) -> None:
+    """results/data is shared: another study's dataset of the same name has to be the same.
+
+    Else the two studies would prepare it over each other, and train anew each time.
+    """
+    other = json.loads(path.read_text())
+    for name in grid.targets() if other["study"] != grid.name else []:
+        theirs = other["datasets"].get(name)
+        if theirs and checked(theirs, Dataset, f"{path}: {name}") != grid.study.datasets[name]:
+            raise UserError(
+                f"datasets.{name}: the study {other['study']!r} has this name with other settings, "
+                f"and studies share results/data; choose another name (or remove {path}, if that "
+                "study is not to be run again as it is)"
+            )
 
 
 def to_json(settings: Any, **more: Any) -> str:
@@ -262,7 +284,7 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
     for name in block.datasets:
         known(name, study.datasets, "grid.datasets", "dataset")
     for name in block.backbones:
-        known(name, known_backbones, "grid.backbones", "backbone")
+        check_backbone(name, known_backbones, "grid.backbones")
     for name in block.recipes:
         known(name, recipes, "grid.recipes", "recipe")
     for name in block.inits:
@@ -274,7 +296,7 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
             known(source.recipe, recipes, f"{where}.recipe", "recipe")
             known(source.init, ["scratch", *study.weights], f"{where}.init", "init")
             if source.backbone:
-                known(source.backbone, known_backbones, f"{where}.backbone", "backbone")
+                check_backbone(source.backbone, known_backbones, f"{where}.backbone")
 
 
 def check_override(override: Override, cells: list[Cell], where: str) -> None:

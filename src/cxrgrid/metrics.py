@@ -1,8 +1,8 @@
 """How well scores tell sick from well: AUROC, average precision, and what follows from counts.
 
 Every function takes weights [R, N], one row a resample, and gives R values; without weights, one.
-Labels are 1, 0 or NaN; rows whose label is NaN are never scored. A value that is not defined, as when
-one class is absent, is NaN and no warning. Numpy only: the training process imports this module.
+Labels are 1, 0 or NaN; rows whose label is NaN are never scored. What is not defined, as when one
+class is absent, is NaN and no warning. Numpy only: the training process imports this module.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Ranking:
     """How positives and negatives lie in the order of the scores, in each of R resamples.
 
     Images with one score are one rung; K rungs hold a positive, the highest first. [R, K] each:
-    positives: weight of the positives on the rung; above: of the negatives on higher rungs; through:
-    of the negatives on higher rungs and on this one. negatives: weight of all negatives [R]. int64
-    where the weights are integers, so that nothing is rounded; else float64.
+    positives: weight of the positives on the rung; above: of the negatives on higher rungs;
+    through: of the negatives on higher rungs and on this one. negatives: of all negatives [R].
+    int64 where the weights are integers, so that nothing is rounded; else float64.
     """
 
     positives: np.ndarray
@@ -37,37 +37,39 @@ class Ranking:
         """Precision at each rung, averaged over the positives; ties share their rung's [R]."""
         found = self.positives.cumsum(axis=1)
         precision = found / np.maximum(found + self.through, TINY)
-        value = ratio(np.einsum("rk,rk->r", precision, self.positives), found[:, -1:].sum(axis=1))
-        return np.where(self.negatives > 0, value, np.nan)
+        total = np.einsum("rk,rk->r", precision, self.positives)
+        return np.where(self.negatives > 0, ratio(total, self.positives.sum(axis=1)), np.nan)
 
 
 @dataclass(frozen=True)
 class Order:
-    """The images of one label, sorted once for all resamples: the expensive half of a `Ranking`.
+    """The images of one label, sorted once for all resamples.
 
-    Negatives between two rungs that hold a positive matter only by their sum. So the sorted images fall
-    into runs to be added up: the positives of a rung, the negatives tied with them, the negatives
-    between. images: the known images, highest score first; start: where a run begins; positive: bool
-    by run; above, through: for each run of positives, how many runs of negatives stand higher, and
-    how many with those tied to it.
+    Negatives between two rungs that hold a positive matter only by their sum. So the sorted images
+    fall into runs to be added up: the positives of a rung, the negatives tied with them, the
+    negatives between. images: the known ones, highest score first; start: where each run begins;
+    positives, negatives: which runs are of either class; above, through: for each run of positives,
+    how many runs of negatives stand higher, and how many with those tied to it.
     """
 
     images: np.ndarray
     start: np.ndarray
-    positive: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
     above: np.ndarray
     through: np.ndarray
 
     def weigh(self, weights: np.ndarray) -> Ranking:
         """The ranking in each resample, weights [R, N]: one gather and one sum over it."""
         exact = np.int64 if weights.dtype.kind in "bui" else np.float64
-        sorted_weights = weights.take(self.images, axis=1)
-        runs = np.add.reduceat(sorted_weights, self.start, axis=1, dtype=exact)
-        lost = np.zeros((len(weights), len(self.start) - len(self.above) + 1), exact)
-        np.cumsum(runs[:, ~self.positive], axis=1, out=lost[:, 1:])
-        return Ranking(
-            runs[:, self.positive], lost[:, self.above], lost[:, self.through], lost[:, -1]
-        )
+        in_order = weights.take(self.images, axis=1)
+        runs = np.add.reduceat(in_order, self.start, axis=1, dtype=exact)
+        lost = np.zeros((len(weights), len(self.negatives) + 1), exact)
+        np.cumsum(runs.take(self.negatives, axis=1), axis=1, out=lost[:, 1:])
+        through = lost.take(self.through, axis=1)
+        tied = (self.above != self.through).any()
+        above = lost.take(self.above, axis=1) if tied else through
+        return Ranking(runs.take(self.positives, axis=1), above, through, lost[:, -1])
 
 
 def order(labels: np.ndarray, scores: np.ndarray) -> Order:
@@ -76,10 +78,11 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
     images = known[np.lexsort((labels[known], -scores[known]))]  # in a tie, negatives come first
     positive, rung = labels[images] == 1, rungs(scores[images])
     start = starts(positive, rung)
-    run_positive, run_rung = positive[start], rung[start]
-    through = np.cumsum(~run_positive)[run_positive]
-    tied = np.diff(run_rung, prepend=-1)[run_positive] == 0
-    return Order(images, start, run_positive, through - tied, through)
+    is_positive = positive[start]
+    through = np.cumsum(~is_positive)[is_positive]
+    tied = np.diff(rung[start], prepend=-1)[is_positive] == 0
+    classes = np.flatnonzero(is_positive), np.flatnonzero(~is_positive)
+    return Order(images, start, *classes, through - tied, through)
 
 
 def rungs(scores: np.ndarray) -> np.ndarray:
@@ -138,9 +141,10 @@ def has_both(labels: np.ndarray) -> bool:
 
 
 def youden(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The score that, as threshold, maximises sensitivity + specificity - 1; NaN if a class is absent.
+    """The score that, as threshold, maximises sensitivity + specificity - 1.
 
-    An image counts as positive from the threshold upwards. Of equal maxima the highest is taken.
+    An image counts as positive from the threshold upwards. Of equal maxima the highest is taken;
+    NaN if a class is absent or a score is NaN.
     """
     known = ~np.isnan(labels)
     labels, scores = labels[known], scores[known]

@@ -1,7 +1,7 @@
 """Score every cell of a study on one dataset's test images, with intervals over its patients.
 
-Thresholds come from the cell's own validation images. All cells meet the same resampled patients, so
-that their differences mean something. Cells without predictions are named and left out.
+Thresholds come from the cell's own validation images. All cells meet the same resampled patients,
+so that their differences mean something. Cells without predictions are named and left out.
 
 Example:
   python -m cxrgrid.score results/demo/study.json --target ward \\
@@ -18,8 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from cxrgrid import command, metrics, stats
-from cxrgrid.config import Cell, Grid, UserError, known
+from cxrgrid.check import UserError, known
+from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.settings import Cell
 
 AXES = ("dataset", "backbone", "init", "recipe", "seed")
 COUNTED = ("accuracy", "balanced_accuracy", "f1", "majority_accuracy", "prevalence")
@@ -123,19 +125,18 @@ def score(
 ) -> tuple[pa.Table, dict]:
     """All metrics of cells, each with its validation and test predictions, and what they rest on.
 
-    `n`, `positives` and `patients` count what a label's rows rest on: images whose label is known; for
-    `macro` and `all`, images with any known label, and their positive labels added up.
+    `n`, `positives` and `patients` count what a label's rows rest on: images whose label is known;
+    for `macro` and `all`, images with any known label, and their positive labels added up.
     """
     table, first = [], None
     for cell, val, test in cells:
-        first = first or test
+        first = first or (cell, test)
         check_same(cell, val, test, first)
         table += cell_rows(cell, test, score_cell(val, test, resamples))
     table = pa.Table.from_pylist(table, schema=SCHEMA).sort_by([(key, "ascending") for key in KEYS])
-    facts = {
-        name: first.facts[name] for name in ("target", "task", "labels", "split", "split_hash")
-    }
-    rule = RULES[first.facts["task"]]
+    basis = first[1].facts
+    facts = {name: basis[name] for name in ("target", "task", "labels", "split", "split_hash")}
+    rule = RULES[facts["task"]]
     return table, {**facts, "resamples": resamples, "interval": stats.INTERVAL, "thresholds": rule}
 
 
@@ -145,8 +146,8 @@ def cell_rows(cell: Cell, test: Predictions, values: np.ndarray) -> Iterator[dic
     start |= {"target": test.facts["target"], "subset": "all"}
     size = {label: sizes(test, [at]) for at, label in enumerate(test.facts["labels"])}
     size["macro"] = size["all"] = sizes(test, slice(None))
-    numbers = zip(rows(test.facts), values[0], *stats.interval(values[1:]), strict=True)
-    for (label, metric), value, low, high in numbers:
+    columns = zip(rows(test.facts), values[0], *stats.interval(values[1:]), strict=True)
+    for (label, metric), value, low, high in columns:
         if metric in BARE:
             low = high = np.nan
         numbers = {"value": value, "low": low, "high": high}
@@ -161,26 +162,29 @@ def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
     return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
 
 
-def check_same(cell: Cell, val: Predictions, test: Predictions, first: Predictions) -> None:
+def check_same(
+    cell: Cell, val: Predictions, test: Predictions, first: tuple[Cell, Predictions]
+) -> None:
     """`UserError` unless a cell was trained on the split, and predicted on the images, of all."""
+    other, basis = first
     same = {
-        "split_hash": test.facts["split_hash"] == first.facts["split_hash"],
-        "labels": test.facts["labels"] == first.facts["labels"],
-        "images": test.image == first.image and test.patient == first.patient,
-        "truth": np.array_equal(test.labels, first.labels, equal_nan=True),
+        "split_hash": test.facts["split_hash"] == basis.facts["split_hash"],
+        "labels": test.facts["labels"] == basis.facts["labels"],
+        "images": test.image == basis.image and test.patient == basis.patient,
+        "truth": np.array_equal(test.labels, basis.labels, equal_nan=True),
         "split_hash of val": val.facts["split_hash"] == test.facts["split_hash"],
         "labels of val": val.facts["labels"] == test.facts["labels"],
     }
     for what in [what for what, agrees in same.items() if not agrees]:
-        other = "/".join(str(first.facts[axis]) for axis in AXES)
-        raise UserError(f"cell {cell.path()}: {what} not as in {other}; predict the cells again")
+        where = f"cell {cell.path()}: {what} not as in {other.path()}"
+        raise UserError(f"{where}; delete the folder of the older one and run snakemake")
 
 
 # ------------------------------------------------------------------ files
 
 
 def read_predictions(path: Path, cell: Cell) -> Predictions:
-    """A predictions file; `UserError` if it is another cell's or holds a score that is no number."""
+    """A predictions file; `UserError` if it is another cell's or a score is not finite."""
     table, facts = read_parquet(path)
     for axis in AXES:
         if facts.get(axis) != getattr(cell, axis):

@@ -1,9 +1,11 @@
 """Every setting of a study: its name, type, bounds, default and meaning, once.
 
-`python -m cxrgrid.settings` prints them as the JSON schema from which editors complete.
+`python -m cxrgrid.settings` prints them as the JSON schema from which editors complete, and with
+`--manual` as docs/settings.md.
 """
 
 import json
+import sys
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -222,9 +224,30 @@ def schema() -> str:
     document["$defs"]["Study"]["properties"]["recipes"]["additionalProperties"] = {
         "$ref": "#/$defs/Recipe"
     }
-    document["$defs"]["Override"]["properties"]["set"] = {"$ref": "#/$defs/Recipe"}
+    document["$defs"]["Override"]["properties"]["set"] |= {"$ref": "#/$defs/Recipe"}
     return json.dumps(document, indent=2) + "\n"
 
 
+def manual() -> str:
+    """docs/settings.md: every setting in tables."""
+    lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
+    for struct in (Study, Block, Dataset, Phantom, Image, Split, Columns, Recipe, Override, Source):
+        definition = json.loads(schema())["$defs"][struct.__name__]
+        lines += [f"## {struct.__name__}", "", definition["description"], ""]
+        lines += ["| setting | default | meaning |", "| --- | --- | --- |"]
+        lines += [row(name, setting) for name, setting in definition["properties"].items()] + [""]
+    return "\n".join(lines)
+
+
+def row(name: str, setting: dict[str, Any]) -> str:
+    """A setting as a row of the manual: choices and bounds follow the meaning."""
+    default = json.dumps(setting["default"]) if "default" in setting else "required"
+    choices = [f"`{choice}`" for choice in setting.get("enum", [])]
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {setting[key]:g}" for key, sign in bounds.items() if key in setting]
+    more = f" ({', '.join(choices + limits)})" if choices or limits else ""
+    return f"| `{name}` | `{default}` | {setting['description']}{more} |"
+
+
 if __name__ == "__main__":
-    print(schema(), end="")
+    print(manual() if "--manual" in sys.argv else schema(), end="")

@@ -1,8 +1,8 @@
 """How sure a number is: the bootstrap over patients.
 
-Images of one patient resemble each other, so patients are drawn, with replacement and as many as there
-are, and bring all of their images. Resamples come as whole-number weights, in blocks: memory stays flat
-however many there are.
+Images of one patient resemble each other, so patients are drawn, with replacement and as many as
+there are, and bring all of their images. Resamples come as whole-number weights, in blocks: memory
+stays flat however many there are.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 INTERVAL = "95 % percentile interval, patients resampled"
-BLOCK = 2_000_000  # weights in a block: 2 MB, so that sorting and adding them stays in the cache
+BLOCK = 1_000_000  # weights in a block: 1 MB, so that what follows stays in the cache
 SEED = 20_000
 
 

@@ -1,0 +1,17 @@
+"""Loss over epochs, of training and of validation images: every cell of the grid."""
+
+from matplotlib.figure import Figure
+
+from cxrgrid import style
+from cxrgrid.frames import Frames
+
+CAPTION = (
+    "Loss over epochs. Line: mean over seeds; band: smallest to largest; dot: the epoch whose "
+    "weights are kept, one a seed. A validation loss that rises while training falls: over-fitting."
+)
+
+
+def draw(frames: Frames) -> Figure:
+    """A row a dataset, a column a backbone, a colour an init; solid is validation."""
+    columns = {"train_loss": ("training", (3, 1.5)), "val_loss": ("validation", "")}
+    return style.epochs(frames.cells, frames.history, columns, "loss (cross-entropy)")

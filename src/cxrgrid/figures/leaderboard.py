@@ -1,0 +1,70 @@
+"""Every backbone, init and recipe on each dataset's test images: seeds, mean and interval."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from cxrgrid import style
+from cxrgrid.frames import Frames
+
+CAPTION = (
+    "Headline metric on the test images. Large dot: mean over seeds; small dots: seeds; bar: 95 % "
+    "bootstrap interval over patients, averaged over seeds. n: test images."
+)
+
+
+def draw(frames: Frames) -> Figure:
+    """A panel a dataset, a row a backbone (and recipe), a colour an init."""
+    cells = frames.headline()
+    colour = style.colours(cells["init"])
+    datasets = frames.grid.targets()
+    rows, columns = style.wrap(len(datasets), 2)
+    most = max(len(places(part)) for _, part in cells.groupby("dataset"))
+    height = 1.1 + most * max(0.4, 0.16 * len(colour))
+    figure, grid = style.panels(rows, columns, 4.8, height, sharex=True)
+    for axes, dataset in zip(grid.flat, datasets, strict=False):
+        panel(axes, cells[cells["dataset"] == dataset], colour)
+        axes.set_xlabel(f"{frames.metric_name}, mean over labels")
+        axes.tick_params(labelbottom=True)
+    for axes in grid.flat[len(datasets) :]:
+        axes.set_axis_off()
+    missing = Line2D([], [], color=style.QUIET, marker="x", linestyle="", label="missing")
+    some = cells["value"].isna().any()
+    style.legend(figure, [*style.dots(colour), *([missing] if some else [])])
+    return figure
+
+
+def places(cells: pd.DataFrame) -> list[tuple[str, str]]:
+    """Backbones with their recipes, in the order of the study."""
+    return list(dict.fromkeys(zip(cells["backbone"], cells["recipe"], strict=True)))
+
+
+def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
+    """One dataset."""
+    inits = [name for name in colour if name in set(cells["init"])]
+    rows = places(cells)
+    several = len({recipe for _, recipe in rows}) > 1
+    style.name_rows(axes, [f"{name} · {recipe}" if several else name for name, recipe in rows])
+    for at, (backbone, recipe) in enumerate(rows):
+        here = cells[(cells["backbone"] == backbone) & (cells["recipe"] == recipe)]
+        for offset, init in zip(style.offsets(len(inits)), inits, strict=True):
+            dot(axes, at + offset, here[here["init"] == init], colour[init])
+    n = cells["n"].max()
+    note = "no scores yet" if pd.isna(n) else f"n = {n:,.0f}, {cells['seed'].nunique()} seeds"
+    style.title(axes, cells["dataset"].iloc[0], note.replace(", 1 seeds", ", 1 seed"))
+
+
+def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:
+    """The seeds of one place in the grid; a cross at the left edge for those that are missing."""
+    scored = seeds.dropna(subset="value")
+    if len(scored) < len(seeds):
+        left = axes.get_yaxis_transform()
+        axes.plot(0.015, y, "x", color=colour, transform=left, markersize=4.5, clip_on=False)
+    if scored.empty:
+        return
+    axes.hlines(y, scored["low"].mean(), scored["high"].mean(), color=colour, linewidth=1.6)
+    axes.plot(scored["value"].mean(), y, "o", color=colour, markersize=6, markeredgecolor="white")
+    if len(scored) > 1:
+        ys = [y + 0.09] * len(scored)
+        axes.plot(scored["value"], ys, "o", color=colour, markersize=2.4, alpha=0.75)

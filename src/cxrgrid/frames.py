@@ -1,0 +1,142 @@
+"""The numbers that tables, figures and the report speak of, read once and meant the same by all.
+
+What counts as a cell's headline value, and which cell is compared with which, stands here only.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from cxrgrid.config import Grid, UserError
+from cxrgrid.data import read_parquet
+
+AXES = list(Grid.AXES)
+PLACE = AXES[:-1]  # a place in the grid: all of a cell's coordinates but the seed
+SPLITS = ("train", "val", "test")
+NAMES = {
+    "auroc": "AUROC",
+    "ap": "average precision",
+    "f1": "F1",
+    "balanced_accuracy": "balanced accuracy",
+}
+TEXT = dict.fromkeys([*PLACE, "target", "subset", "label", "metric", "state", "rerun"], "str")
+FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A study and its results as plain frames.
+
+    metrics, history, cells: the CSV files of `collect`; counts: one row a dataset, split and label
+    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet.
+    """
+
+    grid: Grid
+    metrics: pd.DataFrame
+    history: pd.DataFrame
+    cells: pd.DataFrame
+    counts: pd.DataFrame
+    facts: dict[str, dict]
+
+    @property
+    def metric(self) -> str:
+        """The headline metric as the scores call it."""
+        return self.grid.study.report.headline
+
+    @property
+    def metric_name(self) -> str:
+        """The headline metric as a reader calls it."""
+        return NAMES[self.metric]
+
+    def headline(self) -> pd.DataFrame:
+        """One row a cell of the study, scored or not: its place, `value`, `low`, `high`, `n`, …"""
+        return self.cells.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
+
+    def whole(self, metric: str) -> pd.DataFrame:
+        """A metric over all labels, one row a scored cell: AXES, value, low, high, n, patients.
+
+        Where classes compete, the decision as a whole (`all`) goes before the mean over classes.
+        """
+        rows = self.metrics[
+            (self.metrics["metric"] == metric)
+            & self.metrics["label"].isin(["all", "macro"])
+            & (self.metrics["subset"] == "all")
+            & (self.metrics["target"] == self.metrics["dataset"])
+        ]
+        rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
+        return rows[[*AXES, "value", "low", "high", "n", "patients"]]
+
+    def pairs(self) -> pd.DataFrame:
+        """Every cell that does not start from scratch beside the one that does, and is else equal.
+
+        One row a pair that the study asks for: AXES, `value`, `scratch`, `difference` (NaN where
+        either is missing).
+        """
+        cells = self.headline()[[*AXES, "value"]]
+        scratch = cells[cells["init"] == "scratch"].drop(columns="init")
+        scratch = scratch.rename(columns={"value": "scratch"})
+        others = cells[cells["init"] != "scratch"]
+        on = [axis for axis in AXES if axis != "init"]
+        pairs = others.merge(scratch, on=on, how="inner", validate="m:1")
+        return pairs.assign(difference=pairs["value"] - pairs["scratch"])
+
+
+def read(study: Path, report: Path, data: Path | None = None) -> Frames:
+    """All frames of a study, from its study.json, its report folder and the folder of datasets."""
+    grid = read_grid(study)
+    tables = {}
+    for name in grid.targets():
+        path = (data or study.parent.parent / "data") / name / "table.parquet"
+        if path.is_file():
+            tables[name] = read_parquet(path)
+    return Frames(
+        grid,
+        *(read_csv(report / f"{name}.csv") for name in ("metrics", "history", "cells")),
+        pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
+        {name: facts for name, (_, facts) in tables.items()},
+    )
+
+
+def read_grid(study: Path) -> Grid:
+    """The study that a study.json holds."""
+    if not study.is_file():
+        raise UserError(f"{study}: no such file; run snakemake to make it")
+    return Grid(json.loads(study.read_text()))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file of `collect`; only the empty field is missing, so that a label may be called NA."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run snakemake to make it")
+    return pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+
+
+def count(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
+    """Images, patients and known labels of a dataset, by split and label."""
+    columns = ["image", "patient", "split", *facts["labels"]]
+    long = table.select(columns).to_pandas().melt(columns[:3], var_name="label")
+    long = long.assign(
+        positives=long["value"] == 1, negatives=long["value"] == 0, unknown=long["value"].isna()
+    )
+    counts = long.groupby(["split", "label"], sort=False).agg(
+        images=("image", "size"),
+        patients=("patient", "nunique"),
+        positives=("positives", "sum"),
+        negatives=("negatives", "sum"),
+        unknown=("unknown", "sum"),
+    )
+    order = pd.MultiIndex.from_product([SPLITS, facts["labels"]], names=["split", "label"])
+    counts = counts.reindex(order, fill_value=0).reset_index()
+    counts.insert(0, "dataset", dataset)
+    return counts
+
+
+def number(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """`0.812 (0.771–0.850)`; without an interval where there is none, a dash where no number."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"

@@ -1,0 +1,270 @@
+"""Write the tables: leaderboard, pretrained against scratch, each label, each dataset.
+
+Each as CSV, with bare numbers, and as Markdown, with intervals, n and notes. The Markdown is what the
+report shows.
+
+Example:
+  python -m cxrgrid.table results/demo/study.json --report results/demo/report
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cxrgrid import command
+from cxrgrid.frames import AXES, PLACE, Frames, number, read
+
+SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
+NOTES = {
+    "leaderboard": (
+        "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
+        "bootstrap interval over patients; for several it is the mean of the seeds' lower and of "
+        "their upper ends. It speaks of the test patients, not of training again; for that see the "
+        "range over seeds. AP: average precision, mean over labels, beside the prevalence, which a "
+        "random ranking reaches. Accuracy where classes compete, beside that of always naming the "
+        "commonest class."
+    ),
+    "pretrained": (
+        "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
+        "same test images; the means are over those pairs only. No significance test is made, and "
+        "the range over so few seeds is not a confidence interval."
+    ),
+    "labels": (
+        "[low–high]: 95 % bootstrap interval over patients. For labels that may occur together, "
+        "sensitivity, specificity, F1 and counts are at the threshold with the largest sensitivity "
+        "+ specificity − 1 on validation images; where classes compete, the highest score decides. "
+        "n: test images whose label is known. –: not defined, as one class is absent."
+    ),
+    "datasets": "Images with the label, and patients in the split. Unknown labels are neither "
+    "trained on nor scored.",
+}
+
+# ------------------------------------------------------------------ the numbers
+
+
+def leaderboard(frames: Frames) -> pd.DataFrame:
+    """One row a place in the grid, best first in each dataset; NaN where no seed is scored."""
+    cells = frames.headline()
+    for metric in SECONDARY:
+        whole = frames.whole(metric)[[*AXES, "value"]].rename(columns={"value": f"{metric}:"})
+        cells = cells.merge(whole, on=AXES, how="left")
+    cells = cells.merge(prevalence(frames.metrics), on=AXES, how="left")
+    means = {name: (f"{name}:", "mean") for name in SECONDARY}
+    table = cells.groupby(PLACE, sort=False).agg(
+        value=("value", "mean"),
+        sd=("value", "std"),
+        min=("value", "min"),
+        max=("value", "max"),
+        low=("low", "mean"),
+        high=("high", "mean"),
+        seeds=("value", "count"),
+        planned=("seed", "size"),
+        **means,
+        prevalence=("prevalence", "mean"),
+        n=("n", "max"),
+        patients=("patients", "max"),
+        parameters=("parameters", "max"),
+        rerun=("rerun", rerun),
+    )
+    table = table.reset_index().assign(metric=frames.metric)
+    rank = {name: at for at, name in enumerate(frames.grid.targets())}
+    table = table.assign(order=table["dataset"].map(rank))
+    table = table.sort_values(["order", "value"], ascending=[True, False], kind="stable")
+    return table.drop(columns="order").reset_index(drop=True)
+
+
+def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Mean prevalence over the labels that could be scored: the AP of a random ranking."""
+    scored = metrics[metrics["metric"].eq("ap") & metrics["value"].notna()][[*AXES, "label"]]
+    rows = metrics[metrics["metric"] == "prevalence"].merge(scored, on=[*AXES, "label"])
+    return rows.groupby(AXES)["value"].mean().rename("prevalence").reset_index()
+
+
+def rerun(commands: pd.Series) -> str:
+    """One command for all missing seeds of a place."""
+    targets = [text.removeprefix("snakemake ") for text in commands.dropna()]
+    return " ".join(["snakemake", *targets]) if targets else ""
+
+
+def pretrained(frames: Frames) -> pd.DataFrame:
+    """Every init but scratch against scratch, over the seeds for which both are scored."""
+    pairs = frames.pairs()
+    both = pairs.assign(
+        value=pairs["value"].where(pairs["difference"].notna()),
+        scratch=pairs["scratch"].where(pairs["difference"].notna()),
+    )
+    table = both.groupby(PLACE, sort=False).agg(
+        value=("value", "mean"),
+        scratch=("scratch", "mean"),
+        difference=("difference", "mean"),
+        min=("difference", "min"),
+        max=("difference", "max"),
+        seeds=("difference", "count"),
+        planned=("seed", "size"),
+    )
+    return table.reset_index().assign(metric=frames.metric)
+
+
+def labels(frames: Frames) -> pd.DataFrame:
+    """One row a cell and label; a missing cell is one row with no label."""
+    own = frames.metrics[
+        ~frames.metrics["label"].isin(["macro", "all"]) & (frames.metrics["subset"] == "all")
+    ]
+    keys = [*AXES, "label"]
+    wide = own.pivot(index=keys, columns="metric", values="value").reset_index()
+    auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
+    wide = wide.merge(auroc, on=keys, how="left")
+    return frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
+
+
+# ------------------------------------------------------------------ as a reader sees them
+
+
+def show_leaderboard(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The leaderboard as text."""
+    name = frames.metric_name
+    shown = place(table, PLACE[1:])
+    shown[f"{name}, mean over labels (95 % interval)"] = [
+        "missing" if row.seeds == 0 else number(row.value, row.low, row.high)
+        for row in table.itertuples()
+    ]
+    shown["over seeds: ± SD (range)"] = [spread(row) for row in table.itertuples()]
+    shown["seeds"] = of(table)
+    if frames.metric != "ap":
+        shown["AP"] = table["ap"].map(number)
+    shown["prevalence"] = table["prevalence"].map(number)
+    if frames.metric != "balanced_accuracy":
+        shown["balanced accuracy"] = table["balanced_accuracy"].map(number)
+    if table["accuracy"].notna().any():
+        shown["accuracy"] = table["accuracy"].map(number)
+        shown["majority"] = table["majority_accuracy"].map(number)
+    shown["test images (patients)"] = [whole(r.n, r.patients) for r in table.itertuples()]
+    shown["parameters"] = [millions(value) for value in table["parameters"]]
+    return shown
+
+
+def show_pretrained(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The comparison as text."""
+    name = frames.metric_name
+    none = table["seeds"] == 0
+    shown = place(table, PLACE[1:])
+    shown[f"{name}, this init"] = table["value"].map(number).mask(none, "missing")
+    shown[f"{name}, scratch"] = table["scratch"].map(number).mask(none, "missing")
+    shown["difference, mean of pairs"] = table["difference"].map(signed)
+    shown["range over seeds"] = [
+        f"{signed(row.min)} to {signed(row.max)}" if row.seeds > 1 else "–"
+        for row in table.itertuples()
+    ]
+    shown["seeds"] = of(table)
+    return shown
+
+
+def show_labels(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """Each label as text."""
+    shown = place(table, ["label", *AXES[1:]])
+    shown["label"] = table["label"].fillna("missing")
+    shown["AUROC [low–high]"] = [number(r.auroc, r.low, r.high) for r in table.itertuples()]
+    for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():
+        shown[name] = table[column or name].map(number)
+    for name in ("tp", "fp", "tn", "fn", "n", "positives"):
+        shown[name.upper() if len(name) == 2 else name] = table[name].map(whole)
+    shown["prevalence"] = table["prevalence"].map(number)
+    shown["majority accuracy"] = table["majority_accuracy"].map(number)
+    return shown
+
+
+def show_datasets(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """Positives by label, a column a split; the images and patients of each in the first rows."""
+    shown = table.pivot_table("positives", "label", "split", sort=False).map(whole)
+    if table["unknown"].any():
+        shown["unknown"] = table.groupby("label")["unknown"].sum().map(whole)
+    sizes = table.groupby("split", sort=False)[["images", "patients"]].first().map(whole).T
+    sizes.index = ["all images", "patients"]
+    return pd.concat([sizes, shown]).fillna("–").rename_axis("label").reset_index()
+
+
+def place(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The columns that say where a row belongs; a recipe only where there are several."""
+    several = table["recipe"].nunique() > 1
+    return table[[name for name in columns if name != "recipe" or several]].copy()
+
+
+def spread(row) -> str:
+    """Standard deviation and range over seeds; nothing to say of one."""
+    return "–" if row.seeds < 2 else f"± {row.sd:.3f} ({row.min:.3f}–{row.max:.3f})"
+
+
+def of(table: pd.DataFrame) -> list[str]:
+    """How many seeds of how many."""
+    return [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
+
+
+def signed(value: float) -> str:
+    """A difference."""
+    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
+
+
+def whole(value: float, patients: float | None = None) -> str:
+    """`1,234`, or `1,234 (567)`."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
+
+
+def millions(value: float) -> str:
+    """Parameters of a model."""
+    return "–" if pd.isna(value) else f"{value / 1e6:.2f} M"
+
+
+def markdown(frame: pd.DataFrame) -> list[str]:
+    """The lines of a table; text to the left, numbers to the right."""
+    texts = [*PLACE, "label"]
+    rows = [list(frame.columns), ["---" if name in texts else "---:" for name in frame.columns]]
+    rows += frame.astype(str).to_numpy().tolist()
+    return ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows]
+
+
+def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
+    """A Markdown file: a section with a table for each dataset, then what the numbers mean."""
+    lines = []
+    for dataset in frames.grid.targets():
+        part = table[table["dataset"] == dataset]
+        if len(part):
+            lines += [f"## {dataset}", "", *markdown(SHOWN[name](part, frames)), ""]
+        if "rerun" in part:
+            commands = part["rerun"].dropna().drop_duplicates()
+            lines += [f"Missing: `{text}`\n" for text in commands if text]
+    return "\n".join([*lines, NOTES[name], ""])
+
+
+SHOWN = {
+    "leaderboard": show_leaderboard,
+    "pretrained": show_pretrained,
+    "labels": show_labels,
+    "datasets": show_datasets,
+}
+
+
+def main(argv: list[str] | None) -> None:
+    """Write four tables, each twice."""
+    parser = command.parser("table", __doc__)
+    parser.add_argument("study", type=Path, help="study.json")
+    parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
+    parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
+    args = parser.parse_args(argv)
+    frames = read(args.study, args.report, args.data)
+    tables = {
+        "leaderboard": leaderboard(frames),
+        "pretrained": pretrained(frames),
+        "labels": labels(frames),
+        "datasets": frames.counts,
+    }
+    for name, table in tables.items():
+        table.to_csv(
+            args.report / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
+        )
+        (args.report / f"{name}.md").write_text(document(name, table, frames))
+
+
+if __name__ == "__main__":
+    command.run(main)

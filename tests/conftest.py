@@ -1,0 +1,138 @@
+"""A small synthetic study, as the pipeline would leave it: what tables, figures and report read.
+
+Two datasets (several labels at once; classes that compete), two backbones, scratch and pretrained,
+two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxrgrid import collect, figure, table
+from cxrgrid.config import Grid
+from cxrgrid.data import write_parquet
+
+AXES = Grid.AXES
+MISSING = "ward/resnet18/pretrained/default/seed1"
+LABELS = {"ward": ["Effusion", "Nodule", "Hernia"], "children": ["normal", "bacteria", "virus"]}
+HASHES = {"ward": "aa11bb22cc33dd44", "children": "0f1e2d3c4b5a6978"}
+CONFIG = {
+    "study": "demo",
+    "title": "A small study",
+    "datasets": {
+        "ward": {"adapter": "nih", "phantom": {}, "labels": LABELS["ward"]},
+        "children": {"adapter": "kermany", "phantom": {}, "labels": LABELS["children"]},
+    },
+    "weights": {"pretrained": "timm"},
+    "grid": {
+        "datasets": ["ward", "children"],
+        "backbones": ["resnet10t", "resnet18"],
+        "inits": ["scratch", "pretrained"],
+        "seeds": [0, 1],
+    },
+}
+
+
+def write_dataset(folder: Path, name: str, credentialed: bool = False) -> None:
+    """table.parquet, pixels.npy and audit.json: 60 images of 30 patients."""
+    rng = np.random.default_rng(len(name))
+    task = "multilabel" if name == "ward" else "multiclass"
+    drawn = rng.random((60, 3)) < (0.4, 0.2, 0.05)
+    y = drawn if task == "multilabel" else np.eye(3, dtype=bool)[rng.integers(3, size=60)]
+    columns = {"image": [f"{n:03}.png" for n in range(60)]}
+    columns |= {"patient": [f"p{n // 2:02}" for n in range(60)], "row": list(range(60))}
+    columns["split"] = ["train"] * 36 + ["val"] * 8 + ["test"] * 16
+    columns |= {label: y[:, at].astype(float) for at, label in enumerate(LABELS[name])}
+    steps = [{"step": step, "images": n, "patients": 30} for step, n in (("raw", 64), ("kept", 60))]
+    facts = {"dataset": name, "adapter": "nih", "task": task, "labels": LABELS[name]}
+    facts |= {"source": "https://example.org/data", "terms": "For research only."}
+    facts |= {"notes": ["Drawn for a test."], "accounting": steps, "credentialed": credentialed}
+    facts |= {"split": "patient", "split_hash": HASHES[name]}
+    write_parquet(columns, folder / name / "table.parquet", facts)
+    np.save(folder / name / "pixels.npy", rng.integers(255, size=(60, 24, 24), dtype=np.uint8))
+    audit = {"warnings": [f"One warning about {name}."], "accounting": steps}
+    (folder / name / "audit.json").write_text(json.dumps(audit))
+
+
+def write_history(folder: Path, cell) -> None:
+    """Eight epochs of a loss that falls, of a cell whose best epoch is the sixth."""
+    rng = np.random.default_rng([cell.seed, len(cell.init)])
+    epoch = np.arange(1, 9)
+    loss = 0.7 * np.exp(-epoch / 6) + 0.1
+    columns = {"epoch": epoch, "train_loss": loss, "val_loss": loss + 0.05 + rng.random(8) / 50}
+    columns |= {"val_auroc": 0.6 + epoch / 40 + rng.random(8) / 50, "lr": np.full(8, 0.001)}
+    columns |= {"seconds": np.full(8, 1.5), "images_per_second": np.full(8, 24.0)}
+    facts = {"parameters": 4_900_000, "split_hash": HASHES[cell.dataset], "hardware": "A processor"}
+    facts |= {"versions": {"python": "3.11.2", "torch": "2.15.0"}, "threads": 1}
+    columns["best"] = epoch == 6
+    write_parquet(columns, folder / cell.path() / "history.parquet", facts)
+
+
+def score_rows(cell) -> list[dict]:
+    """Every metric of one cell, with plausible numbers."""
+    rng = np.random.default_rng([cell.seed, len(cell.path()), cell.init == "scratch"])
+    multiclass = cell.dataset == "children"
+    names = [(label, m) for label in LABELS[cell.dataset] for m in LABEL_METRICS]
+    names += [("macro", m) for m in ("auroc", "ap", "f1", "balanced_accuracy")]
+    whole = ("accuracy", "balanced_accuracy", "majority_accuracy")
+    names += [("all", m) for m in whole if multiclass]
+    rows = []
+    for label, metric in names:
+        value = round(float(rng.uniform(0.6, 0.9)), 3)
+        row = {axis: getattr(cell, axis) for axis in AXES}
+        row |= {"target": cell.dataset, "subset": "all", "label": label, "metric": metric}
+        row |= {"value": value, "low": value - 0.05, "high": value + 0.04}
+        rows.append(row | {"n": 16, "positives": 5, "patients": 8})
+    return rows
+
+
+LABEL_METRICS = ("auroc", "ap", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "f1")
+LABEL_METRICS += ("tp", "fp", "tn", "fn", "prevalence", "majority_accuracy", "threshold")
+
+
+def write_scores(study: Path, cells: list, shuffle: int = 0) -> None:
+    """scores/*.parquet; `shuffle` changes the order of the rows and nothing else."""
+    for target in ("ward", "children"):
+        rows = [row for cell in cells if cell.dataset == target for row in score_rows(cell)]
+        order = np.random.default_rng(shuffle).permutation(len(rows))
+        columns = {name: [rows[at][name] for at in order] for name in rows[0]}
+        write_parquet(columns, study / "scores" / f"{target}.parquet", {})
+
+
+def write_study(results: Path, **config) -> Path:
+    """The whole study below `results`; its study.json. `config` replaces settings of `CONFIG`."""
+    study = results / "demo"
+    grid = Grid(CONFIG | config)
+    done = [cell for cell in grid.cells if cell.path() != MISSING]
+    for name in LABELS:
+        write_dataset(results / "data", name)
+    for cell in done:
+        write_history(study / "cells", cell)
+    write_scores(study, done)
+    (study / "study.json").write_text(json.dumps(CONFIG | config))
+    return study / "study.json"
+
+
+def write_report(study: Path) -> Path:
+    """What `collect`, `table` and `figure` make of a study; the report's folder."""
+    report = study.parent / "report"
+    collect.main([str(study), "--out-dir", str(report)])
+    table.main([str(study), "--report", str(report)])
+    figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
+    return report
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """study.json of a study that one may change."""
+    return write_study(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """study.json of a study with its tables and figures, to read only."""
+    study = write_study(tmp_path_factory.mktemp("finished") / "results")
+    write_report(study)
+    return study

@@ -1,0 +1,287 @@
+"""Scores equal scikit-learn's, contradictions are refused, and nothing is missing in silence."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+from cxrgrid import score
+from cxrgrid.check import UserError
+from cxrgrid.config import Grid
+from cxrgrid.data import read_parquet, write_parquet
+
+LABELS = ("effusion", "fracture", "nodule")
+NAN = float("nan")
+
+
+def truth(part, task, images=80):
+    """Labels of a made-up cohort with two images a patient: `fracture` occurs in no test image."""
+    rng = np.random.default_rng(len(part))
+    if task == "multiclass":
+        labels = np.eye(3)[rng.integers(3, size=images)]
+    else:
+        labels = (rng.random((images, 3)) < 0.4).astype(float)
+        labels[:, 1] *= part == "val"
+        labels[rng.random((images, 3)) < 0.1] = NAN
+    image = [f"{part}/{number:03}.png" for number in range(images)]
+    return image, [f"{part}{number // 2}" for number in range(images)], labels
+
+
+def predict(path, cell, part, task="multilabel", change=None, **facts):
+    """A predictions file whose scores follow the truth, not too closely."""
+    image, patient, labels = truth(part, task)
+    rng = np.random.default_rng([cell.seed, len(part)])
+    scores = rng.normal(np.nan_to_num(labels, nan=0.5), 0.8)
+    scores = 1 / (1 + np.exp(-scores.round(1)))
+    if change:
+        change(image, labels, scores)
+    columns = {"image": image, "patient": patient}
+    columns |= {f"y:{label}": labels[:, at] for at, label in enumerate(LABELS)}
+    columns |= {f"p:{label}": scores[:, at] for at, label in enumerate(LABELS)}
+    axes = {name: getattr(cell, name) for name in score.AXES}
+    basis = {"target": "ward", "part": part, "task": task, "labels": LABELS}
+    basis |= {"split": "patient", "split_hash": "c0ffee"}
+    write_parquet(columns, path, {**axes, **basis, **facts})
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of two datasets; three seeds on `ward`; nothing predicted yet."""
+    config = {
+        "study": "tiny",
+        "datasets": {
+            "ward": {"adapter": "folder", "root": "images"},
+            "clinic": {"adapter": "folder", "root": "images"},
+        },
+        "grid": {"datasets": ["ward", "clinic"], "backbones": ["resnet18"], "seeds": [0, 1, 2]},
+        "report": {"resamples": 100},
+    }
+    path = tmp_path / "tiny" / "study.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(config))
+    cells = [cell for cell in Grid(config).cells if cell.dataset == "ward"]
+    below = {cell: path.parent / "cells" / cell.path() / "predictions" for cell in cells}
+
+    def fill(cell, part="test", **options):
+        name = "ward" if part == "test" else "val"
+        predict(below[cell] / f"{name}.parquet", cell, part, **options)
+
+    def fill_all(**options):
+        for cell in cells:
+            for part in ("val", "test"):
+                fill(cell, part, **options)
+
+    def run(name="out.parquet", target="ward"):
+        out = tmp_path / name
+        score.main([str(path), "--target", target, "--out", str(out)])
+        return out
+
+    return SimpleNamespace(cells=cells, below=below, fill=fill, fill_all=fill_all, run=run)
+
+
+def one(table, seed, label, metric, column="value"):
+    """A single number of the table."""
+    chosen = table.filter(
+        (pc.field("seed") == seed) & (pc.field("label") == label) & (pc.field("metric") == metric)
+    )
+    assert chosen.num_rows == 1
+    return chosen[column][0].as_py()
+
+
+def test_values_equal_scikit_learn(study):
+    study.fill_all()
+    table, _ = read_parquet(study.run())
+    for cell in study.cells:
+        val, test = (
+            score.read_predictions(study.below[cell] / f"{name}.parquet", cell)
+            for name in ("val", "ward")
+        )
+        cut = score.thresholds(val)
+        for at, label in ((0, "effusion"), (2, "nodule")):
+            known = ~np.isnan(test.labels[:, at])
+            y, p = test.labels[known, at], test.scores[known, at]
+            expected = {
+                "auroc": roc_auc_score(y, p),
+                "f1": f1_score(y, p >= cut[at]),
+                "balanced_accuracy": balanced_accuracy_score(y, p >= cut[at]),
+                "prevalence": y.mean(),
+                "tp": ((p >= cut[at]) & (y == 1)).sum(),
+                "threshold": cut[at],
+            }
+            for metric, value in expected.items():
+                assert one(table, cell.seed, label, metric) == pytest.approx(value, abs=1e-12)
+            sizes = [one(table, cell.seed, label, "auroc", c) for c in ("n", "positives")]
+            assert sizes == [known.sum(), y.sum()]
+
+
+def test_the_threshold_comes_from_validation_images(study):
+    study.fill_all()
+    before = one(read_parquet(study.run())[0], 0, "nodule", "threshold")
+
+    def lower(image, labels, scores):
+        scores /= 2
+
+    study.fill(study.cells[0], "val", change=lower)
+    table, _ = read_parquet(study.run())
+    assert one(table, 0, "nodule", "threshold") == before / 2
+
+    def no_nodule(image, labels, scores):
+        labels[:, 2] = np.where(np.isnan(labels[:, 2]), NAN, 0)
+
+    study.fill(study.cells[0], "val", change=no_nodule)
+    assert one(read_parquet(study.run())[0], 0, "nodule", "threshold") == 0.5
+
+
+def test_a_label_with_one_class_is_nan_and_out_of_the_mean(study):
+    study.fill_all()
+    table, _ = read_parquet(study.run())
+    for metric in ("auroc", "ap", "f1", "sensitivity", "balanced_accuracy"):
+        numbers = [one(table, 1, "fracture", metric, c) for c in ("value", "low", "high")]
+        assert np.isnan(numbers).all(), metric
+        others = [one(table, 1, label, metric) for label in ("effusion", "nodule")]
+        assert one(table, 1, "macro", metric) == pytest.approx(np.mean(others), abs=1e-12)
+
+
+def test_intervals_surround_values_and_counts_have_none(study):
+    study.fill_all()
+    table, _ = read_parquet(study.run())
+    for row in table.to_pylist():
+        if row["metric"] in score.BARE:
+            assert np.isnan([row["low"], row["high"]]).all()
+        elif row["label"] != "fracture":
+            assert row["low"] <= row["value"] <= row["high"], row
+    macro = [one(table, 0, "macro", "auroc", column) for column in ("low", "high")]
+    alone = [one(table, 0, "nodule", "auroc", column) for column in ("low", "high")]
+    assert macro[1] - macro[0] < alone[1] - alone[0]
+
+
+def test_classes_compete(study):
+    study.fill_all(task="multiclass")
+    table, facts = read_parquet(study.run())
+    cell = study.cells[0]
+    test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
+    y, said = test.labels.argmax(axis=1), test.scores.argmax(axis=1)
+    expected = {
+        "accuracy": (y == said).mean(),
+        "balanced_accuracy": balanced_accuracy_score(y, said),
+        "majority_accuracy": np.bincount(y).max() / len(y),
+    }
+    for metric, value in expected.items():
+        low, got, high = (one(table, 0, "all", metric, c) for c in ("low", "value", "high"))
+        assert got == pytest.approx(value, abs=1e-12)
+        assert low <= got <= high
+    assert sum(one(table, 0, label, "tp") for label in LABELS) == (y == said).sum()
+    assert np.isnan(one(table, 0, "nodule", "threshold"))
+    assert one(table, 0, "all", "accuracy", "n") == len(y)
+    assert facts["thresholds"].startswith("none")
+
+
+def test_a_perfect_cell_is_perfect_in_every_resample(study):
+    def perfect(image, labels, scores):
+        scores[:] = np.nan_to_num(labels)
+
+    study.fill_all(change=perfect)
+    table, _ = read_parquet(study.run())
+    for metric in ("auroc", "ap", "f1", "balanced_accuracy"):
+        numbers = [one(table, 0, "macro", metric, c) for c in ("low", "value", "high")]
+        assert numbers == [1, 1, 1]
+
+
+def test_a_missing_cell_is_named_and_changes_no_other(study, caplog):
+    study.fill_all()
+    whole, facts = read_parquet(study.run())
+    assert facts["missing"] == []
+    (study.below[study.cells[0]] / "val.parquet").unlink()
+    caplog.set_level("INFO")
+    table, facts = read_parquet(study.run())
+    assert facts["missing"] == ["ward/resnet18/scratch/default/seed0"]
+    assert "2 of 3 cells" in caplog.text
+    assert facts["missing"][0] in caplog.text
+    np.testing.assert_equal(table.to_pylist(), whole.filter(pc.field("seed") > 0).to_pylist())
+
+
+def test_no_cell_at_all_is_a_mistake(study):
+    with pytest.raises(UserError, match="no cell of ward has predictions"):
+        study.run()
+    with pytest.raises(UserError, match="did you mean 'ward'"):
+        study.run(target="wards")
+
+
+@pytest.mark.parametrize(
+    ("what", "options"),
+    [
+        ("split_hash", {"split_hash": "decaf"}),
+        ("images", {"change": lambda image, labels, scores: image.reverse()}),
+        ("truth", {"change": lambda image, labels, scores: labels.fill(1)}),
+    ],
+)
+def test_cells_that_contradict_each_other_are_refused(study, what, options):
+    study.fill_all()
+    study.fill(study.cells[1], **options)
+    with pytest.raises(UserError, match=f"default/seed1: {what} not as in .*default/seed0"):
+        study.run()
+
+
+def test_a_file_of_another_cell_is_refused(study):
+    study.fill_all()
+    study.fill(study.cells[2], seed=0)
+    with pytest.raises(UserError, match="seed is 0; not of cell .*seed2"):
+        study.run()
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_score_that_is_not_finite_is_refused_by_name(study, part):
+    def spoil(image, labels, scores):
+        scores[7, 2] = np.inf
+
+    study.fill_all()
+    study.fill(study.cells[1], part, change=spoil)
+    name = "val" if part == "val" else "ward"
+    with pytest.raises(UserError, match=rf"seed1/predictions/{name}.parquet: .*{part}/007.png"):
+        study.run()
+
+
+def test_the_file_is_sorted_typed_and_the_same_to_the_byte(study):
+    study.fill_all()
+    first, second = study.run("a.parquet"), study.run("b.parquet")
+    assert first.read_bytes() == second.read_bytes()
+    table, facts = read_parquet(first)
+    assert table.schema.remove_metadata() == score.SCHEMA
+    keys = list(zip(*(table[name].to_pylist() for name in score.KEYS), strict=True))
+    assert keys == sorted(set(keys))
+    wanted = {"resamples": 100, "split": "patient", "split_hash": "c0ffee", "target": "ward"}
+    assert facts.items() >= wanted.items()
+
+
+def test_whole_number_labels_are_read_as_well(study):
+    study.fill_all(task="multiclass")
+    path = study.below[study.cells[0]] / "ward.parquet"
+    before, _ = read_parquet(study.run())
+    table, facts = read_parquet(path)
+    for label in LABELS:
+        at = table.schema.get_field_index(f"y:{label}")
+        table = table.set_column(at, f"y:{label}", table[f"y:{label}"].cast(pa.int8()))
+    write_parquet(table, path, facts)
+    np.testing.assert_equal(read_parquet(study.run())[0].to_pylist(), before.to_pylist())
+
+
+def test_help_shows_an_example_and_a_missing_study_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        score.main(["--help"])
+    assert "python -m cxrgrid.score results/demo/study.json --target" in capsys.readouterr().out
+    with pytest.raises(UserError, match="study.json: no such file"):
+        score.main([str(tmp_path / "study.json"), "--target", "ward", "--out", "out.parquet"])
+
+
+def test_scoring_starts_light():
+    code = (
+        "import sys, cxrgrid.score; print({'pandas', 'scipy', 'sklearn', 'torch'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,88 @@
+"""The bootstrap draws whole patients, repeats itself, and its intervals cover the truth."""
+
+from functools import partial
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cxrgrid import metrics, stats
+
+PATIENTS = ["b", "a", "b", "c", "a", "b"]
+
+
+def test_images_of_a_patient_are_drawn_together_and_as_many_patients_as_there_are():
+    weights = stats.patient_weights(PATIENTS, 500, np.random.default_rng(0))
+    assert weights.shape == (500, 6)
+    assert (weights[:, [0, 0, 1]] == weights[:, [2, 5, 4]]).all()
+    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    assert weights.mean(axis=0) == pytest.approx(1, abs=0.15)
+
+
+def test_the_same_patients_in_any_order_get_the_same_resamples():
+    turned = PATIENTS[::-1]
+    weights = stats.patient_weights(PATIENTS, 9, stats.generator(PATIENTS))
+    again = stats.patient_weights(turned, 9, stats.generator(turned))
+    np.testing.assert_array_equal(weights, again[:, ::-1])
+    other = stats.patient_weights(PATIENTS, 9, stats.generator([*PATIENTS, "d"]))
+    assert (weights != other).any()
+
+
+def test_blocks_change_nothing(monkeypatch):
+    whole = stats.patient_weights(PATIENTS, 10, np.random.default_rng(3))
+    monkeypatch.setattr(stats, "BLOCK", 18)
+    blocks = list(stats.draws(PATIENTS, 10, np.random.default_rng(3)))
+    assert [len(block) for block in blocks] == [3, 3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_every_resample_is_what_scikit_learn_says():
+    rng = np.random.default_rng(5)
+    patients = rng.integers(80, size=300).astype(str)
+    labels, scores = rng.integers(2, size=300).astype(float), rng.integers(20, size=300) / 20
+    values = stats.bootstrap(
+        lambda weights: metrics.auroc(labels, scores, weights), patients, 50, stats.generator("x")
+    )
+    weights = stats.patient_weights(patients, 50, stats.generator("x"))
+    expected = [roc_auc_score(labels, scores, sample_weight=row) for row in weights]
+    np.testing.assert_allclose(values, [roc_auc_score(labels, scores), *expected], atol=1e-12)
+
+
+def test_interval_leaves_out_undefined_resamples_unless_they_are_most():
+    values = np.full((101, 3), np.nan)
+    values[:, 0] = np.arange(101)
+    values[:61, 1] = np.arange(61)
+    values[:40, 2] = np.arange(40)
+    low, high = stats.interval(values)
+    np.testing.assert_allclose(low, [2.5, 1.5, np.nan])
+    np.testing.assert_allclose(high, [97.5, 58.5, np.nan])
+
+
+def simulate(rng, patients=120, images=4, shift=1.0):
+    """One study: labels by patient, scores that resemble each other within a patient."""
+    patient = np.arange(patients).repeat(images)
+    labels = (np.arange(patients) % 2).astype(float)[patient]
+    scores = shift * labels + rng.normal(size=patients)[patient] + rng.normal(size=len(patient)) / 2
+    return patient, labels, scores
+
+
+def auroc(order, weights):
+    return order.weigh(weights).auroc()
+
+
+def test_intervals_cover_the_truth_only_if_patients_are_resampled():
+    rng = np.random.default_rng(11)
+    truth = NormalDist().cdf(1 / np.sqrt(2 * (1 + 1 / 4)))
+    hits, widths = np.zeros(2), np.zeros(2)
+    for _ in range(400):
+        patient, labels, scores = simulate(rng)
+        order = metrics.order(labels, scores)
+        for way, cluster in enumerate((patient, np.arange(len(patient)))):
+            values = stats.bootstrap(partial(auroc, order), cluster, 400, rng)
+            low, high = stats.interval(values[1:])
+            hits[way] += low <= truth <= high
+            widths[way] += high - low
+    assert 0.90 <= hits[0] / 400 <= 0.98
+    assert hits[1] / 400 < 0.85
+    assert widths[1] < 0.7 * widths[0]

@@ -1,0 +1,195 @@
+"""The workflow as its user meets it: it ends in a report, and it reruns exactly what it must."""
+
+import copy
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PHANTOM = {"patients": 30, "size": 64}
+TINY = {
+    "study": "tiny",
+    "datasets": {
+        "far": {"adapter": "nih", "phantom": PHANTOM | {"seed": 1}, "image": {"size": 32}},
+        "near": {
+            "adapter": "nih",
+            "phantom": PHANTOM | {"seed": 2},
+            "labels": ["Effusion", "Cardiomegaly"],
+            "image": {"size": 32},
+        },
+    },
+    "weights": {"pretrained": {"dataset": "far", "seed": 0}},
+    "recipes": {"default": {"epochs": 2, "batch_size": 16, "channels": 1}},
+    "report": {"resamples": 100},
+    "grid": {
+        "datasets": ["near"],
+        "backbones": ["test_resnet"],
+        "inits": ["scratch", "pretrained"],
+        "seeds": [0],
+    },
+}
+CELLS = "results/tiny/cells"
+FAR = f"{CELLS}/far/test_resnet/scratch/default/seed0"
+SCRATCH = f"{CELLS}/near/test_resnet/scratch/default/seed0"
+PRETRAINED = f"{CELLS}/near/test_resnet/pretrained/default/seed0"
+
+
+def snakemake(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT):
+    """Run the workflow in `folder` as a user would; the finished process."""
+    (folder / "study.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(workflow / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(folder / "study.yaml")]
+    command += ["--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def planned(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT) -> dict:
+    """What a run would do: for each rule the folders of its first outputs."""
+    done = snakemake(folder, config, "--dry-run", *arguments, workflow=workflow)
+    assert done.returncode == 0, done.stderr
+    jobs: dict[str, set[str]] = {}
+    blocks = re.findall(
+        r"^(?:local)?rule (\w+):\n(.*?)\n\n", done.stdout + done.stderr, re.M | re.S
+    )
+    for rule, body in blocks:
+        output = re.search(r"output: ([^,\n]+)", body)
+        jobs.setdefault(rule, set()).add(str(Path(output[1]).parent) if output else "")
+    jobs.pop("all", None)
+    return jobs
+
+
+def changed(path: str, value) -> dict:
+    """TINY with one value changed."""
+    config = copy.deepcopy(TINY)
+    *parents, last = path.split(".")
+    place = config
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which the tiny study has run to its end."""
+    folder = tmp_path_factory.mktemp("study")
+    done = snakemake(folder, TINY)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_ends_in_a_report(finished):
+    report = (finished / "results/tiny/report/report.html").read_text()
+    for name in ("near", "far", "test_resnet", "pretrained"):
+        assert name in report
+    header, *rows = (finished / "results/tiny/report/metrics.csv").read_text().splitlines()
+    assert header.startswith("dataset,backbone,init,recipe,seed,target,subset,label,metric,value")
+    assert len(rows) > 100
+
+
+def test_second_run_does_nothing(finished):
+    done = snakemake(finished, TINY)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+# What changes in the config → the folders that train again, and rules that must not run.
+LIGHT = {"phantom", "index", "pixels", "split", "audit"}
+CHANGES = [
+    ("title", "Another title", set(), LIGHT),
+    ("report.headline", "ap", set(), LIGHT),
+    ("recipes.unused", {"lr": 1.0}, set(), LIGHT),
+    ("recipes.default.lr", 0.002, {FAR, SCRATCH, PRETRAINED}, LIGHT),
+    ("overrides", [{"init": "pretrained", "set": {"lr": 0.1}}], {PRETRAINED}, LIGHT),
+    ("overrides", [{"dataset": "far", "set": {"lr": 0.1}}], {FAR, PRETRAINED}, LIGHT),
+    ("grid.seeds", [0, 1], {s.replace("seed0", "seed1") for s in (SCRATCH, PRETRAINED)}, LIGHT),
+    ("grid.inits", ["scratch"], set(), LIGHT),
+    ("datasets.near.split", {"seed": 1}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
+    ("datasets.near.labels", ["Effusion"], {SCRATCH, PRETRAINED}, {"phantom"}),
+    ("datasets.near.unreadable", 0.5, {SCRATCH, PRETRAINED}, {"phantom", "index"}),
+    ("datasets.far.image", {"size": 48}, {FAR, PRETRAINED}, {"phantom", "index"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "trained", "spared"), CHANGES, ids=[f"{c[0]}={c[1]}" for c in CHANGES]
+)
+def test_a_changed_setting_reruns_exactly_its_cells(finished, path, value, trained, spared):
+    jobs = planned(finished, changed(path, value))
+    assert jobs.get("train", set()) == trained
+    assert not spared & set(jobs)
+
+
+def test_a_new_backbone_trains_only_its_cells(finished):
+    jobs = planned(finished, changed("grid.backbones", ["test_resnet", "test_vit"]))
+    assert len(jobs["train"]) == 3
+    assert all("/test_vit/" in folder for folder in jobs["train"])
+
+
+def test_comments_docstrings_and_spaces_rerun_nothing(finished, tmp_path):
+    for name in ("Snakefile", "workflow"):
+        copy_ = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy_(ROOT / name, tmp_path / name)
+    rules = tmp_path / "workflow/rules/train.smk"
+    text = rules.read_text()
+    text = text.replace('"""Train one cell', '# A comment.\n    """Train a cell')
+    text = text.replace("python -m cxrgrid.train {", "python  -m cxrgrid.train  {")
+    rules.write_text(text + "\n\n# The end.\n")
+    assert rules.read_text().count("# ") > (ROOT / "workflow/rules/train.smk").read_text().count(
+        "# "
+    )
+    assert planned(finished, TINY, workflow=tmp_path) == {}
+
+
+def test_a_touched_or_edited_source_reruns_nothing(finished):
+    """No rule watches the package's sources: retraining is a person's decision."""
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert "src/" not in rules and ".py" not in rules
+
+
+def test_printed_command_runs_outside_snakemake_with_the_same_bits(finished, tmp_path):
+    target = f"{SCRATCH}/model.safetensors"
+    done = snakemake(finished, TINY, "--dry-run", "--forcerun", target, target)
+    printed = re.search(r"python -m cxrgrid\.train .*", done.stdout + done.stderr)[0]
+    before = (finished / target).read_bytes()
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(finished / "results", folder / "results")
+    shutil.rmtree(folder / SCRATCH)
+    (folder / SCRATCH).mkdir()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(printed, shell=True, check=True, cwd=folder, env={**os.environ, "PATH": path})
+    assert (folder / target).read_bytes() == before
+
+
+def test_a_typo_stops_before_any_job_with_one_line(tmp_path):
+    done = snakemake(tmp_path, changed("recipes.default.learning_rat", 1))
+    assert done.returncode != 0
+    line = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(line) == 1 and "learning_rat" in line[0]
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_root_says_which_setting_and_where_to_get_it(tmp_path):
+    done = snakemake(tmp_path, changed("datasets.near", {"adapter": "nih", "root": "no/such"}))
+    assert done.returncode != 0
+    assert "datasets.near.root" in done.stderr and "no/such" in done.stderr
+    assert "ownload" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_dead_cell_stops_no_other_and_says_why(finished, tmp_path):
+    shutil.copytree(finished / "results", tmp_path / "results")
+    shutil.copytree(finished / ".snakemake", tmp_path / ".snakemake")
+    config = changed("overrides", [{"init": "pretrained", "set": {"lr": 1e30}}])
+    config["grid"]["seeds"] = [0, 1]
+    done = snakemake(tmp_path, config)
+    assert done.returncode != 0
+    assert "loss is not finite in epoch 1" in done.stdout + done.stderr
+    assert (tmp_path / SCRATCH.replace("seed0", "seed1") / "model.safetensors").exists()
+    assert not (tmp_path / PRETRAINED / "model.safetensors").exists()
