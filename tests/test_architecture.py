@@ -11,10 +11,12 @@ SOURCE = ROOT / "src/cxrgrid"
 
 # Imports go down this list only.
 LEVELS = [
-    {"settings", "check"},
+    {"settings"},
+    {"check"},
     {"config"},
     {"command", "data"},
     {"anatomy", "augment", "datasets", "metrics", "models", "objective", "state", "stats", "style"},
+    {"frames"},
     {"figures"},
 ]
 TORCH = {"augment", "models", "objective", "state", "train", "weights"}

@@ -145,6 +145,13 @@ def test_a_score_that_is_no_number_gives_none():
         assert np.isnan(metric(labels, scores))
 
 
+def test_infinite_scores_have_their_place():
+    labels, scores = np.array([1, 0, 1, 0.0]), np.array([np.inf, np.inf, 0, -np.inf])
+    assert metrics.auroc(labels, scores) == (0.5 + 1 + 0 + 1) / 4
+    assert metrics.average_precision(labels, scores) == (1 / 2 + 2 / 3) / 2
+    assert metrics.youden(labels, scores) == 0
+
+
 def test_mean_auroc_leaves_out_labels_with_one_class():
     labels = np.array([[1, 0, NAN], [0, 0, NAN], [1, 0, NAN], [0, 0, 1]])
     scores = np.array([[0.9, 0, 0], [0.1, 0, 0], [0.2, 0, 0], [0.5, 0, 0]])

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from cxrgrid import score
+from cxrgrid import score, stats
 from cxrgrid.check import UserError
 from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
@@ -56,8 +56,8 @@ def study(tmp_path):
     config = {
         "study": "tiny",
         "datasets": {
-            "ward": {"adapter": "folder", "root": "images"},
-            "clinic": {"adapter": "folder", "root": "images"},
+            "ward": {"adapter": "nih", "root": "images"},
+            "clinic": {"adapter": "nih", "root": "images"},
         },
         "grid": {"datasets": ["ward", "clinic"], "backbones": ["resnet18"], "seeds": [0, 1, 2]},
         "report": {"resamples": 100},
@@ -144,8 +144,22 @@ def test_a_label_with_one_class_is_nan_and_out_of_the_mean(study):
     for metric in ("auroc", "ap", "f1", "sensitivity", "balanced_accuracy"):
         numbers = [one(table, 1, "fracture", metric, c) for c in ("value", "low", "high")]
         assert np.isnan(numbers).all(), metric
+    for metric in score.OF_MACRO:
         others = [one(table, 1, label, metric) for label in ("effusion", "nodule")]
         assert one(table, 1, "macro", metric) == pytest.approx(np.mean(others), abs=1e-12)
+
+
+def test_intervals_are_percentiles_over_resampled_patients(study):
+    study.fill_all()
+    table, _ = read_parquet(study.run())
+    for cell in study.cells:
+        test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
+        weights = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+        known = ~np.isnan(test.labels[:, 0])
+        y, p = test.labels[known, 0], test.scores[known, 0]
+        values = [roc_auc_score(y, p, sample_weight=row[known]) for row in weights]
+        low, high = (one(table, cell.seed, "effusion", "auroc", c) for c in ("low", "high"))
+        assert [low, high] == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=1e-12)
 
 
 def test_intervals_surround_values_and_counts_have_none(study):

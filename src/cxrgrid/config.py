@@ -12,19 +12,19 @@ from typing import Any
 import msgspec
 
 from cxrgrid.check import (
-    ADAPTERS,
     FIGURES,
     UserError,
     adapter_facts,
     backbones,
-    check_backbone,
-    check_keys,
-    check_name,
+    check_block,
+    check_override,
+    check_recipes,
+    check_study,
     checked,
     known,
     modules,
 )
-from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Study
+from cxrgrid.settings import Block, Cell, Dataset, Override
 
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
 
@@ -223,87 +223,6 @@ def to_json(settings: Any, **more: Any) -> str:
     """Settings as one line of JSON, keys in a fixed order: what a printed command carries."""
     plain = msgspec.to_builtins(settings)
     return json.dumps({**more, **plain})
-
-
-def check_study(config: dict[str, Any]) -> Study:
-    """The settings with every name in them checked, apart from recipes and the grid's axes."""
-    check_keys(config, Study, "config")
-    for name, value in config["datasets"].items():
-        check_name(name, "datasets")
-        checked(value, Dataset, f"datasets.{name}")
-    for name, value in config.get("weights", {}).items():
-        check_name(name, "weights")
-        if isinstance(value, dict):
-            checked(value, Source, f"weights.{name}")
-    study = checked(config, Study, "config")
-    check_name(study.study, "study")
-    for name, dataset in study.datasets.items():
-        check_dataset(name, dataset)
-    for name in study.report.figures:
-        known(name, modules(FIGURES), "report.figures", "figure")
-    return study
-
-
-def check_dataset(name: str, dataset: Dataset) -> None:
-    """Adapter, labels and root of one dataset."""
-    where = f"datasets.{name}"
-    if name == "val":
-        raise UserError(f"{where}: 'val' names the validation predictions; choose another name")
-    known(dataset.adapter, modules(ADAPTERS), f"{where}.adapter", "adapter")
-    facts = adapter_facts(dataset.adapter)
-    for label in dataset.labels:
-        if facts["LABELS"]:
-            known(label, facts["LABELS"], f"{where}.labels", "label")
-    if dataset.adapter == "csv" and not dataset.labels:
-        raise UserError(f"{where}.labels: name the label columns of {dataset.columns.file}")
-    if dataset.phantom is None and not dataset.root:
-        raise UserError(f"{where}.root: is missing. {facts['SOURCE']}")
-    if dataset.phantom and not facts.get("PHANTOM"):
-        raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
-    if abs(sum(dataset.split.fractions) - 1) > 1e-6 or min(dataset.split.fractions) == 0:
-        raise UserError(f"{where}.split.fractions: three shares above 0 that add up to 1, please")
-    splits = ["patient", *facts.get("SPLITS", [])]
-    known(dataset.split.name, splits, f"{where}.split.name", "split")
-
-
-def check_recipes(study: Study) -> dict[str, Recipe]:
-    """Every recipe whole: `default` over the built-in values, the others over `default`."""
-    default = study.recipes.get("default", {})
-    recipes = {}
-    for name, settings in {"default": {}, **study.recipes}.items():
-        check_name(name, "recipes")
-        check_keys(settings, Recipe, f"recipes.{name}")
-        recipes[name] = checked({**default, **settings}, Recipe, f"recipes.{name}")
-    for number, override in enumerate(study.overrides):
-        check_keys(override.set, Recipe, f"overrides[{number}].set")
-    return recipes
-
-
-def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
-    """Every name on the axes, and every name that a cell would start from."""
-    for name in block.datasets:
-        known(name, study.datasets, "grid.datasets", "dataset")
-    for name in block.backbones:
-        check_backbone(name, known_backbones, "grid.backbones")
-    for name in block.recipes:
-        known(name, recipes, "grid.recipes", "recipe")
-    for name in block.inits:
-        known(name, ["scratch", *study.weights], "grid.inits", "init")
-    for name, source in study.weights.items():
-        if isinstance(source, Source):
-            where = f"weights.{name}"
-            known(source.dataset, study.datasets, f"{where}.dataset", "dataset")
-            known(source.recipe, recipes, f"{where}.recipe", "recipe")
-            known(source.init, ["scratch", *study.weights], f"{where}.init", "init")
-            if source.backbone:
-                check_backbone(source.backbone, known_backbones, f"{where}.backbone")
-
-
-def check_override(override: Override, cells: list[Cell], where: str) -> None:
-    """An override that names what no cell has is a typo."""
-    for axis in ("dataset", "backbone", "init", "recipe"):
-        if wanted := getattr(override, axis):
-            known(wanted, {getattr(cell, axis) for cell in cells}, f"{where}.{axis}", axis)
 
 
 def matches(override: Override, dataset: str, backbone: str, init: str, recipe: str) -> bool:

@@ -61,7 +61,7 @@ class Order:
 
     def weigh(self, weights: np.ndarray) -> Ranking:
         """The ranking in each resample, weights [R, N]: one gather and one sum over it."""
-        exact = np.int64 if weights.dtype.kind in "bui" else np.float64
+        exact = np.int64 if weights.dtype.kind in ("b", "i", "u") else np.float64
         in_order = weights.take(self.images, axis=1)
         runs = np.add.reduceat(in_order, self.start, axis=1, dtype=exact)
         lost = np.zeros((len(weights), len(self.negatives) + 1), exact)
@@ -87,7 +87,9 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
 
 def rungs(scores: np.ndarray) -> np.ndarray:
     """Number sorted scores from 0, equal scores alike [N]."""
-    return np.cumsum(np.diff(scores, prepend=scores[:1]) != 0)
+    higher = np.zeros(len(scores), np.intp)
+    higher[1:] = scores[1:] != scores[:-1]  # not np.diff: infinite scores may be tied too
+    return np.cumsum(higher)
 
 
 def starts(positive: np.ndarray, rung: np.ndarray) -> np.ndarray:
