@@ -50,3 +50,12 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+
+
+onerror:
+    # A grid with holes is reported as what it is; the run itself has failed all the same.
+    if not grid.incomplete:
+        shell(
+            "snakemake report --snakefile {workflow.main_snakefile} --nolock --quiet all"
+            " --executor local --configfile results/{grid.name}/study.json --config incomplete=true"
+        )

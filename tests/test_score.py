@@ -5,6 +5,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,6 +72,7 @@ def study(tmp_path):
     def fill(cell, part="test", **options):
         name = "ward" if part == "test" else "val"
         predict(below[cell] / f"{name}.parquet", cell, part, **options)
+        (below[cell].parent / "cell.json").write_bytes(msgspec.json.encode(cell))
 
     def fill_all(**options):
         for cell in cells:
@@ -218,6 +220,16 @@ def test_a_missing_cell_is_named_and_changes_no_other(study, caplog):
     assert "2 of 3 cells" in caplog.text
     assert facts["missing"][0] in caplog.text
     np.testing.assert_equal(table.to_pylist(), whole.filter(pc.field("seed") > 0).to_pylist())
+
+
+def test_a_cell_of_other_settings_is_not_scored(study):
+    """After a changed setting a cell that has not trained again yet is missing, not out of date."""
+    study.fill_all()
+    settings = study.below[study.cells[1]].parent / "cell.json"
+    other = msgspec.structs.replace(study.cells[1], lr=0.5)
+    settings.write_bytes(msgspec.json.encode(other))
+    _, facts = read_parquet(study.run())
+    assert facts["missing"] == ["ward/resnet18/scratch/default/seed1"]
 
 
 def test_no_cell_at_all_is_a_mistake(study):

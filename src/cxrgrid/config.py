@@ -39,7 +39,9 @@ class Grid:
     AXES = ("dataset", "backbone", "init", "recipe", "seed")
 
     def __init__(self, config: dict[str, Any]):
-        self.config = {key: value for key, value in config.items() if key != "incomplete"}
+        self.config = dict(config)
+        # Not a setting of the study: asks for a report on what is there (see Snakefile, onerror).
+        self.incomplete = bool(self.config.pop("incomplete", False))
         self.study = check_study(self.config)
         self.name = self.study.study
         self.recipes = check_recipes(self.study)
@@ -107,7 +109,7 @@ class Grid:
             seed if source.seed is None else source.seed,
             path,
         )
-        return f"results/{self.name}/cells/{start.path()}/model.safetensors"
+        return f"{self.folder(start)}/model.safetensors"
 
     # What the rules ask for. Each takes Snakemake's wildcards, so that a rule names it as it is.
 
@@ -158,18 +160,25 @@ class Grid:
         return to_json(self.dataset(wildcards).split)
 
     def predictions(self, wildcards: Any) -> list[str]:
-        """Every cell's predictions on its own validation images and on the target."""
-        folder = f"results/{self.name}/cells"
+        """The cells' predictions on the target and on their own validation images."""
         return [
-            f"{folder}/{cell.path()}/predictions/{name}.parquet"
+            f"{self.folder(cell)}/predictions/{name}.parquet"
             for cell in self.cells
             if cell.dataset == wildcards.target
+            and (not self.incomplete or finished(self.folder(cell), cell))
             for name in ("val", cell.dataset)
         ]
 
+    def folder(self, cell: Cell) -> str:
+        """Where the cell's files lie."""
+        return f"results/{self.name}/cells/{cell.path()}"
+
     def targets(self) -> list[str]:
         """The datasets on whose test images cells are scored, in the order of the cells."""
-        return list(dict.fromkeys(cell.dataset for cell in self.cells))
+        cells = self.cells
+        if self.incomplete:
+            cells = [cell for cell in cells if finished(self.folder(cell), cell)]
+        return list(dict.fromkeys(cell.dataset for cell in cells))
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all."""
@@ -193,6 +202,17 @@ class Grid:
                 raise UserError(f"weights.{cell.init}: no file {cell.weights!r}")
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
+
+
+def finished(folder: str | Path, cell: Cell) -> bool:
+    """Whether the cell's predictions lie in `folder`, made with just these settings."""
+    folder = Path(folder)
+    try:
+        same = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell) == cell
+    except (OSError, msgspec.DecodeError):
+        return False
+    names = ("val", cell.dataset)
+    return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
 
 
 def check_root(name: str, dataset: Dataset) -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cxrgrid import command, metrics, stats
 from cxrgrid.check import UserError, known
-from cxrgrid.config import Grid
+from cxrgrid.config import Grid, finished
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.settings import Cell
 
@@ -201,18 +201,17 @@ def read_predictions(path: Path, cell: Cell) -> Predictions:
 
 
 def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]], list[str]]:
-    """The cells to score with their two files each, and the paths of the cells that lack one."""
+    """The cells to score with their two files each, and the paths of cells not finished."""
     known(target, grid.targets(), "--target", "dataset")
     found, missing = {}, []
     for cell in [cell for cell in grid.cells if cell.dataset == target]:
-        below = folder / cell.path() / "predictions"
-        paths = [below / "val.parquet", below / f"{target}.parquet"]
-        if all(path.is_file() for path in paths):
-            found[cell] = paths
+        if finished(folder / cell.path(), cell):
+            below = folder / cell.path() / "predictions"
+            found[cell] = [below / "val.parquet", below / f"{target}.parquet"]
         else:
             missing.append(cell.path())
     count = f"{len(found)} of {len(found) + len(missing)} cells"
-    logging.info(f"{target}: scoring {count}; without predictions: {', '.join(missing) or 'none'}")
+    logging.info(f"{target}: scoring {count}; not finished: {', '.join(missing) or 'none'}")
     if not found:
         raise UserError(
             f"{folder}: no cell of {target} has predictions; run snakemake to make them"
