@@ -14,9 +14,9 @@ from cxrgrid import collect, figure, table
 from cxrgrid.config import Grid
 from cxrgrid.data import write_parquet
 
-AXES = Grid.AXES
+AXES = list(Grid.AXES)
 MISSING = "ward/resnet18/pretrained/default/seed1"
-LABELS = {"ward": ["Effusion", "Nodule", "Hernia"], "children": ["normal", "bacteria", "virus"]}
+LABELS = {"ward": ["Effusion", "Nodule", "Hernia"], "children": ["Normal", "Bacterial", "Viral"]}
 HASHES = {"ward": "aa11bb22cc33dd44", "children": "0f1e2d3c4b5a6978"}
 CONFIG = {
     "study": "demo",
@@ -96,6 +96,8 @@ def write_scores(study: Path, cells: list, shuffle: int = 0) -> None:
     """scores/*.parquet; `shuffle` changes the order of the rows and nothing else."""
     for target in ("ward", "children"):
         rows = [row for cell in cells if cell.dataset == target for row in score_rows(cell)]
+        if not rows:
+            continue
         order = np.random.default_rng(shuffle).permutation(len(rows))
         columns = {name: [rows[at][name] for at in order] for name in rows[0]}
         write_parquet(columns, study / "scores" / f"{target}.parquet", {})

@@ -1,7 +1,7 @@
 """Stack a study's scores and histories, and list every cell that it should have.
 
-Makes metrics.csv, history.csv and cells.csv. A cell that has not run stands in cells.csv as missing,
-with the command that runs it; nothing else is silently shorter.
+Makes metrics.csv, history.csv and cells.csv. A cell that has not run stands in cells.csv as
+missing, with the command that runs it; nothing is silently shorter.
 
 Example:
   python -m cxrgrid.collect results/demo/study.json --out-dir results/demo/report
@@ -10,6 +10,7 @@ Example:
 import logging
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cxrgrid import command
@@ -30,7 +31,7 @@ def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
     frame = pd.concat([pd.DataFrame(columns=METRICS), *scores])[METRICS]
     asked = {tuple(getattr(cell, axis) for axis in AXES) for cell in cells}
     known = [place in asked for place in frame[AXES].itertuples(index=False, name=None)]
-    return frame[known].sort_values(KEYS, ignore_index=True)
+    return frame[np.array(known, bool)].sort_values(KEYS, ignore_index=True)
 
 
 def cell_row(cell: Cell, history: pd.DataFrame | None, facts: dict) -> dict:

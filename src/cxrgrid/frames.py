@@ -109,7 +109,7 @@ def read_grid(study: Path) -> Grid:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file of `collect`; only the empty field is missing, so that a label may be called NA."""
+    """A CSV file of `collect`; only the empty field is missing: a label may be called NA."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; run snakemake to make it")
     return pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
@@ -140,3 +140,8 @@ def number(value: float, low: float = math.nan, high: float = math.nan) -> str:
     if pd.isna(value):
         return "–"
     return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def signed(value: float) -> str:
+    """A difference."""
+    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")

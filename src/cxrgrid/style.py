@@ -1,4 +1,4 @@
-"""One style for all figures: type, colours, the frame of a panel. An init has one colour everywhere."""
+"""One style for all figures: type, colours, panels. An init has one colour everywhere."""
 
 from collections.abc import Iterable
 
@@ -76,6 +76,12 @@ def title(axes: Axes, name: str, note: str = "") -> None:
         )  # fmt: skip
 
 
+def subtitle(axes: Axes, name: str, below: str) -> None:
+    """What a narrow panel shows, on two lines."""
+    axes.set_title(name, pad=17)
+    axes.annotate(below, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8.5)
+
+
 def legend(figure: Figure, handles: list[Line2D]) -> None:
     """One legend above all panels."""
     figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5))
@@ -113,7 +119,8 @@ def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str
     colour = colours(cells["init"])
     cells, history = named(cells), named(history)
     rows, backbones = list(dict.fromkeys(cells["row"])), list(dict.fromkeys(cells["backbone"]))
-    figure, grid = panels(len(rows), len(backbones), 3.0, 2.15, sharex="row", sharey="row")
+    width = 3.0 if len(backbones) > 2 else 4.6
+    figure, grid = panels(len(rows), len(backbones), width, 2.3, sharex="row", sharey="row")
     for at, row in enumerate(rows):
         for axes, backbone in zip(grid[at], backbones, strict=True):
             here = (cells["row"] == row) & (cells["backbone"] == backbone)
@@ -121,7 +128,8 @@ def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str
             epoch_panel(axes, history[there], columns, colour)
             done = (cells[here]["state"] == "done").sum()
             note = f"{done} of {here.sum()} cells" if here.any() else "not in the study"
-            title(axes, f"{row} · {backbone}" if len(rows) > 1 else backbone, note)
+            axes.set_xlabel(f"epoch ({note})")
+            subtitle(axes, row, backbone)
         grid[at][0].set_ylabel(label)
     dashes = [Line2D([], [], color=QUIET, dashes=d or (None, None), label=name)
               for name, d in columns.values()]  # fmt: skip
@@ -138,6 +146,9 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
 
 def epoch_panel(axes: Axes, history: pd.DataFrame, columns: dict, colour: dict) -> None:
     """The cells of one dataset and backbone."""
+    axes.set(xlabel="epoch", ylabel="")
+    if history.empty:
+        return
     for column, (_, dashes) in columns.items():
         sns.lineplot(
             history, x="epoch", y=column, hue="init", palette=colour, ax=axes, legend=False,
@@ -148,4 +159,4 @@ def epoch_panel(axes: Axes, history: pd.DataFrame, columns: dict, colour: dict) 
     axes.scatter(best["epoch"], best[column], s=22, c=[colour[name] for name in best["init"]],
                  edgecolors="white", linewidths=0.7, zorder=3)  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    axes.set(xlabel="epoch", ylabel="")
+    axes.set_ylabel("")

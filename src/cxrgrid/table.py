@@ -1,7 +1,6 @@
 """Write the tables: leaderboard, pretrained against scratch, each label, each dataset.
 
-Each as CSV, with bare numbers, and as Markdown, with intervals, n and notes. The Markdown is what the
-report shows.
+Each as CSV, with bare numbers, and as Markdown, with intervals, n and notes: what the report shows.
 
 Example:
   python -m cxrgrid.table results/demo/study.json --report results/demo/report
@@ -12,17 +11,19 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid import command
-from cxrgrid.frames import AXES, PLACE, Frames, number, read
+from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed
+from cxrgrid.section import section, write
 
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
+OF_LABEL = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
+OF_LABEL += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 NOTES = {
     "leaderboard": (
         "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
         "bootstrap interval over patients; for several it is the mean of the seeds' lower and of "
         "their upper ends. It speaks of the test patients, not of training again; for that see the "
-        "range over seeds. AP: average precision, mean over labels, beside the prevalence, which a "
-        "random ranking reaches. Accuracy where classes compete, beside that of always naming the "
-        "commonest class."
+        "range over seeds. AP: average precision, beside the prevalence, which a random ranking "
+        "reaches. Majority: the accuracy of always naming the commonest class."
     ),
     "pretrained": (
         "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
@@ -30,7 +31,7 @@ NOTES = {
         "the range over so few seeds is not a confidence interval."
     ),
     "labels": (
-        "[low–high]: 95 % bootstrap interval over patients. For labels that may occur together, "
+        "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
         "sensitivity, specificity, F1 and counts are at the threshold with the largest sensitivity "
         "+ specificity − 1 on validation images; where classes compete, the highest score decides. "
         "n: test images whose label is known. –: not defined, as one class is absent."
@@ -67,10 +68,9 @@ def leaderboard(frames: Frames) -> pd.DataFrame:
         rerun=("rerun", rerun),
     )
     table = table.reset_index().assign(metric=frames.metric)
-    rank = {name: at for at, name in enumerate(frames.grid.targets())}
-    table = table.assign(order=table["dataset"].map(rank))
-    table = table.sort_values(["order", "value"], ascending=[True, False], kind="stable")
-    return table.drop(columns="order").reset_index(drop=True)
+    table = table.sort_values("value", ascending=False, kind="stable")
+    by_dataset = [table[table["dataset"] == name] for name in frames.grid.targets()]
+    return pd.concat(by_dataset, ignore_index=True)
 
 
 def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -89,11 +89,8 @@ def rerun(commands: pd.Series) -> str:
 def pretrained(frames: Frames) -> pd.DataFrame:
     """Every init but scratch against scratch, over the seeds for which both are scored."""
     pairs = frames.pairs()
-    both = pairs.assign(
-        value=pairs["value"].where(pairs["difference"].notna()),
-        scratch=pairs["scratch"].where(pairs["difference"].notna()),
-    )
-    table = both.groupby(PLACE, sort=False).agg(
+    pairs.loc[pairs["difference"].isna(), ["value", "scratch"]] = float("nan")
+    table = pairs.groupby(PLACE, sort=False).agg(
         value=("value", "mean"),
         scratch=("scratch", "mean"),
         difference=("difference", "mean"),
@@ -111,9 +108,9 @@ def labels(frames: Frames) -> pd.DataFrame:
         ~frames.metrics["label"].isin(["macro", "all"]) & (frames.metrics["subset"] == "all")
     ]
     keys = [*AXES, "label"]
-    wide = own.pivot(index=keys, columns="metric", values="value").reset_index()
+    wide = own.pivot(index=keys, columns="metric", values="value").reindex(columns=OF_LABEL)
     auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
-    wide = wide.merge(auroc, on=keys, how="left")
+    wide = wide.reset_index().merge(auroc, on=keys, how="left")
     return frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
 
 
@@ -139,7 +136,7 @@ def show_leaderboard(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
         shown["accuracy"] = table["accuracy"].map(number)
         shown["majority"] = table["majority_accuracy"].map(number)
     shown["test images (patients)"] = [whole(r.n, r.patients) for r in table.itertuples()]
-    shown["parameters"] = [millions(value) for value in table["parameters"]]
+    shown["parameters"] = table["parameters"].map(whole)
     return shown
 
 
@@ -163,11 +160,11 @@ def show_labels(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """Each label as text."""
     shown = place(table, ["label", *AXES[1:]])
     shown["label"] = table["label"].fillna("missing")
-    shown["AUROC [low–high]"] = [number(r.auroc, r.low, r.high) for r in table.itertuples()]
+    shown["AUROC (95 % interval)"] = [number(r.auroc, r.low, r.high) for r in table.itertuples()]
     for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():
         shown[name] = table[column or name].map(number)
-    for name in ("tp", "fp", "tn", "fn", "n", "positives"):
-        shown[name.upper() if len(name) == 2 else name] = table[name].map(whole)
+    for name in ("TP", "FP", "TN", "FN", "n", "positives"):
+        shown[name] = table[name.lower()].map(whole)
     shown["prevalence"] = table["prevalence"].map(number)
     shown["majority accuracy"] = table["majority_accuracy"].map(number)
     return shown
@@ -199,11 +196,6 @@ def of(table: pd.DataFrame) -> list[str]:
     return [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
 
 
-def signed(value: float) -> str:
-    """A difference."""
-    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
-
-
 def whole(value: float, patients: float | None = None) -> str:
     """`1,234`, or `1,234 (567)`."""
     if pd.isna(value):
@@ -211,30 +203,17 @@ def whole(value: float, patients: float | None = None) -> str:
     return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
 
 
-def millions(value: float) -> str:
-    """Parameters of a model."""
-    return "–" if pd.isna(value) else f"{value / 1e6:.2f} M"
-
-
-def markdown(frame: pd.DataFrame) -> list[str]:
-    """The lines of a table; text to the left, numbers to the right."""
-    texts = [*PLACE, "label"]
-    rows = [list(frame.columns), ["---" if name in texts else "---:" for name in frame.columns]]
-    rows += frame.astype(str).to_numpy().tolist()
-    return ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows]
-
-
 def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
     """A Markdown file: a section with a table for each dataset, then what the numbers mean."""
-    lines = []
+    sections = []
     for dataset in frames.grid.targets():
         part = table[table["dataset"] == dataset]
-        if len(part):
-            lines += [f"## {dataset}", "", *markdown(SHOWN[name](part, frames)), ""]
-        if "rerun" in part:
-            commands = part["rerun"].dropna().drop_duplicates()
-            lines += [f"Missing: `{text}`\n" for text in commands if text]
-    return "\n".join([*lines, NOTES[name], ""])
+        if part.empty:
+            continue
+        reruns = part["rerun"].dropna().drop_duplicates() if "rerun" in part else []
+        notes = [f"Missing: `{text}`" for text in reruns if text]
+        sections.append(section(dataset, SHOWN[name](part, frames), [*PLACE, "label"], notes))
+    return write(sections, NOTES[name])
 
 
 SHOWN = {
@@ -260,6 +239,7 @@ def main(argv: list[str] | None) -> None:
         "datasets": frames.counts,
     }
     for name, table in tables.items():
+        table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV
         table.to_csv(
             args.report / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
         )

@@ -8,7 +8,7 @@
 rule phantom:
     """Draw a cohort of schematic radiographs, laid out like a real dataset."""
     output:
-        directory("<data>/phantom"),
+        root=directory("<data>/phantom"),
     log:
         "<data>/phantom.log",
     params:
@@ -22,7 +22,7 @@ rule index:
     input:
         grid.drawn,
     output:
-        "<data>/index.parquet",
+        index="<data>/index.parquet",
     log:
         "<data>/index.log",
     params:
@@ -34,7 +34,7 @@ rule index:
 rule pixels:
     """Decode every image once, to one array of grey levels; set unreadable ones aside."""
     input:
-        rules.index.output,
+        rules.index.output.index,
     output:
         pixels="<data>/pixels.npy",
         files="<data>/pixels.parquet",
@@ -51,10 +51,10 @@ rule pixels:
 rule split:
     """Divide the images into train, validation and test, by patient."""
     input:
-        index=rules.index.output,
+        index=rules.index.output.index,
         files=rules.pixels.output.files,
     output:
-        "<data>/table.parquet",
+        table="<data>/table.parquet",
     log:
         "<data>/split.log",
     params:
@@ -67,12 +67,12 @@ rule split:
 rule audit:
     """Count everything from raw file to test image; stop if patients stand in two splits."""
     input:
-        index=rules.index.output,
+        index=rules.index.output.index,
         files=rules.pixels.output.files,
         pixels=rules.pixels.output.pixels,
-        table=rules.split.output,
+        table=rules.split.output.table,
     output:
-        "<data>/audit.json",
+        audit="<data>/audit.json",
     log:
         "<data>/audit.log",
     params:

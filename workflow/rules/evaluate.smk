@@ -12,7 +12,7 @@ localrules:
 rule study:
     """Write the study down as it is run."""
     output:
-        "<study>/study.json",
+        study="<study>/study.json",
     log:
         "<study>/study.log",
     params:
@@ -24,10 +24,10 @@ rule study:
 rule score:
     """Score every cell that was tested on a target, with intervals over its patients."""
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
         predictions=grid.predictions,
     output:
-        "<study>/scores/{target}.parquet",
+        scores="<study>/scores/{target}.parquet",
     log:
         "<study>/scores/{target}.score.log",
     shell:

@@ -8,8 +8,8 @@
 rule collect:
     """Stack all scores and histories; list every cell of the study, done or missing."""
     input:
-        study=rules.study.output,
-        scores=expand(rules.score.output, target=grid.targets()),
+        study=rules.study.output.study,
+        scores=expand(rules.score.output.scores, target=grid.targets()),
     output:
         metrics="<study>/report/metrics.csv",
         history="<study>/report/history.csv",
@@ -25,10 +25,10 @@ rule collect:
 rule table:
     """Write the tables: leaderboard, pretrained against scratch, each label, each dataset."""
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
         cells=rules.collect.output.cells,
-        tables=expand(rules.split.output, dataset=grid.targets()),
+        tables=expand(rules.split.output.table, dataset=grid.targets()),
     output:
         leaderboard=report("<study>/report/leaderboard.csv", caption="../report/leaderboard.rst"),
         pretrained=report("<study>/report/pretrained.csv", caption="../report/pretrained.rst"),
@@ -45,10 +45,10 @@ rule table:
 rule figure:
     """Draw the figures that the config asks for."""
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
         history=rules.collect.output.history,
-        tables=expand(rules.split.output, dataset=grid.targets()),
+        tables=expand(rules.split.output.table, dataset=grid.targets()),
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
@@ -67,10 +67,10 @@ rule figure:
 rule report:
     """Write the one page that says what was found, and how sure that is."""
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
         tables=rules.table.output,
         figures=rules.figure.output,
-        audits=expand(rules.audit.output, dataset=grid.targets()),
+        audits=expand(rules.audit.output.audit, dataset=grid.targets()),
     output:
         report("<study>/report/report.html", caption="../report/report.rst"),
     log:

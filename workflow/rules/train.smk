@@ -22,10 +22,10 @@ rule weights:
 rule train:
     """Train one cell, then predict its own validation and test images."""
     input:
-        table=rules.split.output,
+        table=rules.split.output.table,
         pixels=rules.pixels.output.pixels,
         # Order only: the audit comes first, but a better audit retrains nothing.
-        audit=ancient(rules.audit.output),
+        audit=ancient("<data>/audit.json"),
         weights=grid.weights,
     output:
         cell="<cell>/cell.json",

@@ -12,19 +12,14 @@ CAPTION = "Images with each label, by split: training / validation / test. n: im
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a dataset, a bar a label."""
-    datasets = list(frames.facts)
-    rows, columns = style.wrap(len(datasets), 2)
-    sizes = [frames.counts[frames.counts["dataset"] == name]["label"].nunique() for name in datasets]
-    tallest = [max(sizes[row * columns : (row + 1) * columns]) for row in range(rows)]
-    ratios = [0.75 + 0.22 * labels for labels in tallest]
+    """A panel a dataset, as high as it has labels; a bar a label."""
+    parts = [part for _, part in frames.counts.groupby("dataset", sort=False)]
+    heights = [0.75 + 0.22 * part["label"].nunique() for part in parts]
     figure, grid = style.panels(
-        rows, columns, 4.8, sum(ratios) / rows + 0.3, gridspec_kw={"height_ratios": ratios}
+        len(parts), 1, 7.2, sum(heights) / len(parts), gridspec_kw={"height_ratios": heights}
     )
-    for axes, dataset in zip(grid.flat, datasets, strict=False):
-        panel(axes, frames.counts[frames.counts["dataset"] == dataset])
-    for axes in grid.flat[len(datasets) :]:
-        axes.set_axis_off()
+    for axes, part in zip(grid.flat, parts, strict=True):
+        panel(axes, part)
     names = {"train": "training", "val": "validation", "test": "test"}
     style.legend(figure, [Patch(color=style.SPLITS[s], label=names[s]) for s in names])
     return figure
@@ -42,7 +37,7 @@ def panel(axes: Axes, counts: pd.DataFrame) -> None:
         text = " / ".join(f"{value:,.0f}" for value in row)
         axes.annotate(text, (sum(row), at), (4, 0), textcoords="offset points", va="center",
                       fontsize=7.5, color=style.QUIET)  # fmt: skip
-    axes.set_xlim(0, max(left.max(), 1) * 1.34)
+    axes.set_xlim(0, max(left.max(), 1) * 1.2)
     axes.set_xlabel("images with the label")
     n = counts.groupby("split")["images"].first().sum()
     style.title(axes, counts["dataset"].iloc[0], f"n = {n:,} images")

@@ -1,4 +1,4 @@
-"""Loss over epochs, of training and of validation images: every cell of the grid."""
+"""Loss over epochs, on training and on validation images."""
 
 from matplotlib.figure import Figure
 
@@ -6,7 +6,7 @@ from cxrgrid import style
 from cxrgrid.frames import Frames
 
 CAPTION = (
-    "Loss over epochs. Line: mean over seeds; band: smallest to largest; dot: the epoch whose "
+    "Line: mean over seeds; band: smallest to largest; dot: the epoch whose "
     "weights are kept, one a seed. A validation loss that rises while training falls: over-fitting."
 )
 

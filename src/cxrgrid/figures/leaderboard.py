@@ -9,7 +9,7 @@ from cxrgrid import style
 from cxrgrid.frames import Frames
 
 CAPTION = (
-    "Headline metric on the test images. Large dot: mean over seeds; small dots: seeds; bar: 95 % "
+    "Headline metric on the test images. Dot: mean over seeds; rings: seeds; bar: 95 % "
     "bootstrap interval over patients, averaged over seeds. n: test images."
 )
 
@@ -64,7 +64,7 @@ def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:
     if scored.empty:
         return
     axes.hlines(y, scored["low"].mean(), scored["high"].mean(), color=colour, linewidth=1.6)
-    axes.plot(scored["value"].mean(), y, "o", color=colour, markersize=6, markeredgecolor="white")
     if len(scored) > 1:
-        ys = [y + 0.09] * len(scored)
-        axes.plot(scored["value"], ys, "o", color=colour, markersize=2.4, alpha=0.75)
+        ring = {"markerfacecolor": "white", "markersize": 3.6, "markeredgewidth": 1}
+        axes.plot(scored["value"], [y] * len(scored), "o", color=colour, **ring)
+    axes.plot(scored["value"].mean(), y, "o", color=colour, markersize=6, markeredgecolor="white")

@@ -1,4 +1,4 @@
-"""Validation AUROC over epochs: every cell of the grid."""
+"""AUROC over epochs, on validation images."""
 
 from matplotlib.figure import Figure
 
@@ -6,8 +6,8 @@ from cxrgrid import style
 from cxrgrid.frames import Frames
 
 CAPTION = (
-    "AUROC on validation images over epochs, mean over the labels that have both classes. Line: mean "
-    "over seeds; band: smallest to largest; dot: the epoch whose weights are kept, one a seed."
+    "Mean over the labels that have both classes. Line: "
+    "mean over seeds; band: smallest to largest; dot: the epoch whose weights are kept, one a seed."
 )
 
 

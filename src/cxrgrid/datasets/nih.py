@@ -1,0 +1,210 @@
+"""NIH ChestX-ray14: `Data_Entry_2017*.csv` beside folders of PNG files.
+
+All 112,120 rows are parsed in under a second; finding the files takes a walk through the folder.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cxrgrid.config import UserError
+
+TASK = "multilabel"
+LABELS = [
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+    "Consolidation",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Pleural_Thickening",
+    "Hernia",
+]
+SPLITS = ["official"]
+SOURCE = (
+    "Download ChestX-ray14 (nihcc.app.box.com/v/ChestXray-NIHCC, or nih-chest-xrays/data on "
+    "Kaggle) and set datasets.<name>.root to the folder that holds Data_Entry_2017_v2020.csv and "
+    "the images"
+)
+TERMS = (
+    "NIH Clinical Center: no restriction on use; acknowledge the NIH Clinical Center and cite "
+    "Wang et al., CVPR 2017."
+)
+CREDENTIALED = False
+PHANTOM = {
+    "findings": {
+        "Atelectasis": 0.13,
+        "Cardiomegaly": 0.12,
+        "Effusion": 0.16,
+        "Infiltration": 0.13,
+        "Mass": 0.09,
+        "Nodule": 0.11,
+        "Pneumonia": 0.06,
+        "Pneumothorax": 0.11,
+        "Consolidation": 0.11,
+        "Edema": 0.08,
+        "Emphysema": 0.07,
+        "Fibrosis": 0.06,
+        "Pleural_Thickening": 0.07,
+        "Hernia": 0.04,
+    },
+    "ages": [20, 90],
+    "views": {"PA": 0.6, "AP": 0.4},
+    "images": 2,
+}
+
+CSVS = ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"]
+HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
+COLUMNS = HEADER.split(",")[:7]
+LISTS = {"train_val_list.txt": "trainval", "test_list.txt": "test"}
+YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365}
+NOTES = [
+    "Labels were mined from radiology reports by text processing; no one read the images for them.",
+    "Many pneumothorax positives are follow-up images that show a chest drain.",
+    "Images without any of the 14 findings ('No Finding') are the rows with zeros only.",
+]
+
+
+def read(root: Path, settings: dict) -> pd.DataFrame:
+    """The images that are both listed and on disk; partial downloads are read as they are."""
+    root = Path(root)
+    rows = read_csv(root)
+    listed = parse(rows)
+    found = files(root)
+    frame = listed.copy()
+    frame.insert(0, "image", listed["name"].map(found))
+    frame = frame.dropna(subset="image")
+    if frame.empty:
+        raise UserError(
+            f"{root}: none of the {len(listed)} PNG files of the CSV is there. {SOURCE}"
+        )
+    frame = add_official(frame, root).drop(columns="name")
+    frame = frame.sort_values("image", ignore_index=True)
+    steps = {"rows in the CSV": rows_of(rows), "listed once": listed, "image file found": frame}
+    frame.attrs["accounting"] = [
+        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
+        for step, part in steps.items()
+    ]
+    frame.attrs["notes"] = NOTES + listed.attrs["notes"]
+    return frame
+
+
+def read_csv(root: Path) -> pd.DataFrame:
+    """The CSV as text, its seven first columns only; `UserError` without it or with another."""
+    path = next((root / name for name in CSVS if (root / name).is_file()), None)
+    if path is None:
+        raise UserError(f"{root}: no {' or '.join(CSVS)}. {SOURCE}")
+    try:
+        # The columns behind differ by release: one of them ends its lines with a comma.
+        return pd.read_csv(path, usecols=COLUMNS, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError):
+        with path.open(errors="replace") as lines:
+            header = lines.readline().strip()
+        raise UserError(
+            f"{path}: not ChestX-ray14's table: it begins {header[:60]!r}, not {HEADER[:60]!r}…"
+        ) from None
+
+
+def rows_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The raw rows with the name of their patient column as elsewhere."""
+    return rows.rename(columns={"Patient ID": "patient"})
+
+
+def parse(rows: pd.DataFrame) -> pd.DataFrame:
+    """The CSV's rows as `read` returns them, with the file's `name` instead of its path."""
+    rows = rows.drop_duplicates("Image Index")
+    age, notes = ages(rows["Patient Age"])
+    frame = pd.DataFrame(
+        {
+            "name": rows["Image Index"],
+            "patient": rows["Patient ID"].str.zfill(8),
+            "study": rows["Image Index"].str.removesuffix(".png"),
+            "view": rows["View Position"].where(rows["View Position"] != "", None),
+            "sex": rows["Patient Gender"].where(rows["Patient Gender"].isin(["M", "F"]), None),
+            "age": age,
+        }
+    )
+    strangers = frame["name"].str.split("_").str[0] != frame["patient"]
+    if strangers.any():
+        name, patient = frame.loc[strangers, ["name", "patient"]].iloc[0]
+        raise UserError(f"{name} is listed for patient {patient}: the CSV's rows are out of step")
+    frame[LABELS] = findings(rows["Finding Labels"])
+    frame.attrs["notes"] = notes
+    return frame
+
+
+def ages(text: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Years from `58`, and from `058Y` or `013M` of the first release; NaN where impossible."""
+    parts = text.str.extract(r"^(?P<number>\d+)(?P<unit>[YMWD]?)$")
+    years = pd.to_numeric(parts["number"]) * parts["unit"].map(YEARS).fillna(1)
+    impossible = years > 100
+    if not impossible.any():
+        return years.astype(float), []
+    note = f"{int(impossible.sum())} ages above 100 years were taken as unknown."
+    return years.mask(impossible).astype(float), [note]
+
+
+def findings(text: pd.Series) -> np.ndarray:
+    """float [N, 14] from labels that are joined by `|`."""
+    codes, combinations = pd.factorize(text)
+    present = [set(combination.split("|")) for combination in combinations]
+    unknown = set().union(*present) - {*LABELS, "No Finding"}
+    if unknown:
+        raise UserError(f"Finding Labels: {sorted(unknown)[0]!r} is none of ChestX-ray14's labels")
+    table = np.array([[float(label in labels) for label in LABELS] for labels in present])
+    return table.reshape(-1, len(LABELS))[codes]
+
+
+def files(root: Path) -> dict[str, str]:
+    """Path below root of every PNG by its name: each mirror nests the folders in another way."""
+    found: dict[str, str] = {}
+    for folder, below, names in os.walk(root, followlinks=True):
+        below.sort()
+        inner = Path(folder).relative_to(root)
+        for name in names:
+            if name.endswith(".png"):
+                found.setdefault(name, (inner / name).as_posix())
+    return found
+
+
+def add_official(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """`split:official` from the two shipped lists, if both are there."""
+    if not all((root / name).is_file() for name in LISTS):
+        return frame
+    part = {
+        name: split for file, split in LISTS.items() for name in (root / file).read_text().split()
+    }
+    official = frame["name"].map(part).astype(object)
+    return frame.assign(**{"split:official": official.where(official.notna(), None)})
+
+
+def write(root: Path, cohort: list[dict], draw) -> None:
+    """The phantom cohort as one folder of images, the CSV and the two split lists."""
+    folder = Path(root) / "images_001" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, lists = [HEADER], {name: [] for name in LISTS}
+    for row in cohort:
+        name = f"{row['patient']:08d}_{row['study']:03d}.png"
+        image = draw(row)
+        # Speed: noise hardly compresses, at whatever effort.
+        Image.fromarray(image).save(folder / name, compress_level=1)
+        labels = "|".join(sorted(row["labels"])) or "No Finding"
+        about = f"{row['study']},{row['patient']},{row['age']:.0f},{row['sex']},{row['view']}"
+        height, width = image.shape
+        lines.append(f"{name},{labels},{about},{width},{height},0.143,0.143")
+        lists["test_list.txt" if row["split"] == "test" else "train_val_list.txt"].append(name)
+    (Path(root) / CSVS[0]).write_text("\n".join(lines) + "\n")
+    for name, names in lists.items():
+        (Path(root) / name).write_text("".join(f"{line}\n" for line in names))

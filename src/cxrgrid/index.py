@@ -1,0 +1,123 @@
+"""List a dataset's images with their patients and labels, as they lie on disk.
+
+The adapter reads the folder; here its table is checked, and the labels to learn are chosen.
+
+Example:
+  python -m cxrgrid.index '{"adapter": "folder", "dataset": "mine", "root": "data/mine",
+      "labels": [], "task": "auto", "patient": "", "columns": {}}' --out index.parquet
+"""
+
+import importlib
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from cxrgrid import command
+from cxrgrid.check import UserError, known
+from cxrgrid.data import write_parquet
+
+TEXT = ("image", "patient", "study", "view", "sex")
+LATER = ("split", "row")  # columns that table.parquet adds
+
+
+def build(settings: dict) -> tuple[pa.Table, dict]:
+    """The index of the dataset that the settings describe, and its facts."""
+    adapter = importlib.import_module(f"cxrgrid.datasets.{settings['adapter']}")
+    if not Path(settings["root"]).is_dir():
+        where = f"datasets.{settings['dataset']}.root"
+        raise UserError(f"{where}: no folder {settings['root']!r}. {adapter.SOURCE}")
+    frame = adapter.read(Path(settings["root"]), settings)
+    attrs, frame.attrs = frame.attrs, {}
+    there = list(attrs.get("labels", adapter.LABELS))
+    check(frame, there, f"adapter {settings['adapter']}")
+    task = adapter.TASK if settings["task"] == "auto" else settings["task"]
+    labels = choose(settings["labels"], there, settings["dataset"])
+    accounting = list(attrs["accounting"])
+    if task == "multiclass":
+        frame = one_class(frame, labels)
+        if len(frame) < accounting[-1]["images"]:
+            accounting.append(count("of the chosen classes", frame))
+    if frame.empty:
+        raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
+    facts = {name: settings[name] for name in ("dataset", "adapter", "root")}
+    facts |= {"task": task, "labels": labels, "source": adapter.SOURCE, "terms": adapter.TERMS}
+    facts |= {"credentialed": adapter.CREDENTIALED, "notes": list(attrs["notes"])}
+    return to_table(frame, labels), {**facts, "accounting": accounting}
+
+
+def check(frame: pd.DataFrame, labels: list[str], where: str) -> None:
+    """`UserError` unless an adapter's table is what docs/design.md says: adapters are many."""
+    missing = [name for name in (*TEXT, "age", *labels) if name not in frame]
+    reserved = sorted(set(labels) & {*TEXT, *LATER, "age"})
+    faults = {
+        "has no image": frame.empty,
+        f"has no column {missing[:1]}": bool(missing),
+        f"has a label with the reserved name {reserved[:1]}": bool(reserved),
+    }
+    if not any(faults.values()):
+        faults = {
+            "lists an image twice": frame["image"].duplicated().any(),
+            "has an image without a patient": frame["patient"].isna().any(),
+            "has a label that is neither 1, 0 nor unknown": not (
+                frame[labels].isin([0, 1]) | frame[labels].isna()
+            ).all(axis=None),
+        }
+    for fault, found in faults.items():
+        if found:
+            raise UserError(f"{where}: the table that it read {fault}")
+
+
+def choose(asked: list[str], there: list[str], dataset: str) -> list[str]:
+    """The labels to learn, in the order asked for; all if none is."""
+    for label in asked:
+        known(label, there, f"datasets.{dataset}.labels", "label")
+    return list(asked) or there
+
+
+def one_class(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """The images of the chosen classes; each has exactly one."""
+    classes = (frame[labels] == 1).sum(axis=1)
+    if (classes > 1).any():
+        row = frame[classes > 1].iloc[0]
+        both = [label for label in labels if row[label] == 1]
+        raise UserError(
+            f"task multiclass: the image {row['image']!r} is {' and '.join(both)}; choose labels "
+            "that exclude each other, or set task: multilabel"
+        )
+    frame = frame[classes == 1].reset_index(drop=True)
+    # Who is of one class is not of another, also where the source left that field empty.
+    return frame.assign(**{label: frame[label].fillna(0) for label in labels})
+
+
+def count(step: str, frame: pd.DataFrame) -> dict:
+    """One line of the accounting."""
+    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
+
+
+def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:
+    """The table sorted by image, with the contract's types: an empty column has one as well."""
+    lists = [name for name in frame if name.startswith("split:")]
+    types = dict.fromkeys([*TEXT, *lists], pa.string())
+    types |= dict.fromkeys(["age", *labels], pa.float64())
+    frame = frame[list(types)].sort_values("image")
+    schema = pa.schema(list(types.items()))
+    return pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata()
+
+
+def main(argv: list[str] | None) -> None:
+    """Read one dataset's folder."""
+    parser = command.parser("index", __doc__)
+    parser.add_argument("settings", help="where the images lie, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="index.parquet")
+    args = parser.parse_args(argv)
+    table, facts = build(json.loads(args.settings))
+    write_parquet(table, args.out, facts)
+    for step in facts["accounting"]:
+        logging.info(f"{step['step']}: {step['images']:,} images of {step['patients']:,} patients")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,230 @@
+"""Draw a cohort of schematic chest radiographs, laid out on disk like a real dataset.
+
+    python -m cxrgrid.phantom '{"adapter": "nih", "patients": 20, "seed": 0, "size": 256}' \\
+        --out results/phantom
+
+The same settings give the same bytes, and more patients leave the first ones as they are. Nobody's
+picture is in it: bodies, findings and films are drawn from random numbers.
+"""
+
+import importlib
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from cxrgrid.anatomy import DRAWN, Pose, make_body, make_chest
+from cxrgrid.check import ADAPTERS, UserError, checked, known, modules
+from cxrgrid.command import parser, run
+from cxrgrid.settings import Phantom
+
+WELL = 0.45  # share of images without any finding, as in ChestX-ray14
+STAYS = 0.6  # chance that a study shows what the one before it showed
+# Findings that grow with age, and some that come together: chance of the second beside the first.
+OLD = {"Cardiomegaly", "Effusion", "Edema", "Emphysema", "Fibrosis", "Mass", "Hernia"}
+BEDRIDDEN = {"Effusion", "Edema", "Consolidation", "Pneumonia", "Pneumothorax"}
+TOGETHER = {
+    ("Edema", "Effusion"): 0.35,
+    ("Edema", "Cardiomegaly"): 0.25,
+    ("Effusion", "Atelectasis"): 0.25,
+    ("Pneumonia", "Infiltration"): 0.25,
+    ("Pneumonia", "Consolidation"): 0.15,
+    ("Emphysema", "Pneumothorax"): 0.15,
+    ("Mass", "Nodule"): 0.1,
+}
+
+
+def make_cohort(settings: Phantom, plan: dict) -> list[dict]:
+    """A row an image: what adapters' `write` takes, and for `radiograph` the person and findings.
+
+    plan: an adapter's `PHANTOM`.
+    """
+    rows = []
+    for patient in range(1, settings.patients + 1):
+        rng = np.random.default_rng([settings.seed, patient])
+        low, high = plan["ages"]
+        person = {
+            "patient": patient,
+            "sex": "M" if rng.random() < 0.55 else "F",
+            "age": float(round(low + (high - low) * rng.beta(2, 2))),
+            "split": "test" if patient % 5 == 0 else "val" if patient % 20 == 7 else "train",
+            "build": int(rng.integers(2**31)),
+        }
+        rows += make_studies(rng, person, plan)
+    return rows
+
+
+def make_studies(rng: np.random.Generator, person: dict, plan: dict) -> list[dict]:
+    """One to four studies of a person; findings come and go."""
+    studies, labels = [], {}
+    for study in range(min(4, 1 + rng.poisson(plan["images"] - 1))):
+        if study == 0 or "findings" in plan and rng.random() > STAYS:
+            labels = sample_labels(rng, person, plan)
+        labels = {
+            label: float(np.clip(severity + (study > 0) * rng.normal(0, 0.15), 0, 1))
+            for label, severity in labels.items()
+        }
+        view = sample_view(rng, labels, plan["views"])
+        findings = drawn(labels, plan)
+        # Not a label: lines and wires are for whoever lies in bed, whatever the reason.
+        if rng.random() < (0.4 if view == "AP" and person["age"] > 15 else 0.08):
+            findings["Devices"] = rng.random()
+        row = {"study": study, "view": view, "labels": sorted(labels), "findings": findings}
+        studies.append({**person, **row, "film": int(rng.integers(2**31))})
+    return studies
+
+
+def sample_labels(rng: np.random.Generator, person: dict, plan: dict) -> dict[str, float]:
+    """Labels that are present, with their severities."""
+    if classes := plan.get("classes"):
+        shares = np.array([share for share, _ in classes.values()])
+        return {str(rng.choice(list(classes), p=shares / shares.sum())): rng.random()}
+    if rng.random() < WELL:
+        return {}
+    names = list(plan["findings"])
+    odds = np.array(list(plan["findings"].values())) / (1 - WELL)
+    odds = odds * [age_weight(name, person["age"]) for name in names]
+    present: set[str] = set()
+    while not present:
+        present = {name for name, chance in zip(names, odds, strict=True) if rng.random() < chance}
+    for (first, second), chance in TOGETHER.items():
+        if first in present and second in names and rng.random() < chance:
+            present.add(second)
+    return {name: rng.random() for name in sorted(present)}
+
+
+def age_weight(name: str, age: float) -> float:
+    """How much likelier a finding is at an age than on average."""
+    old = np.clip((age - 20) / 70, 0, 1)
+    if name in OLD:
+        return 0.5 + old
+    return 1.2 - 0.5 * old if name == "Pneumothorax" else 0.9
+
+
+def sample_view(rng: np.random.Generator, labels: dict, views: dict[str, float]) -> str:
+    """The ill are imaged in bed more often."""
+    ill = 1.8 if BEDRIDDEN & labels.keys() else 0.8
+    shares = np.array([share * (ill if view == "AP" else 1) for view, share in views.items()])
+    return str(rng.choice(list(views), p=shares / shares.sum()))
+
+
+def drawn(labels: dict[str, float], plan: dict) -> dict[str, float]:
+    """What is drawn for labels: themselves, unless the adapter says otherwise."""
+    if "classes" in plan:
+        meant = {label: names for label, (_, names) in plan["classes"].items()}
+    else:
+        meant = plan.get("drawn", {})
+    return {name: labels[label] for label in labels for name in meant.get(label, [label])}
+
+
+def radiograph(row: dict, size: int) -> np.ndarray:
+    """The image of a row of the cohort, uint8 [size, size]."""
+    rng = np.random.default_rng([row["build"], row["film"]])
+    body = make_body(np.random.default_rng(row["build"]), row["age"], row["sex"])
+    loose = 1 + 0.5 * (row["view"] == "AP")
+    pose = Pose(
+        dx=rng.normal(0, 0.025 * loose),
+        dy=rng.normal(0, 0.03 * loose),
+        zoom=rng.normal(1.0, 0.03 * loose),
+        tilt=rng.normal(0, 0.02 * loose),
+        turn=rng.normal(0, 0.3 * loose),
+    )
+    # Anatomy holds nothing finer than this; larger films are enlarged, with their own noise.
+    chest = make_chest(body, row["findings"], row["view"], pose, min(size, 512))
+    return print_film(expose(chest.attenuation(), size, rng, row["view"]), rng, row["view"])
+
+
+def expose(attenuation: np.ndarray, size: int, rng: np.random.Generator, view: str) -> np.ndarray:
+    """Grey levels as float [size, size] in 0..1: rays, scatter, quantum noise, tone curve."""
+    bed = view == "AP"
+    rays = np.exp(-attenuation * np.float32(np.exp(rng.normal(0, 0.07))))
+    rays = rays + np.float32(rng.uniform(0.01, 0.05) + 0.03 * bed) * blur(rays, 8)
+    rays = resize(rays, size)
+    quanta = rng.standard_normal((size, size), dtype=np.float32)
+    # Scanners smooth: neighbouring pixels share half of their noise.
+    quanta = quanta + 0.5 * (np.roll(quanta, 1, 0) + np.roll(quanta, 1, 1))
+    rays = rays + np.float32(rng.uniform(0.003, 0.012)) * np.sqrt(rays) * quanta
+    film = -np.log(np.clip(rays, 0.002, 1))
+    film = film - np.float32(rng.uniform(0.0, 0.3)) * (blur(film, 6) - film.mean())
+    middle, steep = rng.uniform(1.85, 2.5), rng.uniform(1.2, 1.7)
+    grey = 1 - np.exp(-((np.maximum(film, 0) / np.float32(middle)) ** np.float32(steep)))
+    return grey * np.float32(rng.uniform(0.84, 0.96)) + np.float32(rng.uniform(0, 0.05))
+
+
+def blur(image: np.ndarray, cells: int) -> np.ndarray:
+    """What is left when only about `cells` grey levels are kept across."""
+    return resize(resize(image, cells), len(image))
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """A float image at another size."""
+    if len(image) == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def print_film(grey: np.ndarray, rng: np.random.Generator, view: str) -> np.ndarray:
+    """uint8, with the side's letter and, at times, the black border that the collimator left."""
+    size = len(grey)
+    image = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    letter = str(rng.choice(["L", "R"]))
+    x = rng.uniform(0.88, 0.95) if letter == "L" else rng.uniform(0.05, 0.12)
+    height = int(rng.uniform(0.045, 0.065) * size)
+    place = (x * size, rng.uniform(0.05, 0.2) * size)
+    pen.text(place, letter, fill=int(rng.uniform(200, 255)), font=letters(height), anchor="mm")
+    if view == "AP" and rng.random() < 0.3:
+        pen.text(
+            (place[0], place[1] + height), "AP", fill=220, font=letters(height // 2), anchor="mm"
+        )
+    if rng.random() < 0.25:
+        for side, width in enumerate(rng.uniform(0, 0.03, 4) * size):
+            ends = [(0, 0, width, size), (size - width, 0, size, size), (0, 0, size, width)]
+            pen.rectangle([*ends, (0, size - width, size, size)][side], fill=int(rng.integers(12)))
+    return np.asarray(image)
+
+
+def letters(height: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font: the same on every machine."""
+    return ImageFont.load_default(max(6, height))
+
+
+def check_plan(plan: dict, adapter: str) -> None:
+    """`UserError` for an adapter without a phantom, or with one that names what nobody draws."""
+    if not plan:
+        raise UserError(f"phantom: the adapter {adapter!r} says no PHANTOM; give it a root instead")
+    labels = plan.get("classes") or plan["findings"]
+    for name in drawn(dict.fromkeys(labels, 0.0), plan):
+        known(name, DRAWN, f"{adapter}.PHANTOM", "drawing of")
+
+
+def main(argv: list[str] | None = None) -> None:
+    command = parser("phantom", __doc__)
+    command.add_argument("settings", help="JSON: adapter, and patients, seed, size")
+    command.add_argument("--out", type=Path, required=True, help="folder to make")
+    arguments = command.parse_args(argv)
+    try:
+        given = json.loads(arguments.settings)
+        name = given.pop("adapter")
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise UserError(
+            f"phantom: no JSON object with an adapter: {arguments.settings!r}"
+        ) from None
+    known(name, modules(ADAPTERS), "phantom.adapter", "adapter")
+    settings = checked(given, Phantom, "phantom")
+    adapter = importlib.import_module(f"cxrgrid.datasets.{name}")
+    plan = getattr(adapter, "PHANTOM", {})
+    check_plan(plan, name)
+    if arguments.out.is_dir() and any(arguments.out.iterdir()):
+        raise UserError(f"{arguments.out}: is not empty; remove it or choose another --out")
+    cohort = make_cohort(settings, plan)
+    draw = partial(radiograph, size=settings.size)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    adapter.write(arguments.out, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,173 @@
+"""Divide the images into train, validation and test, by patient.
+
+Labels are spread by iterative stratification (Sechidis, Tsoumakas & Vlahavas, ECML PKDD 2011), here
+over patients instead of images. The same seed gives the same split, in whatever order the rows are.
+
+Example:
+  python -m cxrgrid.split '{"name": "patient", "fractions": [0.7, 0.1, 0.2], "seed": 0}' \\
+      --index index.parquet --files pixels.parquet --out table.parquet
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid import command
+from cxrgrid.check import UserError, known
+from cxrgrid.data import read_parquet, write_parquet
+
+SPLITS = ["train", "val", "test"]
+
+
+def stratify(counts: np.ndarray, fractions: list[float], rng: np.random.Generator) -> np.ndarray:
+    """A part for each patient, so that images and labels are shared out as `fractions` say.
+
+    counts: int [patients, 1 + labels], images and positive images. Returns int [patients].
+    The rarest label left is dealt first, each patient to the part that lacks most of it.
+    """
+    need = np.outer(fractions, counts.sum(axis=0)).astype(float)
+    left = counts.sum(axis=0)
+    parts = np.full(len(counts), -1)
+    patients, waiting = np.zeros(len(fractions), int), len(counts)
+    order = rng.permutation(len(counts))
+    while waiting:
+        rare = [at for at in range(1, counts.shape[1]) if left[at] > 0]
+        column = min(rare, key=lambda at: left[at]) if rare else 0
+        for patient in order[(parts[order] < 0) & (counts[order, column] > 0)]:
+            able = takers(need[:, 0], patients, waiting)
+            part = max(able, key=lambda at: (need[at, column], need[at, 0]))
+            parts[patient] = part
+            need[part] -= counts[patient]
+            patients[part] += 1
+            waiting -= 1
+        left = counts[parts < 0].sum(axis=0)
+    return parts
+
+
+def takers(images: np.ndarray, patients: np.ndarray, waiting: int) -> list[int]:
+    """The parts that may take a patient: those that lack images; at the end, those without any.
+
+    Without this, a cohort in which every patient has a rare label would all go to train.
+    """
+    empty = np.flatnonzero(patients == 0).tolist()
+    if waiting <= len(empty):
+        return empty
+    return np.flatnonzero(images > 1e-9).tolist() or list(range(len(images)))
+
+
+def by_patient(
+    frame: pd.DataFrame, labels: list[str], shares: dict[str, float], seed: int
+) -> pd.Series:
+    """A split for each image of `frame`; `shares` says which, and how large."""
+    positive = (frame[labels] == 1).astype(int)
+    # Sorted by patient, so that the order of the rows makes no difference.
+    counts = positive.assign(**{"": 1}).groupby(frame["patient"].to_numpy()).sum().sort_index()
+    fractions = np.array(list(shares.values())) / sum(shares.values())
+    counts_first = counts[["", *labels]].to_numpy()
+    parts = stratify(counts_first, list(fractions), np.random.default_rng(seed))
+    names = np.array(list(shares))[parts]
+    return frame["patient"].map(dict(zip(counts.index, names, strict=True)))
+
+
+def shipped(
+    frame: pd.DataFrame, labels: list[str], shares: dict[str, float], settings: dict
+) -> pd.Series:
+    """The dataset's own list; a validation part is carved from train where it has none."""
+    column = f"split:{settings['name']}"
+    lists = [name.removeprefix("split:") for name in frame if name.startswith("split:")]
+    known(settings["name"], ["patient", *lists], "split.name", "split list")
+    given = frame[column].astype(object).where(frame[column].notna(), None)
+    divide = given == "trainval"
+    if not divide.any() and not (given == "val").any():
+        divide = given == "train"
+    carved = by_patient(frame[divide], labels, {n: shares[n] for n in SPLITS[:2]}, settings["seed"])
+    return given.mask(divide, carved)
+
+
+def divide(frame: pd.DataFrame, facts: dict, settings: dict) -> tuple[pd.DataFrame, dict]:
+    """The readable images with their split, and the facts of table.parquet."""
+    frame, labels = frame.sort_values("image", ignore_index=True), facts["labels"]
+    accounting = [*facts["accounting"]]
+    frame = frame[frame["row"] >= 0]
+    accounting.append(count("readable", frame))
+    shares = dict(zip(SPLITS, settings["fractions"], strict=True))
+    if settings["name"] == "patient":
+        frame = frame.assign(split=by_patient(frame, labels, shares, settings["seed"]))
+    else:
+        frame = frame.assign(split=shipped(frame, labels, shares, settings))
+        frame = frame[frame["split"].notna()]
+        accounting.append(count(f"in the split list {settings['name']!r}", frame))
+    check(frame, labels, facts["task"], settings)
+    frame = frame[[name for name in frame if not name.startswith("split:")]]
+    facts = {**facts, "split": settings["name"], "split_hash": split_hash(frame)}
+    return frame, {**facts, "accounting": accounting, "warnings": untaught(frame, labels)}
+
+
+def check(frame: pd.DataFrame, labels: list[str], task: str, settings: dict) -> None:
+    """`UserError` for a split without images, or with nothing to tell apart in training."""
+    sizes = frame["split"].value_counts()
+    for name in SPLITS:
+        if not sizes.get(name):
+            raise UserError(
+                f"split {settings['name']!r}: no image is left for {name} ({len(frame)} images of "
+                f"{frame['patient'].nunique()} patients); change split.fractions or split.name"
+            )
+    train = frame.loc[frame["split"] == "train", labels]
+    present, absent = (train == 1).any(), (train == 0).any()
+    learnable = present.sum() > 1 if task == "multiclass" else (present & absent).any()
+    if not learnable:
+        raise UserError(
+            f"split {settings['name']!r}: every training image has the same label, among "
+            f"{', '.join(labels)}; nothing can be learnt: choose other labels or another split"
+        )
+
+
+def untaught(frame: pd.DataFrame, labels: list[str]) -> list[str]:
+    """Warnings for labels that no training image shows."""
+    positives = (frame.loc[frame["split"] == "train", labels] == 1).sum()
+    return [
+        f"No training image shows {label}: no cell can learn it."
+        for label in labels
+        if positives[label] == 0
+    ]
+
+
+def count(step: str, frame: pd.DataFrame) -> dict:
+    """One line of the accounting."""
+    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
+
+
+def split_hash(frame: pd.DataFrame) -> str:
+    """A name for which image is in which split."""
+    pairs = zip(frame["image"], frame["split"], strict=True)
+    lines = sorted(f"{image}\t{split}" for image, split in pairs)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def main(argv: list[str] | None) -> None:
+    """Divide one dataset."""
+    parser = command.parser("split", __doc__)
+    parser.add_argument("settings", help="name, fractions and seed of the split, as JSON")
+    parser.add_argument("--index", type=Path, required=True, help="index.parquet")
+    parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
+    parser.add_argument("--out", type=Path, required=True, help="table.parquet")
+    args = parser.parse_args(argv)
+    index, facts = read_parquet(args.index)
+    files, recipe = read_parquet(args.files)
+    rows = files.select(["image", "row"]).to_pandas()
+    frame = index.to_pandas().merge(rows, on="image", how="inner", validate="1:1")
+    if not len(frame) == index.num_rows == files.num_rows:
+        raise UserError(f"{args.files}: lists other images than {args.index}; run pixels again")
+    table, facts = divide(frame, facts, json.loads(args.settings))
+    write_parquet(table, args.out, {**facts, "image": recipe})
+    logging.info(" ".join(f"{name} {(table['split'] == name).sum():,}" for name in SPLITS))
+    for warning in facts["warnings"]:
+        logging.warning(warning)
+
+
+if __name__ == "__main__":
+    command.run(main)

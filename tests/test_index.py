@@ -1,0 +1,131 @@
+"""Whatever the adapter, the index is one checked table with one meaning."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxrgrid import index
+from cxrgrid.config import UserError
+from cxrgrid.data import read_parquet
+from cxrgrid.datasets import folder
+
+COLUMNS = {"file": "labels.csv", "image": "image", "patient": "patient", "split": ""}
+SETTINGS = {"adapter": "folder", "dataset": "mine", "labels": [], "task": "auto", "patient": ""}
+SETTINGS |= {"columns": COLUMNS}
+
+
+@pytest.fixture
+def root(tmp_path):
+    for path in ("A/2.png", "A/1.png", "B/3.png", "C/4.png", "C/5.png"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV dataset of three images; only its labels differ from test to test."""
+
+    def write(*rows):
+        lines = [f"{n}.png,p{n},{row}" for n, row in enumerate(rows)]
+        for n in range(len(rows)):
+            (tmp_path / f"{n}.png").touch()
+        (tmp_path / "labels.csv").write_text("\n".join(["image,patient,X,Y", *lines]))
+        return tmp_path
+
+    return write
+
+
+def build(root, **change):
+    made, facts = index.build(SETTINGS | {"root": str(root)} | change)
+    return made.to_pandas(), facts
+
+
+def test_all_labels_in_the_adapters_order_unless_some_are_chosen(root):
+    assert build(root)[1]["labels"] == ["A", "B", "C"]
+    frame, facts = build(root, labels=["C", "A"])
+    assert facts["labels"] == ["C", "A"] and "B" not in frame
+    assert frame["image"].tolist() == ["A/1.png", "A/2.png", "C/4.png", "C/5.png"]
+    assert (frame["C"] + frame["A"] == 1).all()
+
+
+def test_images_of_other_classes_are_left_out_and_counted(root):
+    _, facts = build(root, labels=["A", "B"])
+    steps = [(step["step"], step["images"]) for step in facts["accounting"]]
+    assert steps[-2:] == [("in a class folder", 5), ("of the chosen classes", 3)]
+
+
+def test_as_several_labels_no_image_is_left_out(root):
+    frame, facts = build(root, labels=["A"], task="multilabel")
+    assert frame["A"].tolist() == [1, 1, 0, 0, 0] and facts["task"] == "multilabel"
+
+
+def test_the_file_holds_table_and_facts(root, tmp_path):
+    settings = json.dumps(SETTINGS | {"root": str(root)})
+    index.main([settings, "--out", str(tmp_path / "out/index.parquet")])
+    made, facts = read_parquet(tmp_path / "out/index.parquet")
+    assert made.column_names == [*index.TEXT, "age", "A", "B", "C"]
+    assert {str(made.schema.field(name).type) for name in index.TEXT} == {"string"}
+    assert made["sex"].null_count == made.num_rows == 5
+    assert facts["dataset"] == "mine" and facts["root"] == str(root)
+    assert facts["source"] == folder.SOURCE and facts["credentialed"] is False
+    assert facts["task"] == "multiclass" and facts["notes"]
+
+
+def test_a_missing_root_is_answered_with_how_to_get_the_data(tmp_path):
+    with pytest.raises(UserError, match=r"datasets\.mine\.root: no folder .*Put the images"):
+        build(tmp_path / "nowhere")
+
+
+def test_an_unknown_label_is_answered_with_the_nearest(root):
+    (root / "A").rename(root / "Normal")
+    with pytest.raises(UserError, match="no label 'normal'; did you mean 'Normal'"):
+        build(root, labels=["normal", "B"])
+
+
+def test_classes_may_come_from_a_csv(table):
+    root = table("1,0", "1,", "0,1", "0,0")
+    frame, facts = build(root, adapter="csv", labels=["X", "Y"], task="multiclass")
+    assert frame["image"].tolist() == ["0.png", "1.png", "2.png"]
+    assert frame["Y"].tolist() == [0, 0, 1]  # who is X is not Y, also where the field is empty
+    assert facts["accounting"][-1] == {"step": "of the chosen classes", "images": 3, "patients": 3}
+
+
+def test_classes_that_do_not_exclude_each_other_are_refused(table):
+    root = table("1,0", "1,1")
+    with pytest.raises(UserError, match="'1.png' is X and Y.*task: multilabel"):
+        build(root, adapter="csv", labels=["X", "Y"], task="multiclass")
+
+
+def test_no_image_of_the_chosen_classes_is_refused(table):
+    with pytest.raises(UserError, match="no image has one of"):
+        build(table("0,0", "0,0"), adapter="csv", labels=["X", "Y"], task="multiclass")
+
+
+def good():
+    columns = {"image": ["a", "b"], "patient": ["p", "q"], "study": ["a", "b"]}
+    columns |= {"view": None, "sex": None, "age": np.nan, "X": [0.0, np.nan]}
+    return pd.DataFrame(columns)
+
+
+BREAK = {
+    "no image": lambda frame: frame.iloc[:0],
+    "no column": lambda frame: frame.drop(columns="X"),
+    "an image twice": lambda frame: frame.assign(image="a"),
+    "without a patient": lambda frame: frame.assign(patient=[None, "p"]),
+    "neither 1, 0 nor unknown": lambda frame: frame.assign(X=[0.5, 1]),
+}
+
+
+@pytest.mark.parametrize("fault", BREAK)
+def test_an_adapter_that_breaks_the_contract_is_told_how(fault):
+    index.check(good(), ["X"], "adapter x")
+    with pytest.raises(UserError, match=f"adapter x: the table that it read .*{fault}"):
+        index.check(BREAK[fault](good()), ["X"], "adapter x")
+
+
+def test_a_label_with_a_reserved_name_is_refused():
+    with pytest.raises(UserError, match="reserved name"):
+        index.check(good().assign(split=1.0), ["split"], "adapter x")

@@ -1,0 +1,209 @@
+"""`report`: one page that needs nothing else, hides nothing, and keeps to the data's terms."""
+
+import html
+import re
+import shutil
+import subprocess
+from collections import Counter
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from conftest import HASHES, MISSING, write_dataset, write_report, write_study
+from cxrgrid import findings, frames, report
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class Page(HTMLParser):
+    """The elements of a page; an end tag that closes another element is a mistake."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.svg = [], [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def make(study, *more):
+    """The page of a study whose tables and figures are there."""
+    out = study.parent / "report/report.html"
+    report.main([str(study), "--out", str(out), *more])
+    return out
+
+
+@pytest.fixture(scope="module")
+def path(finished):
+    return make(finished)
+
+
+@pytest.fixture(scope="module")
+def text(path):
+    return path.read_text()
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_every_element_is_closed(page):
+    assert page.open == []
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    ids = Counter(a["id"] for _, a in page.elements if "id" in a)
+    assert max(ids.values()) == 1
+    for _, attributes in page.elements:
+        for name in ("href", "xlink:href"):
+            if attributes.get(name, "").startswith("#"):
+                assert attributes[name][1:] in ids
+
+
+def test_nothing_is_fetched(page, text):
+    for tag, attributes in page.elements:
+        for name in ("src", "srcset", "data", "poster"):
+            assert attributes.get(name, "data:").startswith("data:"), tag
+        if tag == "link":
+            assert attributes["href"].startswith("data:")
+    assert not re.search(r"@import|url\((?!#)|fetch\(|XMLHttpRequest", text)
+
+
+def test_every_image_says_what_it_shows(page):
+    assert len(page.all("img")) == 24
+    assert all(image["alt"] for image in page.all("img"))
+    plots = [a for a in page.all("div") if a.get("role") == "img"]
+    assert len(plots) == 5 and all(plot["aria-label"] for plot in plots)
+
+
+def test_headings_skip_no_level(page):
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False))
+
+
+def test_table_headers_have_a_scope(page):
+    assert page.all("th") and all(head["scope"] in ("col", "row") for head in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_the_page_has_landmarks_and_a_way_past_them(page):
+    assert page.all("main") and page.all("nav") and page.all("header") and page.all("footer")
+    assert page.all("a")[0]["href"] == "#main"
+
+
+def test_every_split_hash_and_the_missing_cell_are_shown(text):
+    for split_hash in HASHES.values():
+        assert split_hash in text
+    assert f"snakemake results/demo/cells/{MISSING}/model.safetensors" in text
+    assert "1 of 2 seeds" in text and "1 of 16 cells is missing" in text
+
+
+def test_the_page_is_the_same_twice(finished):
+    assert make(finished).read_text() == make(finished).read_text()
+
+
+def test_credentialed_pixels_are_shown_only_if_the_config_says_so(study, tmp_path):
+    write_dataset(study.parent.parent / "data", "ward", credentialed=True)
+    write_report(study)
+    hidden = make(study).read_text()
+    assert hidden.count("base64,") == 12, "the other dataset's images"
+    assert "may not be redistributed" in hidden
+    allowed = write_study(tmp_path / "other", report={"show_credentialed": True})
+    write_dataset(allowed.parent.parent / "data", "ward", credentialed=True)
+    write_report(allowed)
+    assert make(allowed).read_text().count("base64,") == 24
+
+
+def test_data_that_do_not_say_are_not_shown(finished):
+    read = frames.read(finished, finished.parent / "report")
+    read.facts["ward"].pop("credentialed")
+    folder = finished.parent.parent / "data/ward"
+    assert report.card("ward", read, folder, {}, None)["samples"] == []
+
+
+def test_text_from_data_is_escaped(study):
+    audit = study.parent.parent / "data/ward/audit.json"
+    audit.write_text('{"warnings": ["<script>alert(1)</script>"]}')
+    write_report(study)
+    assert "<script>alert" not in make(study).read_text()
+
+
+def test_a_study_of_which_nothing_ran_has_a_page(study):
+    for name in ("cells", "scores"):
+        shutil.rmtree(study.parent / name)
+    write_report(study)
+    text = make(study).read_text()
+    Page(text)
+    assert "16 of 16 cells are missing" in text
+    assert text.count("/model.safetensors</code></li>") == 16
+
+
+def test_headline_prints_the_findings_and_writes_nothing(finished, capsys):
+    before = (finished.parent / "report/report.html").stat().st_mtime_ns
+    report.main([str(finished), "--headline"])
+    printed = capsys.readouterr().out
+    assert "No significance test is made" in printed and "1 of 16 cells is missing" in printed
+    assert (finished.parent / "report/report.html").stat().st_mtime_ns == before
+
+
+def test_findings_name_the_best_with_interval_and_n(finished, text):
+    table = pd.read_csv(finished.parent / "report/leaderboard.csv")
+    best = table[table["dataset"] == "children"].iloc[0]
+    shown = frames.number(best["value"], best["low"], best["high"])
+    assert best["value"] == table.loc[table["dataset"] == "children", "value"].max()
+    assert f"{shown}, mean of 2 seeds, on 16 test images of 8 patients" in html.unescape(text)
+
+
+def test_overfitting_is_found():
+    curve = {axis: ["a"] * 3 for axis in frames.AXES} | {"best": [True, False, False]}
+    curve |= {"train_loss": [0.6, 0.4, 0.2], "val_loss": [0.6, 0.7, 0.9]}
+    assert "1 of 1 cell over-fitted" in findings.training(pd.DataFrame(curve))
+    curve |= {"val_loss": [0.6, 0.6, 0.62], "best": [False, False, True]}
+    assert "last epoch was the best" in findings.training(pd.DataFrame(curve))
+    curve |= {"best": [False, True, False]}
+    assert findings.training(pd.DataFrame(curve)) == ""
+
+
+def test_cells_of_another_split_are_not_comparable(study):
+    write_report(study)
+    read = frames.read(study, study.parent / "report")
+    read.facts["ward"]["split_hash"] = "another"
+    assert "7 cells of 7 rest on another split" in " ".join(findings.mixed_splits(read))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+def test_a_browser_shows_it_without_errors_or_sideways_scrolling(path, text, tmp_path):
+    frame = tmp_path / "narrow.html"
+    frame.write_text(
+        f'<iframe style="width:400px;height:900px;border:0" srcdoc="{html.escape(text)}"></iframe>'
+        "<script>onload = () => { const page = document.querySelector('iframe').contentDocument;"
+        "page.querySelector('table.sortable th button').click();"
+        "const root = page.documentElement;"
+        "document.title = root.scrollWidth - root.clientWidth + ' '"
+        " + page.querySelectorAll('th[aria-sort]').length; }</script>"
+    )
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
+    done = subprocess.run(
+        [CHROMIUM, *flags, f"file://{frame}"], capture_output=True, text=True, timeout=120
+    )
+    assert "CONSOLE" not in done.stderr
+    assert "<title>0 1</title>" in done.stdout

@@ -1,0 +1,240 @@
+"""A split keeps patients together, shares out labels, and depends on nothing but its seed."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cxrgrid import split
+from cxrgrid.config import UserError
+from cxrgrid.data import read_parquet, write_parquet
+
+LABELS = ["Common", "Usual", "Rare"]
+BY_PATIENT = {"name": "patient", "fractions": [0.7, 0.1, 0.2], "seed": 0}
+FACTS = {"labels": LABELS, "task": "multilabel", "accounting": []}
+
+
+def cohort(patients=600, seed=0, most=8):
+    """Images of patients who have one to many, with labels that run in patients."""
+    rng = np.random.default_rng(seed)
+    images = np.minimum(rng.geometric(0.45, patients), most)
+    patient = np.repeat(np.arange(patients), images)
+    tendency = rng.beta(0.6, [1.2, 4, 30], (patients, 3))
+    labels = (rng.random((len(patient), 3)) < tendency[patient]).astype(float)
+    frame = pd.DataFrame(labels, columns=LABELS)
+    frame["patient"] = [f"p{n:05}" for n in patient]
+    frame["image"] = [f"{n:06}.png" for n in range(len(frame))]
+    return frame.assign(row=np.arange(len(frame)))
+
+
+def divided(frame, **change):
+    return split.divide(frame, FACTS, BY_PATIENT | change)[0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    counts=st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=3, max_size=60),
+    seed=st.integers(0, 9),
+)
+def test_every_patient_is_dealt_once_and_no_part_is_empty(counts, seed):
+    counts = np.array([[max(1, *row), *row] for row in counts])
+    parts = split.stratify(counts, [0.7, 0.1, 0.2], np.random.default_rng(seed))
+    assert len(parts) == len(counts) and set(parts) == {0, 1, 2}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    patient=st.lists(st.integers(0, 25), min_size=12, max_size=80),
+    seed=st.integers(0, 3),
+    data=st.data(),
+)
+def test_no_patient_stands_in_two_splits(patient, seed, data):
+    flags = st.lists(st.booleans(), min_size=len(patient), max_size=len(patient))
+    frame = pd.DataFrame({label: np.array(data.draw(flags), float) for label in LABELS})
+    frame = frame.assign(patient=[str(n) for n in patient])
+    found = split.by_patient(frame, LABELS, {"train": 0.7, "val": 0.1, "test": 0.2}, seed)
+    assert found.isin(split.SPLITS).all()
+    assert found.groupby(frame["patient"]).nunique().max() == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_of_images_and_labels_are_as_asked(seed):
+    frame = cohort(3000, seed)
+    table = divided(frame, seed=seed)
+    for name, share in zip(split.SPLITS, BY_PATIENT["fractions"], strict=True):
+        part = table[table["split"] == name]
+        assert abs(len(part) / len(table) - share) < 0.002
+        for label in LABELS:
+            wanted = table[label].sum() * share
+            assert abs(part[label].sum() - wanted) <= max(3, 0.02 * wanted)
+
+
+def test_sizes_of_patients_are_alike_in_all_splits():
+    """Patients with many images are not all dealt to the largest split."""
+    sizes = divided(cohort(3000)).groupby(["split", "patient"]).size().groupby("split").mean()
+    assert sizes.max() / sizes.min() < 1.15
+
+
+def test_it_balances_better_than_chance():
+    frame = cohort(400)
+    rng = np.random.default_rng(0)
+    names = sorted(set(frame["patient"]))
+    errors = []
+    for _ in range(20):
+        test = set(rng.choice(names, len(names) // 5, replace=False))
+        part = frame[frame["patient"].isin(test)]
+        errors.append(abs(part["Rare"].sum() / frame["Rare"].sum() - 0.2))
+    table = divided(frame)
+    share = table.loc[table["split"] == "test", "Rare"].sum() / table["Rare"].sum()
+    assert abs(share - 0.2) < np.median(errors) / 2
+
+
+def test_eight_patients_with_a_label_of_their_own_still_fill_three_splits():
+    counts = np.column_stack([np.ones(8, int), np.eye(8, dtype=int)])
+    sizes = np.bincount(split.stratify(counts, [0.7, 0.1, 0.2], np.random.default_rng(0)))
+    assert sizes.sum() == 8 and sizes.min() >= 1 and sizes[0] >= 5
+
+
+def test_the_order_of_rows_makes_no_difference():
+    frame = cohort()
+    one, other = divided(frame), divided(frame.sample(frac=1, random_state=1))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+
+
+def test_another_seed_is_another_split_and_the_same_the_same():
+    one, same, other = (split.split_hash(divided(cohort(), seed=seed)) for seed in (0, 0, 1))
+    assert one == same != other
+
+
+def test_the_hash_is_of_images_and_splits_only():
+    frame = pd.DataFrame({"image": ["b", "a"], "split": ["test", "train"]})
+    assert split.split_hash(frame) == hashlib.sha256(b"a\ttrain\nb\ttest").hexdigest()[:12]
+
+
+# ------------------------------------------------------------------ lists that a dataset ships
+
+
+def with_list(frame, parts, seed=0):
+    """`frame` with a list `official` that gives each patient one of `parts`."""
+    names = sorted(set(frame["patient"]))
+    part = dict(zip(names, np.random.default_rng(seed).choice(parts, len(names)), strict=True))
+    return frame.assign(**{"split:official": frame["patient"].map(part).replace("", None)})
+
+
+def test_a_shipped_test_split_stays_and_the_rest_is_divided_by_patient():
+    frame = with_list(cohort(2000), ["trainval", "trainval", "test"])
+    table = divided(frame, name="official")
+    official = frame.set_index("image")["split:official"]
+    assert (table["split"] == "test").equals(table["image"].map(official) == "test")
+    assert table.groupby("patient")["split"].nunique().max() == 1
+    rest = table[table["split"] != "test"]
+    assert abs((rest["split"] == "val").mean() - 1 / 8) < 0.005
+    assert not any(name.startswith("split:") for name in table)
+
+
+def test_a_list_without_validation_has_it_carved_from_training():
+    table = divided(with_list(cohort(2000), ["train", "train", "test"]), name="official")
+    rest = table[table["split"] != "test"]
+    assert abs((rest["split"] == "val").mean() - 1 / 8) < 0.005
+
+
+def test_a_complete_list_is_taken_as_it_is():
+    frame = with_list(cohort(), ["train", "val", "test"])
+    table = divided(frame, name="official")
+    assert table["split"].tolist() == frame["split:official"].tolist()
+
+
+def test_images_that_the_list_leaves_out_are_left_out_and_counted():
+    frame = with_list(cohort(), ["train", "val", "test", ""])
+    table, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "official"})
+    assert len(table) == frame["split:official"].notna().sum() < len(frame)
+    assert [step["images"] for step in facts["accounting"]] == [len(frame), len(table)]
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+def test_an_unknown_list_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="no split list 'oficial'; did you mean 'official'"):
+        divided(with_list(cohort(), ["train", "test"]), name="oficial")
+
+
+@pytest.mark.parametrize(
+    "parts, missing", [(["train", "val"], "test"), (["test"], "train"), (["val", "test"], "train")]
+)
+def test_a_split_that_ends_empty_is_named(parts, missing):
+    with pytest.raises(UserError, match=f"no image is left for {missing}"):
+        divided(with_list(cohort(30), parts), name="official")
+
+
+def test_two_patients_cannot_fill_three_splits():
+    with pytest.raises(UserError, match="no image is left for"):
+        divided(cohort(2))
+
+
+def test_training_images_of_one_class_are_refused():
+    frame = cohort()
+    frame[LABELS] = [1.0, 0.0, 0.0]
+    with pytest.raises(UserError, match="every training image has the same label"):
+        split.divide(frame, FACTS | {"task": "multiclass"}, BY_PATIENT)
+    with pytest.raises(UserError, match="every training image has the same label"):
+        split.divide(frame, FACTS, BY_PATIENT)
+
+
+def test_a_label_that_no_training_image_shows_is_a_warning():
+    frame = with_list(cohort(), ["train", "val", "test"])
+    frame.loc[frame["split:official"] == "train", "Rare"] = np.nan
+    _, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "official"})
+    assert facts["warnings"] == ["No training image shows Rare: no cell can learn it."]
+
+
+# ------------------------------------------------------------------ the command
+
+
+def write(folder, frame, files):
+    index = frame.drop(columns="row").assign(age=np.nan, view="PA")
+    facts = FACTS | {"accounting": [{"step": "raw", "images": len(frame), "patients": 9}]}
+    write_parquet(index, folder / "index.parquet", facts)
+    write_parquet(files, folder / "pixels.parquet", {"size": 8, "resize": "fit"})
+
+
+def run(folder):
+    options = [f"--{name}={folder / path}" for name, path in PATHS.items()]
+    split.main([json.dumps(BY_PATIENT), *options])
+    return read_parquet(folder / "table.parquet")
+
+
+PATHS = {"index": "index.parquet", "files": "pixels.parquet", "out": "table.parquet"}
+
+
+def test_unreadable_images_are_left_out_and_rows_point_to_pixels(tmp_path):
+    frame = cohort(100)
+    row = np.arange(len(frame)) - 1
+    row[0] = -1
+    write(tmp_path, frame, {"image": frame["image"].tolist(), "row": row})
+    table, facts = run(tmp_path)
+    assert table["image"].to_pylist() == frame["image"].tolist()[1:]
+    assert table["row"].to_pylist() == list(range(len(frame) - 1))
+    assert [step["images"] for step in facts["accounting"]] == [len(frame), len(frame) - 1]
+    assert facts["image"] == {"size": 8, "resize": "fit"} and facts["split"] == "patient"
+    assert {"image", "patient", "view", "age", *LABELS, "split", "row"} == set(table.column_names)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    frame = cohort(50)
+    write(tmp_path, frame, {"image": frame["image"].tolist(), "row": frame["row"].to_numpy()})
+    run(tmp_path)
+    first = (tmp_path / "table.parquet").read_bytes()
+    run(tmp_path)
+    assert (tmp_path / "table.parquet").read_bytes() == first
+
+
+def test_files_of_another_index_are_refused(tmp_path):
+    frame = cohort(50)
+    write(tmp_path, frame, {"image": frame["image"].tolist()[1:], "row": frame["row"][1:]})
+    with pytest.raises(UserError, match="lists other images"):
+        run(tmp_path)

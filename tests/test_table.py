@@ -1,0 +1,142 @@
+"""`table`: numbers that one can compute by hand, and no mean that hides how many seeds it has."""
+
+import pandas as pd
+import pytest
+
+from conftest import AXES, LABELS, MISSING, write_report, write_study
+from cxrgrid import frames
+from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.section import Section, parse, write
+
+PLACE = ["ward", "resnet18", "pretrained", "default"]
+
+
+@pytest.fixture(scope="module")
+def report(finished):
+    return finished.parent / "report"
+
+
+def rows(frame, place):
+    return frame[(frame[AXES[: len(place)]] == place).all(axis=1)]
+
+
+def whole(report, metric, label="macro"):
+    metrics = pd.read_csv(report / "metrics.csv")
+    return metrics[(metrics["metric"] == metric) & (metrics["label"] == label)]
+
+
+def test_leaderboard_is_the_mean_over_seeds(report):
+    place = ["ward", "resnet10t", "scratch", "default"]
+    auroc = rows(whole(report, "auroc"), place)
+    row = rows(pd.read_csv(report / "leaderboard.csv"), place).iloc[0]
+    first, second = auroc["value"]
+    assert row["value"] == pytest.approx((first + second) / 2, abs=1e-6)
+    assert row["sd"] == pytest.approx(abs(first - second) / 2**0.5, abs=1e-6)
+    assert row["low"] == pytest.approx(auroc["low"].mean(), abs=1e-6)
+    assert (row["seeds"], row["planned"]) == (2, 2)
+
+
+def test_a_mean_over_fewer_seeds_says_so(report):
+    row = rows(pd.read_csv(report / "leaderboard.csv"), PLACE).iloc[0]
+    assert (row["seeds"], row["planned"]) == (1, 2)
+    assert row["rerun"] == f"snakemake results/demo/cells/{MISSING}/model.safetensors"
+    one = rows(whole(report, "auroc"), PLACE).iloc[0]
+    assert row["value"] == one["value"] and row["low"] == pytest.approx(one["low"])
+    ward = parse((report / "leaderboard.md").read_text())[0]
+    shown = [r for r in ward.rows if r[:2] == ["resnet18", "pretrained"]][0]
+    assert "1 of 2" in shown
+    assert any(MISSING in note for note in ward.notes)
+
+
+def test_a_place_without_seeds_is_missing_and_last(study):
+    path = study.parent / "cells" / MISSING.replace("seed1", "seed0") / "history.parquet"
+    path.unlink()
+    scores = study.parent / "scores/ward.parquet"
+    frame = read_parquet(scores)[0].to_pandas()
+    gone = (frame["backbone"] == "resnet18") & (frame["init"] == "pretrained")
+    write_parquet(frame[~gone], scores, {})
+    report = write_report(study)
+    ward = parse((report / "leaderboard.md").read_text())[0]
+    assert ward.rows[-1][:3] == ["resnet18", "pretrained", "missing"]
+    assert "0 of 2" in ward.rows[-1]
+    pair = parse((report / "pretrained.md").read_text())[0].rows
+    assert ["missing", "missing", "–", "–", "0 of 2"] in [row[-5:] for row in pair]
+
+
+def test_competing_classes_take_the_decision_as_a_whole(report):
+    place = ["children", "resnet18", "scratch", "default"]
+    row = rows(pd.read_csv(report / "leaderboard.csv"), place).iloc[0]
+    decided = rows(whole(report, "balanced_accuracy", "all"), place)["value"].mean()
+    assert row["balanced_accuracy"] == pytest.approx(decided, abs=1e-6)
+    assert row["majority_accuracy"] == pytest.approx(
+        rows(whole(report, "majority_accuracy", "all"), place)["value"].mean(), abs=1e-6
+    )
+
+
+def test_labels_that_exclude_nothing_have_no_accuracy_as_a_whole(report):
+    ward, children = parse((report / "leaderboard.md").read_text())
+    assert "accuracy" in children.header and "accuracy" not in ward.header
+
+
+def test_pretrained_is_compared_seed_by_seed(report):
+    auroc = whole(report, "auroc").set_index(AXES)["value"]
+    row = rows(pd.read_csv(report / "pretrained.csv"), PLACE).iloc[0]
+    scratch = auroc["ward", "resnet18", "scratch", "default", 0]
+    value = auroc["ward", "resnet18", "pretrained", "default", 0]
+    assert row["scratch"] == scratch, "the mean of scratch leaves out the seed that has no pair"
+    assert row["difference"] == pytest.approx(value - scratch, abs=1e-6)
+    assert (row["seeds"], row["planned"]) == (1, 2)
+    assert "No significance test is made" in (report / "pretrained.md").read_text()
+
+
+def test_every_cell_and_label_has_a_row(report):
+    frame = pd.read_csv(report / "labels.csv")
+    assert len(frame) == 15 * 3 + 1
+    assert frame.loc[frame["state"] == "missing", "label"].isna().all()
+    one = frame[frame["label"] == "Nodule"].iloc[0]
+    metrics = pd.read_csv(report / "metrics.csv").set_index([*AXES, "label", "metric"])["value"]
+    for metric in ("auroc", "sensitivity", "tp", "majority_accuracy"):
+        assert one[metric] == metrics[(*one[AXES], "Nodule", metric)]
+
+
+def test_datasets_count_images_patients_and_labels(report, finished):
+    counts = pd.read_csv(report / "datasets.csv").set_index(["dataset", "split", "label"])
+    path = finished.parent.parent / "data/ward/table.parquet"
+    images = read_parquet(path)[0].to_pandas()
+    train = images[images["split"] == "train"]
+    row = counts.loc[("ward", "train", "Effusion")]
+    assert row["images"] == 36 and row["patients"] == train["patient"].nunique()
+    assert row["positives"] == train["Effusion"].sum()
+    assert row["positives"] + row["negatives"] + row["unknown"] == 36
+
+
+def test_the_headline_metric_is_the_one_that_the_study_names(tmp_path):
+    report = write_report(write_study(tmp_path / "results", report={"headline": "f1"}))
+    row = rows(pd.read_csv(report / "leaderboard.csv"), ["ward", "resnet10t", "scratch"]).iloc[0]
+    f1 = rows(whole(report, "f1"), ["ward", "resnet10t", "scratch"])
+    assert row["value"] == pytest.approx(f1["value"].mean(), abs=1e-6)
+    assert "F1, mean over labels" in (report / "leaderboard.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "value, low, high, text",
+    [
+        (0.8124, 0.771, 0.85, "0.812 (0.771–0.850)"),
+        (0.5, float("nan"), float("nan"), "0.500"),
+        (float("nan"), 0.1, 0.2, "–"),
+    ],
+)
+def test_a_number_as_all_write_it(value, low, high, text):
+    assert frames.number(value, low, high) == text
+
+
+def test_markdown_comes_back_as_it_was_written():
+    odd = Section("a", ["x|y", "n"], [False, True], [["p|q", "1"], ["", "–"]], ["Missing: `b`"])
+    assert parse(write([odd], "All.")) == [
+        Section("a", odd.header, odd.numeric, odd.rows, ["Missing: `b`", "All."])
+    ]
+
+
+def test_labels_are_all_shown(report):
+    for section in parse((report / "labels.md").read_text()):
+        assert {row[0] for row in section.rows} - {"missing"} == set(LABELS[section.title])
