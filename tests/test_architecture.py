@@ -15,9 +15,20 @@ LEVELS = [
     {"check"},
     {"config"},
     {"command", "data"},
-    {"anatomy", "augment", "datasets", "metrics", "models", "objective", "state", "stats", "style"},
+    {
+        "anatomy",
+        "augment",
+        "datasets",
+        "metrics",
+        "models",
+        "objective",
+        "state",
+        "section",
+        "stats",
+        "style",
+    },
     {"frames"},
-    {"figures"},
+    {"figures", "findings"},
 ]
 TORCH = {"augment", "models", "objective", "state", "train", "weights"}
 RULES = {

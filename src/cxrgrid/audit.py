@@ -69,7 +69,8 @@ def cross(table: pd.DataFrame) -> dict[str, list[str]]:
 
 def some(names: list[str]) -> str:
     """The first of the names, for a sentence."""
-    return ", ".join(names[:SOME]) + (", …" if len(names) > SOME else "")
+    more = [f"and {len(names) - SOME} more"] if len(names) > SOME else []
+    return ", ".join([*names[:SOME], *more])
 
 
 def leakage(crossing: dict[str, list[str]]) -> str:
