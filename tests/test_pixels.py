@@ -318,6 +318,21 @@ def test_kill_nine_loses_nothing(tmp_path):
     np.testing.assert_array_equal(run(tmp_path, unreadable=0)[0], whole)
 
 
+def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(pixels, "CHECKPOINT", 5)
+    names = prepare(tmp_path, save_many(tmp_path, 9))
+    key = pixels.fingerprint(tmp_path / "images", names, {"size": SIZE, "resize": "squash"})
+    part = pixels.Partial(tmp_path / "pixels.npy", key, SIZE)
+    for name in names[:8]:
+        part.add(name, pixels.decode(tmp_path / "images" / name, SIZE, "squash"))
+    part.file.close()  # killed, with three rows behind its last note
+    for name in names[5:]:
+        (tmp_path / "images" / name).unlink()
+    array, _, _ = run(tmp_path, unreadable=0.5)
+    assert array.shape == (5, SIZE, SIZE)
+    assert (tmp_path / "pixels.npy").stat().st_size == 128 + 5 * SIZE * SIZE
+
+
 @pytest.mark.parametrize("change", ["size", "images"])
 def test_another_run_does_not_go_on_with_it(tmp_path, monkeypatch, change):
     monkeypatch.setattr(pixels, "CHECKPOINT", 1)

@@ -64,8 +64,8 @@ def by_patient(
 ) -> pd.Series:
     """A split for each image of `frame`; `shares` says which, and how large."""
     positive = (frame[labels] == 1).astype(int)
-    # Sorted by patient, so that the order of the rows makes no difference.
-    counts = positive.assign(**{"": 1}).groupby(frame["patient"].to_numpy()).sum().sort_index()
+    # groupby sorts by patient, so that the order of the rows makes no difference.
+    counts = positive.assign(**{"": 1}).groupby(frame["patient"].to_numpy()).sum()
     fractions = np.array(list(shares.values())) / sum(shares.values())
     counts_first = counts[["", *labels]].to_numpy()
     parts = stratify(counts_first, list(fractions), np.random.default_rng(seed))

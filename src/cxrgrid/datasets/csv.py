@@ -75,7 +75,6 @@ def read_rows(path: Path) -> pd.DataFrame:
             dtype=str,
             keep_default_na=False,
             na_filter=False,
-            encoding="utf-8-sig",
             skip_blank_lines=False,
             low_memory=False,
         )
