@@ -19,7 +19,7 @@ if "datasets" not in config:
     configfile: "config.yaml"
 
 
-# Rules say `python`; it is the one that runs Snakemake, whether or not its environment is active.
+# Rules say `python`: the one that runs Snakemake, whether or not its environment is active.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 try:

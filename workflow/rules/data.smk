@@ -11,6 +11,8 @@ rule phantom:
         root=directory("<data>/phantom"),
     log:
         "<data>/phantom.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         settings=grid.phantom,
     shell:
@@ -25,6 +27,8 @@ rule index:
         index="<data>/index.parquet",
     log:
         "<data>/index.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         settings=grid.index,
     shell:
@@ -40,6 +44,8 @@ rule pixels:
         files="<data>/pixels.parquet",
     log:
         "<data>/pixels.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     threads: 16
     params:
         settings=grid.image,
@@ -57,6 +63,8 @@ rule split:
         table="<data>/table.parquet",
     log:
         "<data>/split.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         settings=grid.split,
     shell:
@@ -75,6 +83,8 @@ rule audit:
         audit="<data>/audit.json",
     log:
         "<data>/audit.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         leakage=grid.leakage,
     shell:

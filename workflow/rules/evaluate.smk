@@ -15,6 +15,8 @@ rule study:
         study="<study>/study.json",
     log:
         "<study>/study.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         config=grid.to_json(),
     shell:
@@ -30,6 +32,8 @@ rule score:
         scores="<study>/scores/{target}.parquet",
     log:
         "<study>/scores/{target}.score.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     shell:
         "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output}"
         " > {log} 2>&1"

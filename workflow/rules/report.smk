@@ -16,6 +16,8 @@ rule collect:
         cells="<study>/report/cells.csv",
     log:
         "<study>/report/collect.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         out=subpath(output.metrics, parent=True),
     shell:
@@ -34,8 +36,13 @@ rule table:
         pretrained=report("<study>/report/pretrained.csv", caption="../report/pretrained.rst"),
         labels=report("<study>/report/labels.csv", caption="../report/labels.rst"),
         datasets=report("<study>/report/datasets.csv", caption="../report/datasets.rst"),
+        markdown=expand(
+            "<study>/report/{table}.md", table=["leaderboard", "pretrained", "labels", "datasets"]
+        ),
     log:
         "<study>/report/table.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         report=subpath(output.leaderboard, parent=True),
     shell:
@@ -48,6 +55,7 @@ rule figure:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
         history=rules.collect.output.history,
+        cells=rules.collect.output.cells,
         tables=expand(rules.split.output.table, dataset=grid.targets()),
     output:
         report(
@@ -56,6 +64,8 @@ rule figure:
         ),
     log:
         "<study>/report/figure.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         report=subpath(input.metrics, parent=True),
         out=subpath(output[0], parent=True),
@@ -68,13 +78,17 @@ rule report:
     """Write the one page that says what was found, and how sure that is."""
     input:
         study=rules.study.output.study,
+        collected=rules.collect.output,
         tables=rules.table.output,
         figures=rules.figure.output,
+        pixels=expand(rules.pixels.output.pixels, dataset=grid.targets()),
         audits=expand(rules.audit.output.audit, dataset=grid.targets()),
     output:
         report("<study>/report/report.html", caption="../report/report.rst"),
     log:
         "<study>/report/report.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     params:
         report=subpath(output[0], parent=True),
     shell:

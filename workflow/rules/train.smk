@@ -15,6 +15,8 @@ rule weights:
         "results/weights/{backbone}.safetensors",
     log:
         "results/weights/{backbone}.weights.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
     shell:
         "python -m cxrgrid.weights {wildcards.backbone} --out {output} > {log} 2>&1"
 
@@ -37,6 +39,8 @@ rule train:
         "<cell>/train.log",
     benchmark:
         "<cell>/train.jsonl"
+    conda:
+        "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
     params:
