@@ -20,7 +20,7 @@ if "datasets" not in config:
 
 
 # Rules say `python`: the one that runs Snakemake, whether or not its environment is active.
-os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+os.environ |= {"PATH": os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()])}
 
 try:
     grid = Grid(config)
