@@ -7,6 +7,7 @@ two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run.
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -68,6 +69,9 @@ def write_history(folder: Path, cell) -> None:
     facts |= {"versions": {"python": "3.11.2", "torch": "2.15.0"}, "threads": 1}
     columns["best"] = epoch == 6
     write_parquet(columns, folder / cell.path() / "history.parquet", facts)
+    (folder / cell.path() / "cell.json").write_bytes(msgspec.json.encode(cell))
+    for name in ("val", cell.dataset):  # not read by the report; that they are there is
+        write_parquet({}, folder / cell.path() / f"predictions/{name}.parquet", {})
 
 
 def score_rows(cell) -> list[dict]:

@@ -4,11 +4,16 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from conftest import AXES, CONFIG, MISSING, write_scores
 from cxrgrid import collect
 from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
+
+RERUN = (
+    f"snakemake results/demo/cells/{MISSING}/model.safetensors --configfile results/demo/study.json"
+)
 
 
 def run(study, name="report"):
@@ -39,7 +44,7 @@ def test_a_missing_cell_is_named_with_its_command(study):
     cells = pd.read_csv(run(study) / "cells.csv")
     assert len(cells) == 16
     missing = cells[cells["state"] == "missing"]
-    assert list(missing["rerun"]) == [f"snakemake results/demo/cells/{MISSING}/model.safetensors"]
+    assert list(missing["rerun"]) == [RERUN]
     assert missing[["epochs", "best_epoch", "seconds", "split_hash"]].isna().all(axis=None)
     assert set(cells["state"]) == {"done", "missing"}
 
@@ -70,3 +75,30 @@ def test_scores_of_cells_that_left_the_study_are_dropped(study):
     frame = read_parquet(path)[0].to_pandas()
     write_parquet(pd.concat([frame, frame.assign(backbone="resnet34")]), path, {})
     assert "resnet34" not in (run(study) / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (None, "not run"),
+        ("", "stopped at its start"),
+        ("epoch 1/8  train loss 0.5\nepoch 2/8  train loss 0.4\n", "stopped after: epoch 2/8"),
+        ("epoch 1/8\nerror: the loss is not finite\n", "error: the loss is not finite"),
+    ],
+)
+def test_a_missing_cell_says_why(study, log, reason):
+    folder = study.parent / "cells" / MISSING
+    folder.mkdir(parents=True, exist_ok=True)
+    if log is not None:
+        (folder / "train.log").write_text(log)
+    cells = pd.read_csv(run(study) / "cells.csv")
+    (said,) = cells.loc[cells["state"] == "missing", "reason"]
+    assert said.startswith(reason)
+
+
+def test_a_cell_of_other_settings_is_missing(study):
+    done = next(path for path in (study.parent / "cells").rglob("cell.json"))
+    settings = json.loads(done.read_text())
+    done.write_text(json.dumps(settings | {"lr": 0.5}))
+    cells = pd.read_csv(run(study) / "cells.csv")
+    assert (cells["state"] == "missing").sum() == 2

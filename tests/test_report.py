@@ -151,7 +151,7 @@ def test_a_study_of_which_nothing_ran_has_a_page(study):
     text = make(study).read_text()
     Page(text)
     assert "16 of 16 cells are missing" in text
-    assert text.count("/model.safetensors</code></li>") == 16
+    assert text.count("<li>not run<br><code>snakemake results/demo/cells/") == 16
 
 
 def test_headline_prints_the_findings_and_writes_nothing(finished, capsys):

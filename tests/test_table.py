@@ -10,6 +10,10 @@ from cxrgrid.section import Section, parse, write
 
 PLACE = ["ward", "resnet18", "pretrained", "default"]
 
+RERUN = (
+    f"snakemake results/demo/cells/{MISSING}/model.safetensors --configfile results/demo/study.json"
+)
+
 
 @pytest.fixture(scope="module")
 def report(finished):
@@ -39,7 +43,7 @@ def test_leaderboard_is_the_mean_over_seeds(report):
 def test_a_mean_over_fewer_seeds_says_so(report):
     row = rows(pd.read_csv(report / "leaderboard.csv"), PLACE).iloc[0]
     assert (row["seeds"], row["planned"]) == (1, 2)
-    assert row["rerun"] == f"snakemake results/demo/cells/{MISSING}/model.safetensors"
+    assert row["rerun"] == RERUN
     one = rows(whole(report, "auroc"), PLACE).iloc[0]
     assert row["value"] == one["value"] and row["low"] == pytest.approx(one["low"])
     ward = parse((report / "leaderboard.md").read_text())[0]

@@ -183,7 +183,7 @@ def test_a_missing_root_says_which_setting_and_where_to_get_it(tmp_path):
     assert "ownload" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_dead_cell_stops_no_other_and_says_why(finished, tmp_path):
+def test_a_dead_cell_stops_no_other_and_is_reported(finished, tmp_path):
     shutil.copytree(finished / "results", tmp_path / "results")
     shutil.copytree(finished / ".snakemake", tmp_path / ".snakemake")
     config = changed("overrides", [{"init": "pretrained", "set": {"lr": 1e30}}])
@@ -193,3 +193,17 @@ def test_a_dead_cell_stops_no_other_and_says_why(finished, tmp_path):
     assert "loss is not finite in epoch 1" in done.stdout + done.stderr
     assert (tmp_path / SCRATCH.replace("seed0", "seed1") / "model.safetensors").exists()
     assert not (tmp_path / PRETRAINED / "model.safetensors").exists()
+
+    # Without another command the report is there, and says what is missing and how to run it.
+    cells = (tmp_path / "results/tiny/report/cells.csv").read_text().splitlines()
+    missing = [line for line in cells if ",missing," in line]
+    assert len(missing) == 2 and all(
+        "snakemake " in line and PRETRAINED[:-1] in line for line in missing
+    )
+    report = (tmp_path / "results/tiny/report/report.html").read_text()
+    assert f"snakemake {PRETRAINED}/model.safetensors" in report
+
+    # Once it is mended, the same command trains what is missing and the report is whole again.
+    jobs = planned(tmp_path, changed("grid.seeds", [0, 1]))
+    assert jobs["train"] == {PRETRAINED, PRETRAINED.replace("seed0", "seed1")}
+    assert {"score", "report"} <= set(jobs)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import command
-from cxrgrid.config import Cell
+from cxrgrid.config import Cell, finished
 from cxrgrid.data import read_parquet
 from cxrgrid.frames import AXES, read_grid
 
@@ -23,7 +23,7 @@ METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients"]
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
 EPOCHS += ["best"]
 CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", "parameters"]
-CELLS += ["split_hash", "hardware", "threads", "versions", "rerun"]
+CELLS += ["split_hash", "hardware", "threads", "versions", "reason", "rerun"]
 
 
 def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
@@ -34,15 +34,29 @@ def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
     return frame[np.array(known, bool)].sort_values(KEYS, ignore_index=True)
 
 
-def cell_row(cell: Cell, history: pd.DataFrame | None, facts: dict) -> dict:
-    """What is known of one cell; `history` is None where it has not finished."""
+def missing_row(cell: Cell, folder: Path) -> dict:
+    """A cell that has not finished: why, as far as its log tells, and how to run it."""
+    results = f"results/{cell.study}"
+    command = f"snakemake {results}/cells/{cell.path()}/model.safetensors"
+    command += f" --configfile {results}/study.json"
     row = {axis: getattr(cell, axis) for axis in AXES}
-    if history is None:
-        model = f"results/{cell.study}/cells/{cell.path()}/model.safetensors"
-        return row | {"state": "missing", "rerun": f"snakemake {model}"}
+    return row | {"state": "missing", "reason": last_words(folder / "train.log"), "rerun": command}
+
+
+def last_words(log: Path) -> str:
+    """The error line of a log, else its last line: where a run that was killed had come."""
+    if not log.is_file():
+        return "not run"
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error: ")]
+    return (errors or [f"stopped after: {line}" for line in lines] or ["stopped at its start"])[-1]
+
+
+def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
+    """What is known of a cell that has finished."""
     best = history.loc[history["best"].astype(bool), "epoch"]
     versions = facts.get("versions", {})
-    return row | {
+    return {axis: getattr(cell, axis) for axis in AXES} | {
         "state": "done",
         "epochs": len(history),
         "best_epoch": best.iloc[-1] if len(best) else None,
@@ -60,12 +74,12 @@ def cell_table(rows: list[dict]) -> pd.DataFrame:
 
 
 def read_histories(cells: list[Cell], study: Path) -> dict[Cell, tuple[pd.DataFrame, dict]]:
-    """The histories of the cells that have finished: training writes them last."""
+    """The histories of the cells that have finished."""
     found = {}
     for cell in cells:
-        path = study / "cells" / cell.path() / "history.parquet"
-        if path.is_file():
-            table, facts = read_parquet(path)
+        folder = study / "cells" / cell.path()
+        if finished(folder, cell) and (folder / "history.parquet").is_file():
+            table, facts = read_parquet(folder / "history.parquet")
             found[cell] = table.to_pandas(), facts
     return found
 
@@ -93,14 +107,19 @@ def main(argv: list[str] | None) -> None:
     paths = [study / "scores" / f"{target}.parquet" for target in grid.targets()]
     scores = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
     histories = read_histories(grid.cells, study)
-    rows = [cell_row(cell, *histories.get(cell, (None, {}))) for cell in grid.cells]
+    rows = [
+        done_row(cell, *histories[cell])
+        if cell in histories
+        else missing_row(cell, study / "cells" / cell.path())
+        for cell in grid.cells
+    ]
     args.out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(stack(scores, grid.cells), args.out_dir / "metrics.csv")
     write_csv(history_table(histories), args.out_dir / "history.csv")
     write_csv(cell_table(rows), args.out_dir / "cells.csv")
     for row in rows:
         if row["state"] == "missing":
-            logging.info(f"missing: {row['rerun']}")
+            logging.info(f"missing ({row['reason']}): {row['rerun']}")
     logging.info(f"{len(histories)} of {len(grid.cells)} cells are done")
 
 

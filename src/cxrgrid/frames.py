@@ -23,7 +23,9 @@ NAMES = {
     "f1": "F1",
     "balanced_accuracy": "balanced accuracy",
 }
-TEXT = dict.fromkeys([*PLACE, "target", "subset", "label", "metric", "state", "rerun"], "str")
+TEXT = dict.fromkeys(
+    [*PLACE, "target", "subset", "label", "metric", "state", "reason", "rerun"], "str"
+)
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
 
 

@@ -82,8 +82,9 @@ def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def rerun(commands: pd.Series) -> str:
     """One command for all missing seeds of a place."""
-    targets = [text.removeprefix("snakemake ") for text in commands.dropna()]
-    return " ".join(["snakemake", *targets]) if targets else ""
+    words = [text.split(" ") for text in commands.dropna()]
+    # snakemake TARGET --configfile FILE: the targets come first, since --configfile takes several.
+    return " ".join(["snakemake", *(word[1] for word in words), *words[0][2:]]) if words else ""
 
 
 def pretrained(frames: Frames) -> pd.DataFrame:
