@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from conftest import HASHES, MISSING, write_dataset, write_report, write_study
+from conftest import CONFIG, HASHES, LABELS, MISSING, write_dataset, write_report, write_study
 from cxrgrid import findings, frames, report
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -118,22 +118,35 @@ def test_the_page_is_the_same_twice(finished):
     assert make(finished).read_text() == make(finished).read_text()
 
 
-def test_credentialed_pixels_are_shown_only_if_the_config_says_so(study, tmp_path):
+REAL = CONFIG["datasets"] | {"ward": {"adapter": "nih", "root": "images", "labels": LABELS["ward"]}}
+
+
+def write_credentialed(results, **config):
+    """A study whose dataset `ward` may not be redistributed; its page."""
+    study = write_study(results, **config)
     write_dataset(study.parent.parent / "data", "ward", credentialed=True)
     write_report(study)
-    hidden = make(study).read_text()
+    return make(study).read_text()
+
+
+def test_credentialed_pixels_are_shown_only_if_the_config_says_so(tmp_path):
+    hidden = write_credentialed(tmp_path / "a", datasets=REAL)
     assert hidden.count("base64,") == 12, "the other dataset's images"
     assert "may not be redistributed" in hidden
-    allowed = write_study(tmp_path / "other", report={"show_credentialed": True})
-    write_dataset(allowed.parent.parent / "data", "ward", credentialed=True)
-    write_report(allowed)
-    assert make(allowed).read_text().count("base64,") == 24
+    show = {"show_credentialed": True}
+    assert write_credentialed(tmp_path / "b", datasets=REAL, report=show).count("base64,") == 24
 
 
-def test_data_that_do_not_say_are_not_shown(finished):
-    read = frames.read(finished, finished.parent / "report")
+def test_phantoms_in_a_credentialed_layout_are_shown(tmp_path):
+    assert write_credentialed(tmp_path).count("base64,") == 24
+
+
+def test_data_that_do_not_say_are_not_shown(tmp_path):
+    study = write_study(tmp_path, datasets=REAL)
+    write_report(study)
+    read = frames.read(study, study.parent / "report")
     read.facts["ward"].pop("credentialed")
-    folder = finished.parent.parent / "data/ward"
+    folder = study.parent.parent / "data/ward"
     assert report.card("ward", read, folder, {}, None)["samples"] == []
 
 

@@ -91,14 +91,16 @@ def png(pixels: np.ndarray) -> str:
 def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) -> dict:
     """What the page says of one dataset; no pixels of data that may not be shown."""
     facts = frames.facts[name]
-    hidden = facts.get("credentialed", True) and not frames.grid.study.report.show_credentialed
+    phantom = frames.grid.study.datasets[name].phantom is not None
+    allowed = phantom or frames.grid.study.report.show_credentialed
+    hidden = facts.get("credentialed", True) and not allowed
     return {
         "name": name,
         "facts": facts,
         "counts": counts,
         "accounting": audit.get("accounting") or facts.get("accounting", []),
         "warnings": audit.get("warnings", []),
-        "phantom": frames.grid.study.datasets[name].phantom is not None,
+        "phantom": phantom,
         "hidden": hidden,
         "samples": []
         if hidden or not (folder / "pixels.npy").is_file()
