@@ -19,6 +19,7 @@ LEVELS = [
         "anatomy",
         "augment",
         "datasets",
+        "draft",
         "metrics",
         "models",
         "objective",
@@ -26,8 +27,9 @@ LEVELS = [
         "section",
         "stats",
         "style",
+        "survey",
     },
-    {"frames"},
+    {"frames", "guess"},
     {"figures", "findings"},
 ]
 TORCH = {"augment", "models", "objective", "state", "train", "weights"}

@@ -1,8 +1,12 @@
 """A CSV file is read as it is meant, or refused with file, line, column and value."""
 
 import math
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cxrgrid.config import UserError
 from cxrgrid.datasets import csv
@@ -12,6 +16,17 @@ SETTINGS = {"dataset": "mine", "labels": ["Mass", "Edema"], "columns": COLUMNS}
 HEADER = "image,patient,Mass,Edema"
 ROWS = ["b.png,p1,1,0", "a.png,p1,0,", "sub/c.png,p2,-1,1"]
 IMAGES = ["a.png", "b.png", "sub/c.png"]
+SCRAPS = [
+    *IMAGES,
+    *'10,,,,\n\n\r;\t"/.\x00\x1a ',
+    "-1",
+    "../",
+    "nan",
+    "x" * 300 + "/",
+    "\ufeff",
+    "ü",
+]
+SCRAPS += ["a.png,p1,1,0\n", "b.png,,0,\n", "image,patient,Mass,Edema\n"]
 
 
 def read(root, lines, images=IMAGES, encoding="utf-8", **columns):
@@ -71,6 +86,34 @@ def test_repeated_rows_and_missing_files_are_dropped_and_counted(tmp_path):
     assert [note.split()[-1] for note in frame.attrs["notes"]] == ["2.", "1.", "1."]
 
 
+@pytest.mark.parametrize("nobody", ["", "nan", "NaN", "NA", "N/A", "None", "NULL", "<NA>"])
+def test_a_patient_that_is_missing_is_nobody_else(tmp_path, nobody):
+    frame = read(tmp_path, [HEADER, f"a.png,{nobody},1,0", f"b.png,{nobody},0,1", ROWS[2]])
+    assert frame["patient"].tolist() == ["a.png", "b.png", "p2"]
+    assert any(note.endswith("in several splits: 2.") for note in frame.attrs["notes"])
+
+
+def test_a_header_broken_into_lines_is_one(tmp_path):
+    header = 'image,patient,Mass,"Pleural\nEffusion"'
+    (tmp_path / "labels.csv").write_text("\n".join([header, *ROWS]))
+    assert csv.read_rows(tmp_path / "labels.csv").columns[-1] == "Pleural Effusion"
+
+
+@pytest.mark.parametrize(
+    "image", ["x" * 300 + ".png", "x" * 300 + "/a.png", "a.png/b.png", "é.png"]
+)
+def test_a_file_that_cannot_be_there_is_missing(tmp_path, image):
+    frame = read(tmp_path, [HEADER, *ROWS, f"{image},p3,1,1"])
+    assert frame["image"].tolist() == IMAGES
+    assert "Listed images that are not on disk, left out: 1." in frame.attrs["notes"]
+
+
+def test_an_image_may_have_any_letters(tmp_path):
+    names = ["Brustkorb übersicht.png", "胸部.png", "a b\u202fc.png", "#1%20?.png"]
+    rows = [f"{name},p{at},1,0" for at, name in enumerate(names)]
+    assert read(tmp_path, [HEADER, *rows], names)["image"].tolist() == sorted(names)
+
+
 BAD = {
     "value": ([HEADER, *ROWS, "d.png,p,yes,0"], "line 5, column 'Mass': 'yes' is no label"),
     "value_after_gap": ([HEADER, "", "d.png,p,2,0"], "line 3, column 'Mass': '2'"),
@@ -78,6 +121,13 @@ BAD = {
     "climbs": ([HEADER, "x/../../a.png,p,1,0"], r"line 2: the image 'x/../../a.png' is no path"),
     "absolute": ([HEADER, "/etc/a.png,p,1,0"], "no path below root"),
     "drive": ([HEADER, "C:\\a.png,p,1,0"], "no path below root"),
+    "newline": ([HEADER, '"a\nb.png",p,1,0'], "no path below root"),
+    "nul": ([HEADER, "a\x00.png,p,1,0"], "no path below root"),
+    "word": ([HEADER, "a.png,p,yes,0"], "'yes' is no label"),
+    "half": ([HEADER, "a.png,p,0.5,0"], "'0.5' is no label"),
+    "minus_two": ([HEADER, "a.png,p,-2,0"], "'-2' is no label"),
+    "open_quote": ([HEADER, 'a.png,"p,1,0', *ROWS], "EOF inside string"),
+    "tabs": ([HEADER.replace(",", "\t"), "a.png\tp\t1\t0"], r"parted by '\\t'"),
     "no_image": ([HEADER, ",p,1,0"], "line 2: the image '' is no path"),
     "delimiter": ([HEADER.replace(",", ";"), "a.png;p;1;0"], "parted by ';'; save it with commas"),
     "header": (["image,patient,mass,Edema", *ROWS], "no column 'Mass'; did you mean 'mass'"),
@@ -109,6 +159,19 @@ def test_a_missing_file_is_answered_with_the_nearest(tmp_path):
         csv.read(tmp_path, SETTINGS)
 
 
-def test_text_that_is_not_utf_8_is_refused(tmp_path):
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
+def test_text_that_is_not_utf_8_is_refused(tmp_path, encoding):
     with pytest.raises(UserError, match="not a table of comma-separated UTF-8"):
-        read(tmp_path, [HEADER, "ü.png,p,1,0"], encoding="latin-1")
+        read(tmp_path, [HEADER, "ü.png,p,1,0"], encoding=encoding)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(SCRAPS), max_size=30).map("".join), st.booleans())
+def test_whatever_is_in_the_file_it_is_read_or_refused_in_one_line(text, headed):
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            frame = read(Path(folder), [*[HEADER] * headed, text])
+        except UserError as error:
+            assert "\n" not in str(error)
+        else:
+            assert set(frame["image"]) <= set(IMAGES) and frame["image"].is_unique

@@ -1,5 +1,7 @@
 """Sub-folders are classes; train, val and test above them are a shipped list."""
 
+import os
+
 import pytest
 
 from cxrgrid.config import UserError
@@ -107,3 +109,33 @@ def test_links_are_followed_but_not_round_for_ever(tmp_path):
     (root / "COVID/loop").symlink_to(root)
     frame = folder.read(root, SETTINGS)
     assert frame["image"].tolist() == sorted([*CLASSES, "Viral/p7.png"])
+
+
+def test_names_that_are_not_utf_8_are_left_out_and_counted(tmp_path):
+    root = lay(tmp_path, CLASSES)
+    try:
+        (root / os.fsdecode(b"COVID/\xfc.png")).touch()
+        (root / os.fsdecode(b"\xff")).mkdir()
+        (root / os.fsdecode(b"\xff/1.png")).touch()
+    except OSError:
+        pytest.skip("this disk takes UTF-8 names only")
+    frame = folder.read(root, SETTINGS)
+    assert frame["image"].tolist() == sorted(CLASSES)
+    assert frame.attrs["labels"] == ["COVID", "Normal"]
+    assert [step["images"] for step in frame.attrs["accounting"]] == [6, 4]
+    assert frame.attrs["notes"][0] == "Images whose path is not UTF-8, left out: 2."
+
+
+@pytest.mark.parametrize(
+    "name", ["übersicht.png", "胸部.png", "a b.png", "a\nb.png", "-x.png", "%1.png"]
+)
+def test_an_image_may_have_any_letters(tmp_path, name):
+    frame = read(tmp_path, [f"A/{name}", "B/1.png"])
+    assert frame["image"].tolist() == [f"A/{name}", "B/1.png"]
+
+
+def test_what_is_no_image_file_is_left_to_the_decoder(tmp_path):
+    root = lay(tmp_path, CLASSES)
+    (root / "COVID/gone.png").symlink_to(root / "nowhere.png")
+    (root / "COVID/folder.png").mkdir()
+    assert folder.read(root, SETTINGS)["image"].tolist() == sorted([*CLASSES, "COVID/gone.png"])

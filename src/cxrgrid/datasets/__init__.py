@@ -20,6 +20,8 @@ and these functions:
   float column a label (1, 0, NaN). `attrs["notes"]`: sentences for the report;
   `attrs["accounting"]`: [{step, images, patients}] from the raw rows to the returned ones.
   `UserError` if the layout is not there.
+- `recognise(root) -> bool`: whether the folder is laid out like this, from a few names in it: no
+  walk through all files, no error. True for no other adapter's layout.
 - `write(root, cohort, draw)`: the phantom cohort in this layout. A row of `cohort` has `patient`
   (from 1), `study` (from 0 in the patient), `view`, `sex`, `age` (whole years), `labels` (those
   that are present) and `split` (train, val or test); `draw(row)` is its image, uint8 [H, W].

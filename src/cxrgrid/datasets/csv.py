@@ -26,6 +26,8 @@ VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "-1": np.nan, 
 PARTS = {name: name for name in ("train", "trainval", "val", "test")}
 PARTS |= {"valid": "val", "validate": "val", "validation": "val", "": None}
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
+FILES = ("*.csv", "*/*.csv")  # where `recognise` looks for one
 OPTIONAL = ("study", "view", "sex", "age")
 
 
@@ -38,7 +40,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = rows.assign(
         image=below(rows["image"], path), **optional(rows), **values(rows, labels, path)
     )
-    blank = frame["patient"] == ""
+    blank = frame["patient"].str.lower().isin(MISSING)
     frame["patient"] = frame["patient"].where(~blank, frame["image"])
     frame["study"] = frame["study"].where(frame["study"] != "", frame["image"])
     if columns["split"]:
@@ -62,6 +64,11 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     return kept
 
 
+def recognise(root: Path) -> bool:
+    """Whether there is a CSV file; what is in it, `cxrgrid.guess` looks at."""
+    return any(True for pattern in FILES for _ in root.glob(pattern))
+
+
 def read_rows(path: Path) -> pd.DataFrame:
     """The file as stripped text; the index is the line of each row."""
     if not path.is_file():
@@ -82,7 +89,11 @@ def read_rows(path: Path) -> pd.DataFrame:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None
     rows = rows.fillna("").apply(lambda column: column.str.strip())
-    header, rows = rows.iloc[0].tolist(), rows.iloc[1:]
+    # Spreadsheets break long headers into lines.
+    header, rows = (
+        rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist(),
+        rows.iloc[1:],
+    )
     rows = rows.set_axis(header, axis=1).set_axis(range(2, len(rows) + 2))
     return rows[(rows != "").any(axis=1)]
 
@@ -146,7 +157,7 @@ def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
 def below(images: pd.Series, path: Path) -> pd.Series:
     """Paths below root in one spelling; `UserError` for one that is empty or leads out of it."""
     spelled = images.str.replace("\\", "/").map(posixpath.normpath)
-    wrong = (images == "") | spelled.str.match(r"/|[A-Za-z]:|\.\.(/|$)")
+    wrong = (images == "") | spelled.str.match(r"/|[A-Za-z]:|\.\.(/|$)|.*[\x00-\x1f]")
     if wrong.any():
         line, image = images.index[wrong][0], images[wrong].iloc[0]
         raise UserError(f"{path}: line {line}: the image {image!r} is no path below root")
@@ -171,8 +182,10 @@ def on_disk(root: Path, images: pd.Series) -> list[bool]:
     """Whether each file is there; each folder is listed once, which network disks thank for."""
     listed: dict[str, set[str]] = {}
     for folder in {posixpath.dirname(image) for image in images}:
-        here = root / folder
-        listed[folder] = {item.name for item in here.iterdir()} if here.is_dir() else set()
+        try:
+            listed[folder] = {item.name for item in (root / folder).iterdir()}
+        except OSError:  # not there, a file, or a name that is too long for the disk
+            listed[folder] = set()
     return [posixpath.basename(image) in listed[posixpath.dirname(image)] for image in images]
 
 

@@ -4,6 +4,7 @@ root/COVID/a.png                 one sub-folder a class
 root/train/COVID/a.png           the same three times: a shipped split list, `folders`
 """
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -26,12 +27,14 @@ PHANTOM = {}
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 PARTS = ("train", "val", "test")
+UNDECODED = re.compile("[\udc80-\udcff]")  # how Python shows bytes of a name that are not UTF-8
 
 
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """Every image in a class folder; its class is the folder's name."""
     root = Path(root)
-    paths = list_images(root)
+    files = list_images(root)
+    paths = [path for path in files if not UNDECODED.search(path)]
     if not paths:
         raise UserError(f"{root}: no image ({', '.join(SUFFIXES)}) in it. {SOURCE}")
     shipped = has_parts(paths)
@@ -45,11 +48,31 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept = {"images": len(frame), "patients": int(frame["patient"].nunique())}
     frame.attrs["labels"] = labels
     frame.attrs["accounting"] = [
-        {"step": "image files", "images": len(paths), "patients": kept["patients"]},
+        {"step": "image files", "images": len(files), "patients": kept["patients"]},
         {"step": "in a class folder", **kept},
     ]
-    frame.attrs["notes"] = notes(len(paths) - len(frame), settings)
+    left_out = {
+        "Images whose path is not UTF-8, left out": len(files) - len(paths),
+        "Images in no class folder, left out": len(paths) - len(frame),
+    }
+    frame.attrs["notes"] = notes(left_out, settings)
     return frame
+
+
+def recognise(root: Path) -> bool:
+    """Whether two folders hold images, directly below root or below its `train`."""
+    for base in (root, root / "train"):
+        items = os.scandir(base) if base.is_dir() else []
+        folders = [base / item.name for item in items if item.is_dir() and item.name[0] != "."]
+        if sum(map(holds_image, folders[:50])) > 1:
+            return True
+    return False
+
+
+def holds_image(folder: Path) -> bool:
+    """Whether an image is among the first names in the folder and in those below it."""
+    names = (path.name.lower() for path in itertools.islice(folder.rglob("[!.]*"), 1000))
+    return any(name.endswith(SUFFIXES) for name in names)
 
 
 def list_images(root: Path) -> list[str]:
@@ -119,9 +142,9 @@ def finish(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     ).sort_values("image", ignore_index=True)
 
 
-def notes(left_out: int, settings: dict) -> list[str]:
+def notes(left_out: dict[str, int], settings: dict) -> list[str]:
     """What a reader should know of how this folder was read."""
-    found = [f"Images in no class folder, left out: {left_out:,}."] if left_out else []
+    found = [f"{text}: {count:,}." for text, count in left_out.items() if count]
     if settings["patient"]:
         return [*found, f"The patient is what {settings['patient']!r} finds in the file name."]
     return [

@@ -4,6 +4,7 @@ Two releases: `person1_bacteria_1.jpeg` and `IM-0115-0001.jpeg` (Mendeley v2, an
 `chest-xray-pneumonia`), `BACTERIA-1008087-0001.jpeg` (Mendeley v3).
 """
 
+import itertools
 import re
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     more = [f"{left_out} files were left out: their names say neither class nor patient."]
     frame.attrs["notes"] = NOTES + (more if left_out else [])
     return frame
+
+
+def recognise(root: Path) -> bool:
+    """Whether the first names of a class folder are this set's: its folders' names are common."""
+    bases = [root / below for below in (".", "chest_xray", "chest_xray/chest_xray")]
+    bases = [base for base in bases if (base / "train").is_dir() and (base / "test").is_dir()]
+    first = [
+        f"train/{kind}/{path.name}"
+        for base in bases
+        for kind in CLASSES
+        for path in itertools.islice((base / "train" / kind).glob("[!.]*"), 20)
+    ]
+    return any(parse(path) for path in first)
 
 
 def find_base(root: Path) -> Path:

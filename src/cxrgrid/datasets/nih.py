@@ -101,6 +101,11 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     return frame
 
 
+def recognise(root: Path) -> bool:
+    """Whether the table is there; its name is like no other's."""
+    return any((root / name).is_file() for name in CSVS)
+
+
 def read_csv(root: Path) -> pd.DataFrame:
     """The CSV as text, its seven first columns only; `UserError` without it or with another."""
     path = next((root / name for name in CSVS if (root / name).is_file()), None)

@@ -1,0 +1,133 @@
+"""A first study file for a dataset: runs as it stands, and every line says what it sets."""
+
+import json
+
+import yaml
+
+GPU = {
+    "image": [("size", 224, "pixels a side; the images are decoded once, to this size")],
+    "recipe": [
+        ("epochs", 20, "passes over the training images; the best one is kept"),
+        ("batch_size", 32, "images in a step; larger where the GPU's memory allows"),
+        ("lr", 0.0003, "learning rate at its peak"),
+        ("warmup_epochs", 1, "epochs until it gets there"),
+        ("rotate", 5, "each image is rotated by up to so many degrees,"),
+        ("shift", 0.05, "shifted by up to this share of its side"),
+        ("scale", 0.05, "and scaled by up to this share, anew in each epoch"),
+        ("amp", True, "bfloat16: faster on a GPU"),
+        ("channels_last", True, "a memory layout: faster as well"),
+    ],
+    "backbones": [
+        ("resnet50.a1_in1k", "for a GPU; any name that timm knows, several to compare"),
+        ("resnet10t", "small: for a laptop, instead of the one above"),
+    ],
+    "seeds": ([0, 1, 2], "replicates: how much chance is in the result"),
+}
+LAPTOP = {
+    "image": [("size", 64, "pixels a side: enough to see that all works")],
+    "recipe": [
+        ("epochs", 3, "passes over the training images: too few for a result"),
+        ("batch_size", 32, "images in a step"),
+        ("channels", 1, "grey, as X-rays are"),
+        ("lr", 0.002, "learning rate at its peak"),
+        ("channels_last", True, "a memory layout: faster"),
+    ],
+    "backbones": [("resnet10t", "small; any name that timm knows")],
+    "seeds": ([0], "one replicate; three say how much chance is in the result"),
+}
+
+
+def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
+    """The study file. `entry`: the dataset's settings; `notes`: what to say beside them.
+
+    notes: `labels` {label: counts}, `left_out` {label: why}, `source` (the folder, as it was
+    given), `out` (the file), `split` and `patient` (about them), `task` (a suggestion, or empty).
+    schema: its path as seen from the file; empty if there is none.
+    """
+    plan = LAPTOP if quick else GPU
+    lines = [
+        f"# Made by `python -m cxrgrid.new {notes['source']}`; change what was guessed wrong.",
+        f"#   snakemake --configfile {notes['out']}",
+        "# Every setting: docs/settings.md",
+        *([f"# yaml-language-server: $schema={schema}"] if schema else []),
+        beside(f"study: {scalar(name)}", f"results go to results/{name}"),
+        "",
+        "datasets:",
+        f"  {scalar(name)}:",
+        *dataset(entry, notes),
+        "    image:",
+        *settings(plan["image"], 6),
+        "",
+        *([] if quick else PRETRAINED),
+        "recipes:",
+        "  default:",
+        *settings(plan["recipe"], 4),
+        "",
+        *grid(name, plan),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PRETRAINED = [
+    "# weights:",
+    "#   pretrained: timm            # the published weights, fetched once: needs a network then;",
+    "#                               # name `pretrained` under inits as well",
+    "",
+]
+
+
+def dataset(entry: dict, notes: dict) -> list[str]:
+    """The settings of the dataset, each label with its counts."""
+    about = {"adapter": "how the images are laid out", "root": "the folder that paths start from"}
+    lines = [beside(f"    {key}: {scalar(entry[key])}", about[key]) for key in about]
+    if columns := entry.get("columns"):
+        flow = ", ".join(f"{key}: {scalar(value)}" for key, value in columns.items())
+        lines += [f"    columns: {{{flow}}}"]
+    if pattern := entry.get("patient"):
+        lines.append(
+            beside(f"    patient: {scalar(pattern)}", "finds the patient in a file's name")
+        )
+    lines += [f"    # {notes['patient']}"]
+    lines += [beside("    # task: multiclass", notes["task"])] if notes["task"] else []
+    lines += ["    labels:"]
+    lines += [beside(f"      - {scalar(label)}", text) for label, text in notes["labels"].items()]
+    lines += [
+        beside(f"      # - {scalar(label)}", text) for label, text in notes["left_out"].items()
+    ]
+    return [*lines, beside(f"    split: {{name: {entry['split']['name']}}}", notes["split"])]
+
+
+def settings(rows: list[tuple], indent: int) -> list[str]:
+    """Settings with what they mean."""
+    return [beside(f"{' ' * indent}{key}: {json.dumps(value)}", text) for key, value, text in rows]
+
+
+def grid(name: str, plan: dict) -> list[str]:
+    """The axes: everything named on them is run in every combination."""
+    (first, *others), (seeds, meaning) = plan["backbones"], plan["seeds"]
+    return [
+        "grid:                           # every combination of these is trained and tested",
+        f"  datasets: [{scalar(name)}]",
+        "  backbones:",
+        beside(f"    - {first[0]}", first[1]),
+        *[beside(f"    # - {other}", text) for other, text in others],
+        beside("  inits: [scratch]", "random weights at the start"),
+        beside(f"  seeds: {seeds}", meaning),
+    ]
+
+
+def beside(text: str, comment: str) -> str:
+    """A line and what it means, in one column as far as lines are short."""
+    return f"{text:<31} # {comment}" if comment else text
+
+
+def scalar(text: str) -> str:
+    """A string as YAML reads it back, in a list or by itself: quoted if it has to be."""
+    try:
+        plain = yaml.safe_load(f"[{text}]") == [text] and "#" not in text
+    except yaml.YAMLError:
+        plain = False
+    if plain and ": " not in text:
+        return text
+    single = "'" + text.replace("'", "''") + "'"  # no escapes: expressions stay as they are
+    return single if text.isprintable() else json.dumps(text)

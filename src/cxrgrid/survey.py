@@ -1,0 +1,169 @@
+"""What a dataset holds, in lines for a person: people, labels, files, and what is odd."""
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from cxrgrid.settings import Dataset
+
+SAMPLE = 200  # image files that are opened
+FEW = 10  # positives below which nothing can be said of a label
+SHOWN = 4  # kinds named in a line
+
+
+def describe(frame: pd.DataFrame, labels: list[str], files: dict) -> list[tuple[str, str]]:
+    """What was found as (what, how many), a line each."""
+    ages = frame["age"].dropna()
+    lines = [
+        ("images", f"{len(frame):,}"),
+        ("patients", patients(frame)),
+        ("views", tally(frame["view"])),
+        ("sexes", tally(frame["sex"])),
+        ("ages", f"{ages.min():.0f} to {ages.max():.0f}, median {ages.median():.0f}"
+         if len(ages) else "unknown"),
+    ]  # fmt: skip
+    lines += [("labels", f"{label}: {share(frame[label])}") for label in labels]
+    lists = [name for name in frame if name.startswith("split:")]
+    lines += [("splits", f"{name[6:]}: {tally(frame[name])}") for name in lists]
+    kinds = f"{files['sizes']}; {count(files['modes'])}" if files["modes"] else "no image"
+    return [*lines, ("files", f"{files['opened']:,} opened: {kinds}")]
+
+
+def patients(frame: pd.DataFrame) -> str:
+    """How many, and how many images they have."""
+    sizes = frame["patient"].value_counts()
+    if not is_known(frame):
+        return "unknown: each image counts as its own"
+    return (
+        f"{len(sizes):,}, with 1 image each"
+        if sizes.max() == 1
+        else (f"{len(sizes):,}, with {sizes.min():,} to {sizes.max():,} images each")
+    )
+
+
+def is_known(frame: pd.DataFrame) -> bool:
+    """Whether the dataset says whose image it is, if only of some."""
+    return not frame["patient"].equals(frame["image"])
+
+
+def share(label: pd.Series) -> str:
+    """`120 of 1,234 (9.7 %), 3 unknown`; the share is of the images where it is known."""
+    positives, known = int((label == 1).sum()), int(label.notna().sum())
+    unknown = f", {len(label) - known:,} unknown" if known < len(label) else ""
+    return f"{positives:,} of {known:,} ({positives / max(known, 1):.1%}){unknown}"
+
+
+def tally(values: pd.Series) -> str:
+    """How often each value stands there."""
+    return count(Counter(values.where(values.notna(), "unknown")))
+
+
+def count(kinds: Counter) -> str:
+    """The most frequent kinds with their numbers."""
+    if list(kinds) == ["unknown"]:
+        return "unknown"
+    text = ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common(SHOWN))
+    return text + (f" and {len(kinds) - SHOWN} more" if len(kinds) > SHOWN else "")
+
+
+def open_some(root: Path, images: list[str]) -> dict:
+    """Headers of a sample: sizes, modes, and the files that are no images."""
+    images = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
+    sizes, modes, broken = [], Counter(), []
+    for image in images:
+        try:
+            size, mode = header(root / image)
+        except Exception:  # A broken file may raise anything, as in `pixels`.
+            broken.append(image)
+            continue
+        modes[mode] += 1
+        sizes += [size] if size else []
+    return {"opened": len(images), "sizes": spread(sizes), "modes": modes, "broken": broken}
+
+
+def spread(sizes: list[tuple[int, int]]) -> str:
+    """The one size, or how many there are and which are the ends."""
+    ordered = sorted(set(sizes), key=lambda size: size[0] * size[1])
+    names = [f"{width} x {height}" for width, height in ordered]
+    if len(names) < 2:
+        return f"all {names[0]}" if names else "sizes not looked at"
+    return f"{len(names)} sizes, {names[0]} to {names[-1]}"
+
+
+def header(path: Path) -> tuple[tuple[int, int] | None, str]:
+    """Size and kind of an image by its header; a DICOM's size is not looked at."""
+    with path.open("rb") as file:
+        if file.read(132)[128:] == b"DICM":
+            return None, "DICOM"
+    with Image.open(path) as image:
+        return image.size, f"{image.format} {image.mode}"
+
+
+def odd(frame: pd.DataFrame, labels: list[str], files: dict, steps: list[dict]) -> list[str]:
+    """Sentences on what a person should look at before anything is trained."""
+    lost = [
+        f"{before['images'] - after['images']:,} lost from {before['step']!r} "
+        f"({before['images']:,}) to {after['step']!r} ({after['images']:,})."
+        for before, after in zip(steps, steps[1:], strict=False)
+        if after["images"] < before["images"]
+    ]
+    return [*lost, *odd_files(files), *odd_labels(frame, labels), *odd_people(frame, labels)]
+
+
+def odd_files(files: dict) -> list[str]:
+    """Files that are no images, and whether a run would stop at so many."""
+    broken = files["broken"]
+    if not broken:
+        return []
+    many = len(broken) > Dataset(adapter="").unreadable * files["opened"]
+    end = "; so many stop a run (see `unreadable`)." if many else "."
+    return [
+        f"{len(broken)} of {files['opened']} opened files are no images, first {broken[0]}{end}"
+    ]
+
+
+def odd_labels(frame: pd.DataFrame, labels: list[str]) -> list[str]:
+    """Labels that cannot be learnt, and those that can hardly be scored."""
+    values = constant(frame, labels)
+    same = [
+        f"{label} is {value} wherever it is known: left out." for label, value in values.items()
+    ]
+    positives = {label: int((frame[label] == 1).sum()) for label in labels if label not in values}
+    few = [f"{label} is present in {n} images only." for label, n in positives.items() if n < FEW]
+    return same + few
+
+
+def constant(frame: pd.DataFrame, labels: list[str]) -> dict[str, str]:
+    """The labels that tell no images apart, with the one value that they have."""
+    found = {label: frame[label].dropna().unique() for label in labels}
+    return {
+        label: f"{values[0]:.0f}" if len(values) else "blank"
+        for label, values in found.items()
+        if len(values) < 2
+    }
+
+
+def odd_people(frame: pd.DataFrame, labels: list[str]) -> list[str]:
+    """What stands in the way of a split by patient."""
+    sizes, found = frame["patient"].value_counts(), []
+    if len(sizes) < 30:
+        found.append(f"{len(sizes)} patients only: splits will be small.")
+    if sizes.iloc[0] > max(20, len(frame) / 10):
+        most = f"{sizes.iloc[0]:,} of {len(frame):,} images"
+        found.append(f"The patient {sizes.index[0]!r} has {most}.")
+    if several := in_several(frame, labels):
+        found.append(
+            f"{several:,} of {len(sizes):,} patients have images in several folders of a class: do "
+            "their numbers start anew in each? Then one number is several people here."
+        )
+    return found
+
+
+def in_several(frame: pd.DataFrame, labels: list[str]) -> int:
+    """Patients with images in several classes, where these are folders and patients are many."""
+    tops = frame["image"].str.rsplit("/", n=1).str[0]
+    by_folder = (frame[labels].sum(axis=1) == 1).all() and tops.nunique() <= 3 * len(labels)
+    crossing = int(tops.groupby(frame["patient"]).nunique().gt(1).sum()) if by_folder else 0
+    return crossing if crossing > frame["patient"].nunique() / 2 else 0
