@@ -11,8 +11,10 @@ SOURCE = ROOT / "src/cxrgrid"
 
 # Imports go down this list only.
 LEVELS = [
+    {"selection"},
     {"settings"},
     {"check"},
+    {"check_selection"},
     {"config"},
     {"command", "data"},
     {
@@ -23,13 +25,15 @@ LEVELS = [
         "metrics",
         "models",
         "objective",
+        "policy",
         "state",
         "section",
         "stats",
         "style",
+        "subsets",
         "survey",
     },
-    {"frames", "guess"},
+    {"filters", "frames", "guess"},
     {"figures", "findings"},
 ]
 TORCH = {"augment", "models", "objective", "state", "train", "weights"}
@@ -88,7 +92,7 @@ def test_torch_is_imported_in_few_rooms():
 
 def test_the_config_is_light():
     heavy = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
-    for name in ("settings", "check", "config"):
+    for name in ("selection", "settings", "check", "check_selection", "config"):
         assert not {dotted.split(".")[0] for dotted in imported(modules()[name])} & heavy
 
 

@@ -150,3 +150,21 @@ def test_tables_that_do_not_fit_together_are_refused(dataset, change, what):
     rewrite(dataset, change)
     with pytest.raises(UserError, match=f"rests on other {what}"):
         run(dataset)
+
+
+def test_soft_labels_pass_and_count_as_neither_positive_nor_negative(tmp_path):
+    draw(tmp_path)
+    paths = sorted(path for path in (tmp_path / "images").rglob("*.png"))
+    values = [f"{n % 3 - 1}" for n in range(len(paths))]
+    lines = [
+        f"{path.relative_to(tmp_path / 'images')},{path.name.split('_')[0]},{value}"
+        for path, value in zip(paths, values, strict=True)
+    ]
+    (tmp_path / "images/labels.csv").write_text("\n".join(["image,patient,A", *lines]) + "\n")
+    columns = {"file": "labels.csv", "image": "image", "patient": "patient", "split": ""}
+    make(tmp_path, adapter="csv", columns=columns, labels=["A"], uncertain="smooth")
+    splits = run(tmp_path)["splits"]
+    # 41 files, the last of A unreadable: of 40 readable ones a third each is 1, 0 and uncertain.
+    assert sum(part["positives"]["A"] for part in splits.values()) == values.count("1")
+    assert splits["train"]["unknown"]["A"] == 0
+    assert splits["val"]["unknown"]["A"] + splits["test"]["unknown"]["A"] > 0

@@ -79,6 +79,33 @@ def test_numbers_written_without_a_point_are_numbers():
     assert Grid(changed("recipes.default.lr", "1e-3")).cells[0].lr == 0.001
 
 
+NAMES = {"adapter", "labels", "task", "patient", "columns", "dataset", "root"}
+SELECTED = [
+    ({}, set()),
+    ({"uncertain": "ignore", "view": []}, set()),
+    ({"subsets": {"women": {"sex": ["F"]}}}, set()),
+    ({"view": ["PA"], "sample": {"n": 9}, "blank": "absent"}, {"view", "sample", "blank"}),
+]
+
+
+@pytest.mark.parametrize(("settings", "more"), SELECTED)
+def test_index_is_told_of_what_is_not_at_its_default(settings, more):
+    """A setting that is new in cxrgrid, and a subset, must make no finished study index again."""
+    config = changed("datasets.ward", DEMO["datasets"]["ward"] | settings)
+    given = json.loads(Grid(config).index(SimpleNamespace(dataset="ward")))
+    assert set(given) == NAMES | more
+
+
+def test_studies_share_a_dataset_unless_more_than_subsets_differs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = changed("datasets.ward.subsets", {"women": {"sex": ["F"]}}) | {"study": "other"}
+    (tmp_path / "results/other").mkdir(parents=True)
+    (tmp_path / "results/other/study.json").write_text(json.dumps(other))
+    Grid(DEMO).check_files()
+    with pytest.raises(UserError, match="datasets.ward: the study 'other'"):
+        Grid(changed("datasets.ward.uncertain", "one")).check_files()
+
+
 TYPOS = [
     ("studdy", "x", ["studdy", "study"]),
     ("datasets.ward.labells", ["Effusion"], ["datasets.ward", "labells", "'labels'"]),
@@ -90,6 +117,25 @@ TYPOS = [
     ("datasets.ward.split.name", "oficial", ["datasets.ward.split.name", "'official'"]),
     ("datasets.ward.adapter", "nhi", ["datasets.ward.adapter", "nhi", "'nih'"]),
     ("datasets.ward.labels", ["Efusion"], ["datasets.ward.labels", "Efusion", "'Effusion'"]),
+    ("datasets.ward.uncertain", "ones", ["datasets.ward.uncertain", "ones", "'one'"]),
+    ("datasets.ward.uncertain", {"Efusion": "one"}, ["uncertain", "Efusion", "'Effusion'"]),
+    ("datasets.ward.uncertain", {"Nodule": "on"}, ["datasets.ward.uncertain.Nodule", "'one'"]),
+    ("datasets.children.uncertain", "smooth", ["datasets.children.uncertain", "multilabel"]),
+    ("datasets.ward.blank", "abscent", ["datasets.ward.blank", "abscent", "'absent'"]),
+    ("datasets.ward.blank", {"Hernie": "absent"}, ["datasets.ward.blank", "'Hernia'"]),
+    ("datasets.ward.views", ["PA"], ["datasets.ward", "views", "'view'"]),
+    ("datasets.ward.sex", ["X"], ["datasets.ward.sex", "X"]),
+    ("datasets.ward.age", [18], ["datasets.ward.age", "[low, high]"]),
+    ("datasets.ward.age", [90, 18], ["datasets.ward.age", "[low, high]"]),
+    ("datasets.ward.one_per_patient", "Nodul", ["one_per_patient", "Nodul", "'Nodule'"]),
+    ("datasets.ward.sample", {"m": 10}, ["datasets.ward.sample", "'m'"]),
+    ("datasets.ward.sample", {"n": 0}, ["datasets.ward.sample.n", "above 0"]),
+    ("datasets.ward.sample", {"n": {"PA": 5}}, ["datasets.ward.sample.by", "PA"]),
+    ("datasets.ward.subsets", {"a/b": {"sex": ["F"]}}, ["datasets.ward.subsets", "a/b"]),
+    ("datasets.ward.subsets", {"all": {"sex": ["F"]}}, ["subsets", "'all'"]),
+    ("datasets.ward.subsets", {"girls": {}}, ["subsets.girls", "no view, sex or age"]),
+    ("datasets.ward.subsets", {"girls": {"sxe": ["F"]}}, ["subsets.girls", "sxe", "'sex'"]),
+    ("datasets.ward.subsets", {"old": {"age": [9, 8]}}, ["subsets.old.age", "[low, high]"]),
     ("datasets.val", {"adapter": "nih", "root": "x"}, ["datasets.val", "another name"]),
     ("grid.datasets", ["wrd"], ["grid.datasets", "wrd", "'ward'"]),
     ("grid.backbones", ["resnet10"], ["grid.backbones", "resnet10", "did you mean"]),
@@ -122,7 +168,8 @@ def test_a_bad_value_is_named_with_its_place(path, value, said):
         assert words in message
 
 
-def test_missing_root_names_the_setting_and_how_to_get_the_data():
+def test_missing_root_names_the_setting_and_how_to_get_the_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nothing has been prepared yet
     config = changed("datasets.ward", {"adapter": "nih", "root": "nowhere/nih"})
     with pytest.raises(UserError, match=r"datasets\.ward\.root.*nowhere/nih.*ownload"):
         Grid(config).check_files()

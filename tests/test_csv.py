@@ -37,12 +37,12 @@ def read(root, lines, images=IMAGES, encoding="utf-8", **columns):
     return csv.read(root, SETTINGS | {"columns": COLUMNS | columns})
 
 
-def test_values_are_present_absent_and_unknown(tmp_path):
+def test_values_are_present_absent_uncertain_and_blank(tmp_path):
     frame = read(tmp_path, [HEADER, *ROWS])
     assert frame["image"].tolist() == IMAGES and frame["patient"].tolist() == ["p1", "p1", "p2"]
-    assert frame["Mass"].tolist()[:2] == [0, 1] and math.isnan(frame["Mass"][2])
+    assert frame["Mass"].tolist() == [0, 1, -1]
     assert math.isnan(frame["Edema"][0]) and frame["Edema"].tolist()[1:] == [0, 1]
-    assert frame.attrs["notes"] == ["Labels marked as uncertain (-1), read as unknown: 1."]
+    assert frame.attrs["notes"] == []
     assert frame.attrs["labels"] == ["Mass", "Edema"]
 
 
@@ -83,7 +83,7 @@ def test_repeated_rows_and_missing_files_are_dropped_and_counted(tmp_path):
     assert frame["image"].tolist() == IMAGES
     steps = [(step["images"], step["patients"]) for step in frame.attrs["accounting"]]
     assert steps == [(6, 3), (4, 3), (3, 2)]
-    assert [note.split()[-1] for note in frame.attrs["notes"]] == ["2.", "1.", "1."]
+    assert [note.split()[-1] for note in frame.attrs["notes"]] == ["2.", "1."]
 
 
 @pytest.mark.parametrize("nobody", ["", "nan", "NaN", "NA", "N/A", "None", "NULL", "<NA>"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cxrgrid import index
-from cxrgrid.config import UserError
+from cxrgrid.check import ADAPTERS, UserError, adapter_facts, modules
 from cxrgrid.data import read_parquet
 from cxrgrid.datasets import folder
 
@@ -115,7 +115,7 @@ BREAK = {
     "no column": lambda frame: frame.drop(columns="X"),
     "an image twice": lambda frame: frame.assign(image="a"),
     "without a patient": lambda frame: frame.assign(patient=[None, "p"]),
-    "neither 1, 0 nor unknown": lambda frame: frame.assign(X=[0.5, 1]),
+    "neither 1, 0, uncertain": lambda frame: frame.assign(X=[0.5, 1]),
 }
 
 
@@ -129,3 +129,66 @@ def test_an_adapter_that_breaks_the_contract_is_told_how(fault):
 def test_a_label_with_a_reserved_name_is_refused():
     with pytest.raises(UserError, match="reserved name"):
         index.check(good().assign(split=1.0), ["split"], "adapter x")
+
+
+def test_uncertain_and_blank_labels_follow_the_policy_that_is_printed(table):
+    root = table("1,0", "-1,", "0,-1", "1,1")
+    chosen = {"adapter": "csv", "labels": ["X", "Y"]}
+    frame, facts = build(root, **chosen)
+    assert frame["X"].isna().tolist() == [False, True, False, False]
+    assert frame["Y"].isna().tolist() == [False, True, True, False]
+    frame, facts = build(root, **chosen, uncertain={"X": "one", "Y": "smooth"}, blank="absent")
+    assert frame["X"].tolist() == [1, 1, 0, 1]
+    assert frame["Y"].tolist()[:2] == [0, 0] and 0.55 <= frame["Y"][2] <= 0.85
+    assert facts["policy"]["uncertain"] == {"X": "one", "Y": "smooth"}
+    assert facts["policy"]["counts"]["Y"] == {"uncertain": 1, "blank": 1}
+    assert "Blank labels are taken as absent: Y 1." in facts["notes"]
+
+
+def test_the_policy_counts_the_images_that_are_taken(table):
+    root = table(*["-1,1"] * 6, *["1,"] * 6)
+    wanted = {"labels": ["X", "Y"], "sample": {"n": 4, "by": ["Y"]}}
+    _, facts = build(root, adapter="csv", **wanted)
+    assert facts["policy"]["counts"] == {
+        "X": {"uncertain": 2, "blank": 0},
+        "Y": {"uncertain": 0, "blank": 2},
+    }
+
+
+def test_a_policy_for_a_label_that_is_not_there_is_refused(root):
+    with pytest.raises(UserError, match=r"datasets\.mine\.uncertain: no label 'D'"):
+        build(root, uncertain={"D": "one"})
+
+
+def test_every_filter_is_a_line_of_the_accounting(table):
+    root = table(*["1,0"] * 3, *["0,1"] * 5)
+    (root / "labels.csv").write_text(
+        "image,patient,X,Y,view,sex,age\n"
+        + "".join(f"{n}.png,p{n // 2},{n % 2},1,PA,{'FM'[n > 5]},{20 + n}\n" for n in range(8))
+    )
+    wanted = {"view": ["frontal"], "sex": ["F"], "age": [21, 80]}
+    wanted |= {"one_per_patient": True, "sample": {"n": 2, "by": ["X"]}}
+    frame, facts = build(root, adapter="csv", labels=["X", "Y"], **wanted)
+    assert [(step["step"], step["images"]) for step in facts["accounting"][2:]] == [
+        ("image file found", 8),
+        ("view frontal", 8),
+        ("sex F", 6),
+        ("age 21 to 80", 5),
+        ("one image a patient", 3),
+        ("sample by X, seed 0", 2),
+    ]
+    assert facts["accounting"][-1]["patients"] == frame["patient"].nunique() == 2
+
+
+def test_a_filter_that_leaves_nothing_is_named(root):
+    with pytest.raises(UserError, match=r"datasets\.mine\.sex: no image is left of 5"):
+        build(root, sex=["F"])
+    with pytest.raises(UserError, match=r"datasets\.mine\.sample\.n: 9 images are asked for, 5"):
+        build(root, sample={"n": 9})
+
+
+@pytest.mark.parametrize("name", modules(ADAPTERS))
+def test_every_adapter_says_what_the_policy_can_read(name):
+    facts = adapter_facts(name)
+    assert facts.get("BLANK", "ignore") in ("absent", "ignore")
+    assert len(set(facts["LABELS"])) == len(facts["LABELS"])

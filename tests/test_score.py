@@ -84,7 +84,13 @@ def study(tmp_path):
         score.main([str(path), "--target", target, "--out", str(out)])
         return out
 
-    return SimpleNamespace(cells=cells, below=below, fill=fill, fill_all=fill_all, run=run)
+    def subsets(**named):
+        config["datasets"]["ward"]["subsets"] = named
+        path.write_text(json.dumps(config))
+
+    table = tmp_path / "data/ward/table.parquet"
+    made = {"cells": cells, "below": below, "table": table}
+    return SimpleNamespace(fill=fill, fill_all=fill_all, run=run, subsets=subsets, **made)
 
 
 def one(table, seed, label, metric, column="value"):
@@ -295,6 +301,30 @@ def test_whole_number_labels_are_read_as_well(study):
         table = table.set_column(at, f"y:{label}", table[f"y:{label}"].cast(pa.int8()))
     write_parquet(table, path, facts)
     np.testing.assert_equal(read_parquet(study.run())[0].to_pylist(), before.to_pylist())
+
+
+def test_a_subset_has_scores_of_its_own_and_leaves_the_whole_as_it_is(study):
+    study.fill_all()
+    whole, _ = read_parquet(study.run())
+    image, patient, labels = truth("test", "multilabel")
+    sex = ["FM"[number % 4 == 0] for number in range(len(image))]
+    columns = {"image": image[::-1], "view": ["PA"] * len(image), "sex": sex[::-1]}
+    write_parquet(columns | {"age": [NAN] * len(image)}, study.table, {})
+    study.subsets(women={"sex": ["F"]}, lateral={"view": ["lateral"]})
+    table, _ = read_parquet(study.run())
+    parts = {name: table.filter(pc.field("subset") == name) for name in ("all", "women", "lateral")}
+    np.testing.assert_equal(parts["all"].to_pylist(), whole.to_pylist())
+    cell, women = study.cells[0], np.array(sex) == "F"
+    test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
+    known = women & ~np.isnan(labels[:, 0])
+    expected = roc_auc_score(labels[known, 0], test.scores[known, 0])
+    assert one(parts["women"], 0, "effusion", "auroc") == pytest.approx(expected, abs=1e-12)
+    for column, value in (("n", known.sum()), ("patients", len(set(np.array(patient)[known])))):
+        assert one(parts["women"], 0, "effusion", "auroc", column) == value
+    thresholds = [one(parts[part], 0, "effusion", "threshold") for part in ("women", "all")]
+    assert thresholds[0] == thresholds[1]
+    assert parts["lateral"].num_rows == whole.num_rows
+    assert np.isnan(parts["lateral"]["value"]).all() and not any(parts["lateral"]["n"].to_pylist())
 
 
 def test_help_shows_an_example_and_a_missing_study_is_one_line(tmp_path, capsys):

@@ -249,3 +249,21 @@ def test_files_of_another_index_are_refused(tmp_path):
     write(tmp_path, frame, {"image": frame["image"].tolist()[1:], "row": frame["row"][1:]})
     with pytest.raises(UserError, match="lists other images"):
         run(tmp_path)
+
+
+def test_soft_labels_train_and_are_unknown_elsewhere():
+    frame = cohort(100)
+    soft = frame.index[frame["Usual"] == 0][::3]
+    frame.loc[soft, "Usual"] = 0.7
+    table = divided(frame).set_index("image")["Usual"]
+    split_of = divided(frame).set_index("image")["split"]
+    assert (table[split_of == "train"] == 0.7).sum() == (
+        split_of[soft_names(frame)] == "train"
+    ).sum()
+    held = table[split_of != "train"]
+    assert held.isin([0, 1]).sum() + held.isna().sum() == len(held)
+    assert held.isna().sum() == (split_of[soft_names(frame)] != "train").sum() > 0
+
+
+def soft_names(frame):
+    return frame.loc[frame["Usual"] == 0.7, "image"]

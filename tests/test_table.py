@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from conftest import AXES, LABELS, MISSING, write_report, write_study
-from cxrgrid import frames
+from cxrgrid import frames, table
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.section import Section, parse, write
 
@@ -144,3 +144,23 @@ def test_markdown_comes_back_as_it_was_written():
 def test_labels_are_all_shown(report):
     for section in parse((report / "labels.md").read_text()):
         assert {row[0] for row in section.rows} - {"missing"} == set(LABELS[section.title])
+
+
+def test_subsets_leave_every_table_as_it_is(report):
+    metrics = pd.read_csv(report / "metrics.csv")
+    part = metrics.assign(subset="women", value=0.99)
+    both = pd.concat([metrics, part], ignore_index=True)
+    assert table.prevalence(both).equals(table.prevalence(metrics))
+
+
+def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
+    study = write_study(tmp_path / "results")
+    path = tmp_path / "results/data/ward/table.parquet"
+    read, facts = read_parquet(path)
+    sentence = "Uncertain labels (-1) are taken as present (one): Nodule 7."
+    write_parquet(read, path, facts | {"policy": {"notes": [sentence]}})
+    report = write_report(study)
+    for name in table.SHOWN:
+        ward, *others = parse((report / f"{name}.md").read_text())
+        assert sentence in ward.notes, name
+        assert not any(sentence in other.notes for other in others)

@@ -18,6 +18,7 @@ from cxrgrid import train
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.settings import Cell
+from cxrgrid.state import state_key
 
 SIZE = 32
 
@@ -161,6 +162,12 @@ def test_state_of_other_settings_is_not_used(tmp_path, data, monkeypatch, capfd)
     fresh = answers(run(make_cell(), data, tmp_path / "b"))
     assert answers(run(make_cell(), data, tmp_path / "a")) == fresh
     assert "of other settings or data; not used" in capfd.readouterr().err
+
+
+def test_a_state_belongs_to_what_its_labels_meant():
+    facts = {"split_hash": "c0ffee", "image": {"size": 32}}
+    meant = [facts | {"policy": {"uncertain": {"X": word}}} for word in ("zero", "one")]
+    assert len({state_key(make_cell(), each) for each in [facts, *meant]}) == 3
 
 
 def test_broken_state_is_one_clear_line(tmp_path, data, monkeypatch):

@@ -112,6 +112,9 @@ CHANGES = [
     ("grid.inits", ["scratch"], set(), LIGHT),
     ("datasets.near.split", {"seed": 1}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
     ("datasets.near.labels", ["Effusion"], {SCRATCH, PRETRAINED}, {"phantom"}),
+    ("datasets.near.subsets", {"women": {"sex": ["F"]}}, set(), LIGHT),
+    ("datasets.near.view", ["PA"], {SCRATCH, PRETRAINED}, {"phantom"}),
+    ("datasets.near.uncertain", "one", {SCRATCH, PRETRAINED}, {"phantom"}),
     ("datasets.near.unreadable", 0.5, {SCRATCH, PRETRAINED}, {"phantom", "index"}),
     ("datasets.far.image", {"size": 48}, {FAR, PRETRAINED}, {"phantom", "index"}),
 ]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
+from cxrgrid.selection import Subset
 from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Study
 
 
@@ -136,6 +137,8 @@ def check_study(config: dict[str, Any]) -> Study:
     check_keys(config, Study, "config")
     for name, value in config["datasets"].items():
         check_name(name, "datasets")
+        for subset, part in subsets_of(value):
+            checked(part, Subset, f"datasets.{name}.subsets.{subset}")
         checked(value, Dataset, f"datasets.{name}")
     for name, value in config.get("weights", {}).items():
         check_name(name, "weights")
@@ -148,6 +151,12 @@ def check_study(config: dict[str, Any]) -> Study:
     for name in study.report.figures:
         known(name, modules(FIGURES), "report.figures", "figure")
     return study
+
+
+def subsets_of(value: Any) -> Any:
+    """The raw subsets of a raw dataset, for their own check; none where there is another fault."""
+    subsets = value.get("subsets") if isinstance(value, dict) else None
+    return subsets.items() if isinstance(subsets, dict) else []
 
 
 def check_dataset(name: str, dataset: Dataset) -> None:

@@ -24,6 +24,7 @@ from cxrgrid.check import (
     known,
     modules,
 )
+from cxrgrid.check_selection import check_selection
 from cxrgrid.settings import Block, Cell, Dataset, Override
 
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
@@ -43,6 +44,8 @@ class Grid:
         # Not a setting of the study: asks for a report on what is there (see Snakefile, onerror).
         self.incomplete = bool(self.config.pop("incomplete", False))
         self.study = check_study(self.config)
+        for name, dataset in self.study.datasets.items():
+            check_selection(name, dataset)
         self.name = self.study.study
         self.recipes = check_recipes(self.study)
         known_backbones = backbones()
@@ -148,7 +151,7 @@ class Grid:
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
         names = ("adapter", "labels", "task", "patient", "columns")
         settings = {name: getattr(dataset, name) for name in names}
-        return to_json(settings, dataset=wildcards.dataset, root=root)
+        return to_json(settings | dataset.taken(), dataset=wildcards.dataset, root=root)
 
     def image(self, wildcards: Any) -> str:
         """What `pixels` needs: the image recipe, and how many may be unreadable."""
@@ -231,12 +234,19 @@ def check_shared(grid: Grid, path: Path) -> None:
     other = json.loads(path.read_text())
     for name in grid.targets() if other["study"] != grid.name else []:
         theirs = other["datasets"].get(name)
-        if theirs and checked(theirs, Dataset, f"{path}: {name}") != grid.study.datasets[name]:
+        if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(
+            grid.study.datasets[name]
+        ):
             raise UserError(
                 f"datasets.{name}: the study {other['study']!r} has this name with other settings, "
                 f"and studies share results/data; choose another name (or remove {path}, if that "
                 "study is not to be run again as it is)"
             )
+
+
+def stored(dataset: Dataset) -> Dataset:
+    """The settings on which results/data rests: each study may score subsets of its own."""
+    return msgspec.structs.replace(dataset, subsets={})
 
 
 def to_json(settings: Any, **more: Any) -> str:

@@ -1,6 +1,7 @@
 """List a dataset's images with their patients and labels, as they lie on disk.
 
-The adapter reads the folder; here its table is checked, and the labels to learn are chosen.
+The adapter reads the folder; here its table is checked, uncertain and blank labels get their
+meaning, and the images and the labels to learn are chosen.
 
 Example:
   python -m cxrgrid.index '{"adapter": "folder", "dataset": "mine", "root": "data/mine",
@@ -10,14 +11,18 @@ Example:
 import importlib
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from cxrgrid import command
+from cxrgrid import command, filters, policy
 from cxrgrid.check import UserError, known
 from cxrgrid.data import write_parquet
+from cxrgrid.selection import Selection
 
 TEXT = ("image", "patient", "study", "view", "sex")
 LATER = ("split", "row")  # columns that table.parquet adds
@@ -35,17 +40,60 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     check(frame, there, f"adapter {settings['adapter']}")
     task = adapter.TASK if settings["task"] == "auto" else settings["task"]
     labels = choose(settings["labels"], there, settings["dataset"])
-    accounting = list(attrs["accounting"])
+    wanted = selection(settings)
+    steps = list(attrs["accounting"])
+    frame = follow(filters.people(frame, wanted), frame, steps, settings)
+    meaning, raw = words(wanted, labels, there, adapter, settings), frame
+    frame = policy.apply(raw, meaning)
     if task == "multiclass":
         frame = one_class(frame, labels)
-        if len(frame) < accounting[-1]["images"]:
-            accounting.append(count("of the chosen classes", frame))
+        if len(frame) < steps[-1]["images"]:
+            steps.append(count("of the chosen classes", frame))
     if frame.empty:
         raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
+    frame = follow(filters.drawn(frame, labels, wanted), frame, steps, settings)
+    meant = policy.fact(raw[raw["image"].isin(frame["image"])], meaning)
     facts = {name: settings[name] for name in ("dataset", "adapter", "root")}
     facts |= {"task": task, "labels": labels, "source": adapter.SOURCE, "terms": adapter.TERMS}
-    facts |= {"credentialed": adapter.CREDENTIALED, "notes": list(attrs["notes"])}
-    return to_table(frame, labels), {**facts, "accounting": accounting}
+    facts |= {"credentialed": adapter.CREDENTIALED, "notes": [*attrs["notes"], *meant["notes"]]}
+    return to_table(frame, labels), {**facts, "policy": meant, "accounting": steps}
+
+
+def selection(settings: dict) -> Selection:
+    """The settings that say what is taken; what they leave out is at its default."""
+    names = set(Selection.__struct_fields__) & set(settings)
+    return msgspec.convert({name: settings[name] for name in names}, Selection, strict=False)
+
+
+def follow(
+    parts: Iterator[tuple[str, str, pd.DataFrame]], frame: pd.DataFrame, steps: list, settings: dict
+) -> pd.DataFrame:
+    """What is left after some filters; each adds a line to the accounting."""
+    where = f"datasets.{settings['dataset']}"
+    try:
+        for name, step, part in parts:
+            if part.empty:
+                raise UserError(f"{name}: no image is left of {len(frame):,} after {step!r}")
+            frame = part.reset_index(drop=True)
+            steps.append(count(step, frame))
+    except UserError as error:
+        raise UserError(f"{where}.{error}") from None
+    return frame
+
+
+def words(
+    wanted: Selection, labels: list[str], there: list[str], adapter: ModuleType, settings: dict
+) -> dict[str, dict[str, str]]:
+    """The label policy, a word for each label."""
+    defaults = {"uncertain": "ignore", "blank": getattr(adapter, "BLANK", "ignore")}
+    for name in defaults:
+        setting = getattr(wanted, name)
+        for label in setting if isinstance(setting, dict) else ():
+            known(label, there, f"datasets.{settings['dataset']}.{name}", "label")
+    return {
+        name: policy.resolve(getattr(wanted, name), labels, default)
+        for name, default in defaults.items()
+    }
 
 
 def check(frame: pd.DataFrame, labels: list[str], where: str) -> None:
@@ -61,8 +109,8 @@ def check(frame: pd.DataFrame, labels: list[str], where: str) -> None:
         faults = {
             "lists an image twice": frame["image"].duplicated().any(),
             "has an image without a patient": frame["patient"].isna().any(),
-            "has a label that is neither 1, 0 nor unknown": not (
-                frame[labels].isin([0, 1]) | frame[labels].isna()
+            "has a label that is neither 1, 0, uncertain (-1) nor blank": not (
+                frame[labels].isin([0, 1, -1]) | frame[labels].isna()
             ).all(axis=None),
         }
     for fault, found in faults.items():

@@ -1,7 +1,8 @@
 """Score every cell of a study on one dataset's test images, with intervals over its patients.
 
 Thresholds come from the cell's own validation images. All cells meet the same resampled patients,
-so that their differences mean something. Cells without predictions are named and left out.
+so that their differences mean something. Cells without predictions are named and left out. Each
+of the dataset's `subsets` has scores of its own, over its patients, by the thresholds of the whole.
 
 Example:
   python -m cxrgrid.score results/demo/study.json --target ward \\
@@ -22,6 +23,7 @@ from cxrgrid.check import UserError, known
 from cxrgrid.config import Grid, finished
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.settings import Cell
+from cxrgrid.subsets import members
 
 AXES = ("dataset", "backbone", "init", "recipe", "seed")
 COUNTED = ("accuracy", "balanced_accuracy", "f1", "majority_accuracy", "prevalence")
@@ -81,6 +83,8 @@ def rows(facts: dict) -> list[tuple[str, str]]:
 
 def score_cell(val: Predictions, test: Predictions, resamples: int) -> np.ndarray:
     """Every metric of `rows`: [1 + R, rows], first as it is, then over resampled patients."""
+    if not test.image:
+        return np.full((2, len(rows(test.facts))), np.nan)
     threshold = thresholds(val)
     decisions = decide(test.scores, threshold)
     orders = [metrics.order(y, p) for y, p in zip(test.labels.T, test.scores.T, strict=True)]
@@ -121,10 +125,13 @@ def whole(found: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def score(
-    cells: Iterable[tuple[Cell, Predictions, Predictions]], resamples: int
+    cells: Iterable[tuple[Cell, Predictions, Predictions]],
+    resamples: int,
+    subsets: dict[str, set[str]],
 ) -> tuple[pa.Table, dict]:
     """All metrics of cells, each with its validation and test predictions, and what they rest on.
 
+    subsets: images of each, besides `all`; one without test images has rows that are NaN, n = 0.
     `n`, `positives` and `patients` count what a label's rows rest on: images whose label is known;
     for `macro` and `all`, images with any known label, and their positive labels added up.
     """
@@ -132,7 +139,10 @@ def score(
     for cell, val, test in cells:
         first = first or (cell, test)
         check_same(cell, val, test, first)
-        table += cell_rows(cell, test, score_cell(val, test, resamples))
+        table += cell_rows(cell, test, score_cell(val, test, resamples), "all")
+        for name, images in subsets.items():
+            part = only(test, images)
+            table += cell_rows(cell, part, score_cell(val, part, resamples), name)
     table = pa.Table.from_pylist(table, schema=SCHEMA).sort_by([(key, "ascending") for key in KEYS])
     basis = first[1].facts
     facts = {name: basis[name] for name in ("target", "task", "labels", "split", "split_hash")}
@@ -140,10 +150,17 @@ def score(
     return table, {**facts, "resamples": resamples, "interval": stats.INTERVAL, "thresholds": rule}
 
 
-def cell_rows(cell: Cell, test: Predictions, values: np.ndarray) -> Iterator[dict]:
-    """The rows of one cell, from what `score_cell` returns."""
+def only(test: Predictions, images: set[str]) -> Predictions:
+    """The predictions on some of the images."""
+    rows = [row for row, image in enumerate(test.image) if image in images]
+    names = ([column[row] for row in rows] for column in (test.image, test.patient))
+    return Predictions(*names, test.labels[rows], test.scores[rows], test.facts)
+
+
+def cell_rows(cell: Cell, test: Predictions, values: np.ndarray, subset: str) -> Iterator[dict]:
+    """The rows of one cell and subset, from what `score_cell` returns."""
     start = {name: getattr(cell, name) for name in AXES}
-    start |= {"target": test.facts["target"], "subset": "all"}
+    start |= {"target": test.facts["target"], "subset": subset}
     size = {label: sizes(test, [at]) for at, label in enumerate(test.facts["labels"])}
     size["macro"] = size["all"] = sizes(test, slice(None))
     columns = zip(rows(test.facts), values[0], *stats.interval(values[1:]), strict=True)
@@ -224,6 +241,7 @@ def main(argv: list[str] | None) -> None:
     parser = command.parser("score", __doc__)
     parser.add_argument("study", type=Path, help="study.json; the cells lie beside it in cells/")
     parser.add_argument("--target", required=True, help="the dataset whose test images are scored")
+    parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, required=True, help="scores/<target>.parquet")
     args = parser.parse_args(argv)
     if not args.study.is_file():
@@ -231,7 +249,9 @@ def main(argv: list[str] | None) -> None:
     grid = Grid(json.loads(args.study.read_text()))
     found, missing = find(grid, args.study.parent / "cells", args.target)
     cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)
-    table, facts = score(cells, grid.study.report.resamples)
+    data = (args.data or args.study.parent.parent / "data") / args.target / "table.parquet"
+    subsets = members(data, grid.study.datasets[args.target].subsets)
+    table, facts = score(cells, grid.study.report.resamples, subsets)
     write_parquet(table, args.out, {**facts, "missing": missing})
 
 

@@ -10,11 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-
-def about(text: str, **bounds: Any) -> msgspec.Meta:
-    """The meaning of a setting, and its bounds (ge, gt, le, lt)."""
-    return msgspec.Meta(description=text, **bounds)
-
+from cxrgrid.selection import Sample, Selection, Subset, about
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -61,7 +57,7 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     """One entry under `datasets:`."""
 
     adapter: Annotated[str, about("a file in src/cxrgrid/datasets: how the folder is laid out")]
@@ -231,7 +227,8 @@ def schema() -> str:
 def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
-    for struct in (Study, Block, Dataset, Phantom, Image, Split, Columns, Recipe, Override, Source):
+    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Columns, Recipe)
+    for struct in (*structs, Override, Source):
         definition = json.loads(schema())["$defs"][struct.__name__]
         lines += [f"## {struct.__name__}", "", definition["description"], ""]
         lines += ["| setting | default | meaning |", "| --- | --- | --- |"]

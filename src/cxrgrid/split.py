@@ -19,6 +19,7 @@ import pandas as pd
 from cxrgrid import command
 from cxrgrid.check import UserError, known
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.policy import harden
 
 SPLITS = ["train", "val", "test"]
 
@@ -102,6 +103,7 @@ def divide(frame: pd.DataFrame, facts: dict, settings: dict) -> tuple[pd.DataFra
         frame = frame[frame["split"].notna()]
         accounting.append(count(f"in the split list {settings['name']!r}", frame))
     check(frame, labels, facts["task"], settings)
+    frame = harden(frame, labels)
     frame = frame[[name for name in frame if not name.startswith("split:")]]
     facts = {**facts, "split": settings["name"], "split_hash": split_hash(frame)}
     return frame, {**facts, "accounting": accounting, "warnings": untaught(frame, labels)}

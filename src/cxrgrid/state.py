@@ -26,8 +26,9 @@ class Run:
 
 
 def state_key(cell: Cell, facts: dict) -> str:
-    """What a state belongs to: the cell, the split, the pixels, and the weights it started from."""
-    parts = [msgspec.json.encode(cell), json.dumps([facts["split_hash"], facts["image"]]).encode()]
+    """What a state belongs to: the cell, split, pixels, labels' meaning, and where it started."""
+    data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
+    parts = [msgspec.json.encode(cell), json.dumps(data).encode()]
     if cell.weights:
         parts.append(Path(cell.weights).read_bytes())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -75,6 +75,7 @@ def leaderboard(frames: Frames) -> pd.DataFrame:
 
 def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
     """Mean prevalence over the labels that could be scored: the AP of a random ranking."""
+    metrics = metrics[metrics["subset"] == "all"]
     scored = metrics[metrics["metric"].eq("ap") & metrics["value"].notna()][[*AXES, "label"]]
     rows = metrics[metrics["metric"] == "prevalence"].merge(scored, on=[*AXES, "label"])
     return rows.groupby(AXES)["value"].mean().rename("prevalence").reset_index()
@@ -213,6 +214,7 @@ def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
             continue
         reruns = part["rerun"].dropna().drop_duplicates() if "rerun" in part else []
         notes = [f"Missing: `{text}`" for text in reruns if text]
+        notes += frames.facts.get(dataset, {}).get("policy", {}).get("notes", [])
         sections.append(section(dataset, SHOWN[name](part, frames), [*PLACE, "label"], notes))
     return write(sections, NOTES[name])
 

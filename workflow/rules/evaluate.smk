@@ -28,6 +28,7 @@ rule score:
     input:
         study=rules.study.output.study,
         predictions=grid.predictions,
+        table="results/data/{target}/table.parquet",
     output:
         scores="<study>/scores/{target}.parquet",
     log:

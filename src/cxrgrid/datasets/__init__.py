@@ -7,6 +7,7 @@ without importing the module):
   they are known only once the data is read; `SPLITS`: names of the split lists that it ships
 - `SOURCE`: one sentence on how the data is obtained, which ends with what to set
 - `TERMS`: the terms of use; `CREDENTIALED`: whether no pixel of it may be redistributed
+- `BLANK` (may be left out): what a blank label means by `blank: auto`, "absent" or "ignore" (this)
 - `PHANTOM`: the cohort that `cxrgrid.phantom` draws for it, {} where it has none: either
   `classes` {label: [share, [what is drawn]]} that exclude each other, or `findings`
   {label: share of images}, with `drawn` {label: [what is drawn]} for a label that is not itself
@@ -17,12 +18,14 @@ and these functions:
 - `read(root, settings) -> DataFrame`: a row an image, sorted by `image`. Columns: `image` (path
   below root), `patient`, `study`, `view`, `sex` (M, F or None), `age` (years, NaN unknown),
   `split:<name>` for each shipped list that is found (train, trainval, val, test or None), and one
-  float column a label (1, 0, NaN). `attrs["notes"]`: sentences for the report;
-  `attrs["accounting"]`: [{step, images, patients}] from the raw rows to the returned ones.
+  float column a label: 1, 0, -1 (uncertain) or NaN (blank); `index` says what the last two mean.
+  `attrs["notes"]`: sentences for the report; `attrs["accounting"]`: [{step, images, patients}]
+  from the raw rows to the returned ones.
   `UserError` if the layout is not there.
 - `recognise(root) -> bool`: whether the folder is laid out like this, from a few names in it: no
   walk through all files, no error. True for no other adapter's layout.
 - `write(root, cohort, draw)`: the phantom cohort in this layout. A row of `cohort` has `patient`
   (from 1), `study` (from 0 in the patient), `view`, `sex`, `age` (whole years), `labels` (those
-  that are present) and `split` (train, val or test); `draw(row)` is its image, uint8 [H, W].
+  that are present), `findings` (what is drawn: also lines and wires, `Devices`) and `split`
+  (train, val or test); `draw(row)` is its image, uint8 [H, W].
 """

@@ -1,6 +1,6 @@
 """Any table with one row an image: a CSV file that names images, labels and, if known, patients.
 
-Labels are 1, 0, blank (unknown) or -1 (uncertain, read as unknown).
+Labels are 1, 0, -1 (uncertain) or blank.
 """
 
 import posixpath
@@ -18,11 +18,12 @@ SOURCE = (
     "Write a CSV file with a row an image (its path, its labels as 1, 0 or blank, and its patient) "
     "and set datasets.<name>.root to the folder that the paths start from"
 )
+BLANK = "ignore"
 TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
-VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "-1": np.nan, "-1.0": np.nan}
+VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "-1": -1.0, "-1.0": -1.0}
 PARTS = {name: name for name in ("train", "trainval", "val", "test")}
 PARTS |= {"valid": "val", "validate": "val", "validation": "val", "": None}
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
@@ -59,8 +60,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
         {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
         for step, part in steps.items()
     ]
-    uncertain = int(rows[labels].isin(["-1", "-1.0"]).sum().sum())
-    kept.attrs["notes"] = notes(steps, uncertain, int(blank.sum()), settings)
+    kept.attrs["notes"] = notes(steps, int(blank.sum()), settings)
     return kept
 
 
@@ -130,7 +130,7 @@ def describe(name: str, header: list[str]) -> str:
 
 
 def values(rows: pd.DataFrame, labels: list[str], path: Path) -> dict[str, pd.Series]:
-    """Each label as 1, 0 or NaN."""
+    """Each label as 1, 0, -1 or NaN."""
     for label in labels:
         wrong = ~rows[label].isin(list(VALUES))
         if wrong.any():
@@ -201,7 +201,7 @@ def optional(rows: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def notes(steps: dict, uncertain: int, blank: int, settings: dict) -> list[str]:
+def notes(steps: dict, blank: int, settings: dict) -> list[str]:
     """What was dropped or read as something else, in sentences."""
     rows, once, kept = (len(part) for part in steps.values())
     anonymous = (
@@ -211,7 +211,6 @@ def notes(steps: dict, uncertain: int, blank: int, settings: dict) -> list[str]:
     found = {
         "Rows that repeat another one, dropped": rows - once,
         "Listed images that are not on disk, left out": once - kept,
-        "Labels marked as uncertain (-1), read as unknown": uncertain,
         anonymous: blank,
     }
     return [f"{text}: {count:,}." for text, count in found.items() if count]
