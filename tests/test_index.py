@@ -1,6 +1,7 @@
 """Whatever the adapter, the index is one checked table with one meaning."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,20 @@ def test_images_of_other_classes_are_left_out_and_counted(root):
     _, facts = build(root, labels=["A", "B"])
     steps = [(step["step"], step["images"]) for step in facts["accounting"]]
     assert steps[-2:] == [("in a class folder", 5), ("of the chosen classes", 3)]
+
+
+def test_a_file_name_that_is_not_utf_8_is_named(root, monkeypatch):
+    """`folder` leaves such files out; what another adapter lets through is one clear line."""
+    read = folder.read
+
+    def strange(*arguments):
+        frame = read(*arguments)
+        frame.loc[0, "image"] = os.fsdecode(b"n\xe9e.png")
+        return frame
+
+    monkeypatch.setattr(folder, "read", strange)
+    with pytest.raises(UserError, match=r"xe9.* is not UTF-8; rename it"):
+        build(root)
 
 
 def test_as_several_labels_no_image_is_left_out(root):

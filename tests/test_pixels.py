@@ -1,4 +1,4 @@
-"""Every readable image becomes the grey levels that Pillow says; every other one has a reason."""
+"""Every readable image has its row in one array; every other one has a reason."""
 
 import json
 import os
@@ -9,33 +9,18 @@ import sys
 import time
 import zlib
 
+import msgspec
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
-from cxrgrid import pixels
+from cxrgrid import pixels, settings
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet, write_parquet
+from test_image import by_hand, close, decoded, smooth, write_dicom
 
 SIZE = 32
-
-
-def smooth(height=160, width=160, seed=0):
-    """Grey levels without hard edges, so that resizing filters agree."""
-    rng = np.random.default_rng(seed)
-    small = Image.fromarray(rng.integers(20, 235, (6, 6), dtype=np.uint8))
-    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
-
-
-def by_hand(grey, size=SIZE):
-    """The squashed image by plain area averages, which Pillow's filters come close to."""
-    image = Image.fromarray(np.asarray(grey, dtype=np.float32))
-    return np.asarray(image.resize((size, size), Image.Resampling.BOX))
-
-
-def close(found, wanted, tolerance=2.0):
-    assert found.dtype == np.uint8
-    assert np.abs(found.astype(float) - wanted).mean() < tolerance
+PLAIN = msgspec.structs.asdict(settings.Image(size=SIZE))
 
 
 def png_header(width, height):
@@ -43,119 +28,6 @@ def png_header(width, height):
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body
     return start + struct.pack(">I", zlib.crc32(body)) + struct.pack(">I", 9999) + b"IDAT"
-
-
-# ------------------------------------------------------------------ readable kinds
-
-
-def save_rgba(path, grey):
-    alpha = np.full_like(grey, 255)
-    alpha[:, :80] = 0
-    Image.fromarray(np.dstack([grey, grey, grey, alpha])).save(path)
-    return grey * (alpha > 0)
-
-
-def save_palette(path, grey):
-    image = Image.fromarray(255 - grey)
-    image = image.convert("P")  # index 255 - g …
-    image.putpalette([255 - level for level in range(256) for _ in range(3)])  # … is shown as g
-    image.save(path)
-    return grey
-
-
-def save_cmyk(path, grey):
-    Image.fromarray(grey).convert("RGB").convert("CMYK").save(path, quality=98)
-    return grey
-
-
-def save_16_bit(path, grey):
-    wide = 1000 + grey.astype(np.uint16) * 11
-    wide[0, 0] = 65535  # one hot pixel, which the percentiles forgive
-    Image.fromarray(wide).save(path)
-    low, high = np.percentile(wide, (0.5, 99.5))
-    return np.clip((wide - low) / (high - low), 0, 1) * 255
-
-
-def save_rotated(path, grey):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera lay on its side
-    Image.fromarray(grey).save(path, quality=98, exif=exif)
-    return np.rot90(grey, -1)
-
-
-def save_colour(path, grey):
-    image = np.dstack([grey, grey // 2, 255 - grey])
-    Image.fromarray(image).save(path)
-    return image @ [0.299, 0.587, 0.114]
-
-
-def save_one_bit(path, grey):
-    Image.fromarray(grey > 128).save(path)
-    return (grey > 128) * 255
-
-
-def save_large_jpeg(path, grey):
-    large = smooth(1200, 1000, seed=3)
-    Image.fromarray(large).convert("RGB").save(path, quality=95)
-    return large
-
-
-def save_grey_alpha(path, grey):
-    Image.fromarray(grey).convert("LA").save(path)
-    return grey
-
-
-READABLE = {
-    "rgba.png": save_rgba,
-    "palette.png": save_palette,
-    "cmyk.jpg": save_cmyk,
-    "16_bit.png": save_16_bit,
-    "16_bit.tif": save_16_bit,
-    "rotated.jpg": save_rotated,
-    "colour.png": save_colour,
-    "one_bit.png": save_one_bit,
-    "large.jpeg": save_large_jpeg,
-    "grey_alpha.png": save_grey_alpha,
-}
-
-
-@pytest.mark.parametrize("name", READABLE)
-def test_each_kind_of_image_becomes_its_grey_levels(tmp_path, name):
-    wanted = READABLE[name](tmp_path / name, smooth(160, 120))
-    sharp = name == "one_bit.png"  # its edges show which filter it was
-    close(pixels.decode(tmp_path / name, SIZE, "squash"), by_hand(wanted), 5 if sharp else 2)
-
-
-def test_the_fast_path_equals_the_straightforward_one(tmp_path):
-    """libjpeg's halving and the reducing gap change no pixel by more than two grey levels."""
-    Image.fromarray(smooth(1500, 1300)).save(tmp_path / "a.jpg", quality=95)
-    plain = ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")).convert("L")
-    plain = np.asarray(plain.resize((128, 128), Image.Resampling.BILINEAR)).astype(int)
-    fast = pixels.decode(tmp_path / "a.jpg", 128, "squash")
-    assert np.abs(fast - plain).max() <= 2
-
-
-def test_an_image_of_the_right_size_is_not_touched(tmp_path):
-    grey = np.random.default_rng(0).integers(256, size=(SIZE, SIZE), dtype=np.uint8)
-    Image.fromarray(grey).save(tmp_path / "a.png")
-    for resize in ("squash", "fit", "crop"):
-        np.testing.assert_array_equal(pixels.decode(tmp_path / "a.png", SIZE, resize), grey)
-
-
-def test_fit_keeps_all_on_black_and_crop_keeps_the_middle(tmp_path):
-    grey = np.full((40, 80), 200, dtype=np.uint8)
-    grey[:, :20] = grey[:, 60:] = 100  # the outer quarters are darker
-    Image.fromarray(grey).save(tmp_path / "a.png")
-    fit = pixels.decode(tmp_path / "a.png", SIZE, "fit")
-    assert (fit[:8] == 0).all() and (fit[24:] == 0).all()
-    assert set(fit[16, [1, -2]]) == {100} and fit[16, 16] == 200
-    crop = pixels.decode(tmp_path / "a.png", SIZE, "crop")
-    assert (crop[:, 1:-1] == 200).all()  # the outermost columns share pixels with what is cut off
-
-
-def test_a_flat_16_bit_image_is_black_and_no_error(tmp_path):
-    Image.fromarray(np.full((20, 20), 700, dtype=np.uint16)).save(tmp_path / "a.png")
-    assert (pixels.decode(tmp_path / "a.png", SIZE, "squash") == 0).all()
 
 
 # ------------------------------------------------------------------ unreadable kinds
@@ -168,13 +40,40 @@ def write_truncated(path):
     path.write_bytes(path.read_bytes()[:-2000])
 
 
+def write_good(path):
+    Image.fromarray(smooth()).save(path)
+
+
+def write_hollow_dicom(path):
+    film = write_dicom(path)
+    del film.PixelData
+    film.save_as(path)
+
+
+def write_dicom_bomb(path):
+    film = write_dicom(path)
+    film.Rows = film.Columns = 20_000
+    film.save_as(path)
+
+
+def write_truncated_dicom(path):
+    write_dicom(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
 UNREADABLE = {
     "truncated.png": (write_truncated, "truncated"),
     "truncated.jpg": (write_truncated, "truncated"),
     "empty.png": (lambda path: path.touch(), "empty file"),
     "text.png": (lambda path: path.write_text("no image"), "not an image that Pillow can read"),
     "tiny.png": (lambda path: Image.new("L", (1, 1)).save(path), "too small: 1 x 1 pixels"),
-    "bomb.png": (lambda path: path.write_bytes(png_header(60_000, 60_000)), "exceeds limit"),
+    "bomb.png": (lambda path: path.write_bytes(png_header(20_000, 20_000)), "exceeds limit"),
+    "bomb.dcm": (write_dicom_bomb, "exceeds limit"),
+    "hollow.dcm": (write_hollow_dicom, "a DICOM file without pixels"),
+    "truncated.dcm": (write_truncated_dicom, "pixel data"),
+    "text.dicom": (lambda path: path.write_text("no image"), "not a DICOM file"),
+    "empty.dcm": (lambda path: path.touch(), "empty file"),
+    "../climbs.png": (write_good, "leads out of the dataset's folder"),
     "header.png": (lambda path: path.write_bytes(png_header(99, 99)), "truncated"),
     "missing.png": (lambda path: None, "missing"),
     "folder.png": (lambda path: path.mkdir(), "directory"),
@@ -188,9 +87,9 @@ def prepare(folder, names):
     return names
 
 
-def run(folder, unreadable=0.01, size=SIZE, threads=2):
+def run(folder, unreadable=0.01, size=SIZE, threads=2, **more):
     """pixels.npy, and pixels.parquet with its facts, as the command writes them."""
-    settings = json.dumps({"size": size, "resize": "squash", "unreadable": unreadable})
+    settings = json.dumps({"size": size, "resize": "squash", "unreadable": unreadable} | more)
     out, files = folder / "pixels.npy", folder / "pixels.parquet"
     options = ["--index", str(folder / "index.parquet"), "--threads", str(threads)]
     pixels.main([settings, *options, "--out", str(out), "--files", str(files)])
@@ -202,13 +101,13 @@ def run(folder, unreadable=0.01, size=SIZE, threads=2):
 def test_a_bad_file_is_set_aside_with_its_reason_and_nothing_else_is_lost(tmp_path, name):
     (tmp_path / "images").mkdir()
     good = {f"{letter}.png": smooth(seed=n) for n, letter in enumerate("amz")}
-    for image, grey in good.items():
-        Image.fromarray(grey).save(tmp_path / "images" / image)
+    for kept, grey in good.items():
+        Image.fromarray(grey).save(tmp_path / "images" / kept)
     write, why = UNREADABLE[name]
     write(tmp_path / "images" / name)
     names = prepare(tmp_path, [*good, name])
     array, files, facts = run(tmp_path, unreadable=0.25)
-    assert files["image"] == names and facts == {"size": SIZE, "resize": "squash"}
+    assert files["image"] == names and facts == PLAIN
     assert len(array) == 3
     for image, row, reason in zip(files["image"], files["row"], files["reason"], strict=True):
         if image == name:
@@ -217,6 +116,22 @@ def test_a_bad_file_is_set_aside_with_its_reason_and_nothing_else_is_lost(tmp_pa
             assert reason is None
             close(array[row], by_hand(good[image]))
     assert sorted(row for row in files["row"] if row >= 0) == [0, 1, 2]
+
+
+def test_the_middle_of_median_width_and_height_is_kept_and_noted(tmp_path):
+    (tmp_path / "images").mkdir()
+    shapes = {"a": (60, 90), "b": (100, 50), "c": (80, 70), "d": (40, 200), "e": (300, 60)}
+    for n, (name, shape) in enumerate(shapes.items()):
+        Image.fromarray(smooth(*shape, seed=n)).save(tmp_path / f"images/{name}.png")
+    (tmp_path / "images/f.png").write_text("no image")
+    prepare(tmp_path, [f"{name}.png" for name in [*shapes, "f"]])
+    array, files, facts = run(tmp_path, unreadable=0.2, crop_to="median")
+    assert facts == PLAIN | {"crop_to": "median", "cropped_to": [70, 80]}
+    for n, shape in enumerate(shapes.values()):
+        tall, wide = min(80, shape[0]), min(70, shape[1])
+        top, left = (shape[0] - tall) // 2, (shape[1] - wide) // 2
+        cut = smooth(*shape, seed=n)[top : top + tall, left : left + wide]
+        close(array[n], by_hand(cut))
 
 
 def test_too_many_bad_files_stop_the_run_and_are_named(tmp_path):
@@ -321,10 +236,10 @@ def test_kill_nine_loses_nothing(tmp_path):
 def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypatch):
     monkeypatch.setattr(pixels, "CHECKPOINT", 5)
     names = prepare(tmp_path, save_many(tmp_path, 9))
-    key = pixels.fingerprint(tmp_path / "images", names, {"size": SIZE, "resize": "squash"})
+    key = pixels.fingerprint(tmp_path / "images", names, PLAIN)
     part = pixels.Partial(tmp_path / "pixels.npy", key, SIZE)
     for name in names[:8]:
-        part.add(name, pixels.decode(tmp_path / "images" / name, SIZE, "squash"))
+        part.add(name, decoded(tmp_path / "images" / name, SIZE, "squash"))
     part.file.close()  # killed, with three rows behind its last note
     for name in names[5:]:
         (tmp_path / "images" / name).unlink()

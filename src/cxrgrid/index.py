@@ -11,6 +11,7 @@ Example:
 import importlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,13 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     if not Path(settings["root"]).is_dir():
         where = f"datasets.{settings['dataset']}.root"
         raise UserError(f"{where}: no folder {settings['root']!r}. {adapter.SOURCE}")
-    frame = adapter.read(Path(settings["root"]), settings)
+    try:
+        frame = adapter.read(Path(settings["root"]), settings)
+    except UnicodeEncodeError as error:  # no table can hold such a name
+        raise UserError(
+            f"{settings['root']}: the file name {os.fsencode(error.object)!r} is not UTF-8; rename "
+            "it (convmv renames many)"
+        ) from None
     attrs, frame.attrs = frame.attrs, {}
     there = list(attrs.get("labels", adapter.LABELS))
     check(frame, there, f"adapter {settings['adapter']}")
@@ -148,7 +155,8 @@ def count(step: str, frame: pd.DataFrame) -> dict:
 def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:
     """The table sorted by image, with the contract's types: an empty column has one as well."""
     lists = [name for name in frame if name.startswith("split:")]
-    types = dict.fromkeys([*TEXT, *lists], pa.string())
+    source = [name for name in ("source",) if name in frame]
+    types = dict.fromkeys([*TEXT, *source, *lists], pa.string())
     types |= dict.fromkeys(["age", *labels], pa.float64())
     frame = frame[list(types)].sort_values("image")
     schema = pa.schema(list(types.items()))

@@ -1,7 +1,6 @@
 """Decode every image once, to one array of grey levels; set unreadable ones aside.
 
-Colour becomes luminance, transparency black, and 16-bit images are stretched from their own 0.5 to
-99.5 percentile to 0 to 255. A run that is killed goes on where it was.
+Memory stays flat however large the dataset; a run that is killed goes on where it was.
 
 Example:
   python -m cxrgrid.pixels '{"size": 224, "resize": "squash", "unreadable": 0.01}' \\
@@ -19,87 +18,31 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median_low
 
+import msgspec
 import numpy as np
 import PIL
 import pyarrow as pa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from cxrgrid import command
-from cxrgrid.config import UserError
+from cxrgrid import command, settings
+from cxrgrid.check import UserError, checked
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.image import Sides, decode, sides
 
-SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
-STRETCH = (0.5, 99.5)  # percentiles of a 16-bit image that become black and white
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
-WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
 
-# ------------------------------------------------------------------ one image
-
-
-def decode(path: Path, size: int, resize: str) -> np.ndarray:
-    """One image as uint8 [size, size]. Raises whatever Pillow raises for an unreadable one."""
-    with Image.open(path) as image:
-        if min(image.size) < SMALLEST:
-            raise ValueError(f"too small: {image.width} x {image.height} pixels")
-        # Speed: libjpeg halves while it decodes. Twice the target is left, so that nothing is lost.
-        wanted = [2 * side for side in inner(image.size, size, resize)]
-        image.draft("L", wanted)
-        ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(square(grey(image), size, resize))
-
-
-def inner(sides: tuple[int, int], size: int, resize: str) -> tuple[int, int]:
-    """Width and height that the whole image gets when it is resized; `crop` cuts from these."""
-    if resize == "squash":
-        return size, size
-    scale = size / (max(sides) if resize == "fit" else min(sides))
-    return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
-
-
-def grey(image: Image.Image) -> Image.Image:
-    """Any Pillow image as 8-bit grey."""
-    if image.mode == "L":
-        return image
-    if image.mode in WIDE:
-        return Image.fromarray(stretch(np.asarray(image)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert("RGB").convert("L")
-
-
-def stretch(values: np.ndarray) -> np.ndarray:
-    """Grey levels of more than 8 bits as uint8, from `STRETCH`; black if all are equal."""
-    low, high = np.percentile(values, STRETCH)
-    if high <= low:  # nearly all pixels are equal
-        low, high = float(values.min()), float(values.max())
-    scaled = (values - low) * (255 / max(high - low, 1e-9))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-
-
-def square(image: Image.Image, size: int, resize: str) -> Image.Image:
-    """A grey image as a square: squashed, or whole on black (fit), or its middle (crop)."""
-    width, height = image.size
-    box, target = (0, 0, width, height), inner(image.size, size, resize)
-    if resize == "crop":
-        left, top = (width - min(width, height)) / 2, (height - min(width, height)) / 2
-        box, target = (left, top, width - left, height - top), (size, size)
-    small = image.resize(target, Image.Resampling.BILINEAR, box, reducing_gap=3.0)
-    if target == (size, size):
-        return small
-    canvas = Image.new("L", (size, size))
-    canvas.paste(small, ((size - target[0]) // 2, (size - target[1]) // 2))
-    return canvas
-
-
-def attempt(path: Path, size: int, resize: str) -> np.ndarray | str:
-    """The decoded image, or in a few words why it cannot be read."""
+def attempt(root: Path, image: str, recipe: settings.Image, frame: Sides | None):
+    """The decoded image, uint8 [size, size], or in a few words why it cannot be read."""
+    path = root / image
     try:
-        return decode(path, size, resize)
+        if Path(image).is_absolute() or ".." in Path(image).parts:
+            raise ValueError("leads out of the dataset's folder")
+        return decode(path, recipe, frame)
     # A broken file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
     except Exception as error:
         if isinstance(error, FileNotFoundError):
@@ -110,7 +53,17 @@ def attempt(path: Path, size: int, resize: str) -> np.ndarray | str:
         return text.removesuffix(", could be decompression bomb DOS attack.")
 
 
-# ------------------------------------------------------------------ all images
+def median_sides(root: Path, images: list[str], threads: int) -> Sides:
+    """Median width and height of the images whose headers can be read; whole pixels."""
+
+    def measure(image: str) -> Sides | None:
+        try:
+            return sides(root / image)
+        except Exception:
+            return None  # decoding will say why
+
+    known = [pair for pair in in_order(measure, images, threads) if pair]
+    return tuple(median_low(side) for side in zip(*known, strict=True)) if known else None
 
 
 def in_order(work: Callable, items: list, threads: int) -> Iterator:
@@ -175,16 +128,15 @@ class Partial:
         self.state.unlink(missing_ok=True)
 
 
-def decode_all(root: Path, images: list[str], partial: Partial, settings: dict, threads: int):
-    """Decode what is still to do; stop once more are unreadable than the settings allow."""
-    todo, recipe = images[partial.done :], (settings["size"], settings["resize"])
-    results = in_order(lambda image: attempt(root / image, *recipe), todo, threads)
-    results = shown(results, partial.done, len(images))
+def decode_all(work: Callable, images: list[str], partial: Partial, allowed: float, threads: int):
+    """Decode what is still to do; stop once a larger share is unreadable than is allowed."""
+    todo = images[partial.done :]
+    results = shown(in_order(work, todo, threads), partial.done, len(images))
     for image, result in zip(todo, results, strict=True):
         partial.add(image, result)
-        if len(partial.aside) > settings["unreadable"] * len(images):
+        if len(partial.aside) > allowed * len(images):
             partial.state.unlink(missing_ok=True)  # files repaired by then have to be read again
-            raise UserError(too_many(partial, len(images), settings["unreadable"]))
+            raise UserError(too_many(partial, len(images), allowed))
 
 
 def too_many(partial: Partial, total: int, allowed: float) -> str:
@@ -227,22 +179,29 @@ def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
 def main(argv: list[str] | None) -> None:
     """Decode one dataset."""
     parser = command.parser("pixels", __doc__)
-    parser.add_argument("settings", help="size, resize and the share that may be unreadable: JSON")
+    parser.add_argument("settings", help="image recipe and the share that may be unreadable: JSON")
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--out", type=Path, required=True, help="pixels.npy")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--threads", type=int, default=1, help="threads that decode")
     args = parser.parse_args(argv)
-    settings = json.loads(args.settings)
-    recipe = {name: settings[name] for name in ("size", "resize")}
+    given = json.loads(args.settings)
+    allowed = given.pop("unreadable")
+    recipe = checked(given, settings.Image, "pixels")
     table, facts = read_parquet(args.index)
     images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    partial = Partial(args.out, fingerprint(root, images, recipe), recipe["size"])
-    decode_all(root, images, partial, settings, args.threads)
+    facts, frame = msgspec.structs.asdict(recipe), None
+    if recipe.crop_to == "median":
+        frame = median_sides(root, images, args.threads)
+        facts["cropped_to"] = frame  # width, height
+    partial = Partial(args.out, fingerprint(root, images, facts), recipe.size)
+    decode_all(
+        lambda image: attempt(root, image, recipe, frame), images, partial, allowed, args.threads
+    )
     partial.finish(args.out)
-    write_parquet(files_table(images, partial.aside), args.files, recipe)
+    write_parquet(files_table(images, partial.aside), args.files, facts)
     logging.info(f"{len(images) - len(partial.aside):,} images, {len(partial.aside)} set aside")
 
 

@@ -31,6 +31,22 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["squash", "fit", "crop"],
         about("squash: ignore the aspect; fit: pad with black; crop: cut the longer side"),
     ] = "squash"
+    crop_to: Annotated[
+        Literal["none", "median"],
+        about("before resizing: the middle of the dataset's median width and height, or all"),
+    ] = "none"
+    equalize: Annotated[
+        Literal["none", "histogram", "clahe"],
+        about("after resizing: histogram equalisation, of the whole or tile by tile (clahe)"),
+    ] = "none"
+    blur: Annotated[Literal[0, 5], about("after that: Gaussian blur of 5 × 5 pixels; 0: none")] = 0
+    sixteen_bit: Annotated[
+        Literal["voi", "percentile", "full"],
+        about(
+            "more than 8 bits become 8: from the 0.5 to the 99.5 percentile; full: from darkest to "
+            "brightest; voi: by a DICOM file's own window, by percentiles where there is none"
+        ),
+    ] = "voi"
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,8 @@ without importing the module):
 and these functions:
 
 - `read(root, settings) -> DataFrame`: a row an image, sorted by `image`. Columns: `image` (path
-  below root), `patient`, `study`, `view`, `sex` (M, F or None), `age` (years, NaN unknown),
+  below root), `patient`, `study`, `view`, `sex` (M, F or None), `age` (years, NaN unknown), for a
+  collection `source` (where an image is from),
   `split:<name>` for each shipped list that is found (train, trainval, val, test or None), and one
   float column a label: 1, 0, -1 (uncertain) or NaN (blank); `index` says what the last two mean.
   `attrs["notes"]`: sentences for the report; `attrs["accounting"]`: [{step, images, patients}]

@@ -105,6 +105,16 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     return frame
 
 
+def recognise(root: Path) -> bool:
+    """Whether a train.csv is there that begins like CheXpert's: others have files of that name."""
+    tables = [root / below / "train.csv" for below in (".", *FOLDERS)]
+    for path in (path for path in tables if path.is_file()):
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+            first = lines.readline()
+        return first.startswith("Path,") and "Enlarged Cardiomediastinum" in first
+    return False
+
+
 def find_base(root: Path) -> Path:
     """The folder of train.csv: root, or the release's folder in it."""
     for base in (root, *(root / name for name in FOLDERS)):

@@ -121,6 +121,11 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     return frame
 
 
+def recognise(root: Path) -> bool:
+    """Whether the table of metadata is there; its name is like no other's."""
+    return any(table(root / release, "metadata") for release in RELEASES)
+
+
 def find_base(root: Path) -> Path:
     """The folder of the tables: root, or the release's folder in it."""
     for base in (root / name for name in RELEASES):

@@ -1,0 +1,195 @@
+"""One file of whatever kind becomes the grey levels that Pillow says, in the recipe's square."""
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image, ImageOps
+
+from cxrgrid import dicom, image, settings, tone
+
+SIZE = 32
+
+
+def decoded(path, size=SIZE, resize="squash", **more):
+    return image.decode(path, settings.Image(size=size, resize=resize, **more))
+
+
+def smooth(height=160, width=160, seed=0):
+    """Grey levels without hard edges, so that resizing filters agree."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(20, 235, (6, 6), dtype=np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def by_hand(grey, size=SIZE):
+    """The squashed image by plain area averages, which Pillow's filters come close to."""
+    image = Image.fromarray(np.asarray(grey, dtype=np.float32))
+    return np.asarray(image.resize((size, size), Image.Resampling.BOX))
+
+
+def close(found, wanted, tolerance=2.0):
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(float) - wanted).mean() < tolerance
+
+
+def write_dicom(path):
+    dicom.write(path, smooth(), {"patient": 1, "study": 0, "view": "PA", "sex": "F", "age": 50})
+    return pydicom.dcmread(path)
+
+
+# ------------------------------------------------------------------ readable kinds
+
+
+def save_rgba(path, grey):
+    alpha = np.full_like(grey, 255)
+    alpha[:, :80] = 0
+    Image.fromarray(np.dstack([grey, grey, grey, alpha])).save(path)
+    return grey * (alpha > 0)
+
+
+def save_palette(path, grey):
+    image = Image.fromarray(255 - grey)
+    image = image.convert("P")  # index 255 - g …
+    image.putpalette([255 - level for level in range(256) for _ in range(3)])  # … is shown as g
+    image.save(path)
+    return grey
+
+
+def save_cmyk(path, grey):
+    Image.fromarray(grey).convert("RGB").convert("CMYK").save(path, quality=98)
+    return grey
+
+
+def save_16_bit(path, grey):
+    wide = 1000 + grey.astype(np.uint16) * 11
+    wide[0, 0] = 65535  # one hot pixel, which the percentiles forgive
+    Image.fromarray(wide).save(path)
+    low, high = np.percentile(wide, (0.5, 99.5))
+    return np.clip((wide - low) / (high - low), 0, 1) * 255
+
+
+def save_rotated(path, grey):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side
+    Image.fromarray(grey).save(path, quality=98, exif=exif)
+    return np.rot90(grey, -1)
+
+
+def save_colour(path, grey):
+    image = np.dstack([grey, grey // 2, 255 - grey])
+    Image.fromarray(image).save(path)
+    return image @ [0.299, 0.587, 0.114]
+
+
+def save_one_bit(path, grey):
+    Image.fromarray(grey > 128).save(path)
+    return (grey > 128) * 255
+
+
+def save_large_jpeg(path, grey):
+    large = smooth(1200, 1000, seed=3)
+    Image.fromarray(large).convert("RGB").save(path, quality=95)
+    return large
+
+
+def save_grey_alpha(path, grey):
+    Image.fromarray(grey).convert("LA").save(path)
+    return grey
+
+
+READABLE = {
+    "rgba.png": save_rgba,
+    "palette.png": save_palette,
+    "cmyk.jpg": save_cmyk,
+    "16_bit.png": save_16_bit,
+    "16_bit.tif": save_16_bit,
+    "rotated.jpg": save_rotated,
+    "colour.png": save_colour,
+    "one_bit.png": save_one_bit,
+    "large.jpeg": save_large_jpeg,
+    "grey_alpha.png": save_grey_alpha,
+}
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_each_kind_of_image_becomes_its_grey_levels(tmp_path, name):
+    wanted = READABLE[name](tmp_path / name, smooth(160, 120))
+    sharp = name == "one_bit.png"  # its edges show which filter it was
+    close(decoded(tmp_path / name, SIZE, "squash"), by_hand(wanted), 5 if sharp else 2)
+
+
+def test_the_fast_path_equals_the_straightforward_one(tmp_path):
+    """libjpeg's halving and the reducing gap change no pixel by more than two grey levels."""
+    Image.fromarray(smooth(1500, 1300)).save(tmp_path / "a.jpg", quality=95)
+    plain = ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")).convert("L")
+    plain = np.asarray(plain.resize((128, 128), Image.Resampling.BILINEAR)).astype(int)
+    fast = decoded(tmp_path / "a.jpg", 128, "squash")
+    assert np.abs(fast - plain).max() <= 2
+
+
+def test_an_image_of_the_right_size_is_not_touched(tmp_path):
+    grey = np.random.default_rng(0).integers(256, size=(SIZE, SIZE), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    for resize in ("squash", "fit", "crop"):
+        np.testing.assert_array_equal(decoded(tmp_path / "a.png", SIZE, resize), grey)
+
+
+def test_fit_keeps_all_on_black_and_crop_keeps_the_middle(tmp_path):
+    grey = np.full((40, 80), 200, dtype=np.uint8)
+    grey[:, :20] = grey[:, 60:] = 100  # the outer quarters are darker
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    fit = decoded(tmp_path / "a.png", SIZE, "fit")
+    assert (fit[:8] == 0).all() and (fit[24:] == 0).all()
+    assert set(fit[16, [1, -2]]) == {100} and fit[16, 16] == 200
+    crop = decoded(tmp_path / "a.png", SIZE, "crop")
+    assert (crop[:, 1:-1] == 200).all()  # the outermost columns share pixels with what is cut off
+
+
+def test_a_flat_16_bit_image_is_black_and_no_error(tmp_path):
+    Image.fromarray(np.full((20, 20), 700, dtype=np.uint16)).save(tmp_path / "a.png")
+    assert (decoded(tmp_path / "a.png", SIZE, "squash") == 0).all()
+
+
+def test_a_dicom_file_is_decoded_like_the_same_image_as_png(tmp_path):
+    write_dicom(tmp_path / "a.dcm")
+    Image.fromarray(smooth()).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(decoded(tmp_path / "a.dcm"), decoded(tmp_path / "a.png"))
+
+
+# ------------------------------------------------------------------ recipes
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("resize", ["squash", "fit", "crop"])
+def test_the_middle_of_a_large_or_lying_jpeg_is_that_of_the_whole_image(
+    tmp_path, orientation, resize
+):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(smooth(900, 1300, seed=5)).save(tmp_path / "a.jpg", quality=98, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg"))
+    assert image.sides(tmp_path / "a.jpg") == upright.size
+    left, top = (upright.width - 500) // 2, (upright.height - 700) // 2
+    upright.crop((left, top, left + 500, top + 700)).save(tmp_path / "a.png")
+    recipe = settings.Image(size=SIZE, resize=resize)
+    found = image.decode(tmp_path / "a.jpg", recipe, (500, 700))
+    close(found, decoded(tmp_path / "a.png", SIZE, resize).astype(float), 1)
+
+
+def test_equalising_and_blurring_come_after_resizing_and_leave_the_padding(tmp_path):
+    Image.fromarray(smooth(40, 80)).save(tmp_path / "a.png")
+    plain = decoded(tmp_path / "a.png", resize="fit")
+    found = decoded(tmp_path / "a.png", resize="fit", equalize="histogram", blur=5)
+    np.testing.assert_array_equal(found[8:24], tone.smooth(tone.flatten(plain[8:24])))
+    assert not found[:8].any() and not found[24:].any()
+
+
+@pytest.mark.parametrize("how", ["percentile", "full", "voi"])
+def test_sixteen_bits_become_eight_as_asked(tmp_path, how):
+    wide = smooth(SIZE, SIZE).astype(np.uint16) * 11
+    wide[0, 0] = 65535
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    ends = (0, 100) if how == "full" else (0.5, 99.5)
+    low, high = np.percentile(wide, ends)
+    wanted = np.clip((wide - low) / (high - low), 0, 1) * 255
+    assert np.abs(decoded(tmp_path / "a.png", sixteen_bit=how) - wanted).max() <= 0.5
