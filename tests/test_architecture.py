@@ -12,6 +12,7 @@ SOURCE = ROOT / "src/cxrgrid"
 # Imports go down this list only.
 LEVELS = [
     {"selection"},
+    {"preparation"},
     {"settings"},
     {"check"},
     {"check_selection"},
@@ -24,19 +25,22 @@ LEVELS = [
         "datasets",
         "draft",
         "image",
+        "lists",
         "metrics",
         "models",
         "objective",
         "policy",
+        "published",
         "state",
         "section",
         "stats",
         "style",
         "subsets",
         "survey",
+        "twins",
     },
-    {"filters", "frames", "guess"},
-    {"figures", "findings"},
+    {"filters", "frames", "guess", "shortcuts"},
+    {"audits", "figures", "findings"},
 ]
 TORCH = {"augment", "models", "objective", "state", "train", "weights"}
 RULES = {

@@ -1,15 +1,18 @@
 """The audit counts what is there, and stops at a patient who stands in two splits."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from cxrgrid import audit, index, pixels, split
+from cxrgrid import audit, index, lists, pixels, split
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.datasets import nih
 
 SETTINGS = {"dataset": "mine", "adapter": "folder", "labels": ["A", "B"], "task": "auto"}
 FILES = {"index": "index.parquet", "files": "pixels.parquet", "table": "table.parquet"}
@@ -28,16 +31,16 @@ def draw(folder, patients=20):
     (folder / "images/A/p99_0.png").write_text("no image")
 
 
-def make(folder, **change):
-    """The dataset's files up to table.parquet."""
+def make(folder, name="patient", **change):
+    """The dataset's files up to table.parquet; `name`: of the split."""
     root = {"root": str(folder / "images"), "patient": r"p(\d+)", "columns": {}}
     table, facts = index.build(SETTINGS | root | change)
     write_parquet(table, folder / "index.parquet", facts)
     recipe = json.dumps({"size": 16, "resize": "squash", "unreadable": 0.1})
     paths = [f"--{name}={folder / FILES[name]}" for name in ("index", "files")]
     pixels.main([recipe, *paths, f"--out={folder / 'pixels.npy'}"])
-    by_patient = json.dumps({"name": "patient", "fractions": [0.5, 0.25, 0.25], "seed": 0})
-    split.main([by_patient, *paths, f"--out={folder / 'table.parquet'}"])
+    settings = json.dumps({"name": name, "fractions": [0.5, 0.25, 0.25], "seed": 0})
+    split.main([settings, *paths, f"--out={folder / 'table.parquet'}"])
 
 
 def run(folder, *more):
@@ -67,7 +70,9 @@ def test_it_adds_up_from_raw_to_the_splits(dataset):
         "in a class folder": 41,
         "of the chosen classes": 29,
         "readable": 28,
+        **{f"of these in {name}": part["images"] for name, part in found["splits"].items()},
     }
+    assert sum(steps[f"of these in {name}"] for name in audit.SPLITS) == steps["readable"]
     assert sum(part["images"] for part in found["splits"].values()) == 28
     assert sum(part["patients"] for part in found["splits"].values()) == 14
     positives = [part["positives"] for part in found["splits"].values()]
@@ -107,6 +112,15 @@ def test_a_patient_in_two_splits_stops_it(dataset):
     assert any("Patients in more than one split" in warning for warning in found["warnings"])
 
 
+def test_a_split_by_image_was_asked_for_and_is_said_loudly(tmp_path):
+    draw(tmp_path)
+    make(tmp_path, name="image")
+    found = run(tmp_path)
+    assert found["split"] == "image" and found["patients_in_two_splits"]
+    assert found["warnings"][0].startswith("Split by image, as asked for by name: ")
+    assert "test images" in found["warnings"][0]
+
+
 def test_equal_images_in_two_splits_are_named(dataset):
     table = read_parquet(dataset / "table.parquet")[0].to_pandas().set_index("split")
     train, test = table.loc["train"].iloc[0], table.loc["test"].iloc[0]
@@ -118,6 +132,73 @@ def test_equal_images_in_two_splits_are_named(dataset):
     found = run(dataset)
     assert found["equal_images_in_two_splits"] == [sorted([train["image"], test["image"]])]
     assert any(train["image"] in warning for warning in found["warnings"])
+
+
+def test_a_near_copy_in_another_split_is_named_and_hashes_are_kept(dataset):
+    table = read_parquet(dataset / "table.parquet")[0].to_pandas().set_index("split")
+    train, test = table.loc["train"].iloc[0], table.loc["test"].iloc[0]
+    array = np.load(dataset / "pixels.npy")
+    copy = np.clip(array[train["row"]].astype(int) + 9, 0, 255)
+    array[test["row"]] = copy
+    np.save(dataset / "pixels.npy", array)
+    found = run(dataset, f"--hashes={dataset / 'hashes.npy'}")
+    assert found["equal_images_in_two_splits"] == []
+    [pair] = found["near_images_in_two_splits"]["first"]
+    assert pair["images"] == [train["image"], test["image"]]
+    assert any("near-identical" in text and train["image"] in text for text in found["warnings"])
+    assert np.load(dataset / "hashes.npy").shape == (len(array), 32)
+
+
+def test_training_images_of_one_list_that_another_tests_are_counted():
+    table = pd.DataFrame(
+        {"image": list("abcdef"), "split": ["train"] * 3 + ["val", "test", "test"]}
+    )
+    index = table.assign(
+        **{"split:official": ["trainval", "test", "test", None, "trainval", "test"]}
+    )
+    own, other = audit.overlaps(table, index, "community")
+    shared = {"train_of": "official", "test_of": "community", "images": 1, "test_images": 2}
+    assert own == shared | {"lists": True}
+    shared = {"train_of": "community", "test_of": "official", "images": 2, "test_images": 3}
+    assert other == shared | {"lists": True}
+    assert "2 of 3" in audit.mixed(other)
+    assert not any(pair["lists"] for pair in audit.overlaps(table, index, "patient, fold 0 of 2"))
+
+
+def test_real_lists_the_community_trains_on_17920_official_test_images():
+    folder = Path(os.environ.get("CXRGRID_METADATA", "nowhere"))
+    if not (folder / "community_train_list.txt.gz").is_file():
+        pytest.skip("CXRGRID_METADATA names no folder with community_train_list.txt.gz")
+    rows = pd.read_csv(
+        folder / "Data_Entry_2017_v2020.csv.gz",
+        usecols=nih.COLUMNS,
+        dtype=str,
+        keep_default_na=False,
+    )
+    frame = nih.parse(rows).rename(columns={"name": "image"})
+    official = {
+        name: part
+        for part, file in (("trainval", "train_val_list"), ("test", "test_list"))
+        for name in lists.read_list(folder / f"{file}.txt.gz")
+    }
+    frame = frame.assign(
+        row=np.arange(len(frame)), **{"split:official": frame["image"].map(official)}
+    )
+    assert frame["split:official"].value_counts().to_dict() == {"trainval": 86_524, "test": 25_596}
+    settings = {"fractions": [0.7, 0.1, 0.2], "seed": 0, "name": "community"}
+    settings["files"] = {
+        part: str(folder / f"community_{part}_list.txt.gz") for part in audit.SPLITS
+    }
+    facts = {"labels": nih.LABELS, "task": "multilabel", "accounting": []}
+    table, _ = split.divide(frame, facts, settings)
+    assert table["split"].value_counts().to_dict() == {
+        "train": 78_468, "val": 11_219, "test": 22_433
+    }  # fmt: skip
+    assert audit.cross(table) == {}
+    pairs = audit.overlaps(table, frame, "community")
+    counts = {(pair["train_of"], pair["test_of"]): pair["images"] for pair in pairs}
+    assert counts == {("community", "official"): 17_920, ("official", "community"): 17_220}
+    assert any("17,920 of 25,596" in audit.mixed(pair) for pair in pairs)
 
 
 def test_unknown_patients_are_said(tmp_path):

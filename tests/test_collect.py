@@ -8,7 +8,7 @@ import pytest
 
 from conftest import AXES, CONFIG, MISSING, write_scores
 from cxrgrid import collect
-from cxrgrid.config import Grid
+from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet, write_parquet
 
 RERUN = (
@@ -102,3 +102,22 @@ def test_a_cell_of_other_settings_is_missing(study):
     done.write_text(json.dumps(settings | {"lr": 0.5}))
     cells = pd.read_csv(run(study) / "cells.csv")
     assert (cells["state"] == "missing").sum() == 2
+
+
+def rewritten(path, **facts):
+    table, old = read_parquet(path)
+    write_parquet(table, path, old | facts)
+
+
+def test_a_seed_of_another_split_is_not_averaged_with_the_others(study):
+    cell = Grid(CONFIG).cells[0]
+    rewritten(study.parent / "cells" / cell.path() / "history.parquet", split_hash="0ther")
+    with pytest.raises(UserError, match=r"ward: cells or scores rest on different splits .*0ther"):
+        run(study)
+    assert not (study.parent / "report/cells.csv").exists()
+
+
+def test_scores_of_another_split_than_the_cells_are_refused(study):
+    rewritten(study.parent / "scores/ward.parquet", split_hash="0ld")
+    with pytest.raises(UserError, match="ward: cells or scores rest on different splits"):
+        run(study)

@@ -115,6 +115,12 @@ TYPOS = [
     ("datasets.ward.split.frctions", 1, ["datasets.ward.split", "'fractions'"]),
     ("datasets.ward.split.fractions", [0.5, 0.1, 0.1], ["datasets.ward.split.fractions", "1"]),
     ("datasets.ward.split.name", "oficial", ["datasets.ward.split.name", "'official'"]),
+    ("datasets.ward.split.fold", 1, ["datasets.ward.split.fold", "no fold 1"]),
+    ("datasets.ward.split", {"folds": 3, "fold": 3}, ["datasets.ward.split.fold", "no fold 3"]),
+    ("datasets.ward.split", {"folds": 1}, ["datasets.ward.split.folds", "two or more"]),
+    ("datasets.ward.split", {"name": "official", "folds": 5}, ["split.folds", "by patient"]),
+    ("datasets.ward.split.files", {"train": "a.txt"}, ["split.files", "'test' is missing"]),
+    ("datasets.ward.split.files", {"train": "a", "test": "b"}, ["split.name", "'patient'"]),
     ("datasets.ward.adapter", "nhi", ["datasets.ward.adapter", "nhi", "'nih'"]),
     ("datasets.ward.labels", ["Efusion"], ["datasets.ward.labels", "Efusion", "'Effusion'"]),
     ("datasets.ward.uncertain", "ones", ["datasets.ward.uncertain", "ones", "'one'"]),
@@ -173,6 +179,20 @@ def test_missing_root_names_the_setting_and_how_to_get_the_data(tmp_path, monkey
     config = changed("datasets.ward", {"adapter": "nih", "root": "nowhere/nih"})
     with pytest.raises(UserError, match=r"datasets\.ward\.root.*nowhere/nih.*ownload"):
         Grid(config).check_files()
+
+
+def test_missing_list_of_a_split_is_named():
+    files = {"train": "nowhere/train.txt", "test": "nowhere/test.txt"}
+    config = changed("datasets.ward.split", {"name": "own", "files": files})
+    with pytest.raises(UserError, match=r"datasets\.ward\.split\.files.*nowhere/train\.txt"):
+        Grid(config).check_files()
+
+
+def test_options_of_a_split_that_are_off_are_not_in_its_command():
+    wildcards = SimpleNamespace(dataset="ward")
+    assert set(json.loads(Grid(DEMO).split(wildcards))) == {"name", "fractions", "seed"}
+    fold = Grid(changed("datasets.ward.split", {"folds": 5})).split(wildcards)
+    assert json.loads(fold)["folds"] == 5
 
 
 def test_missing_weights_file_is_named():

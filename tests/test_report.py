@@ -1,6 +1,7 @@
 """`report`: one page that needs nothing else, hides nothing, and keeps to the data's terms."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -155,6 +156,31 @@ def test_text_from_data_is_escaped(study):
     audit.write_text('{"warnings": ["<script>alert(1)</script>"]}')
     write_report(study)
     assert "<script>alert" not in make(study).read_text()
+
+
+def test_the_audit_is_on_the_page(study):
+    audit = study.parent.parent / "data/ward/audit.json"
+    auroc = {"all": 0.712, "age": 0.655, "view": 0.7}
+    row = {"auroc": auroc, "low": 0.6, "high": 0.8, "n": 16, "positives": 5, "reason": None}
+    empty = {"auroc": {}, "low": None, "high": None, "n": 16, "positives": 0}
+    labels = {"Effusion": row, "Hernia": empty | {"reason": "one class only in test"}}
+    pair = {"train_of": "mine", "test_of": "official", "images": 17_920, "test_images": 25_596}
+    found = {"warnings": [], "metadata_only": {"fields": ["age", "view"], "labels": labels}}
+    found |= {"near_images_in_two_splits": {"pairs": 3, "bits": 20}, "lists": [pair]}
+    found |= {"equal_images_in_two_splits": []}
+    audit.write_text(json.dumps(found))
+    (study.parent / "overlap.json").write_text('{"warnings": ["ward and children share images."]}')
+    write_report(study)
+    page = html.unescape(make(study).read_text())
+    assert Page(page).open == []
+    for words in (
+        "0.712 (0.600–0.800)",
+        "one class only in test",
+        "none with equal pixels, 3 nearly",
+        "17,920 of 25,596",
+        "ward and children share images.",
+    ):
+        assert words in page  # fmt: skip
 
 
 def test_a_study_of_which_nothing_ran_has_a_page(study):

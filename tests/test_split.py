@@ -166,6 +166,96 @@ def test_images_that_the_list_leaves_out_are_left_out_and_counted():
     assert [step["images"] for step in facts["accounting"]] == [len(frame), len(table)]
 
 
+# ------------------------------------------------------------------ folds and images
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 5), folds=st.integers(2, 6), patients=st.integers(12, 60))
+def test_the_test_parts_of_all_folds_are_all_patients_once(seed, folds, patients):
+    frame = cohort(patients, seed)
+    tables = [divided(frame, seed=seed, folds=folds, fold=fold) for fold in range(folds)]
+    tested = [set(table.loc[table["split"] == "test", "patient"]) for table in tables]
+    assert sum(map(len, tested)) == patients == len(set().union(*tested))
+    for table in tables:
+        assert len(table) == len(frame)
+        assert table.groupby("patient")["split"].nunique().max() == 1
+
+
+def test_folds_share_out_images_and_labels():
+    frame = cohort(3000)
+    for fold in range(5):
+        table = divided(frame, folds=5, fold=fold)
+        test = table[table["split"] == "test"]
+        assert abs(len(test) / len(table) - 0.2) < 0.002
+        assert abs(test["Rare"].sum() - table["Rare"].sum() / 5) <= 3
+        assert abs((table["split"] == "val").mean() - 0.1) < 0.002  # train : val stay 7 : 1
+
+
+def test_folds_have_names_and_hashes_of_their_own():
+    facts = [
+        split.divide(cohort(), FACTS, BY_PATIENT | {"folds": 3, "fold": n})[1] for n in (0, 1, 2)
+    ]
+    assert [fact["split"] for fact in facts] == [f"patient, fold {n} of 3" for n in (0, 1, 2)]
+    assert len({fact["split_hash"] for fact in facts}) == 3
+
+
+def test_a_split_by_image_says_how_many_test_images_are_of_known_patients():
+    frame = cohort(500)
+    table, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "image"})
+    trained = set(table.loc[table["split"] == "train", "patient"])
+    test = table.loc[table["split"] == "test", "patient"]
+    seen = sum(patient in trained for patient in test)
+    assert seen > 0.4 * len(test) and abs(len(test) / len(table) - 0.2) < 0.002
+    both = sum(len(set(part)) > 1 for _, part in table.groupby("patient")["split"])
+    assert facts["leakage"] == {
+        "patients": both,
+        "test_images": len(test),
+        "test_images_seen": seen,
+        "asked": True,
+    }
+    for sentence in (facts["warnings"][0], facts["notes"][-1]):
+        assert f"{seen:,} of {len(test):,} test images" in sentence
+
+
+def test_a_split_by_patient_leaks_nothing():
+    assert "leakage" not in split.divide(cohort(), FACTS, BY_PATIENT)[1]
+
+
+# ------------------------------------------------------------------ lists of the user's own
+
+
+def files_of(folder, table, **more):
+    """A file for each split of `table`; what `split.files` says."""
+    for name, part in table.groupby("split")["image"]:
+        (folder / f"{name}.txt").write_text("\n".join(part) + "\n")
+    return {name: str(folder / f"{name}.txt") for name in split.SPLITS} | {"absent": 0.01} | more
+
+
+def test_lists_of_ones_own_give_the_split_that_they_list(tmp_path):
+    frame = cohort(200)
+    wanted = divided(frame)
+    own = {"name": "own", "files": files_of(tmp_path, wanted)}
+    table, facts = split.divide(frame, FACTS, BY_PATIENT | own)
+    pd.testing.assert_frame_equal(table, wanted, check_dtype=False)
+    assert facts["split"] == "own" and facts["split_hash"] == split.split_hash(wanted)
+
+
+def test_a_list_of_ones_own_without_validation_has_it_carved(tmp_path):
+    frame = cohort(1000)
+    files = files_of(tmp_path, divided(frame), val="", absent=1)
+    table = divided(frame, name="own", files=files)
+    assert abs((table["split"] == "val").mean() / (table["split"] != "test").mean() - 1 / 8) < 0.01
+    assert table.groupby("patient")["split"].nunique().max() == 1
+
+
+def test_an_unreadable_image_is_not_a_wrong_line(tmp_path):
+    frame = cohort(100)
+    files = files_of(tmp_path, divided(frame), absent=0.0)
+    frame.loc[3, "row"] = -1
+    table, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "own", "files": files})
+    assert len(table) == len(frame) - 1 and facts["warnings"] == []
+
+
 # ------------------------------------------------------------------ mistakes
 
 

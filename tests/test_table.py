@@ -164,3 +164,15 @@ def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
         ward, *others = parse((report / f"{name}.md").read_text())
         assert sentence in ward.notes, name
         assert not any(sentence in other.notes for other in others)
+
+
+def test_every_table_of_a_dataset_that_leaks_says_so(study):
+    path = study.parent.parent / "data/ward/table.parquet"
+    frame, facts = read_parquet(path)
+    leak = {"patients": 5, "test_images": 16, "test_images_seen": 7, "asked": True}
+    write_parquet(frame, path, facts | {"leakage": leak})
+    report = write_report(study)
+    for name in ("leaderboard", "pretrained", "labels", "datasets"):
+        notes = {part.title: part.notes for part in parse((report / f"{name}.md").read_text())}
+        assert "5 patients stand in two splits, and 7 of 16 test images" in notes["ward"][0]
+        assert not any("Leakage" in note for note in notes["children"])

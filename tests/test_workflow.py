@@ -111,6 +111,7 @@ CHANGES = [
     ("grid.seeds", [0, 1], {s.replace("seed0", "seed1") for s in (SCRATCH, PRETRAINED)}, LIGHT),
     ("grid.inits", ["scratch"], set(), LIGHT),
     ("datasets.near.split", {"seed": 1}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
+    ("datasets.near.split", {"folds": 5}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
     ("datasets.near.labels", ["Effusion"], {SCRATCH, PRETRAINED}, {"phantom"}),
     ("datasets.near.subsets", {"women": {"sex": ["F"]}}, set(), LIGHT),
     ("datasets.near.view", ["PA"], {SCRATCH, PRETRAINED}, {"phantom"}),

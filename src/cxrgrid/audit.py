@@ -1,53 +1,104 @@
 """Count everything from raw file to test image; stop if patients stand in two splits.
 
+Besides: images that are equal or nearly so in two splits, counts beside the published ones, what
+split lists share, and how well age, sex and view tell the labels without any image.
+
 Example:
   python -m cxrgrid.audit --index index.parquet --files pixels.parquet --pixels pixels.npy \\
-      --table table.parquet --out audit.json
+      --table table.parquet --out audit.json --hashes hashes.npy
 """
 
-import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command
+from cxrgrid import command, lists, published, shortcuts, twins
+from cxrgrid.check import DRAWN
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet
 from cxrgrid.policy import harden
 
 SPLITS = ["train", "val", "test"]
 SOME = 5  # names in a sentence; the file lists all
+MOST = 1000  # pairs of near-identical images in the file
 
 
-def audit(table: pd.DataFrame, files: pd.DataFrame, facts: dict, twins: list[list[str]]) -> dict:
-    """Everything there is to know before training; `twins`: groups of images with equal pixels."""
+def audit(
+    table: pd.DataFrame, index: pd.DataFrame, files: pd.DataFrame, facts: dict, pixels: dict
+) -> dict:
+    """Everything there is to know before training. pixels: what `look` found, {} without pixels."""
     aside = files.loc[files["row"] < 0, ["image", "reason"]]
     crossing = cross(table)
     unknown = int((table["patient"] == table["image"]).sum())
+    counts = published.compare(index, facts)
+    shared = overlaps(table, index, facts["split"])
+    told = shortcuts.baseline(table, facts["labels"])
+    equal, near = pixels.get("equal", []), pixels.get("near", [])
     warnings = [
         *facts.get("warnings", []),
         *([leakage(crossing)] if crossing else []),
         *([anonymous(unknown, len(table))] if unknown else []),
         *([set_aside(aside)] if len(aside) else []),
-        *([alike(twins)] if twins else []),
+        *([alike(equal)] if equal else []),
+        *([resembling(near)] if near else []),
+        *published.sentences(counts),
+        *[mixed(pair) for pair in shared if pair["lists"] and pair["images"]],
+        *shortcuts.telling(told),
         *unseen(table, facts["labels"]),
     ]
     return {
         "dataset": facts["dataset"],
-        "accounting": facts["accounting"],
+        "accounting": account(table, facts),
         "aside": aside.to_dict("records"),
         "splits": {name: describe(table, name, facts["labels"]) for name in SPLITS},
         "split": facts["split"],
         "split_hash": facts["split_hash"],
         "patients_in_two_splits": crossing,
-        "equal_images_in_two_splits": twins,
+        "equal_images_in_two_splits": equal,
+        "near_images_in_two_splits": {
+            "pairs": len(near) if pixels else None,
+            "bits": twins.NEAR,
+            "first": near[:MOST],
+        },
         "images_without_known_patient": unknown,
+        "published": counts,
+        "lists": shared,
+        "metadata_only": told,
         "warnings": warnings,
     }
+
+
+def account(table: pd.DataFrame, facts: dict) -> list[dict]:
+    """The accounting to its end: the images and patients of each split."""
+    parts = {name: table.loc[table["split"] == name, "patient"] for name in SPLITS}
+    return facts["accounting"] + [
+        {"step": f"of these in {name}", "images": len(part), "patients": int(part.nunique())}
+        for name, part in parts.items()
+    ]
+
+
+def overlaps(table: pd.DataFrame, index: pd.DataFrame, name: str) -> list[dict]:
+    """What the split and the dataset's lists share; `lists`: neither of the two is drawn."""
+    index = index.set_index("image")
+    found = {at.removeprefix("split:"): index[at] for at in index if at.startswith("split:")}
+    found[name] = table.set_index("image")["split"]
+    drawn = name.split(",")[0] in DRAWN
+    return [
+        pair | {"lists": not (drawn and name in (pair["train_of"], pair["test_of"]))}
+        for pair in lists.compare(found)
+    ]
+
+
+def mixed(pair: dict) -> str:
+    """The sentence on a list whose training images are another list's test images."""
+    return (
+        f"Training images of the split list {pair['train_of']!r} that are test images of "
+        f"{pair['test_of']!r}: {pair['images']:,} of {pair['test_images']:,}. Numbers on the two "
+        "lists do not compare, and no model of the one may be tested on the other."
+    )
 
 
 def describe(table: pd.DataFrame, split: str, labels: list[str]) -> dict:
@@ -100,6 +151,26 @@ def alike(twins: list[list[str]]) -> str:
     return f"Images with equal pixels in more than one split: {len(twins)}, namely {some(named)}."
 
 
+def resembling(pairs: list[dict]) -> str:
+    """The sentence on near-identical images in two splits."""
+    named = [f"{' ≈ '.join(pair['images'])} ({pair['bits']} bits)" for pair in pairs]
+    return (
+        f"Pairs of near-identical images in two splits (at most {twins.NEAR} of 255 bits of a "
+        f"perceptual hash differ): {len(pairs):,}, namely {some(named)}."
+    )
+
+
+def look(table: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
+    """Equal and near-identical images in two splits; writes all hashes to `out`."""
+    digests, hashes = twins.fingerprints(pixels)
+    if out:
+        np.save(out, hashes)
+    return {
+        "equal": twins.equal(table, digests),
+        "near": twins.alike(table, digests, hashes),
+    }
+
+
 def unseen(table: pd.DataFrame, labels: list[str]) -> list[str]:
     """Warnings for labels without a positive in validation or test; split warns of training."""
     purposes = {"val": "it cannot pick an epoch", "test": "it cannot be scored"}
@@ -112,25 +183,6 @@ def unseen(table: pd.DataFrame, labels: list[str]) -> list[str]:
             if not (part[label] == 1).any()
         ]
     return found
-
-
-def digests(path: Path, rows: list[int]) -> Iterator[str]:
-    """A hash of each row of pixels.npy, read one by one: the array may be larger than memory."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-        start, size = file.tell(), int(np.prod(shape[1:]))
-        for row in rows:
-            file.seek(start + row * size)
-            yield hashlib.blake2b(file.read(size), digest_size=16).hexdigest()
-
-
-def equal(table: pd.DataFrame, path: Path) -> list[list[str]]:
-    """Groups of images whose pixels are equal although their splits are not."""
-    table = table.sort_values("row")
-    table = table.assign(digest=list(digests(path, table["row"].tolist())))
-    apart = table[table.groupby("digest")["split"].transform("nunique") > 1]
-    return sorted(sorted(images) for _, images in apart.groupby("digest")["image"])
 
 
 def check(index: pd.DataFrame, files: pd.DataFrame, table: pd.DataFrame, facts: dict) -> None:
@@ -158,24 +210,31 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--table", type=Path, required=True, help="table.parquet")
-    parser.add_argument("--pixels", type=Path, help="pixels.npy, to look for equal images")
+    parser.add_argument(
+        "--pixels", type=Path, help="pixels.npy, to look for equal and near-identical images"
+    )
     parser.add_argument("--out", type=Path, required=True, help="audit.json")
-    parser.add_argument("--allow-leakage", action="store_true", help="warn of it only")
+    parser.add_argument("--hashes", type=Path, help="hashes.npy, a row for each of pixels.npy")
+    parser.add_argument(
+        "--allow-leakage", action="store_true", help="warn of patients in two splits only"
+    )
     args = parser.parse_args(argv)
     table, facts = read_parquet(args.table)
     index, files = (read_parquet(path)[0].to_pandas() for path in (args.index, args.files))
     table = table.to_pandas()
     check(index, files, table, facts)
     crossing = cross(table)
-    if crossing and not args.allow_leakage:
+    asked = facts.get("leakage", {}).get("asked", False)  # a split by image, and by that name
+    if crossing and not (asked or args.allow_leakage):
         where = f"datasets.{facts['dataset']}"
         raise UserError(
             f"{args.table}: {leakage(crossing)} Set {where}.split.name: patient, or, to go on all "
             f"the same, {where}.allow_leakage: true"
         )
-    found = audit(table, files, facts, equal(table, args.pixels) if args.pixels else [])
-    text = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    pixels = look(table, args.pixels, args.hashes) if args.pixels else {}
+    found = audit(table, index, files, facts, pixels)
+    text = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
     args.out.write_text(text + "\n")
     for warning in found["warnings"]:
         logging.warning(warning)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from cxrgrid.selection import Subset
-from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Study
+from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Split, Study
 
 
 class UserError(Exception):
@@ -27,6 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ADAPTERS = Path(__file__).parent / "datasets"
 FIGURES = Path(__file__).parent / "figures"
 MODELS = Path(__file__).parent / "models"
+DRAWN = ("patient", "image")  # splits that `split` draws itself
 
 
 def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
@@ -179,10 +180,24 @@ def check_dataset(name: str, dataset: Dataset) -> None:
         raise UserError(f"{where}.root: is missing. {facts['SOURCE']}")
     if dataset.phantom and not facts.get("PHANTOM"):
         raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
-    if abs(sum(dataset.split.fractions) - 1) > 1e-6 or min(dataset.split.fractions) == 0:
-        raise UserError(f"{where}.split.fractions: three shares above 0 that add up to 1, please")
-    splits = ["patient", *facts.get("SPLITS", [])]
-    known(dataset.split.name, splits, f"{where}.split.name", "split")
+    check_split(dataset.split, facts.get("SPLITS", []), f"{where}.split")
+
+
+def check_split(split: Split, shipped: list[str], where: str) -> None:
+    """Name, shares and folds of a split; `shipped`: the lists that the adapter knows."""
+    if abs(sum(split.fractions) - 1) > 1e-6 or min(split.fractions) == 0:
+        raise UserError(f"{where}.fractions: three shares above 0 that add up to 1, please")
+    if split.files is None:
+        known(split.name, [*DRAWN, *shipped], f"{where}.name", "split")
+    elif split.name in (*DRAWN, *shipped):
+        raise UserError(
+            f"{where}.name: {split.name!r} is what another split is called; give your lists a name "
+            "of their own, which every number will carry"
+        )
+    if split.folds and (split.name not in DRAWN or split.folds < 2):
+        raise UserError(f"{where}.folds: two or more, of a split by patient or by image")
+    if split.fold >= max(1, split.folds):
+        raise UserError(f"{where}.fold: no fold {split.fold}; folds: {split.folds}")
 
 
 def check_recipes(study: Study) -> dict[str, Recipe]:

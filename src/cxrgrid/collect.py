@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import command
-from cxrgrid.config import Cell, finished
+from cxrgrid.config import Cell, UserError, finished
 from cxrgrid.data import read_parquet
 from cxrgrid.frames import AXES, read_grid
 
@@ -67,6 +67,21 @@ def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
     }
 
 
+def check_splits(rows: list[dict], scored: dict[str, str | None]) -> None:
+    """`UserError` if cells of one dataset rest on several splits: no mean is taken over these.
+
+    scored: the split hash of each target's scores, None where the scores do not say.
+    """
+    for dataset in {row["dataset"]: None for row in rows}:
+        cells = {row.get("split_hash") for row in rows if row["dataset"] == dataset}
+        found = sorted(filter(None, {*cells, scored.get(dataset)}))
+        if len(found) > 1:
+            raise UserError(
+                f"{dataset}: cells or scores rest on different splits (hashes {', '.join(found)}); "
+                "they are not compared: run snakemake, which trains the older ones again"
+            )
+
+
 def cell_table(rows: list[dict]) -> pd.DataFrame:
     """cells.csv: whole numbers stay whole where some cells have none."""
     whole = dict.fromkeys(["epochs", "best_epoch", "parameters", "threads"], "Int64")
@@ -105,7 +120,8 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     study, grid = args.study.parent, read_grid(args.study)
     paths = [study / "scores" / f"{target}.parquet" for target in grid.targets()]
-    scores = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    read = {path.stem: read_parquet(path) for path in paths if path.is_file()}
+    scores = [table.to_pandas() for table, _ in read.values()]
     histories = read_histories(grid.cells, study)
     rows = [
         done_row(cell, *histories[cell])
@@ -113,6 +129,7 @@ def main(argv: list[str] | None) -> None:
         else missing_row(cell, study / "cells" / cell.path())
         for cell in grid.cells
     ]
+    check_splits(rows, {target: facts.get("split_hash") for target, (_, facts) in read.items()})
     args.out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(stack(scores, grid.cells), args.out_dir / "metrics.csv")
     write_csv(history_table(histories), args.out_dir / "history.csv")

@@ -27,6 +27,7 @@ from cxrgrid.check import (
 from cxrgrid.check_selection import check_selection
 from cxrgrid.settings import Block, Cell, Dataset, Override
 
+OFF = {"files": None, "folds": 0, "fold": 0}  # options of a split that are off
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
 
 
@@ -159,8 +160,15 @@ class Grid:
         return to_json(dataset.image, unreadable=dataset.unreadable)
 
     def split(self, wildcards: Any) -> str:
-        """What `split` needs."""
-        return to_json(self.dataset(wildcards).split)
+        """What `split` needs; without options that are off, so that a new one reruns nothing."""
+        settings = msgspec.to_builtins(self.dataset(wildcards).split)
+        off = {name for name, value in OFF.items() if settings[name] == value}
+        return to_json({name: settings[name] for name in settings if name not in off})
+
+    def lists(self, wildcards: Any) -> list[str]:
+        """The user's own files that list the split of a dataset."""
+        files = self.dataset(wildcards).split.files
+        return files.paths() if files else []
 
     def predictions(self, wildcards: Any) -> list[str]:
         """The cells' predictions on the target and on their own validation images."""
@@ -219,11 +227,14 @@ def finished(folder: str | Path, cell: Cell) -> bool:
 
 
 def check_root(name: str, dataset: Dataset) -> None:
-    """The folder of a dataset that is neither drawn nor prepared already."""
+    """A dataset's folder, if it is neither drawn nor prepared already, and its split's lists."""
     ready = dataset.phantom or Path(f"results/data/{name}/table.parquet").is_file()
     if not ready and not Path(dataset.root).is_dir():
         source = adapter_facts(dataset.adapter)["SOURCE"]
         raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
+    for path in dataset.split.files.paths() if dataset.split.files else []:
+        if not Path(path).is_file():
+            raise UserError(f"datasets.{name}.split.files: no file {path!r}")
 
 
 def check_shared(grid: Grid, path: Path) -> None:

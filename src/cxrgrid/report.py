@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid import command
+from cxrgrid import audits, command
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet
 from cxrgrid.findings import findings
@@ -100,6 +100,8 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
         "counts": counts,
         "accounting": audit.get("accounting") or facts.get("accounting", []),
         "warnings": audit.get("warnings", []),
+        "copies": audits.copies(audit),
+        "metadata": audits.metadata(audit),
         "phantom": phantom,
         "hidden": hidden,
         "samples": []
@@ -174,19 +176,27 @@ def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
 
 
-def write(args, frames: Frames, leaderboard: pd.DataFrame, audits: dict, data: Path) -> None:
+def read_overlap(study: Path) -> list[str]:
+    """Warnings on images that datasets of the study share."""
+    path = study.parent / "overlap.json"
+    return json.loads(path.read_text())["warnings"] if path.is_file() else []
+
+
+def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: Path) -> None:
     """The page, from the files in the report's folder."""
     tables = {name: parse((args.report / f"{name}.md").read_text()) for name in TABLES}
     counts = {section.title: section for section in tables["datasets"]}
     cards = [
-        card(name, frames, data / name, audits.get(name, {}), counts[name]) for name in frames.facts
+        card(name, frames, data / name, audited.get(name, {}), counts[name])
+        for name in frames.facts
     ]
     study = frames.grid.study
     html = page(
         title=study.title or study.study,
         study=study,
         metric=frames.metric_name,
-        findings=findings(frames, leaderboard, audits),
+        findings=findings(frames, leaderboard, audited),
+        overlap=read_overlap(args.study),
         glance=glance(leaderboard),
         cells=frames.cells,
         tables=tables,
@@ -212,12 +222,12 @@ def main(argv: list[str] | None) -> None:
     args.out = args.out or args.report / "report.html"
     data = args.data or args.study.parent.parent / "data"
     frames = read(args.study, args.report, data)
-    leaderboard, audits = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
+    leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
     if args.headline:
-        print("\n".join(f"- {text}" for text in findings(frames, leaderboard, audits)))
+        print("\n".join(f"- {text}" for text in findings(frames, leaderboard, audited)))
         print(f"\n{args.out}")
     else:
-        write(args, frames, leaderboard, audits, data)
+        write(args, frames, leaderboard, audited, data)
 
 
 if __name__ == "__main__":

@@ -10,67 +10,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from cxrgrid.preparation import Columns, Fraction, Image, Lists, Phantom, Split
 from cxrgrid.selection import Sample, Selection, Subset, about
-
-Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
-
-
-class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Draw the dataset instead of reading it: schematic radiographs in the adapter's own layout."""
-
-    patients: Annotated[int, about("patients to draw, with one to several images each", ge=8)] = 200
-    seed: Annotated[int, about("another seed, other patients", ge=0)] = 0
-    size: Annotated[int, about("side of the images written, in pixels", ge=32, le=2048)] = 256
-
-
-class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an image becomes a square of grey levels."""
-
-    size: Annotated[int, about("side of the square, in pixels", ge=16, le=2048)] = 224
-    resize: Annotated[
-        Literal["squash", "fit", "crop"],
-        about("squash: ignore the aspect; fit: pad with black; crop: cut the longer side"),
-    ] = "squash"
-    crop_to: Annotated[
-        Literal["none", "median"],
-        about("before resizing: the middle of the dataset's median width and height, or all"),
-    ] = "none"
-    equalize: Annotated[
-        Literal["none", "histogram", "clahe"],
-        about("after resizing: histogram equalisation, of the whole or tile by tile (clahe)"),
-    ] = "none"
-    blur: Annotated[Literal[0, 5], about("after that: Gaussian blur of 5 × 5 pixels; 0: none")] = 0
-    sixteen_bit: Annotated[
-        Literal["voi", "percentile", "full"],
-        about(
-            "more than 8 bits become 8: from the 0.5 to the 99.5 percentile; full: from darkest to "
-            "brightest; voi: by a DICOM file's own window, by percentiles where there is none"
-        ),
-    ] = "voi"
-
-
-class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which images train, which choose the epoch, which are tested; the same for every seed."""
-
-    name: Annotated[
-        str, about("patient: by patient, stratified; or the name of a list that the dataset ships")
-    ] = "patient"
-    fractions: Annotated[
-        tuple[Fraction, Fraction, Fraction],
-        about("train, val, test; of an official train+val list only train : val is used"),
-    ] = (0.7, 0.1, 0.2)
-    seed: Annotated[int, about("another seed, another split", ge=0)] = 0
-
-
-class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For the `csv` adapter: which file, and which of its columns hold what."""
-
-    file: Annotated[str, about("the CSV file, below `root`")] = "labels.csv"
-    image: Annotated[str, about("column with the image's path below `root`")] = "image"
-    patient: Annotated[str, about("column with the patient; empty: each image its own")] = ""
-    split: Annotated[
-        str, about("column with train, val or test, used by `split: {name: column}`")
-    ] = ""
 
 
 class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
@@ -243,7 +184,7 @@ def schema() -> str:
 def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
-    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Columns, Recipe)
+    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Recipe)
     for struct in (*structs, Override, Source):
         definition = json.loads(schema())["$defs"][struct.__name__]
         lines += [f"## {struct.__name__}", "", definition["description"], ""]

@@ -1,4 +1,4 @@
-"""Divide the images into train, validation and test, by patient.
+"""Divide the images into train, validation and test, by patient unless asked for otherwise.
 
 Labels are spread by iterative stratification (Sechidis, Tsoumakas & Vlahavas, ECML PKDD 2011), here
 over patients instead of images. The same seed gives the same split, in whatever order the rows are.
@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import command
-from cxrgrid.check import UserError, known
+from cxrgrid.check import DRAWN, UserError, known
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.lists import read_lists
 from cxrgrid.policy import harden
 
 SPLITS = ["train", "val", "test"]
@@ -74,13 +75,30 @@ def by_patient(
     return frame["patient"].map(dict(zip(counts.index, names, strict=True)))
 
 
-def shipped(
-    frame: pd.DataFrame, labels: list[str], shares: dict[str, float], settings: dict
-) -> pd.Series:
-    """The dataset's own list; a validation part is carved from train where it has none."""
+def drawn(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
+    """A split at random: by patient, or by image as if each were a patient of its own.
+
+    With `folds`, all are dealt to folds that are the same for every `fold`; that one is the test
+    part, and validation is carved from the others.
+    """
+    shares = dict(zip(SPLITS, settings["fractions"], strict=True))
+    if settings["name"] == "image":
+        frame = frame.assign(patient=frame["image"])
+    if not settings.get("folds"):
+        return by_patient(frame, labels, shares, settings["seed"])
+    folds = dict.fromkeys(map(str, range(settings["folds"])), 1.0)
+    test = by_patient(frame, labels, folds, settings["seed"]) == str(settings.get("fold", 0))
+    shares.pop("test")
+    rest = by_patient(frame[~test], labels, shares, settings["seed"])
+    return rest.reindex(frame.index, fill_value="test")
+
+
+def listed(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
+    """A list's split; a validation part is carved from train where it has none."""
+    shares = dict(zip(SPLITS, settings["fractions"], strict=True))
     column = f"split:{settings['name']}"
     lists = [name.removeprefix("split:") for name in frame if name.startswith("split:")]
-    known(settings["name"], ["patient", *lists], "split.name", "split list")
+    known(settings["name"], [*DRAWN, *lists], "split.name", "split list")
     given = frame[column].astype(object).where(frame[column].notna(), None)
     divide = given == "trainval"
     if not divide.any() and not (given == "val").any():
@@ -92,21 +110,60 @@ def shipped(
 def divide(frame: pd.DataFrame, facts: dict, settings: dict) -> tuple[pd.DataFrame, dict]:
     """The readable images with their split, and the facts of table.parquet."""
     frame, labels = frame.sort_values("image", ignore_index=True), facts["labels"]
-    accounting = [*facts["accounting"]]
+    accounting, warnings, notes = [*facts["accounting"]], [], [*facts.get("notes", [])]
+    if settings.get("files"):
+        split_of, warnings = read_lists(frame["image"], settings["files"])
+        frame[f"split:{settings['name']}"] = frame["image"].map(split_of).astype(object)
     frame = frame[frame["row"] >= 0]
     accounting.append(count("readable", frame))
-    shares = dict(zip(SPLITS, settings["fractions"], strict=True))
-    if settings["name"] == "patient":
-        frame = frame.assign(split=by_patient(frame, labels, shares, settings["seed"]))
+    if settings["name"] in DRAWN:
+        frame = frame.assign(split=drawn(frame, labels, settings))
     else:
-        frame = frame.assign(split=shipped(frame, labels, shares, settings))
+        frame = frame.assign(split=listed(frame, labels, settings))
         frame = frame[frame["split"].notna()]
         accounting.append(count(f"in the split list {settings['name']!r}", frame))
     check(frame, labels, facts["task"], settings)
     frame = harden(frame, labels)
     frame = frame[[name for name in frame if not name.startswith("split:")]]
-    facts = {**facts, "split": settings["name"], "split_hash": split_hash(frame)}
-    return frame, {**facts, "accounting": accounting, "warnings": untaught(frame, labels)}
+    facts = {**facts, "split": title(settings), "split_hash": split_hash(frame)}
+    if leaked := leakage(frame, settings["name"]):
+        facts["leakage"] = leaked
+        asked = [by_image(leaked)] if leaked["asked"] else []
+        notes, warnings = [*notes, *asked], [*warnings, *asked]
+    facts |= {"notes": notes} if notes else {}
+    warnings += untaught(frame, labels)
+    return frame, {**facts, "accounting": accounting, "warnings": warnings}
+
+
+def title(settings: dict) -> str:
+    """The name that goes with every number."""
+    if not settings.get("folds"):
+        return settings["name"]
+    return f"{settings['name']}, fold {settings.get('fold', 0)} of {settings['folds']}"
+
+
+def leakage(frame: pd.DataFrame, name: str) -> dict:
+    """How many patients stand in two splits, and how far testing meets them; {} if none does.
+
+    asked: `image` is a split that is known to leak, and is asked for by that name.
+    """
+    splits = frame.groupby("patient")["split"].nunique()
+    if not (splits > 1).any():
+        return {}
+    test = frame.loc[frame["split"] == "test", "patient"]
+    seen = test.isin(frame.loc[frame["split"] == "train", "patient"])
+    counts = {"patients": int((splits > 1).sum()), "test_images": len(test)}
+    return counts | {"test_images_seen": int(seen.sum()), "asked": name == "image"}
+
+
+def by_image(leaked: dict) -> str:
+    """The sentence on a split by image."""
+    seen, images = leaked["test_images_seen"], leaked["test_images"]
+    return (
+        f"Split by image, as asked for by name: {seen:,} of {images:,} test images "
+        f"({seen / images:.1%}) are of patients who are in training as well, so that no number "
+        "says how well a model reads a new patient's image."
+    )
 
 
 def check(frame: pd.DataFrame, labels: list[str], task: str, settings: dict) -> None:

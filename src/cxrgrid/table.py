@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import command
+from cxrgrid import audits, command
 from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed
 from cxrgrid.section import section, write
 
@@ -213,7 +213,8 @@ def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
         if part.empty:
             continue
         reruns = part["rerun"].dropna().drop_duplicates() if "rerun" in part else []
-        notes = [f"Missing: `{text}`" for text in reruns if text]
+        notes = audits.leaked(frames.facts.get(dataset, {}))
+        notes += [f"Missing: `{text}`" for text in reruns if text]
         notes += frames.facts.get(dataset, {}).get("policy", {}).get("notes", [])
         sections.append(section(dataset, SHOWN[name](part, frames), [*PLACE, "label"], notes))
     return write(sections, NOTES[name])

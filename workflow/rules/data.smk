@@ -55,10 +55,11 @@ rule pixels:
 
 
 rule split:
-    """Divide the images into train, validation and test, by patient."""
+    """Divide the images into train, validation and test; by patient, or by lists."""
     input:
         index=rules.index.output.index,
         files=rules.pixels.output.files,
+        lists=grid.lists,
     output:
         table="<data>/table.parquet",
     log:
@@ -81,6 +82,7 @@ rule audit:
         table=rules.split.output.table,
     output:
         audit="<data>/audit.json",
+        hashes="<data>/hashes.npy",
     log:
         "<data>/audit.log",
     conda:
@@ -89,5 +91,5 @@ rule audit:
         leakage=grid.leakage,
     shell:
         "python -m cxrgrid.audit --index {input.index} --files {input.files}"
-        " --pixels {input.pixels} --table {input.table} --out {output} {params.leakage}"
-        " > {log} 2>&1"
+        " --pixels {input.pixels} --table {input.table} --out {output.audit}"
+        " --hashes {output.hashes} {params.leakage} > {log} 2>&1"

@@ -1,8 +1,26 @@
 # REPORT: tables, figures and one page that says how sure they are.
 #
-# needs  scores/*.parquet, the cells' histories, the datasets' audits
+# needs  scores/*.parquet, the cells' histories, the datasets' audits and hashes
 # makes  results/{study}/report/: metrics.csv, tables as CSV and Markdown, figures, report.html
 # cost   seconds
+
+
+rule overlap:
+    """Find images that two datasets of the study share."""
+    input:
+        study=rules.study.output.study,
+        tables=expand(rules.split.output.table, dataset=grid.targets()),
+        hashes=expand(rules.audit.output.hashes, dataset=grid.targets()),
+    output:
+        overlap="<study>/overlap.json",
+    log:
+        "<study>/overlap.log",
+    # Before the trainings, which do not wait for it: a better comparison retrains nothing.
+    priority: 10
+    conda:
+        "../../envs/cxrgrid.yaml"
+    shell:
+        "python -m cxrgrid.overlap {input.study} --out {output} > {log} 2>&1"
 
 
 rule collect:
@@ -83,6 +101,7 @@ rule report:
         figures=rules.figure.output,
         pixels=expand(rules.pixels.output.pixels, dataset=grid.targets()),
         audits=expand(rules.audit.output.audit, dataset=grid.targets()),
+        overlap=rules.overlap.output.overlap,
     output:
         report("<study>/report/report.html", caption="../report/report.rst"),
     log:

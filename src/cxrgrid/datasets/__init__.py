@@ -8,6 +8,8 @@ without importing the module):
 - `SOURCE`: one sentence on how the data is obtained, which ends with what to set
 - `TERMS`: the terms of use; `CREDENTIALED`: whether no pixel of it may be redistributed
 - `BLANK` (may be left out): what a blank label means by `blank: auto`, "absent" or "ignore" (this)
+- `PUBLISHED`, if its counts are published: {"images", "patients", "labels": {label: positives}},
+  any of these; the audit compares
 - `PHANTOM`: the cohort that `cxrgrid.phantom` draws for it, {} where it has none: either
   `classes` {label: [share, [what is drawn]]} that exclude each other, or `findings`
   {label: share of images}, with `drawn` {label: [what is drawn]} for a label that is not itself

@@ -24,6 +24,7 @@ SOURCE = (
 )
 TERMS = "CC BY 4.0; cite Kermany et al., Cell 2018."
 CREDENTIALED = False
+PUBLISHED = {"images": 5_856, "labels": {"Normal": 1_583, "Bacterial": 2_780, "Viral": 1_493}}
 PHANTOM = {
     "classes": {
         "Normal": [0.3, []],

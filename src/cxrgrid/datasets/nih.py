@@ -40,6 +40,26 @@ TERMS = (
     "Wang et al., CVPR 2017."
 )
 CREDENTIALED = False
+PUBLISHED = {
+    "images": 112_120,
+    "patients": 30_805,
+    "labels": {
+        "Atelectasis": 11_559,
+        "Cardiomegaly": 2_776,
+        "Effusion": 13_317,
+        "Infiltration": 19_894,
+        "Mass": 5_782,
+        "Nodule": 6_331,
+        "Pneumonia": 1_431,
+        "Pneumothorax": 5_302,
+        "Consolidation": 4_667,
+        "Edema": 2_303,
+        "Emphysema": 2_516,
+        "Fibrosis": 1_686,
+        "Pleural_Thickening": 3_385,
+        "Hernia": 227,
+    },
+}
 PHANTOM = {
     "findings": {
         "Atelectasis": 0.13,
@@ -177,10 +197,12 @@ def files(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder, below, names in os.walk(root, followlinks=True):
         below.sort()
-        inner = Path(folder).relative_to(root)
+        inner = Path(folder).relative_to(root).as_posix()
+        # Speed: joined as text; a hundred thousand paths take half a second.
+        prefix = "" if inner == "." else f"{inner}/"
         for name in names:
             if name.endswith(".png"):
-                found.setdefault(name, (inner / name).as_posix())
+                found.setdefault(name, prefix + name)
     return found
 
 
