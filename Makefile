@@ -11,7 +11,7 @@ demo: .venv/ready
 	@python -m cxrgrid.report results/demo/study.json --headline
 
 test: .venv/ready
-	pytest -n 2 -m "not cluster"
+	pytest -n 2 --dist loadfile -m "not cluster"
 
 check: .venv/ready
 	ruff format --check . && ruff check .

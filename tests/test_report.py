@@ -198,6 +198,9 @@ def test_headline_prints_the_findings_and_writes_nothing(finished, capsys):
     report.main([str(finished), "--headline"])
     printed = capsys.readouterr().out
     assert "No significance test is made" in printed and "1 of 16 cells is missing" in printed
+    assert "auroc (95 % interval)" in printed
+    for row in pd.read_csv(finished.parent / "report/leaderboard.csv").itertuples():
+        assert frames.number(row.value, row.low, row.high) in printed
     assert (finished.parent / "report/report.html").stat().st_mtime_ns == before
 
 

@@ -1,7 +1,7 @@
 """Write the one page that says what was found, and how sure that is: one file, no network.
 
 Takes the tables of `table` (their Markdown is shown as it is), the figures of `figure`, and the
-datasets' facts and audits. `--headline` prints the findings and writes nothing.
+datasets' facts and audits. `--headline` prints leaderboard and findings and writes nothing.
 
 Example:
   python -m cxrgrid.report results/demo/study.json --report results/demo/report \\
@@ -209,6 +209,15 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     args.out.write_text(html)
 
 
+def headline(leaderboard: pd.DataFrame, metric: str) -> str:
+    """The leaderboard in few columns, for a terminal."""
+    shown = leaderboard[["dataset", "backbone", "init", "recipe"]].copy()
+    numbers = leaderboard[["value", "low", "high"]].itertuples(index=False)
+    shown[f"{metric} (95 % interval)"] = [number(*row) for row in numbers]
+    shown["seeds"] = leaderboard["seeds"]
+    return shown.to_string(index=False)
+
+
 def main(argv: list[str] | None) -> None:
     """Write the page; or print what it would say first."""
     parser = command.parser("report", __doc__)
@@ -216,7 +225,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--report", type=Path, help="its tables and figures, if not in report/")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, help="report.html, if not in report/")
-    parser.add_argument("--headline", action="store_true", help="only print the findings")
+    parser.add_argument("--headline", action="store_true", help="only print what was found")
     args = parser.parse_args(argv)
     args.report = args.report or args.study.parent / "report"
     args.out = args.out or args.report / "report.html"
@@ -224,8 +233,9 @@ def main(argv: list[str] | None) -> None:
     frames = read(args.study, args.report, data)
     leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
     if args.headline:
+        print(headline(leaderboard, frames.metric), end="\n\n")
         print("\n".join(f"- {text}" for text in findings(frames, leaderboard, audited)))
-        print(f"\n{args.out}")
+        print(f"\nThe report: {args.out.resolve().as_uri()}")
     else:
         write(args, frames, leaderboard, audited, data)
 
