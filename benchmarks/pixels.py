@@ -1,16 +1,16 @@
 """How fast `pixels` prepares images, beside the fastest libraries on the same cores.
 
 Draws phantoms as PNG of 1024 x 1024 and as large JPEG into a temporary folder, then prepares them
-with cxrgrid (whole command, its files written) and with each library that is installed (decoding
-and resizing only, on as many threads). Rounds alternate; the first is for warming up. Last, the
-command's peak memory for a few and for twenty times as many images.
+with cxrgrid (whole command, its files written) and with other libraries (decoding and resizing
+only, on as many threads). Rounds alternate; the first is for warming up. Beside the speed stands
+the mean distance from a plain average over areas: what is faster may just throw more away. Last,
+the command's peak memory for a few and for twenty times as many images.
 
 Example:
   OMP_NUM_THREADS=1 python benchmarks/pixels.py --threads 2
 """
 
 import argparse
-import importlib.util
 import json
 import logging
 import os
@@ -23,10 +23,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from cxrgrid import pixels
+from cxrgrid import image, pixels, settings
 from cxrgrid.data import write_parquet
 from cxrgrid.phantom import radiograph
 
@@ -71,16 +72,12 @@ def draft(path: Path, size: int) -> np.ndarray:
 
 def opencv(path: Path, size: int) -> np.ndarray:
     """OpenCV: decoded as grey, resized by areas."""
-    import cv2
-
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def opencv_reduced(path: Path, size: int) -> np.ndarray:
     """OpenCV with libjpeg's halving; what it has no such thing for is read whole."""
-    import cv2
-
     flag = cv2.IMREAD_REDUCED_GRAYSCALE_4 if path.suffix == ".jpg" else cv2.IMREAD_GRAYSCALE
     return cv2.resize(cv2.imread(str(path), flag), (size, size), interpolation=cv2.INTER_AREA)
 
@@ -93,12 +90,27 @@ def torchvision(path: Path, size: int) -> np.ndarray:
     return resize(decode_image(str(path), ImageReadMode.GRAY), [size, size], antialias=True).numpy()
 
 
+def blur_free(path: Path, size: int) -> np.ndarray:
+    """The reference: decoded whole, each output pixel the mean of the area that it covers."""
+    with Image.open(path) as image:
+        whole = Image.fromarray(np.asarray(image.convert("L"), dtype=np.float32))
+    return np.asarray(whole.resize((size, size), Image.Resampling.BOX))
+
+
+def error(decode: Callable, folder: Path, names: list[str], size: int) -> float:
+    """Mean distance from the reference in grey levels: what a faster decoder pays with."""
+    paths = [folder / name for name in names]
+    return float(np.mean([abs(decode(p, size) - blur_free(p, size)).mean() for p in paths]))
+
+
+def ours(path: Path, size: int) -> np.ndarray:
+    """One image as cxrgrid decodes it."""
+    return image.decode(path, settings.Image(size=size))
+
+
 def contenders(folder: Path, names: list[str], args: argparse.Namespace) -> dict[str, Callable]:
     """Each prepares all images once."""
-    ours = command(folder, names, args)
-    libraries = {"Pillow": pillow, "Pillow draft": draft, "torchvision.io": torchvision}
-    if importlib.util.find_spec("cv2"):
-        libraries |= {"OpenCV": opencv, "OpenCV reduced": opencv_reduced}
+    arguments = command(folder, names, args)
 
     def all_with(decode: Callable) -> Callable:
         def prepare() -> None:
@@ -107,8 +119,12 @@ def contenders(folder: Path, names: list[str], args: argparse.Namespace) -> dict
 
         return prepare
 
-    found = {name: all_with(decode) for name, decode in libraries.items()}
-    return {"cxrgrid": lambda: pixels.main(ours), **found}
+    found = {name: all_with(decode) for name, decode in LIBRARIES.items() if decode is not ours}
+    return {"cxrgrid": lambda: pixels.main(arguments), **found}
+
+
+LIBRARIES = {"cxrgrid": ours, "Pillow": pillow, "Pillow draft": draft}
+LIBRARIES |= {"torchvision.io": torchvision, "OpenCV": opencv, "OpenCV reduced": opencv_reduced}
 
 
 def race(runs: dict[str, Callable], images: int, rounds: int) -> dict[str, list[float]]:
@@ -123,17 +139,17 @@ def race(runs: dict[str, Callable], images: int, rounds: int) -> dict[str, list[
     return speeds
 
 
-def report(kind: str, speeds: dict[str, list[float]], args: argparse.Namespace) -> None:
-    """Medians, ranges, and cxrgrid's share of each."""
+def report(kind: str, speeds: dict, errors: dict, args: argparse.Namespace) -> None:
+    """Medians, ranges, cxrgrid's share of each, and how far each is from the reference."""
     sides = {"png": "1024 x 1024", "jpg": f"{args.width} x {args.height}"}[kind]
     print(f"\n{kind} {sides} to {args.size}, {args.threads} threads,", end=" ")
-    print(f"{args.images} images {args.repeats} times")
-    ours = statistics.median(speeds["cxrgrid"])
+    print(f"{args.images} images {args.repeats} times; off: mean distance in grey levels")
+    mine = statistics.median(speeds["cxrgrid"])
     for name, found in speeds.items():
         middle = statistics.median(found)
         print(
             f"  {name:15} {middle:7.1f} images/s ({min(found):.1f} to {max(found):.1f}, "
-            f"n = {len(found)}); cxrgrid / this = {ours / middle:.2f}"
+            f"n = {len(found)}); cxrgrid / this = {mine / middle:.2f}; off by {errors[name]:.2f}"
         )
 
 
@@ -169,7 +185,11 @@ def main() -> None:
         names = draw(folder, args)
         for kind in KINDS:
             runs = contenders(folder, names[kind] * args.repeats, args)
-            report(kind, race(runs, args.images * args.repeats, args.rounds), args)
+            off = {
+                name: error(decode, folder, names[kind][:8], args.size)
+                for name, decode in LIBRARIES.items()
+            }
+            report(kind, race(runs, args.images * args.repeats, args.rounds), off, args)
         few = peak(command(folder, names["jpg"], args))
         many = peak(command(folder, names["jpg"] * 20, args))
     print(f"\npeak memory: {args.images} images {few:.0f} MB; {20 * args.images} {many:.0f} MB")

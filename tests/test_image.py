@@ -193,3 +193,35 @@ def test_sixteen_bits_become_eight_as_asked(tmp_path, how):
     low, high = np.percentile(wide, ends)
     wanted = np.clip((wide - low) / (high - low), 0, 1) * 255
     assert np.abs(decoded(tmp_path / "a.png", sixteen_bit=how) - wanted).max() <= 0.5
+
+
+@pytest.mark.parametrize("options", [{}, {"bits": 4}, {"bits": 2}, {"transparency": 7}])
+def test_opencv_decodes_a_grey_png_to_pillows_bits(tmp_path, options):
+    noise = np.random.default_rng(0).integers(0, 256, (37, 53), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.png", **options)
+    with (tmp_path / "x.png").open("rb") as file, Image.open(file) as film:
+        if film.mode == "L":
+            quick = image.quickly(film, file)
+            assert quick is not film
+            assert np.array_equal(np.asarray(quick), np.asarray(film))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_truncated_grey_png_is_still_refused(tmp_path, share):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(data[: int(share * len(data))])
+    with pytest.raises((OSError, SyntaxError)):
+        image.decode(tmp_path / "x.png", settings.Image(size=32))
+
+
+def test_a_png_that_says_how_it_lies_is_turned(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(noise).save(tmp_path / "lying.png", exif=exif)
+    Image.fromarray(np.rot90(noise, -1)).save(tmp_path / "upright.png")
+    recipe = settings.Image(size=32)
+    lying, upright = (image.decode(tmp_path / f"{n}.png", recipe) for n in ("lying", "upright"))
+    assert np.array_equal(lying, upright)
