@@ -35,10 +35,6 @@ pathvars:
     cell=f"results/{grid.name}/cells/{{dataset}}/{{backbone}}/{{init}}/{{recipe}}/seed{{seed}}",
 
 
-wildcard_constraints:
-    seed=r"\d+",
-
-
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
