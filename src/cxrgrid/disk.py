@@ -128,9 +128,11 @@ def write_sheet(path: Path, rows: list[list[str]]) -> None:
             file.writestr(zipfile.ZipInfo(name), f'<?xml version="1.0"?>{text}')
 
 
+def count(step: str, frame: pd.DataFrame) -> dict:
+    """One line of the accounting; where no patient is known, of images only."""
+    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
+
+
 def accounting(steps: dict[str, pd.DataFrame]) -> list[dict]:
-    """`attrs["accounting"]` from the tables of each step; where no patient is known, of images."""
-    return [
-        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
-        for step, part in steps.items()
-    ]
+    """`attrs["accounting"]` from the tables of each step."""
+    return [count(step, part) for step, part in steps.items()]

@@ -23,6 +23,7 @@ import pyarrow as pa
 from cxrgrid import command, filters, policy
 from cxrgrid.check import UserError, known
 from cxrgrid.data import write_parquet
+from cxrgrid.disk import count
 from cxrgrid.selection import Selection
 
 TEXT = ("image", "patient", "study", "view", "sex")
@@ -145,11 +146,6 @@ def one_class(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     frame = frame[classes == 1].reset_index(drop=True)
     # Who is of one class is not of another, also where the source left that field empty.
     return frame.assign(**{label: frame[label].fillna(0) for label in labels})
-
-
-def count(step: str, frame: pd.DataFrame) -> dict:
-    """One line of the accounting."""
-    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
 
 
 def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:

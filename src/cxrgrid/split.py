@@ -19,6 +19,7 @@ import pandas as pd
 from cxrgrid import command
 from cxrgrid.check import DRAWN, UserError, known
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.disk import count
 from cxrgrid.lists import read_lists
 from cxrgrid.policy import harden
 
@@ -193,11 +194,6 @@ def untaught(frame: pd.DataFrame, labels: list[str]) -> list[str]:
         for label in labels
         if positives[label] == 0
     ]
-
-
-def count(step: str, frame: pd.DataFrame) -> dict:
-    """One line of the accounting."""
-    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
 
 
 def split_hash(frame: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from cxrgrid import disk
 from cxrgrid.config import UserError
 
 TASK = "multilabel"
@@ -97,10 +98,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     prefix = "" if below == "." else f"{below}/"
     frame = frame.assign(image=prefix + frame["image"]).sort_values("image", ignore_index=True)
     steps = {"rows in the CSV files": listed, "listed once": once, "image file found": frame}
-    frame.attrs["accounting"] = [
-        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
-        for step, part in steps.items()
-    ]
+    frame.attrs["accounting"] = disk.accounting(steps)
     frame.attrs["notes"] = NOTES + listed.attrs["notes"]
     return frame
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxrgrid import disk
 from cxrgrid.check import UserError, suggest
 
 TASK = "multilabel"
@@ -56,10 +57,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept = kept.sort_values("image", ignore_index=True)
     steps = {f"rows in {columns['file']}": frame, "listed once": once, "image file found": kept}
     kept.attrs["labels"] = labels
-    kept.attrs["accounting"] = [
-        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
-        for step, part in steps.items()
-    ]
+    kept.attrs["accounting"] = disk.accounting(steps)
     kept.attrs["notes"] = notes(steps, int(blank.sum()), settings)
     return kept
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from cxrgrid import disk
 from cxrgrid.config import UserError
 from cxrgrid.datasets.chexpert import mention, studies
 
@@ -113,10 +114,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = frame.assign(image=prefix + frame["image"]).sort_values("image", ignore_index=True)
     steps = {"rows in the metadata": listed, "image file found": there}
     steps[f"study has {labeler} labels"] = frame
-    frame.attrs["accounting"] = [
-        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
-        for step, part in steps.items()
-    ]
+    frame.attrs["accounting"] = disk.accounting(steps)
     frame.attrs["notes"] = [*NOTES, f"Labels are those of {labeler}."]
     return frame
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from cxrgrid import disk
 from cxrgrid.config import UserError
 
 TASK = "multilabel"
@@ -113,10 +114,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = add_official(frame, root).drop(columns="name")
     frame = frame.sort_values("image", ignore_index=True)
     steps = {"rows in the CSV": rows_of(rows), "listed once": listed, "image file found": frame}
-    frame.attrs["accounting"] = [
-        {"step": step, "images": len(part), "patients": int(part["patient"].nunique())}
-        for step, part in steps.items()
-    ]
+    frame.attrs["accounting"] = disk.accounting(steps)
     frame.attrs["notes"] = NOTES + listed.attrs["notes"]
     return frame
 
