@@ -17,8 +17,13 @@ DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def changed(path: str, value) -> dict:
-    """The demo config with one value changed; the path is dotted, a number indexes a list."""
-    config = copy.deepcopy(DEMO)
+    """The demo config with one value changed."""
+    return replaced(DEMO, path, value)
+
+
+def replaced(config: dict, path: str, value) -> dict:
+    """A copy of a config with the value at a dotted path changed."""
+    config = copy.deepcopy(config)
     *parents, last = path.split(".")
     place = config
     for key in parents:

@@ -1,6 +1,5 @@
 """The workflow as its user meets it: it ends in a report, and it reruns exactly what it must."""
 
-import copy
 import os
 import re
 import shutil
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from test_config import replaced
 
 ROOT = Path(__file__).parents[1]
 PHANTOM = {"patients": 30, "size": 64}
@@ -66,13 +67,7 @@ def planned(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT) 
 
 def changed(path: str, value) -> dict:
     """TINY with one value changed."""
-    config = copy.deepcopy(TINY)
-    *parents, last = path.split(".")
-    place = config
-    for key in parents:
-        place = place.setdefault(key, {})
-    place[last] = value
-    return config
+    return replaced(TINY, path, value)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +173,15 @@ def test_a_typo_stops_before_any_job_with_one_line(tmp_path):
     assert len(line) == 1 and "learning_rat" in line[0]
     assert "Traceback" not in done.stderr + done.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_a_cell_that_is_not_in_the_study_is_one_line(finished):
+    target = SCRATCH.replace("seed0", "seed7") + "/model.safetensors"
+    done = snakemake(finished, TINY, "--dry-run", target)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert "default/seed7" in line and "did you mean" in line
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_root_says_which_setting_and_where_to_get_it(tmp_path):

@@ -6,6 +6,7 @@ each job again: no torch, no pandas, no timm here.
 
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from cxrgrid.check import (
     checked,
     known,
     modules,
+    suggest,
 )
 from cxrgrid.check_selection import check_selection
 from cxrgrid.settings import Block, Cell, Dataset, Override
@@ -121,7 +123,9 @@ class Grid:
         """`cell.json` of the cell that the wildcards name."""
         where = CELL.format_map(vars(wildcards))
         if where not in self.by_path:
-            raise UserError(f"the study {self.name!r} has no cell {where}")
+            # Only a path typed by hand gets here. Snakemake would show a traceback of a UserError.
+            near = suggest(where, list(self.by_path))
+            sys.exit(f"error: the study {self.name!r} has no cell {where}; {near}")
         return msgspec.json.encode(self.by_path[where]).decode()
 
     def weights(self, wildcards: Any) -> list[str]:
