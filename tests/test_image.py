@@ -199,11 +199,10 @@ def test_sixteen_bits_become_eight_as_asked(tmp_path, how):
 def test_opencv_decodes_a_grey_png_to_pillows_bits(tmp_path, options):
     noise = np.random.default_rng(0).integers(0, 256, (37, 53), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "x.png", **options)
-    with (tmp_path / "x.png").open("rb") as file, Image.open(file) as film:
-        if film.mode == "L":
-            quick = image.quickly(film, file)
-            assert quick is not film
-            assert np.array_equal(np.asarray(quick), np.asarray(film))
+    with Image.open(tmp_path / "x.png") as film:
+        quick = image.by_opencv(film, tmp_path / "x.png")
+        assert (quick is None) == (film.mode != "L")
+        assert quick is None or np.array_equal(quick, np.asarray(film))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -214,6 +213,44 @@ def test_a_truncated_grey_png_is_still_refused(tmp_path, share):
     (tmp_path / "x.png").write_bytes(data[: int(share * len(data))])
     with pytest.raises((OSError, SyntaxError)):
         image.decode(tmp_path / "x.png", settings.Image(size=32))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_a_truncated_jpeg_is_refused_and_bytes_behind_its_end_are_not(tmp_path, share):
+    path = tmp_path / "x.jpg"
+    Image.fromarray(smooth(900, 900)).save(path, quality=95)
+    data, whole = path.read_bytes(), decoded(path)
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(OSError, match="truncated"):
+        decoded(path)
+    path.write_bytes(data + b"\0" * 99)  # a card reader's padding
+    close(decoded(path), whole.astype(float), 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_opencv_decodes_a_jpeg_like_pillow_at_each_scale(tmp_path, mode, scale):
+    Image.fromarray(smooth(333, 417)).convert(mode).save(tmp_path / "x.jpg", quality=95)
+    with Image.open(tmp_path / "x.jpg") as film:
+        quick = image.by_opencv(film, tmp_path / "x.jpg", scale)
+        film.draft("L", (417 // scale, 333 // scale))
+        plain = np.asarray(film.convert("L")).astype(int)
+    assert quick.shape == plain.shape == (-(-333 // scale), -(-417 // scale))
+    assert np.abs(quick - plain).max() <= 1
+
+
+def test_a_smaller_image_holds_the_means_of_areas(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.png")
+    means = noise.reshape(32, 3, 32, 4).mean(axis=(1, 3))
+    assert np.abs(decoded(tmp_path / "x.png") - means).max() <= 0.5
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (12, 400), (400, 12)])
+def test_an_image_with_a_side_below_the_target_is_enlarged_as_pillow_does(tmp_path, shape):
+    Image.fromarray(smooth(*shape)).save(tmp_path / "x.png")
+    plain = Image.fromarray(smooth(*shape)).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(decoded(tmp_path / "x.png"), np.asarray(plain))
 
 
 def test_a_png_that_says_how_it_lies_is_turned(tmp_path):

@@ -5,7 +5,6 @@ percentile, DICOM by the window that the file carries, unless the recipe says ot
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -17,6 +16,15 @@ SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radio
 WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
+ORIENTATION = 0x0112  # the EXIF tag
+QUICK = (("PNG", "L"), ("JPEG", "L"), ("JPEG", "RGB"))
+JPEG_END = b"\xff\xd9"
+REDUCED = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 Sides = tuple[int, int]  # width, height
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -30,28 +38,11 @@ def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np
         if dicom.is_dicom(path, file.read(132)):
             image = dicom.read(path, recipe.sixteen_bit)
             check(image)
-            return square(image, recipe, middle(image.size, frame))
+            return square(np.asarray(image), recipe, middle(image.size, frame))
         with Image.open(file) as image:
             check(image)
-            image = quickly(image, file)
-            box = shrink(image, recipe, frame)
-            return square(grey(image, recipe.sixteen_bit), recipe, box)
-
-
-def quickly(image: Image.Image, file: BinaryIO) -> Image.Image:
-    """A grey PNG decoded by OpenCV, to the same bits a sixth sooner; all else is left to Pillow.
-
-    So are broken files, of which OpenCV makes nothing, and those that may say how they lie.
-    """
-    if image.format != "PNG" or image.mode != "L":
-        return image
-    file.seek(0)
-    data = file.read()
-    pixels = None
-    if not any(word in data for word in EXIF):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    file.seek(0)
-    return image if pixels is None else Image.fromarray(pixels)
+            pixels, box = upright_grey(image, path, recipe, frame)
+            return square(pixels, recipe, box)
 
 
 def check(image: Image.Image) -> None:
@@ -72,7 +63,7 @@ def sides(path: Path) -> Sides:
 
 def lies(image: Image.Image) -> bool:
     """Whether the camera lay on its side."""
-    return image.getexif().get(0x0112) in LYING
+    return image.getexif().get(ORIENTATION) in LYING
 
 
 def upright(sides: Sides, lying: bool) -> Sides:
@@ -87,19 +78,61 @@ def middle(whole: Sides, frame: Sides | None) -> Box:
     return left, top, left + width, top + height
 
 
-def shrink(image: Image.Image, recipe: settings.Image, frame: Sides | None) -> Box:
-    """Turn the image upright, at a smaller scale where that loses nothing; the box to use of it."""
-    lying = lies(image)
-    whole = upright(image.size, lying)
+def upright_grey(
+    image: Image.Image, path: Path, recipe: settings.Image, frame: Sides | None
+) -> tuple[np.ndarray, Box]:
+    """The image upright, at a smaller scale where that loses nothing; and the box to use of it."""
+    pixels = by_opencv(image, path) if image.format == "PNG" else None
+    turn = 1 if pixels is not None else image.getexif().get(ORIENTATION, 1)
+    whole = upright(image.size, turn in LYING)
     box = middle(whole, frame)
+    if image.format == "JPEG":
+        scale = halvings(box, whole, recipe)
+        image.draft("L", tuple(side // scale for side in image.size))
+        pixels = by_opencv(image, path, scale)
+    if pixels is None:
+        pixels = grey(image, recipe.sixteen_bit)
+    if turn != 1:
+        pixels = turned(pixels, turn)
+    now = pixels.shape[::-1]
+    return pixels, tuple(edge * n / w for edge, n, w in zip(box, 2 * now, 2 * whole, strict=True))
+
+
+def halvings(box: Box, whole: Sides, recipe: settings.Image) -> int:
+    """1, 2, 4 or 8: by how much libjpeg may shrink while it decodes, which is quicker.
+
+    A third more than the target is left: averaged over areas, that is as near to the image itself
+    as the usual way, bilinear from the whole (docs/log.md has the distances). Twice the target
+    where the image is cut, since the cut is rounded to whole pixels.
+    """
     used = (box[2] - box[0], box[3] - box[1])
     wanted = inner(used, recipe.size, recipe.resize)
-    # Speed: libjpeg halves while it decodes. Twice the target is left, so that nothing is lost.
-    enough = tuple(2 * w * n // part for w, n, part in zip(wanted, whole, used, strict=True))
-    image.draft("L", upright(enough, lying))
-    ImageOps.exif_transpose(image, in_place=True)
-    scales = zip(box, 2 * image.size, 2 * whole, strict=True)
-    return tuple(edge * now / then for edge, now, then in scales)
+    spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
+    room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
+    return max(scale for scale in REDUCED if scale <= max(room, 1))
+
+
+def by_opencv(image: Image.Image, path: Path, scale: int = 1) -> np.ndarray | None:
+    """A grey PNG, or a JPEG as grey, as it lies in the file; None for what is left to Pillow.
+
+    OpenCV is quicker. Left are other kinds, broken files, of which OpenCV makes nothing or half an
+    image, and PNG files that may say how they lie. scale: of a JPEG, as `halvings` gives it.
+    """
+    if (image.format, image.mode) not in QUICK:
+        return None
+    data = np.fromfile(path, np.uint8)
+    if image.format == "JPEG" and data[-2:].tobytes() != JPEG_END:
+        return None
+    if image.format == "PNG" and any(word in data.tobytes() for word in EXIF):
+        return None
+    return cv2.imdecode(data, REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Grey levels as the camera's EXIF orientation says that they are to be seen."""
+    image = Image.fromarray(pixels)
+    image.getexif()[ORIENTATION] = orientation
+    return np.asarray(ImageOps.exif_transpose(image))
 
 
 def inner(sides: tuple[float, float], size: int, resize: str) -> Sides:
@@ -110,21 +143,18 @@ def inner(sides: tuple[float, float], size: int, resize: str) -> Sides:
     return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
 
 
-def grey(image: Image.Image, sixteen_bit: str) -> Image.Image:
-    """Any Pillow image as 8-bit grey."""
-    if image.mode == "L":
-        return image
+def grey(image: Image.Image, sixteen_bit: str) -> np.ndarray:
+    """Any Pillow image as 8-bit grey levels."""
     if image.mode in WIDE:
-        how = "full" if sixteen_bit == "full" else "percentile"
-        return Image.fromarray(tone.stretch(np.asarray(image), how))
+        return tone.stretch(np.asarray(image), "full" if sixteen_bit == "full" else "percentile")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert("RGB").convert("L")
+    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 
-def square(image: Image.Image, recipe: settings.Image, box: Box) -> np.ndarray:
-    """The box of a grey image as a square: squashed, or whole on black (fit), or its middle (crop).
+def square(pixels: np.ndarray, recipe: settings.Image, box: Box) -> np.ndarray:
+    """The box of an image as a square: squashed, or whole on black (fit), or its middle (crop).
 
     Equalising and blurring come after resizing and before padding.
     """
@@ -135,11 +165,22 @@ def square(image: Image.Image, recipe: settings.Image, box: Box) -> np.ndarray:
         side, target = min(width, height), (size, size)
         left, top = left + (width - side) / 2, top + (height - side) / 2
         box = (left, top, right - (width - side) / 2, bottom - (height - side) / 2)
-    small = image.resize(target, Image.Resampling.BILINEAR, box, reducing_gap=3.0)
-    small = tone.enhance(np.asarray(small), recipe.equalize, recipe.blur)
+    small = tone.enhance(resized(pixels, target, box), recipe.equalize, recipe.blur)
     if target == (size, size):
         return small
     canvas = np.zeros((size, size), np.uint8)
     left, top = (size - target[0]) // 2, (size - target[1]) // 2
     canvas[top : top + target[1], left : left + target[0]] = small
     return canvas
+
+
+def resized(pixels: np.ndarray, target: Sides, box: Box) -> np.ndarray:
+    """The box of an image, rounded to whole pixels, at another size: uint8 [height, width].
+
+    Smaller: each pixel is the mean of the area that it covers. A side that grows: bilinear.
+    """
+    left, top, right, bottom = (round(edge) for edge in box)
+    cut = pixels[top:bottom, left:right]
+    if cut.shape[1] < target[0] or cut.shape[0] < target[1]:
+        return np.asarray(Image.fromarray(cut).resize(target, Image.Resampling.BILINEAR))
+    return cv2.resize(cut, target, interpolation=cv2.INTER_AREA)

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median_low
 
+import cv2
 import msgspec
 import numpy as np
 import PIL
@@ -172,7 +173,7 @@ def files_table(images: list[str], aside: dict[str, str]) -> pa.Table:
 
 def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
     """What a run that goes on has to have in common with the one that was killed."""
-    common = json.dumps([str(root), images, recipe, PIL.__version__])
+    common = json.dumps([str(root), images, recipe, PIL.__version__, cv2.__version__])
     return hashlib.sha256(common.encode()).hexdigest()
 
 
