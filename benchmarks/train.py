@@ -1,0 +1,324 @@
+"""What a small cell costs, beside the loops that people use: cxrgrid, timm's train.py, a plain one.
+
+Draws phantoms into a temporary folder (two classes; PNG of 1024 x 1024, or JPEG of 224 x 224), then
+trains one backbone on them with each loop, as processes of their own, in turn: same images, size,
+batch, optimiser, precision, layout and threads, no augmentation, validation after each epoch. Each
+loop runs with few and with more epochs: the difference is what an epoch costs, the rest start-up.
+cxrgrid decodes once, before: that is shown apart. Then steady throughput against the same model on
+images already in memory, and start-up against importing torch and timm alone.
+
+timm's train.py is not part of its package: save it from timm's repository and name it with --timm.
+
+Example:
+  OMP_NUM_THREADS=1 python benchmarks/train.py --timm train.py --kinds png jpg --rounds 3
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES = ("clear", "cardiomegaly")
+
+
+def draw(folder: Path, kind: str, counts: dict[str, int]) -> None:
+    """Images as ImageFolder wants them: {train,val}/{class}/{n}.{kind}."""
+    from cxrgrid.phantom import radiograph
+
+    for split, count in counts.items():
+        for number in range(count):
+            which = number % 2
+            row = {"build": number, "film": hash_of(split, number), "view": "PA", "sex": "M"}
+            findings = {"Cardiomegaly": 1.0} if which else {}
+            film = Image.fromarray(radiograph({**row, "age": 50, "findings": findings}, 1024))
+            film = film if kind == "png" else film.resize((224, 224))
+            path = folder / split / CLASSES[which] / f"{number}.{kind}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            film.save(path, quality=95) if kind == "jpg" else film.save(path)
+
+
+def hash_of(split: str, number: int) -> int:
+    """Another film for each image."""
+    return number + (100_000 if split == "val" else 0)
+
+
+def prepare(folder: Path, size: int, threads: int) -> float:
+    """What cxrgrid makes of a dataset once: table.parquet and pixels.npy. CPU-seconds."""
+    from cxrgrid import pixels
+    from cxrgrid.data import read_parquet, write_parquet
+
+    started = cpu(resource.RUSAGE_SELF)
+    files = sorted(path.relative_to(folder) for path in folder.glob("*/*/*.*"))
+    write_parquet(
+        {"image": [str(f) for f in files]}, folder / "index.parquet", {"root": str(folder)}
+    )
+    settings = json.dumps({"size": size, "resize": "squash", "unreadable": 0})
+    paths = {"index": "index.parquet", "out": "pixels.npy", "files": "pixels.parquet"}
+    options = [f"--{name}={folder / path}" for name, path in paths.items()]
+    pixels.main([settings, *options, f"--threads={threads}"])
+    rows = read_parquet(folder / "pixels.parquet")[0]["row"].to_pylist()
+    # The validation images are the test images too: every loop answers for them at the end.
+    table = [(str(f), row, f.parts[0], f.parts[1]) for f, row in zip(files, rows, strict=True)]
+    table += [(image, row, "test", name) for image, row, split, name in table if split == "val"]
+    image, row, split, name = zip(*table, strict=True)
+    columns = {"image": image, "patient": image, "split": split, "row": np.array(row)}
+    columns |= {label: np.array([float(n == label) for n in name]) for label in CLASSES}
+    facts = {"task": "multiclass", "labels": list(CLASSES), "split": "given", "split_hash": "-"}
+    write_parquet(columns, folder / "table.parquet", {**facts, "image": {"size": size}})
+    return cpu(resource.RUSAGE_SELF) - started
+
+
+def cpu(who: int) -> float:
+    """CPU-seconds, user and system, of this process or of its children that have ended."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+# ------------------------------------------------------------------ the loops
+
+
+def ours(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> list[str]:
+    """cxrgrid's command."""
+    cell = {"study": "b", "dataset": "b", "backbone": args.backbone, "init": "scratch"}
+    cell |= {"recipe": "default", "seed": 0, "weights": "", "epochs": epochs, "lr": args.lr}
+    cell |= {"batch_size": args.batch_size, "channels": 3, "optimizer": "momentum"}
+    cell |= {"schedule": "constant", "weight_decay": 0}
+    cell |= {"amp": args.fast, "channels_last": args.fast}
+    call = [sys.executable, "-m", "cxrgrid.train", json.dumps(cell), "--data", str(folder)]
+    return [*call, "--out", str(out), "--threads", str(args.threads)]
+
+
+def timms(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> list[str]:
+    """timm's train.py: no augmentation, one process, no loader workers beside the threads."""
+    options = {"data-dir": folder, "train-split": "train", "val-split": "val"}
+    options |= {"model": args.backbone, "num-classes": len(CLASSES), "img-size": args.size}
+    options |= {"batch-size": args.batch_size, "opt": "momentum", "lr": args.lr, "epochs": epochs}
+    options |= {"weight-decay": 0, "sched": "step", "decay-epochs": 999, "warmup-epochs": 0}
+    options |= {"workers": 0, "device": "cpu", "output": out, "log-interval": 10_000}
+    flat = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    fast = ["--amp", "--amp-dtype", "bfloat16", "--channels-last"] if args.fast else []
+    return [sys.executable, str(args.timm), *flat, "--no-aug", *fast]
+
+
+def plain(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> list[str]:
+    """The loop that everyone writes: ImageFolder, DataLoader, model, predictions to CSV."""
+    call = [sys.executable, __file__, "--plain", str(folder), "--out", str(out)]
+    call += ["--epochs", str(epochs), "--backbone", args.backbone, "--size", str(args.size)]
+    call += ["--batch-size", str(args.batch_size), "--lr", str(args.lr)]
+    return [*call, "--threads", str(args.threads), *(["--fast"] if args.fast else [])]
+
+
+def train_plainly(args: argparse.Namespace) -> None:
+    """The plain loop itself."""
+    import timm
+    import torch
+    from torchvision import datasets, transforms
+
+    torch.set_num_threads(args.threads)
+    steps = [transforms.Resize((args.size, args.size)), transforms.ToTensor()]
+    steps += [transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+    loaders = {}
+    for split in ("train", "val"):
+        images = datasets.ImageFolder(args.plain / split, transforms.Compose(steps))
+        drop = {"shuffle": split == "train"}
+        loaders[split] = torch.utils.data.DataLoader(images, args.batch_size, **drop)
+    model = timm.create_model(args.backbone, num_classes=len(CLASSES))
+    layout, autocast = speed(args)
+    model.to(memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
+    for _ in range(args.epochs):
+        model.train()
+        for images, labels in loaders["train"]:
+            optimizer.zero_grad()
+            with autocast:
+                answers = model(images.contiguous(memory_format=layout))
+            torch.nn.functional.cross_entropy(answers.float(), labels).backward()
+            optimizer.step()
+        answers = answer(model, loaders["val"])
+    args.out.mkdir(parents=True)
+    np.savetxt(args.out / "predictions.csv", answers.softmax(1).numpy(), delimiter=",")
+    torch.save(model.state_dict(), args.out / "model.pt")
+
+
+def speed(args: argparse.Namespace):
+    """Memory layout and autocast, as asked."""
+    import torch
+
+    layout = torch.channels_last if args.fast else torch.contiguous_format
+    return layout, torch.autocast("cpu", torch.bfloat16, enabled=args.fast)
+
+
+def answer(model, loader):
+    """The model's answers to the images of a loader."""
+    import torch
+
+    model.eval()
+    with torch.inference_mode():
+        return torch.cat([model(images) for images, _ in loader])
+
+
+# ------------------------------------------------------------------ measuring
+
+
+def run(command: list[str], args: argparse.Namespace) -> dict[str, float]:
+    """Wall and CPU-seconds of a process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+    started, used = time.perf_counter(), cpu(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[:3])} failed:\n{done.stderr[-2000:]}")
+    spent = cpu(resource.RUSAGE_CHILDREN) - used
+    return {"wall": time.perf_counter() - started, "cpu": spent}
+
+
+def race(folder: Path, args: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    """Each loop with few and with more epochs, in turn: start-up, an epoch's cost, the whole."""
+    loops = {"cxrgrid": ours, "plain loop": plain} | ({"timm": timms} if args.timm else {})
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in loops}
+    few, more = args.epochs
+    for number in range(args.rounds):
+        for name, loop in loops.items():
+            with tempfile.TemporaryDirectory() as temporary:
+                short, long = (
+                    run(loop(folder, Path(temporary) / str(n), n, args), args) for n in (few, more)
+                )
+            epoch = (long["cpu"] - short["cpu"]) / (more - few)
+            row = {"epoch": epoch, "start": short["cpu"] - few * epoch}
+            found[name].append(row | {"wall": long["wall"], "cpu": long["cpu"]})
+            print(f"round {number + 1} {name}: {found[name][-1]}", file=sys.stderr)
+    return found
+
+
+def report(kind: str, found: dict, prepared: float, args: argparse.Namespace) -> None:
+    """Medians, and ratios to cxrgrid's."""
+    print(f"\n{kind}, {args.backbone} at {args.size} px, batches of {args.batch_size}, ", end="")
+    precision = "bfloat16 and channels_last" if args.fast else "float32"
+    print(
+        f"{args.train} + {args.val} images, {precision}, {args.threads} threads, n = {args.rounds}"
+    )
+    print(f"cxrgrid decoded them once before, in {prepared:.1f} CPU-s, for all of its cells")
+    middle = {
+        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+        for name, rows in found.items()
+    }
+    mine = middle["cxrgrid"]
+    for name, row in middle.items():
+        ratios = ", ".join(f"{key} {row[key] / mine[key]:.2f}" for key in row)
+        image = 1000 * row["epoch"] / args.train
+        print(
+            f"  {name:10} CPU-ms a training image {image:6.1f}; "
+            f"start-up {row['start']:5.1f} CPU-s; {args.epochs[1]} epochs "
+            f"{row['wall']:6.1f} s wall, {row['cpu']:6.1f} CPU-s; this / cxrgrid: {ratios}"
+        )
+
+
+def steady(folder: Path, args: argparse.Namespace) -> Iterator[tuple[float, float]]:
+    """Images a second: of cxrgrid's last epochs, and of the same model fed from memory, in turn."""
+    from cxrgrid.data import read_parquet
+
+    for _ in range(args.rounds):
+        with tempfile.TemporaryDirectory() as temporary:
+            out = Path(temporary) / "cell"
+            run(ours(folder, out, args.epochs[1], args), args)
+            history = read_parquet(out / "history.parquet")[0]
+        rate = statistics.median(history["images_per_second"].to_pylist())
+        limit = [sys.executable, __file__, "--synthetic", "--backbone", args.backbone]
+        limit += ["--size", str(args.size), "--batch-size", str(args.batch_size)]
+        limit += ["--threads", str(args.threads), "--train", str(args.train)]
+        limit += ["--fast"] if args.fast else []
+        done = subprocess.run(limit, capture_output=True, text=True, check=True)
+        yield rate, float(done.stdout)
+
+
+def synthetic(args: argparse.Namespace) -> None:
+    """The limit: the same steps on one batch that is already in memory. Prints images a second."""
+    import timm
+    import torch
+
+    torch.set_num_threads(args.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    layout, autocast = speed(args)
+    model = timm.create_model(args.backbone, num_classes=len(CLASSES)).train()
+    model.to(memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    images = torch.randn(args.batch_size, 3, args.size, args.size).contiguous(memory_format=layout)
+    labels = torch.randint(len(CLASSES), (args.batch_size,))
+    speeds = []
+    for _ in range(3):
+        started, steps = time.perf_counter(), args.train // args.batch_size
+        for _ in range(steps):
+            with autocast:
+                answers = model(images)
+            torch.nn.functional.cross_entropy(answers.float(), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        speeds.append(steps * args.batch_size / (time.perf_counter() - started))
+    print(statistics.median(speeds))
+
+
+def imports(args: argparse.Namespace) -> None:
+    """What the imports of a training process cost, beside torch and timm alone."""
+    wanted = {"torch, timm": "import torch, timm", "cxrgrid.train": "import cxrgrid.train"}
+    found: dict[str, list[float]] = {name: [] for name in wanted}
+    for _ in range(max(5, args.rounds)):
+        for name, code in wanted.items():
+            found[name].append(run([sys.executable, "-c", code], args)["cpu"])
+    middle = {name: statistics.median(values) for name, values in found.items()}
+    share = middle["cxrgrid.train"] / middle["torch, timm"]
+    print(f"\nimports, CPU-s: {middle}; cxrgrid.train / (torch, timm) = {share:.2f}")
+
+
+def main() -> None:
+    """Draw, race, report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--timm", type=Path, help="timm's train.py, if it is to run too")
+    parser.add_argument("--kinds", nargs="+", default=["png"], choices=["png", "jpg"])
+    parser.add_argument("--backbone", default="resnet18")
+    parser.add_argument("--size", type=int, default=112)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=0.01)
+    parser.add_argument("--train", type=int, default=384, help="training images")
+    parser.add_argument("--val", type=int, default=128, help="validation images")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 3], help="few and more")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--fast", action="store_true", help="bfloat16 and channels_last, for all")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--synthetic", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.plain:
+        args.epochs = args.epochs[0]
+        return train_plainly(args)
+    if args.synthetic:
+        return synthetic(args)
+    for kind in args.kinds:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            draw(folder, kind, {"train": args.train, "val": args.val})
+            prepared = prepare(folder, args.size, args.threads)
+            report(kind, race(folder, args), prepared, args)
+            rates, limits = zip(*steady(folder, args), strict=True)
+    ratio = statistics.median(r / limit for r, limit in zip(rates, limits, strict=True))
+    print(
+        f"\nsteady: {statistics.median(rates):.1f} images/s; same model on images in memory",
+        end=" ",
+    )
+    print(f"{statistics.median(limits):.1f}; cxrgrid / this, median of pairs = {ratio:.2f}")
+    return imports(args)
+
+
+if __name__ == "__main__":
+    main()
