@@ -22,6 +22,7 @@ LEVELS = [
     {
         "anatomy",
         "augment",
+        "cost",
         "datasets",
         "draft",
         "image",
@@ -42,7 +43,7 @@ LEVELS = [
     {"filters", "frames", "guess", "shortcuts"},
     {"audits", "figures", "findings"},
 ]
-TORCH = {"augment", "models", "objective", "state", "train", "weights"}
+TORCH = {"augment", "cost", "models", "objective", "state", "train", "weights"}
 RULES = {
     name: body
     for path in (ROOT / "workflow/rules").glob("*.smk")

@@ -1,0 +1,78 @@
+"""What a cell costs, against counts made by hand and as published."""
+
+import math
+import time
+
+import pytest
+import timm
+import torch
+from torch import nn
+from torchvision import models
+
+from cxrgrid import cost
+
+CPU = torch.device("cpu")
+
+
+def test_multiply_adds_of_a_convolution_and_a_linear_layer_by_hand():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 16 * 16, 5))
+    wanted = 16 * 16 * 8 * 3 * 9 + 8 * 16 * 16 * 5
+    assert cost.multiply_adds(model, 3, 16) == wanted
+
+
+def test_grouped_convolutions_count_what_they_do():
+    model = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+    assert cost.multiply_adds(model, 8, 16) == 16 * 16 * 8 * 9
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("resnet18", models.ResNet18_Weights.DEFAULT),
+        ("densenet121", models.DenseNet121_Weights.DEFAULT),
+        ("mobilenetv3_large_100", models.MobileNet_V3_Large_Weights.DEFAULT),
+        ("vit_base_patch16_224", models.ViT_B_16_Weights.DEFAULT),
+    ],
+)
+def test_counts_are_those_that_torchvision_publishes(name, weights):
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    found = cost.of_model(model, 3, 224)
+    assert found["multiply_adds"] / 1e9 == pytest.approx(weights.meta["_ops"], rel=0.003)
+    assert found["parameters"] == weights.meta["num_params"]
+
+
+def test_buffers_are_counted_apart_and_frozen_weights_are_not_trainable():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4))
+    model[0].requires_grad_(False)
+    found = cost.of_model(model, 1, 8)
+    assert found["parameters"] == 4 * 9 + 8
+    assert found["trainable"] == 8
+    assert found["buffers"] == 4 + 4 + 1  # running mean, running variance, number of batches
+
+
+def test_counting_changes_nothing_in_the_model():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    random = torch.get_rng_state()
+    cost.of_model(model, 1, 8)
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_what_a_stopped_run_had_used_is_added():
+    meter = cost.Meter(CPU, {"seconds": 100.0, "gpu_seconds": 90.0, "peak_host_mb": 1e9})
+    time.sleep(0.01)
+    found = meter.read()
+    assert 100.01 <= found["seconds"] < 101
+    assert found["gpu_seconds"] == 90.0  # none on a CPU
+    assert found["peak_host_mb"] == 1e9
+    assert math.isnan(found["energy_joules"])
+
+
+def test_peak_memory_sees_what_was_held_and_let_go():
+    before = cost.peak_memory()
+    held = torch.ones(100_000_000)
+    del held
+    assert cost.peak_memory() > before + 300
