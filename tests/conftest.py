@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from cxrgrid import collect, figure, table
+from cxrgrid import collect, compare, figure, table
 from cxrgrid.config import Grid
-from cxrgrid.data import write_parquet
+from cxrgrid.data import read_parquet, write_parquet
 
 AXES = list(Grid.AXES)
 MISSING = "ward/resnet18/pretrained/default/seed1"
@@ -70,8 +70,22 @@ def write_history(folder: Path, cell) -> None:
     columns["best"] = epoch == 6
     write_parquet(columns, folder / cell.path() / "history.parquet", facts)
     (folder / cell.path() / "cell.json").write_bytes(msgspec.json.encode(cell))
-    for name in ("val", cell.dataset):  # not read by the report; that they are there is
-        write_parquet({}, folder / cell.path() / f"predictions/{name}.parquet", {})
+    write_parquet({}, folder / cell.path() / "predictions/val.parquet", {})  # that it is there
+
+
+def write_predictions(folder: Path, data: Path, cell) -> None:
+    """Answers on the 16 test images that follow the truth, not too closely."""
+    table = read_parquet(data / cell.dataset / "table.parquet")[0].to_pandas()
+    test = table[table["split"] == "test"]
+    rng = np.random.default_rng([cell.seed, len(cell.path()), cell.init == "scratch"])
+    columns = {"image": list(test["image"]), "patient": list(test["patient"])}
+    columns |= {f"y:{label}": test[label].to_numpy() for label in LABELS[cell.dataset]}
+    columns |= {
+        f"p:{label}": 1 / (1 + np.exp(-rng.normal(test[label], 1)))
+        for label in LABELS[cell.dataset]
+    }
+    facts = {axis: getattr(cell, axis) for axis in AXES} | {"split_hash": HASHES[cell.dataset]}
+    write_parquet(columns, folder / cell.path() / f"predictions/{cell.dataset}.parquet", facts)
 
 
 def score_rows(cell) -> list[dict]:
@@ -116,15 +130,18 @@ def write_study(results: Path, **config) -> Path:
         write_dataset(results / "data", name)
     for cell in done:
         write_history(study / "cells", cell)
+        write_predictions(study / "cells", results / "data", cell)
     write_scores(study, done)
     (study / "study.json").write_text(json.dumps(CONFIG | config))
     return study / "study.json"
 
 
 def write_report(study: Path) -> Path:
-    """What `collect`, `table` and `figure` make of a study; the report's folder."""
+    """What `collect`, `compare`, `table` and `figure` make of a study; the report's folder."""
     report = study.parent / "report"
     collect.main([str(study), "--out-dir", str(report)])
+    places = ["--places", str(report / "places.csv")]
+    compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *places])
     table.main([str(study), "--report", str(report)])
     figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
     return report

@@ -21,9 +21,11 @@ LEVELS = [
     {"dicom"},
     {
         "anatomy",
+        "answers",
         "augment",
         "cost",
         "datasets",
+        "delong",
         "draft",
         "image",
         "lists",
@@ -34,14 +36,16 @@ LEVELS = [
         "published",
         "state",
         "section",
+        "seeds",
+        "significance",
         "stats",
         "style",
         "subsets",
         "survey",
         "twins",
     },
-    {"filters", "frames", "guess", "shortcuts"},
-    {"audits", "figures", "findings"},
+    {"comparison", "filters", "frames", "guess", "shortcuts"},
+    {"audits", "contrasts", "figures", "findings", "versus"},
 ]
 TORCH = {"augment", "cost", "models", "objective", "state", "train", "weights"}
 RULES = {

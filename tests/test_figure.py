@@ -8,6 +8,7 @@ import pytest
 from conftest import write_report, write_study
 from cxrgrid import figure, frames, style
 from cxrgrid.check import FIGURES, modules
+from cxrgrid.figures import ranks
 
 ONE = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch"], "seeds": [0]}
 
@@ -72,3 +73,30 @@ def test_an_init_has_one_colour_everywhere():
 )
 def test_panels_wrap(count, shape):
     assert style.wrap(count, 2) == shape
+
+
+def test_models_are_ranked_on_the_datasets_that_the_grid_names(tmp_path):
+    weights = {"pretrained": {"dataset": "ward"}}
+    grid = ONE | {"datasets": ["children"], "inits": ["scratch", "pretrained"]}
+    report = write_report(write_study(tmp_path / "results", grid=grid, weights=weights))
+    read = frames.read(report.parent / "study.json", report)
+    assert set(read.cells["dataset"]) == {"ward", "children"}
+    assert list(ranks.table(read).index) == ["children"]
+
+
+def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished):
+    read = frames.read(finished, finished.parent / "report")
+    values = ranks.table(read)
+    assert values.shape == (2, 4) and values.notna().all(axis=None)
+    read.metrics.loc[:, "value"] = read.metrics["value"].mask(
+        (read.metrics["dataset"] == "ward") & (read.metrics["init"] == "pretrained")
+        & (read.metrics["backbone"] == "resnet18")
+    )  # fmt: skip
+    assert ranks.table(read).shape == (2, 3)
+    assert any("left out: 1" in text for text in texts(figure.render("ranks", read)))
+
+
+def test_no_ranking_is_drawn_of_one_dataset(tmp_path):
+    report = write_report(write_study(tmp_path / "results", grid=ONE))
+    svg = (report / "figures/ranks.svg").read_bytes()
+    assert any("No ranking over datasets" in text for text in texts(svg))

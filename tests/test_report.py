@@ -89,7 +89,7 @@ def test_every_image_says_what_it_shows(page):
     assert len(page.all("img")) == 24
     assert all(image["alt"] for image in page.all("img"))
     plots = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(plots) == 5 and all(plot["aria-label"] for plot in plots)
+    assert len(plots) == 6 and all(plot["aria-label"] for plot in plots)
 
 
 def test_headings_skip_no_level(page):
@@ -197,7 +197,8 @@ def test_headline_prints_the_findings_and_writes_nothing(finished, capsys):
     before = (finished.parent / "report/report.html").stat().st_mtime_ns
     report.main([str(finished), "--headline"])
     printed = capsys.readouterr().out
-    assert "No significance test is made" in printed and "1 of 16 cells is missing" in printed
+    assert "with Holm's correction over the study's 4 pairs that differ in init only" in printed
+    assert "1 of 16 cells is missing" in printed
     assert "auroc (95 % interval)" in printed
     for row in pd.read_csv(finished.parent / "report/leaderboard.csv").itertuples():
         assert frames.number(row.value, row.low, row.high) in printed
@@ -220,6 +221,17 @@ def test_overfitting_is_found():
     assert "last epoch was the best" in findings.training(pd.DataFrame(curve))
     curve |= {"best": [False, True, False]}
     assert findings.training(pd.DataFrame(curve)) == ""
+
+
+def test_what_was_tested_is_said_with_the_clearest_difference(study):
+    write_report(study)
+    read = frames.read(study, study.parent / "report")
+    at = read.pairs_of("backbone").index
+    read.comparisons.loc[at, "verdict"] = ["not shown", "better", "incomplete", "incomplete"]
+    read.comparisons.loc[at[1], "sentence"] = "A is better than B."
+    text = findings.tested(read, "backbone")
+    assert "1 of 4 differ; in 1 no difference is shown, 2 cannot be compared yet." in text
+    assert text.endswith("The clearest: A is better than B.")
 
 
 def test_cells_of_another_split_are_not_comparable(study):

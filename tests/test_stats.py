@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import metrics, stats
@@ -86,3 +87,57 @@ def test_intervals_cover_the_truth_only_if_patients_are_resampled():
     assert 0.90 <= hits[0] / 400 <= 0.98
     assert hits[1] / 400 < 0.85
     assert widths[1] < 0.7 * widths[0]
+
+
+def test_bca_is_the_percentile_interval_where_nothing_is_skewed():
+    values = np.concatenate([[0.0], np.linspace(-1, 1, 2001)])[:, None]
+    low, high = stats.bca(values, np.array([[-1.0], [0.0], [1.0]]))
+    np.testing.assert_allclose([low, high], [[-0.95], [0.95]], atol=1e-3)
+
+
+def test_bca_agrees_with_scipy_where_every_patient_has_one_image():
+    rng = np.random.default_rng(8)
+    x = rng.exponential(size=60)
+
+    def mean(weights):
+        return (weights @ x / weights.sum(axis=1))[:, None]
+
+    patients = [f"{n:02}" for n in range(60)]
+    values = stats.bootstrap(mean, patients, 20_000, rng)
+    low, high = stats.bca(values, stats.jackknife(mean, patients))
+    ours = bootstrap((x,), np.mean, n_resamples=20_000, method="BCa", rng=rng).confidence_interval
+    percentile = stats.interval(values[1:])
+    np.testing.assert_allclose([low[0], high[0]], ours, atol=0.012)
+    assert high[0] > percentile[1][0] + 0.01, "a skewed mean reaches further up"
+
+
+def test_the_jackknife_leaves_out_all_images_of_a_patient(monkeypatch):
+    monkeypatch.setattr(stats, "BLOCK", 12)
+    left_out = stats.jackknife(lambda weights: weights, PATIENTS)
+    np.testing.assert_array_equal(
+        left_out, [[1, 0, 1, 1, 0, 1], [0, 1, 0, 1, 1, 0], [1, 1, 1, 0, 1, 1]]
+    )
+
+
+def test_a_value_that_is_not_defined_has_no_bca_interval():
+    values = np.full((11, 2), np.nan)
+    values[1:, 1] = 0.5
+    assert np.isnan(stats.bca(values, np.ones((3, 2)))).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patients", [150, 300])
+def test_95_per_cent_intervals_cover_95_per_cent_only_over_patients(patients):
+    """Three images a patient; 700 studies: the standard error of a coverage is 0.8 points."""
+    rng = np.random.default_rng(patients)
+    truth, hits = NormalDist().cdf(1 / np.sqrt(2 * (1 + 1 / 4))), np.zeros(3)
+    for _ in range(700):
+        patient, labels, scores = simulate(rng, patients, 3)
+        statistic = partial(auroc, metrics.order(labels, scores))
+        values = stats.bootstrap(statistic, patient, 400, rng)
+        images = stats.bootstrap(statistic, np.arange(len(patient)), 400, rng)
+        ends = [stats.interval(values[1:]), stats.bca(values, stats.jackknife(statistic, patient))]
+        hits += [low <= truth <= high for low, high in (*ends, stats.interval(images[1:]))]
+    percentile, bca, unclustered = hits / 700
+    assert 0.93 <= percentile <= 0.97 and 0.93 <= bca <= 0.97
+    assert unclustered < 0.85

@@ -175,11 +175,11 @@ class Grid:
         return files.paths() if files else []
 
     def predictions(self, wildcards: Any) -> list[str]:
-        """The cells' predictions on the target and on their own validation images."""
+        """The cells' predictions on the target, or on all, and on their own validation images."""
         return [
             f"{self.folder(cell)}/predictions/{name}.parquet"
             for cell in self.cells
-            if cell.dataset == wildcards.target
+            if cell.dataset == getattr(wildcards, "target", cell.dataset)
             and (not self.incomplete or finished(self.folder(cell), cell))
             for name in ("val", cell.dataset)
         ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cxrgrid.frames import AXES, Frames, number, signed
+from cxrgrid.frames import AXES, NAMES, Frames, number, signed
 
 OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
@@ -13,7 +13,8 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
     """Three to six sentences: best places, other starts, weaknesses, what is missing."""
     best = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences = best if len(best) <= 3 else [" ".join(best)]
-    sentences += pretrained(frames.pairs(), frames.metric_name)
+    sentences += pretrained(frames.pairs(), frames.metric_name, frames)
+    sentences += filter(None, [tested(frames, axis) for axis in ("backbone", "recipe")])
     doubts = [weak(frames), training(frames.history), *mixed_splits(frames)]
     doubts = " ".join(filter(None, doubts))
     return [*sentences, *filter(None, [doubts]), complete(frames.cells, audits)]
@@ -60,7 +61,7 @@ def many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def pretrained(pairs: pd.DataFrame, metric: str) -> Iterator[str]:
+def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str]:
     """Each other start than scratch, over all its pairs."""
     for init, part in pairs.groupby("init", sort=False):
         known = part.dropna(subset="difference")
@@ -74,8 +75,32 @@ def pretrained(pairs: pd.DataFrame, metric: str) -> Iterator[str]:
             f"{init} against scratch: {metric} differs by {signed(values.mean())} on average "
             f"({', '.join(by)}); from {signed(values.min())} to {signed(values.max())}, higher in "
             f"{(values > 0).sum()} of {len(values)} pairs with the same dataset, backbone, recipe "
-            f"and seed ({len(part)} planned). No significance test is made."
+            f"and seed ({len(part)} planned). {tested(frames, 'init', init)}"
         )
+
+
+def tested(frames: Frames, axis: str, a: str = "") -> str:
+    """How many pairs of an axis differ after Holm's correction; of an init, those with scratch."""
+    rows = frames.pairs_of(axis)
+    chosen = rows[(rows["a"] == a) & (rows["b"] == "scratch")] if a else rows
+    if chosen.empty:
+        return ""
+    counts = chosen["verdict"].value_counts()
+    differ = counts.get("better", 0) + counts.get("worse", 0)
+    open_ = len(chosen) - differ - counts.get("incomplete", 0)
+    what = f"{differ} of {len(chosen)} differ"
+    if a:
+        better, worse = counts.get("better", 0), counts.get("worse", 0)
+        what = f"{a} is better in {better} and worse in {worse} of {len(chosen)}"
+    text = (
+        f"Tested in {NAMES[frames.compared]} on the same resampled patients and across seeds, with "
+        f"Holm's correction over the study's {many(len(rows), 'pair')} that differ in {axis} only: "
+        f"{what}; in {open_} no difference is shown"
+    )
+    missing = counts.get("incomplete", 0)
+    text += f", {missing} cannot be compared yet." if missing else "."
+    clear = chosen[chosen["verdict"].isin(["better", "worse"])].sort_values("p", kind="stable")
+    return f"{text} The clearest: {clear['sentence'].iloc[0]}" if len(clear) else text
 
 
 def weak(frames: Frames) -> str:

@@ -23,8 +23,11 @@ NAMES = {
     "f1": "F1",
     "balanced_accuracy": "balanced accuracy",
 }
+FILES = ("metrics", "history", "cells", "comparisons", "places")
 TEXT = dict.fromkeys(
-    [*PLACE, "target", "subset", "label", "metric", "state", "reason", "rerun"], "str"
+    [*PLACE, "target", "subset", "label", "metric", "state", "reason", "rerun"]
+    + ["axis", "a", "b", "verdict", "sentence"],
+    "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
 
@@ -33,7 +36,8 @@ FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], 
 class Frames:
     """A study and its results as plain frames.
 
-    metrics, history, cells: the CSV files of `collect`; counts: one row a dataset, split and label
+    metrics, history, cells: the CSV files of `collect`; comparisons, places: those of `compare`;
+    counts: one row a dataset, split and label
     with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet.
     """
 
@@ -41,6 +45,8 @@ class Frames:
     metrics: pd.DataFrame
     history: pd.DataFrame
     cells: pd.DataFrame
+    comparisons: pd.DataFrame
+    places: pd.DataFrame
     counts: pd.DataFrame
     facts: dict[str, dict]
 
@@ -53,6 +59,17 @@ class Frames:
     def metric_name(self) -> str:
         """The headline metric as a reader calls it."""
         return NAMES[self.metric]
+
+    @property
+    def compared(self) -> str:
+        """The metric in which places are compared: the headline; AUROC if that has thresholds."""
+        return self.metric if self.metric in self.places["metric"].unique() else "auroc"
+
+    def pairs_of(self, axis: str) -> pd.DataFrame:
+        """The comparisons along an axis, mean over labels."""
+        rows = self.comparisons
+        macro = (rows["label"] == "macro") & (rows["metric"] == self.compared)
+        return rows[macro & (rows["axis"] == axis)]
 
     def headline(self) -> pd.DataFrame:
         """One row a cell of the study, scored or not: its place, `value`, `low`, `high`, `n`, …"""
@@ -71,6 +88,17 @@ class Frames:
         ]
         rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
         return rows[[*AXES, "value", "low", "high", "n", "patients"]]
+
+    def ends(self) -> pd.DataFrame:
+        """The 95 % interval of each place's mean over seeds: PLACE, `low`, `high`.
+
+        Over patients and seeds together; of a single seed over its patients; in a metric with
+        thresholds, which `compare` leaves out, the mean of the seeds' ends.
+        """
+        each = self.headline().groupby(PLACE, sort=False)[["low", "high"]].mean()
+        rows = self.places[(self.places["label"] == "macro") & (self.places["seeds"] > 1)]
+        each.update(rows[rows["metric"] == self.metric].set_index(PLACE)[["low", "high"]])
+        return each.reset_index()
 
     def pairs(self) -> pd.DataFrame:
         """Every cell that does not start from scratch beside the one that does, and is else equal.
@@ -97,7 +125,7 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
             tables[name] = read_parquet(path)
     return Frames(
         grid,
-        *(read_csv(report / f"{name}.csv") for name in ("metrics", "history", "cells")),
+        *(read_csv(report / f"{name}.csv") for name in FILES),
         pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
         {name: facts for name, (_, facts) in tables.items()},
     )

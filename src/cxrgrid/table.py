@@ -20,15 +20,16 @@ OF_LABEL += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 NOTES = {
     "leaderboard": (
         "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
-        "bootstrap interval over patients; for several it is the mean of the seeds' lower and of "
-        "their upper ends. It speaks of the test patients, not of training again; for that see the "
-        "range over seeds. AP: average precision, beside the prevalence, which a random ranking "
-        "reaches. Majority: the accuracy of always naming the commonest class."
+        "bootstrap interval over patients, and says nothing of training again; for several it "
+        "holds both, patients and the spread between seeds (with two seeds it is wide, as they "
+        "tell little of that spread). Of F1 and balanced accuracy it is over patients only, the "
+        "mean of the seeds' ends. AP: average precision, beside the prevalence, which a random "
+        "ranking reaches. Majority: the accuracy of always naming the commonest class."
     ),
     "pretrained": (
         "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
-        "same test images; the means are over those pairs only. No significance test is made, and "
-        "the range over so few seeds is not a confidence interval."
+        "same test images; the means are over those pairs only. The range over so few seeds is not "
+        "a confidence interval; intervals and tests stand under Comparisons."
     ),
     "labels": (
         "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
@@ -56,8 +57,6 @@ def leaderboard(frames: Frames) -> pd.DataFrame:
         sd=("value", "std"),
         min=("value", "min"),
         max=("value", "max"),
-        low=("low", "mean"),
-        high=("high", "mean"),
         seeds=("value", "count"),
         planned=("seed", "size"),
         **means,
@@ -67,7 +66,7 @@ def leaderboard(frames: Frames) -> pd.DataFrame:
         parameters=("parameters", "max"),
         rerun=("rerun", rerun),
     )
-    table = table.reset_index().assign(metric=frames.metric)
+    table = table.reset_index().merge(frames.ends(), on=PLACE).assign(metric=frames.metric)
     table = table.sort_values("value", ascending=False, kind="stable")
     by_dataset = [table[table["dataset"] == name] for name in frames.grid.targets()]
     return pd.concat(by_dataset, ignore_index=True)

@@ -6,17 +6,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.frames import PLACE, Frames
 
 CAPTION = (
     "Headline metric on the test images. Dot: mean over seeds; rings: seeds; bar: 95 % "
-    "bootstrap interval over patients, averaged over seeds. n: test images."
+    "interval over patients and, where there are several, seeds. n: test images."
 )
 
 
 def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a backbone (and recipe), a colour an init."""
-    cells = frames.headline()
+    ends = frames.ends().rename(columns={"low": "from", "high": "to"})
+    cells = frames.headline().merge(ends, on=PLACE)
     colour = style.colours(cells["init"])
     datasets = frames.grid.targets()
     rows, columns = style.wrap(len(datasets), 2)
@@ -63,7 +64,7 @@ def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:
         axes.plot(0.015, y, "x", color=colour, transform=left, markersize=4.5, clip_on=False)
     if scored.empty:
         return
-    axes.hlines(y, scored["low"].mean(), scored["high"].mean(), color=colour, linewidth=1.6)
+    axes.hlines(y, scored["from"].iloc[0], scored["to"].iloc[0], color=colour, linewidth=1.6)
     if len(scored) > 1:
         ring = {"markerfacecolor": "white", "markersize": 3.6, "markeredgewidth": 1}
         axes.plot(scored["value"], [y] * len(scored), "o", color=colour, **ring)

@@ -10,7 +10,7 @@ from cxrgrid.frames import Frames
 CAPTION = (
     "Difference of the headline metric to scratch with the same seed, dataset, backbone and "
     "recipe. Small dots: pairs; diamond: their mean. Right of zero: better than scratch. "
-    "No test is made."
+    "Tests stand in the table of comparisons."
 )
 
 

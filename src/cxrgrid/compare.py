@@ -1,0 +1,191 @@
+"""Compare models on the same test images: how large the difference is, and how sure.
+
+Two predictions files, or the seeds of two models; or, with --study, every two places of a study
+that differ in one axis. Predictions: Parquet or CSV with image, patient, and for each label
+y:<label> (1, 0, empty) and p:<label>. Refused where images, patients, truth, labels or split
+differ. Patients are resampled, both models on the same resamples; DeLong's and McNemar's tests
+stand beside where each patient has one image.
+
+Example:
+  python -m cxrgrid.compare mine.parquet theirs.csv --out result.json
+  python -m cxrgrid.compare mine.parquet theirs.csv --threshold 0.5 0.3 --interval bca --out r.csv
+  python -m cxrgrid.compare --a new/seed*.parquet --b old/seed*.parquet --names new old --out r.json
+  python -m cxrgrid.compare --study results/demo/study.json \\
+      --out results/demo/report/comparisons.csv --places results/demo/report/places.csv
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid import command, comparison, contrasts, versus
+from cxrgrid.answers import Answers, check_same, read_answers
+from cxrgrid.config import Grid, UserError, finished
+from cxrgrid.frames import PLACE, read_grid
+from cxrgrid.section import section, write
+
+NOTE = (
+    "Every two places that differ in one axis, on the same test images, mean over labels and over "
+    "the seeds that both have. Intervals are 95 %, from resampled patients (sampling SE) and from "
+    "the spread between seeds (seed SD) together; of one seed they speak of that training alone. "
+    "Holm's correction runs over all pairs of one axis within the study, also those not run "
+    "yet. Not shown is not the same as equal: the interval says which differences are left. Two "
+    "seeds tell little of their spread, which makes it wide; three or more narrow it. "
+    "Each label, and average precision: `comparisons.csv`."
+)
+
+# ------------------------------------------------------------------ two models
+
+
+def name_sides(a: list[Answers], b: list[Answers]) -> tuple[str, str]:
+    """What to call the two: their place in a grid, else their files, else A and B."""
+    sides = [
+        "/".join(str(side[0].facts[axis]) for axis in PLACE if axis in side[0].facts)
+        for side in (a, b)
+    ]
+    files = [Path(side[0].path).stem for side in (a, b)]
+    for first, second in (sides, files):
+        if first and second and first != second:
+            return first, second
+    return "A", "B"
+
+
+def two(args) -> None:
+    """Compare the files of two sides."""
+    sides = [args.a or args.files[:1], args.b or args.files[1:]]
+    a, b = ([read_answers(path) for path in side] for side in sides)
+    for other in [*a[1:], *b]:
+        check_same(a[0], other)
+    names = tuple(args.names or name_sides(a, b))
+    frame = versus.rows(a, b, names, args.threshold, args.resamples, args.interval)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    if args.out.suffix.lower() == ".json":
+        facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
+        facts |= {"resamples": args.resamples, "interval": args.interval}
+        table = json.loads(frame.to_json(orient="records"))
+        args.out.write_text(json.dumps({**facts, "rows": table}, indent=2) + "\n")
+    else:
+        frame.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+    shown = frame[frame["metric"].isin(["auroc", "accuracy"])]
+    print("\n".join(shown["sentence"]))
+    for text in shown.get("no_test", pd.Series(dtype=str)).dropna().unique():
+        print(text)
+
+
+# ------------------------------------------------------------------ a study
+
+
+def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, Answers]]:
+    """Each finished cell of a dataset with its predictions on the test images."""
+    first = None
+    for cell in [cell for cell in grid.cells if cell.dataset == dataset]:
+        if not finished(folder / cell.path(), cell):
+            continue
+        answers = read_answers(folder / cell.path() / f"predictions/{dataset}.parquet")
+        first = first or answers
+        check_same(first, answers)
+        yield tuple(getattr(cell, axis) for axis in PLACE), cell.seed, answers
+
+
+def study(args) -> None:
+    """Compare every pair of a study; one table, as CSV and as Markdown, and one of the places."""
+    grid = read_grid(args.study)
+    measured = {}
+    for dataset in {cell.dataset: None for cell in grid.cells}:
+        found = cells(grid, args.study.parent / "cells", dataset)
+        measured[dataset] = contrasts.measure(found, grid.study.report.resamples)
+        logging.info(f"{dataset}: {len(measured[dataset].values)} cells measured")
+    table = contrasts.table(grid, measured)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+    args.out.with_suffix(".md").write_text(document(table))
+    if args.places:
+        frame = contrasts.intervals(grid, measured)
+        frame.to_csv(args.places, index=False, float_format="%.6g", lineterminator="\n")
+    logging.info(f"{len(contrasts.pairs(grid))} pairs compared")
+
+
+def document(table: pd.DataFrame) -> str:
+    """A Markdown file: for each dataset the pairs by AUROC, mean over labels."""
+    macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
+    several = macro["recipe"].nunique() > 1 or (macro["axis"] == "recipe").any()
+    texts = ["axis", "comparison", "at", "verdict"]
+    sections = []
+    for dataset, part in macro.groupby("dataset", sort=False):
+        differ = part[part["verdict"].isin(["better", "worse"])]
+        sections.append(section(dataset, shown(part, several), texts, list(differ["sentence"])))
+    return write(sections, NOTE if sections else "")
+
+
+def shown(part: pd.DataFrame, several: bool) -> pd.DataFrame:
+    """The pairs of a dataset as text."""
+    fixed = part[["backbone", "init", *(["recipe"] if several else [])]]
+    return pd.DataFrame(
+        {
+            "axis": part["axis"],
+            "comparison": part["a"] + " against " + part["b"],
+            "at": [", ".join(filter(None, row)) for row in fixed.itertuples(index=False)],
+            "AUROC difference (95 % interval)": [
+                "missing" if row.seeds == 0 else spread(row) for row in part.itertuples()
+            ],
+            "p": [comparison.p_value(p).removeprefix("= ") for p in part["p"]],
+            "p, Holm": [comparison.p_value(p).removeprefix("= ") for p in part["p_holm"]],
+            "verdict": part["verdict"],
+            "seeds": [f"{row.seeds} of {row.planned}" for row in part.itertuples()],
+            "sampling SE": [number(value) for value in part["sampling_se"]],
+            "seed SD": [number(value) for value in part["seed_sd"]],
+            "test images (patients)": [f"{r.n:,} ({r.patients:,})" for r in part.itertuples()],
+        }
+    )
+
+
+def spread(row) -> str:
+    """`+0.031 (+0.012 to +0.049)`; a dash where nothing is defined."""
+    if np.isnan(row.difference):
+        return "–"
+    low, high = comparison.signed(row.low), comparison.signed(row.high)
+    return f"{comparison.signed(row.difference)} ({low} to {high})"
+
+
+def number(value: float) -> str:
+    """Four digits, as a spread needs; a dash where there is none."""
+    return "–" if np.isnan(value) else f"{value:.4f}"
+
+
+def main(argv: list[str] | None) -> None:
+    """Compare two models, or a study's."""
+    parser = command.parser("compare", __doc__)
+    parser.add_argument("files", type=Path, nargs="*", help="predictions of A, and of B")
+    parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, a file a seed")
+    parser.add_argument("--b", type=Path, nargs="+", help="predictions of B, a file a seed")
+    parser.add_argument("--names", nargs=2, metavar=("A", "B"), help="what to call them")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        nargs="+",
+        help="from which score a label is present; or A's, B's",
+    )
+    parser.add_argument("--resamples", type=int, default=1000, help="of patients; default: 1000")
+    parser.add_argument(
+        "--interval", choices=["percentile", "bca"], default="percentile", help="of A and B alone"
+    )
+    parser.add_argument("--study", type=Path, help="study.json: compare all its places instead")
+    parser.add_argument("--places", type=Path, help="with --study: each place's interval, as CSV")
+    parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
+    args = parser.parse_args(argv)
+    if args.study:
+        return study(args)
+    files = len(args.files) == 2 and not (args.a or args.b)
+    if not files and not (args.a and args.b and not args.files):
+        raise UserError("compare: give two files, or --a FILES and --b FILES, or --study")
+    if args.threshold and len(args.threshold) > 2:
+        raise UserError("compare: --threshold takes one number, or A's and B's")
+    return two(args)
+
+
+if __name__ == "__main__":
+    command.run(main)

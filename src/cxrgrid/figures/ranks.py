@@ -1,0 +1,93 @@
+"""Which backbones stand first over all datasets, and which cannot be told apart."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cxrgrid import style
+from cxrgrid.frames import PLACE, Frames
+from cxrgrid.significance import Ranks, rank
+
+CAPTION = (
+    "Rank of each backbone, init and recipe on each dataset by the headline metric, mean over "
+    "seeds; 1 is the best. Diamond: mean rank. A bar joins those whose mean ranks lie within "
+    "Nemenyi's critical difference (5 %): they cannot be told apart over these datasets. Datasets "
+    "are the sample: with a few, little can be shown."
+)
+MARKS = "osv^<>Xp*hd"
+
+
+def draw(frames: Frames) -> Figure:
+    """A row a model, its rank on each dataset; without two datasets and two backbones, says so."""
+    values = table(frames)
+    if min(values.shape) < 2 or values.columns.get_level_values("backbone").nunique() < 2:
+        return nothing(frames, values)
+    found = rank(values.to_numpy())
+    order = found.mean.argsort(kind="stable")
+    figure, grid = style.panels(1, 1, 6.4, 1.3 + 0.3 * len(order))
+    axes = grid[0, 0]
+    style.name_rows(axes, [name(values.columns[at]) for at in order])
+    for at, dataset in enumerate(values.index):
+        x = found.ranks[at, order]
+        axes.plot(x, range(len(order)), MARKS[at % len(MARKS)], color=style.QUIET, markersize=4.5,
+                  label=dataset, markerfacecolor="none")  # fmt: skip
+    blue = style.colours([])["scratch"]
+    axes.plot(found.mean[order], range(len(order)), "D", color=blue, markersize=7,
+              markeredgecolor="white", label="mean rank", zorder=3)  # fmt: skip
+    bars(axes, found, len(order))
+    axes.set_xlabel(f"rank by {frames.metric_name} (1 is the best)")
+    style.title(axes, f"critical difference {found.critical:.2f}", note(found, frames))
+    style.legend(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    """Datasets by models: the mean over seeds. Only models that are scored on every dataset.
+
+    A dataset that is there only for others to start from is none on which models are ranked.
+    """
+    asked = {name for block in frames.grid.blocks() for name in block.datasets}
+    cells = frames.headline()
+    means = (
+        cells[cells["dataset"].isin(asked)].groupby(PLACE, sort=False)["value"].mean().reset_index()
+    )
+    wide = means.pivot(index="dataset", columns=PLACE[1:], values="value")
+    return wide.dropna(axis=0, how="all").dropna(axis=1)
+
+
+def name(model: tuple[str, str, str]) -> str:
+    """A model in few words."""
+    backbone, init, recipe = model
+    return f"{backbone} · {init}" + ("" if recipe == "default" else f" · {recipe}")
+
+
+def bars(axes: Axes, found: Ranks, models: int) -> None:
+    """Vertical bars at the right that join what is alike."""
+    right = models + 0.35
+    for at, (first, last) in enumerate(found.alike()):
+        x = right + 0.18 * at
+        axes.vlines(x, first - 0.2, last + 0.2, color="#333333", linewidth=3.5)
+    axes.set_xlim(0.6, right + 0.18 * max(1, len(found.alike())))
+    axes.set_xticks(range(1, models + 1))
+
+
+def note(found: Ranks, frames: Frames) -> str:
+    """On how many datasets, Friedman's p, and how many models are left out."""
+    left_out = frames.cells.groupby(PLACE[1:]).ngroups - len(found.mean)
+    text = f"{len(found.ranks)} datasets, Friedman p = {found.p:.2g}"
+    return text + (f", left out: {left_out}" if left_out else "")
+
+
+def nothing(frames: Frames, values: pd.DataFrame) -> Figure:
+    """The sentence that says why there is no ranking."""
+    figure, grid = style.panels(1, 1, 6.4, 0.8)
+    axes = grid[0, 0]
+    axes.set_axis_off()
+    datasets = frames.grid.targets()
+    lines = [
+        "No ranking over datasets: it takes two backbones that are scored on each of two datasets.",
+        f"Scored on all: {values.shape[1]} models, {len(values)} of {len(datasets)} datasets:",
+    ]
+    for at, text in enumerate([*lines, *datasets]):
+        axes.text(0, 1 - 0.16 * at, text, transform=axes.transAxes, va="top", fontsize=8.5)
+    return figure

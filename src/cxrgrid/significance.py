@@ -1,0 +1,81 @@
+"""Tests for paired decisions, for families of tests, and for models on several datasets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom, f, rankdata, studentized_range
+
+
+def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
+    """Exact and mid-p two-sided p-value that two models are right equally often.
+
+    only_a, only_b: images on which only the one is right. McNemar, Psychometrika 12 (1947) 153;
+    mid-p: Fagerland, Lydersen & Laake, BMC Med Res Methodol 13 (2013) 91. Images are taken for
+    independent. Both are 1 where the models never disagree.
+    """
+    disagreed, fewer = only_a + only_b, min(only_a, only_b)
+    if not disagreed:
+        return 1.0, 1.0
+    tails = 2 * binom.cdf(fewer, disagreed, 0.5)
+    return float(min(1, tails)), float(min(1, tails - binom.pmf(fewer, disagreed, 0.5)))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p-values [M] of a family, adjusted so that all together err in 5 % (Holm 1979).
+
+    Scand J Statist 6, 65-70. NaN, a test that is planned but not made yet, counts in the family's
+    size and stays NaN: when it is made, no other p-value becomes smaller for it having been away.
+    """
+    order = np.argsort(p, kind="stable")  # NaN last
+    stepped = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(stepped))
+    return adjusted
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Mean rank of K models over N datasets, 1 the best; two differ if further apart than critical.
+
+    ranks: [N, K], ties averaged; p: of Friedman's test in Iman and Davenport's form,
+    corrected for ties.
+    """
+
+    ranks: np.ndarray
+    critical: float
+    p: float
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean rank of each model [K]."""
+        return self.ranks.mean(axis=0)
+
+    def alike(self) -> list[tuple[int, int]]:
+        """The longest runs of models, by mean rank, whose ends do not differ: first and last."""
+        order = np.argsort(self.mean, kind="stable")
+        mean, runs, end = self.mean[order], [], -1
+        for first in range(len(mean)):
+            last = int(np.flatnonzero(mean - mean[first] <= self.critical)[-1])
+            if last > first and last > end:
+                runs.append((first, last))
+            end = max(end, last)
+        return runs
+
+
+def rank(values: np.ndarray, alpha: float = 0.05) -> Ranks:
+    """Friedman's test and Nemenyi's critical difference of values [N datasets, K models].
+
+    Higher is better; N, K >= 2, nothing NaN. Demšar, JMLR 7 (2006) 1-30, section 3.2.2. Datasets
+    are the sample here: a handful of them can show little, whatever the number of images.
+    """
+    n, k = values.shape
+    ranks = rankdata(-values, axis=1)
+    spread = studentized_range.ppf(1 - alpha, k, np.inf) / np.sqrt(2)
+    critical = float(spread * np.sqrt(k * (k + 1) / (6 * n)))
+    between = n * ((ranks.mean(axis=0) - (k + 1) / 2) ** 2).sum()
+    total = ((ranks - (k + 1) / 2) ** 2).sum()
+    within = (total - between) / ((n - 1) * (k - 1))
+    if total == 0:
+        return Ranks(ranks, critical, 1.0)
+    statistic = between / (k - 1) / within if within > 1e-12 else np.inf
+    return Ranks(ranks, critical, float(f.sf(statistic, k - 1, (k - 1) * (n - 1))))

@@ -1,0 +1,168 @@
+"""A difference between two models keeps its promises: order, sign, scale, and how often it errs."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from cxrgrid import comparison
+from cxrgrid.answers import Answers
+
+SEED = st.integers(0, 10_000)
+
+
+def answers(patient, truth, scores):
+    """Answers on one label for images that are named by their place."""
+    image = np.array([f"{n:04}" for n in range(len(truth))])
+    both = truth[:, None].astype(float), scores[:, None]
+    return Answers("made.csv", image, np.asarray(patient).astype(str), ["x"], *both, {})
+
+
+def cohort(rng, patients=60, images=90):
+    """Patients of one to several images, their truth by patient, and what a patient adds."""
+    patient = np.concatenate([np.arange(patients), rng.integers(patients, size=images - patients)])
+    sick = rng.random(patients) < 0.4
+    return patient, sick[patient], rng.normal(size=patients)[patient]
+
+
+def scored(rng, truth, shared, skill=1.0):
+    return skill * truth + shared + rng.normal(size=len(truth))
+
+
+def against(a, b, resamples=200):
+    values = [comparison.resampled(one, resamples)[None, :, 0, 0] for one in (a, b)]
+    return comparison.contrast(*values, True, comparison.sizes(a)[0]["rarer"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEED)
+def test_the_order_of_the_rows_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    patient, truth, shared = cohort(rng)
+    a, b = (scored(rng, truth, shared) for _ in "ab")
+    turn = rng.permutation(len(truth))
+    found = against(answers(patient, truth, a), answers(patient, truth, b))
+    turned = against(
+        answers(patient[turn], truth[turn], a[turn]), answers(patient[turn], truth[turn], b[turn])
+    )
+    assert (found.low, found.high, found.p) == pytest.approx((turned.low, turned.high, turned.p))
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEED, st.sampled_from([np.exp, np.cbrt, lambda x: 3 * x - 7]))
+def test_a_monotone_transform_of_a_model_changes_nothing(seed, transform):
+    rng = np.random.default_rng(seed)
+    patient, truth, shared = cohort(rng)
+    a, b = (scored(rng, truth, shared) for _ in "ab")
+    found = against(answers(patient, truth, a), answers(patient, truth, b))
+    moved = against(answers(patient, truth, transform(a)), answers(patient, truth, b))
+    assert (found.low, found.high, found.p) == (moved.low, moved.high, moved.p)
+    nothing = against(answers(patient, truth, a), answers(patient, truth, transform(a)))
+    assert (nothing.value, nothing.low, nothing.high, nothing.p) == (0, 0, 0, 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEED)
+def test_swapping_the_models_or_the_classes_turns_the_sign(seed):
+    rng = np.random.default_rng(seed)
+    patient, truth, shared = cohort(rng)
+    a, b = (scored(rng, truth, shared) for _ in "ab")
+    found = against(answers(patient, truth, a), answers(patient, truth, b))
+    models = against(answers(patient, truth, b), answers(patient, truth, a))
+    classes = against(answers(patient, ~truth, a), answers(patient, ~truth, b))
+    for turned in (models, classes):
+        assert (turned.value, turned.low, turned.high) == pytest.approx(
+            (-found.value, -found.high, -found.low)
+        )
+        assert turned.p == pytest.approx(found.p)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEED, st.integers(2, 4))
+def test_copies_of_every_image_make_nothing_surer(seed, copies):
+    rng = np.random.default_rng(seed)
+    patient, truth, shared = cohort(rng)
+    a, b = (scored(rng, truth, shared) for _ in "ab")
+    found = against(answers(patient, truth, a), answers(patient, truth, b))
+    many = (np.tile(x, copies) for x in (patient, truth, a, b))
+    patient, truth, a, b = many
+    copied = against(answers(patient, truth, a), answers(patient, truth, b))
+    assert (found.low, found.high) == pytest.approx((copied.low, copied.high))
+
+
+def test_unknown_labels_and_absent_classes_stay_outside():
+    rng = np.random.default_rng(3)
+    patient, truth, shared = cohort(rng)
+    two = np.stack([truth, np.zeros(90)], axis=1).astype(float)
+    two[:5, 0] = np.nan
+    scores = np.stack([scored(rng, truth, shared)] * 2, axis=1)
+    one = Answers(
+        "a", np.arange(90).astype(str), patient.astype(str), ["x", "none"], two, scores, {}
+    )
+    values = comparison.resampled(one, 100)
+    assert values.shape == (101, 2, 3) and np.isnan(values[:, :, 1]).all()
+    np.testing.assert_array_equal(values[..., 2], values[..., 0])
+    x, none, macro = comparison.sizes(one)
+    assert (x["n"], none["n"], macro["n"]) == (85, 90, 90) and none["rarer"] == 0
+    assert macro["rarer"] == x["rarer"] == len(set(patient[two[:, 0] == 1]))
+
+
+BASIS = "3 seeds, 420 images of 377 patients"
+
+
+def say(value, low, high, p, p_holm, family=4):
+    found = comparison.Combined(value, 0.01, 0.01, 0.01, low, high, p)
+    return comparison.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
+
+
+def test_sentences_say_what_may_and_what_may_not_be_concluded():
+    assert say(0.031, 0.012, 0.049, 0.0004, 0.0016) == (
+        f"new is better than old by 0.031 AUROC (0.012 to 0.049), {BASIS}; "
+        "p < 0.001, after Holm over 4 comparisons p = 0.002."
+    )
+    assert say(-0.031, -0.049, -0.012, 0.01, 0.04).startswith(
+        "old is better than new by 0.031 AUROC (0.012"
+    )
+    assert "stays open: +0.031 AUROC" in say(0.031, 0.001, 0.061, 0.03, 0.12)
+    none = say(0.01, -0.02, 0.04, 0.4, 1.0)
+    assert "No difference between new and old is shown" in none
+    assert "a difference larger than 0.040 is excluded" in none
+    assert "not defined" in say(np.nan, np.nan, np.nan, np.nan, np.nan)
+
+
+@pytest.mark.slow
+def test_a_place_of_three_seeds_covers_what_training_again_on_new_patients_would_give():
+    """Seeds that differ in skill, 150 patients of one to five images; patients alone fall short."""
+    rng, hits, tries = np.random.default_rng(9), np.zeros(2), 400
+    skills = np.random.default_rng(0).normal(1.2, 0.3, size=200_000)
+    truth_value = norm.cdf(skills / np.sqrt(2 * (1 + 0.5**2))).mean()
+    for _ in range(tries):
+        patient = np.repeat(np.arange(150), rng.integers(1, 6, size=150))
+        truth, shared = (rng.random(150) < 0.4)[patient], rng.normal(size=150)[patient]
+        values = []
+        for skill in rng.normal(1.2, 0.3, size=3):
+            scores = skill * truth + shared + 0.5 * rng.normal(size=len(patient))
+            one = answers(patient, truth, scores)
+            values.append(comparison.resampled(one, 200)[:, 0, 0])
+        found = comparison.place(np.stack(values), 55)
+        hits[0] += found.low <= truth_value <= found.high
+        hits[1] += abs(found.value - truth_value) <= 1.96 * found.sampling_se
+    assert 0.93 <= hits[0] / tries <= 0.995
+    assert hits[1] / tries < 0.92
+
+
+@pytest.mark.slow
+def test_it_errs_in_five_per_cent_of_studies_without_a_difference():
+    """150 patients of one to several images; taking images for independent errs far more often."""
+    rng, errors, tries = np.random.default_rng(7), np.zeros(2), 800
+    for _ in range(tries):
+        patient = np.repeat(np.arange(150), rng.integers(1, 6, size=150))
+        truth = (rng.random(150) < 0.4)[patient]
+        own = rng.normal(size=(2, 150))[:, patient]  # how each model takes to each patient
+        a, b = (truth + one + 0.5 * rng.normal(size=len(patient)) for one in own)
+        for at, cluster in enumerate((patient, np.arange(len(patient)))):
+            found = against(answers(cluster, truth, a), answers(cluster, truth, b), 300)
+            errors[at] += found.p < 0.05
+    assert 0.03 <= errors[0] / tries <= 0.07
+    assert errors[1] / tries > 0.12

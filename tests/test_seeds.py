@@ -1,0 +1,76 @@
+"""Patients and seeds are both counted, and the interval of both covers the truth."""
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from cxrgrid.seeds import combine
+
+
+def test_one_seed_leaves_the_error_of_sampling():
+    found = combine(0.02, 101, np.array([0.8]))
+    reach = t.ppf(0.975, 100) * 0.02
+    assert (found.low, found.high) == pytest.approx((0.8 - reach, 0.8 + reach))
+    assert np.isnan(found.seed_sd) and np.isnan(found.seed_se) and found.sampling_se == 0.02
+
+
+def test_seeds_alone_are_students_interval():
+    values = np.array([0.01, 0.03, 0.02, 0.06])
+    found = combine(0.0, 500, values)
+    low, high = t.interval(0.95, 3, values.mean(), values.std(ddof=1) / 2)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(2 * t.sf(values.mean() / (values.std(ddof=1) / 2), 3))
+    assert found.seed_sd == pytest.approx(values.std(ddof=1))
+
+
+def test_half_widths_add_in_squares():
+    values = np.array([0.80, 0.82, 0.84])
+    widths = [
+        found.high - found.value
+        for found in (combine(0.02, 300, values[:1]), combine(0.0, 300, values))
+    ]
+    both = combine(0.02, 300, values)
+    assert both.high - both.value == pytest.approx(np.hypot(*widths))
+
+
+def test_p_is_the_alpha_at_which_the_interval_reaches_zero():
+    values = np.array([0.05, 0.02, 0.06])
+    found = combine(0.01, 40, values)
+    assert (found.p < 0.05) == (found.low > 0)
+    reach = np.hypot(t.isf(found.p / 2, 39) * 0.01, t.isf(found.p / 2, 2) * found.seed_se)
+    assert reach == pytest.approx(values.mean(), rel=1e-6)
+
+
+def test_two_sides_differ_by_their_means_and_swapping_turns_the_sign():
+    a, b = np.array([0.8, 0.84, 0.82]), np.array([0.7, 0.74])
+    there, back = combine(0.01, 200, a, b), combine(0.01, 200, b, a)
+    assert there.value == pytest.approx(0.1)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+    assert there.p == pytest.approx(back.p)
+
+
+def test_one_seed_against_several_is_taken_to_spread_as_they_do():
+    several, one = np.array([0.8, 0.84, 0.82]), np.array([0.7])
+    found = combine(0.0, 200, several, one)
+    assert found.seed_se == pytest.approx(0.02 * np.sqrt(1 / 3 + 1))
+
+
+def test_what_is_not_defined_stays_so():
+    found = combine(0.02, 30, np.array([np.nan, np.nan]))
+    assert np.isnan([found.value, found.low, found.high, found.p]).all()
+    same = combine(0.0, 30, np.zeros(1))
+    assert (same.low, same.high, same.p) == (0, 0, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("sampling, seed", [(1.0, 0.0), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)])
+def test_it_covers_the_truth_whatever_the_shares(seeds, sampling, seed):
+    rng = np.random.default_rng([seeds, int(10 * sampling), int(10 * seed)])
+    hits, tries, patients = 0, 4000, 150
+    for _ in range(tries):
+        values = sampling * rng.normal() + seed * rng.normal(size=seeds)
+        measured = sampling * np.sqrt(rng.chisquare(patients - 1) / (patients - 1))
+        found = combine(measured, patients, values)
+        hits += found.low <= 0 <= found.high
+    assert 0.94 <= hits / tries <= (0.965 if seed == 0 else 0.995)
