@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxrgrid.seeds import combine
+from cxrgrid.seeds import Spread, combine, pool
 
 
 def test_one_seed_leaves_the_error_of_sampling():
@@ -74,3 +74,33 @@ def test_it_covers_the_truth_whatever_the_shares(seeds, sampling, seed):
         found = combine(measured, patients, values)
         hits += found.low <= 0 <= found.high
     assert 0.94 <= hits / tries <= (0.965 if seed == 0 else 0.995)
+
+
+def test_the_pooled_spread_is_the_error_term_of_an_analysis_of_variance():
+    groups = [np.array([0.80, 0.84]), np.array([0.70, 0.71, 0.75]), np.array([0.9])]
+    found = pool([*groups, np.array([np.nan, 0.8])])
+    wanted = np.sqrt((groups[0].var(ddof=1) + 2 * groups[1].var(ddof=1)) / 3)
+    assert (found.sd, found.freedom) == (pytest.approx(wanted), 3)
+    assert pool(groups[2:]) is None
+
+
+def test_a_known_spread_takes_the_place_of_the_groups_own():
+    a, b, spread = np.array([0.80, 0.80]), np.array([0.70]), Spread(0.02, 8)
+    found = combine(0.0, 500, a, b, spread=spread)
+    error = 0.02 * np.sqrt(1 / 2 + 1)
+    assert found.seed_se == pytest.approx(error)
+    assert found.high - found.value == pytest.approx(t.ppf(0.975, 8) * error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio, least", [(1.0, 0.94), (2.0, 0.92)])
+def test_pooling_covers_where_places_spread_alike_and_little_less_where_they_do_not(ratio, least):
+    """Eight places of two seeds; the interval of a difference between the noisier half's places."""
+    rng = np.random.default_rng(7)
+    hits, tries = 0, 4000
+    sd = np.repeat([1.0, 1.0 / ratio], 4)
+    for _ in range(tries):
+        groups = [scale * rng.normal(size=2) for scale in sd]
+        found = combine(0.0, 150, groups[0], groups[4], spread=pool(groups))
+        hits += found.low <= 0 <= found.high
+    assert least <= hits / tries <= 0.965

@@ -31,10 +31,10 @@ from cxrgrid.section import section, write
 NOTE = (
     "Every two places that differ in one axis, on the same test images, mean over labels and over "
     "the seeds that both have. Intervals are 95 %, from resampled patients (sampling SE) and from "
-    "the spread between seeds (seed SD) together; of one seed they speak of that training alone. "
+    "the spread between seeds (seed SD, pooled over the places of a dataset as in an analysis of "
+    "variance) together; without two seeds anywhere they speak of these trainings alone. "
     "Holm's correction runs over all pairs of one axis within the study, also those not run "
-    "yet. Not shown is not the same as equal: the interval says which differences are left. Two "
-    "seeds tell little of their spread, which makes it wide; three or more narrow it. "
+    "yet. Not shown is not the same as equal: the interval says which differences are left. "
     "Each label, and average precision: `comparisons.csv`."
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cxrgrid import metrics, stats
 from cxrgrid.answers import Answers
-from cxrgrid.seeds import Combined, combine
+from cxrgrid.seeds import Combined, Spread, combine
 
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}
 RANKING = ("auroc", "ap")  # need no threshold
@@ -76,21 +76,23 @@ def count(answers: Answers, columns) -> dict[str, int]:
     return sums | {"rarer": min(classes)}
 
 
-def contrast(a: np.ndarray, b: np.ndarray, paired: bool, rarer: int) -> Combined:
+def contrast(
+    a: np.ndarray, b: np.ndarray, paired: bool, rarer: int, spread: Spread | None = None
+) -> Combined:
     """How much a is above b, of one metric and label; a, b: each seed's `resampled` [S, 1 + R].
 
-    paired: the two sides have the same seeds in the same order; else seeds are taken for drawn
-    independently on either side.
+    paired: the two sides have the same seeds in the same order; else, and where the spread of a
+    single training is given, seeds are taken for drawn independently on either side.
     """
-    spread = stats.standard_error(a[:, 1:].mean(axis=0) - b[:, 1:].mean(axis=0))
-    groups = (a[:, 0] - b[:, 0],) if paired else (a[:, 0], b[:, 0])
-    return within(combine(float(spread), rarer, *groups), -1, 1)
+    error = stats.standard_error(a[:, 1:].mean(axis=0) - b[:, 1:].mean(axis=0))
+    groups = (a[:, 0] - b[:, 0],) if paired and not spread else (a[:, 0], b[:, 0])
+    return within(combine(float(error), rarer, *groups, spread=spread), -1, 1)
 
 
-def place(values: np.ndarray, rarer: int) -> Combined:
+def place(values: np.ndarray, rarer: int, spread: Spread | None = None) -> Combined:
     """The mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
-    spread = stats.standard_error(values[:, 1:].mean(axis=0))
-    return within(combine(float(spread), rarer, values[:, 0]), 0, 1)
+    error = stats.standard_error(values[:, 1:].mean(axis=0))
+    return within(combine(float(error), rarer, values[:, 0], spread=spread), 0, 1)
 
 
 def within(found: Combined, least: float, most: float) -> Combined:

@@ -16,6 +16,7 @@ from cxrgrid import comparison, stats
 from cxrgrid.answers import Answers
 from cxrgrid.config import Grid
 from cxrgrid.frames import PLACE
+from cxrgrid.seeds import Spread, pool
 from cxrgrid.significance import holm
 
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
@@ -90,6 +91,13 @@ class Measured:
         """The resampled values of a place's seeds [S, 1 + R, metrics, L + 1]."""
         return np.stack([self.values[place, seed] for seed in seeds])
 
+    def spread(self, number: int, at: int) -> Spread | None:
+        """What the seed alone changes in a metric and label, over all places of the dataset."""
+        groups: dict[tuple, list[float]] = {}
+        for (place, _), values in self.values.items():
+            groups.setdefault(place, []).append(values[0, number, at])
+        return pool([np.array(group) for group in groups.values()])
+
 
 def measure(answers: Iterator[tuple[tuple, int, Answers]], resamples: int) -> Measured:
     """Each cell of a dataset, (place, seed, answers), on the same resamples."""
@@ -121,7 +129,7 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, comparison.C
                 yield row | {"p": np.nan}, None
                 continue
             a, b = (side[:, :, number, at] for side in sides)
-            found = comparison.contrast(a, b, True, rarer)
+            found = comparison.contrast(a, b, True, rarer, measured.spread(number, at))
             row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
             row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
             yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found
@@ -153,7 +161,8 @@ def say(row: dict, pair: Pair, found: comparison.Combined | None) -> tuple[str, 
     p_holm, family = float(row["p_holm"]), int(row["family"])
     text = comparison.sentence((a, b), row["metric"], found, p_holm, family, words)
     label = "" if row["label"] == "macro" else f"{row['label']}: "
-    once = " One training each: other seeds may say otherwise." if row["seeds"] == 1 else ""
+    alone = np.isnan(found.seed_sd)
+    once = " One training each: other seeds may say otherwise." if alone else ""
     return comparison.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
 
 
@@ -165,7 +174,8 @@ def many(count: int, noun: str) -> str:
 def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
     """One row a place, metric and label: PLACES. The mean over the seeds that there are.
 
-    Of several seeds the interval is that of patients and seeds together; of one, of patients alone.
+    The interval is that of patients and seeds together; of patients alone where no place of the
+    dataset has two seeds.
     """
     rows = []
     for place, planned in places(grid).items():
@@ -179,16 +189,16 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
                 row = dict(zip(PLACE, place, strict=True)) | {"metric": metric, "label": label}
                 row |= {"seeds": len(seeds), "planned": len(planned)} | size
                 if seeds:
-                    row |= interval(values[:, :, number, at], rarer)
+                    row |= interval(values[:, :, number, at], rarer, here.spread(number, at))
                 rows.append(row)
     return pd.DataFrame(rows, columns=PLACES)
 
 
-def interval(values: np.ndarray, rarer: int) -> dict[str, float]:
+def interval(values: np.ndarray, rarer: int, spread: Spread | None) -> dict[str, float]:
     """The mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
-    found = comparison.place(values, rarer)
+    found = comparison.place(values, rarer, spread)
     ends = (found.low, found.high)
-    if len(values) == 1:
+    if spread is None:
         ends = stats.interval(values[0, 1:])
     parts = {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}
     return {"value": found.value, "low": float(ends[0]), "high": float(ends[1])} | parts

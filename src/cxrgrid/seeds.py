@@ -10,12 +10,34 @@ LEAST = 1e-12  # no p-value is given as smaller
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The SD between trainings that differ in the seed only, and on how many it rests."""
+
+    sd: float
+    freedom: int
+
+
+def pool(groups: list[np.ndarray]) -> Spread | None:
+    """The common spread of several places, each seed's value of each; None without any two seeds.
+
+    The error term of an analysis of variance: it takes the places to spread alike, and so rests on
+    more than the two or three seeds of each. Groups that are NaN count for nothing.
+    """
+    groups = [group for group in groups if len(group) > 1 and not np.isnan(group).any()]
+    freedom = sum(len(group) - 1 for group in groups)
+    if not freedom:
+        return None
+    squares = sum(((group - group.mean()) ** 2).sum() for group in groups)
+    return Spread(float(np.sqrt(squares / freedom)), freedom)
+
+
+@dataclass(frozen=True)
 class Combined:
     """A mean over seeds, or the difference of two, and what makes it uncertain.
 
     sampling_se: of other test patients, the trained models given; seed_sd: between seeds on these
-    patients (pooled over two sides, NaN of one seed); seed_se: what that does to the mean over
-    seeds; low, high: the 95 % interval of both; p: two-sided, that the value is 0.
+    patients (NaN where it is not known); seed_se: what that does to the mean over seeds; low, high:
+    the 95 % interval of both; p: two-sided, that the value is 0.
     """
 
     value: float
@@ -27,23 +49,27 @@ class Combined:
     p: float
 
 
-def combine(sampling_se: float, patients: int, *groups: np.ndarray) -> Combined:
+def combine(
+    sampling_se: float, patients: int, *groups: np.ndarray, spread: Spread | None = None
+) -> Combined:
     """The interval of a mean over seeds; with two groups, of the first mean less the second.
 
     sampling_se: of that value, from resamples of the patients that all seeds share; patients: how
     many it rests on, those of the rarer class; groups: each seed's value [S]. One group holds the
-    seeds of a place, or the differences of pairs that share a seed.
+    seeds of a place, or the differences of pairs that share a seed; spread: that of a single value,
+    where it is known from more than these groups.
 
-    Both sources have Student's interval, with patients - 1 and S - 1 degrees of freedom, and the
-    half-widths are added in squares (Howe, JASA 69 (1974) 789-794; Zou & Donner, Stat Med 27 (2008)
-    1693-1702). Satterthwaite's single t is shorter, but covers as little as 88 % with two seeds.
-    That both sources belong to the answer: Bouthillier et al., MLSys 2021, arXiv 2103.03098. Of one
-    seed, it speaks of that training alone; one seed against several is taken to spread as those do.
+    Both sources have Student's interval, with patients - 1 and S - 1 (or the spread's) degrees of
+    freedom, and the half-widths are added in squares (Howe, JASA 69 (1974) 789-794; Zou & Donner,
+    Stat Med 27 (2008) 1693-1702). Satterthwaite's single t is shorter, but covers as little as 88 %
+    with two seeds. That both sources belong to the answer: Bouthillier et al., MLSys 2021, arXiv
+    2103.03098. Of one seed without a known spread, it speaks of that training alone; one seed
+    against several is taken to spread as those do.
     NaN where the value or its error is.
     """
     means = [float(np.mean(group)) for group in groups]
     value = means[0] - sum(means[1:])
-    sd, parts, freedom = seed_parts(groups)
+    sd, parts, freedom = seed_parts(groups, spread)
     seed_se = float(np.sqrt(sum(parts))) if parts else float("nan")
     apart = (float(sampling_se), sd, seed_se)
     errors = np.sqrt([sampling_se**2, *parts])
@@ -55,8 +81,13 @@ def combine(sampling_se: float, patients: int, *groups: np.ndarray) -> Combined:
     return Combined(value, *apart, value - width, value + width, p)
 
 
-def seed_parts(groups: tuple[np.ndarray, ...]) -> tuple[float, list[float], list[int]]:
-    """The pooled SD between seeds; of each group the variance of its mean, and its freedom."""
+def seed_parts(
+    groups: tuple[np.ndarray, ...], spread: Spread | None
+) -> tuple[float, list[float], list[int]]:
+    """The SD between seeds; of each group the variance of its mean, and its freedom."""
+    if spread:
+        parts = [spread.sd**2 / len(group) for group in groups]
+        return spread.sd, parts, [spread.freedom] * len(groups)
     several = [group for group in groups if len(group) > 1]
     if not several:
         return float("nan"), [], []
