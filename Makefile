@@ -1,5 +1,7 @@
 # make demo   the demo study, from nothing to its report
+# make status  where each cell of each study stands, on a laptop or a cluster
 # make test   every test that needs no cluster
+# make cluster  tests on a Slurm of its own on this machine (skipped where it is not installed)
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
 # make lock   pin envs/requirements.txt anew (needs uv)
 PYTHON ?= python3
@@ -9,6 +11,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/ready
 	snakemake
 	@python -m cxrgrid.report results/demo/study.json --headline
+
+status: .venv/ready
+	@python -m cxrgrid.status
 
 test: .venv/ready
 	pytest -n 2 --dist loadfile -m "not cluster"
@@ -32,4 +37,7 @@ lock:
 	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: demo test check lock
+cluster: .venv/ready
+	pytest -m cluster tests/cluster
+
+.PHONY: demo status test cluster check lock

@@ -10,7 +10,9 @@ import sys
 
 from snakemake.utils import min_version
 
+from cxrgrid import launch
 from cxrgrid.config import Grid, UserError
+from cxrgrid.needs import Needs
 
 min_version("9.27")
 
@@ -27,6 +29,8 @@ try:
     grid.check_files()
 except UserError as error:
     sys.exit(f"error: {error}")
+needs = Needs(grid)
+launch.enter(workflow)
 
 
 pathvars:
@@ -48,6 +52,10 @@ rule all:
         rules.report.output,
 
 
+onstart:
+    launch.begin(workflow)
+
+
 onerror:
     # A grid with holes is reported as what it is; the run itself has failed all the same.
     if not grid.incomplete:
@@ -55,3 +63,4 @@ onerror:
             "snakemake report --snakefile {workflow.main_snakefile} --nolock --quiet all"
             " --executor local --configfile results/{grid.name}/study.json --config incomplete=true"
         )
+        shell("python -m cxrgrid.status results/{grid.name}/study.json --failed >&2")

@@ -17,7 +17,7 @@ LEVELS = [
     {"check"},
     {"check_selection"},
     {"config"},
-    {"command", "data", "disk", "tone"},
+    {"command", "data", "disk", "lock", "slurm", "tone"},
     {"dicom"},
     {
         "anatomy",
@@ -33,6 +33,7 @@ LEVELS = [
         "models",
         "objective",
         "policy",
+        "progress",
         "published",
         "state",
         "section",
@@ -44,7 +45,7 @@ LEVELS = [
         "survey",
         "twins",
     },
-    {"comparison", "filters", "frames", "guess", "shortcuts"},
+    {"comparison", "filters", "frames", "guess", "launch", "needs", "shortcuts"},
     {"audits", "contrasts", "figures", "findings", "versus"},
 ]
 TORCH = {"augment", "cost", "models", "objective", "state", "train", "weights"}

@@ -17,6 +17,7 @@ from cxrgrid import command
 from cxrgrid.config import Cell, UserError, finished
 from cxrgrid.data import read_parquet
 from cxrgrid.frames import AXES, read_grid
+from cxrgrid.progress import Progress, survey
 
 KEYS = [*AXES, "target", "subset", "label", "metric"]
 METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients"]
@@ -34,22 +35,10 @@ def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
     return frame[np.array(known, bool)].sort_values(KEYS, ignore_index=True)
 
 
-def missing_row(cell: Cell, folder: Path) -> dict:
-    """A cell that has not finished: why, as far as its log tells, and how to run it."""
-    results = f"results/{cell.study}"
-    command = f"snakemake {results}/cells/{cell.path()}/model.safetensors"
-    command += f" --configfile {results}/study.json"
-    row = {axis: getattr(cell, axis) for axis in AXES}
-    return row | {"state": "missing", "reason": last_words(folder / "train.log"), "rerun": command}
-
-
-def last_words(log: Path) -> str:
-    """The error line of a log, else its last line: where a run that was killed had come."""
-    if not log.is_file():
-        return "not run"
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or [f"stopped after: {line}" for line in lines] or ["stopped at its start"])[-1]
+def missing_row(one: Progress) -> dict:
+    """A cell that has not finished: why, as far as is known, and how to run it."""
+    row = {axis: getattr(one.cell, axis) for axis in AXES}
+    return row | {"state": "missing", "reason": one.reason, "rerun": one.rerun}
 
 
 def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
@@ -124,10 +113,8 @@ def main(argv: list[str] | None) -> None:
     scores = [table.to_pandas() for table, _ in read.values()]
     histories = read_histories(grid.cells, study)
     rows = [
-        done_row(cell, *histories[cell])
-        if cell in histories
-        else missing_row(cell, study / "cells" / cell.path())
-        for cell in grid.cells
+        done_row(one.cell, *histories[one.cell]) if one.cell in histories else missing_row(one)
+        for one in survey(grid.cells, study)
     ]
     check_splits(rows, {target: facts.get("split_hash") for target, (_, facts) in read.items()})
     args.out_dir.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,8 @@ rule train:
         "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
+        mem_mb=needs.memory,
+        runtime=needs.runtime,
     params:
         cell=grid.cell,
         data=subpath(input.table, parent=True),

@@ -1,0 +1,103 @@
+"""What Slurm says of this folder's jobs: which are in the queue, and how others ended.
+
+Every question has an answer without Slurm too: nothing.
+"""
+
+import getpass
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGS = Path("logs/slurm")  # slurm-logdir in profiles/slurm
+NAME = "cxrgrid"  # slurm-jobname-prefix in profiles/slurm
+
+# What slurmd writes at the end of a job's log, and the cause that it means.
+ENDS = {
+    r"DUE TO TIME LIMIT": "time limit",
+    r"oom.kill|[Oo]ut.[Oo]f.[Mm]emory|(?i:exceeded .*memory limit)": "out of memory",
+    r"DUE TO NODE FAILURE|NODE_FAIL": "node failure",
+    r"DUE TO PREEMPTION": "preempted",
+    r"CANCELLED AT": "cancelled",
+}
+STATES = {
+    "TIMEOUT": "time limit",
+    "OUT_OF_MEMORY": "out of memory",
+    "NODE_FAIL": "node failure",
+    "BOOT_FAIL": "node failure",
+    "PREEMPTED": "preempted",
+    "CANCELLED": "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job in the queue. run: its Snakemake's name; what: rule, wildcards; seconds: it has run."""
+
+    number: str
+    run: str
+    what: str
+    state: str
+    reason: str
+    seconds: float
+
+
+def ask(*command: str) -> list[str]:
+    """The lines that a command prints; none where it is not there, fails, or does not answer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def queue(folder: Path) -> list[Job]:
+    """My jobs that were sent from `folder` and have not ended."""
+    columns = "%i|%j|%k|%T|%r|%M|%Z"
+    rows = [line.split("|") for line in ask("squeue", "-h", "-u", getpass.getuser(), "-o", columns)]
+    here = [row for row in rows if len(row) == 7 and Path(row[6]) == folder.resolve()]
+    return [Job(*row[:5], clock(row[5])) for row in here if row[1].startswith(NAME)]
+
+
+def clock(text: str) -> float:
+    """Seconds of Slurm's `[days-][[hours:]minutes:]seconds`; 0 where it says nothing."""
+    days, _, rest = text.rpartition("-")
+    seconds = 0
+    for part in rest.split(":"):
+        seconds = seconds * 60 + (int(part) if part.isdigit() else 0)
+    return seconds + 86400 * (int(days) if days.isdigit() else 0)
+
+
+def logs(rule: str, wildcards: list[str]) -> list[Path]:
+    """The logs of all jobs that a rule's wildcards have had, the newest job last."""
+    folder = LOGS / f"rule_{rule}" / "_".join(wildcards).replace("/", "_")
+    return sorted(folder.glob("*.log"), key=lambda path: int(re.sub(r"\D", "", path.stem) or 0))
+
+
+def ending(log: Path) -> tuple[str, str]:
+    """The cause that a job's log names, and the line that does; empty where it names none."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 20_000))
+        lines = file.read().decode(errors="replace").splitlines()
+    for line in reversed(lines):
+        for pattern, cause in ENDS.items():
+            if line.startswith(("slurmstepd", "srun", "slurmd")) and re.search(pattern, line):
+                return cause, re.sub(r"^[\w-]+: (error: )?", "", line).strip("* ")
+    return "", ""
+
+
+def states(numbers: list[str]) -> dict[str, str]:
+    """How jobs ended, as a cause, by their numbers: from the queue, and from accounting if any."""
+    if not numbers:
+        return {}
+    listed = ",".join(numbers)
+    lines = ask("sacct", "-nXP", "-j", listed, "-o", "JobID,State")
+    lines += ask("squeue", "-h", "--states=all", "-j", listed, "-o", "%i|%T")
+    # sacct says who: `CANCELLED by 1000`.
+    pairs = (re.split(r"[| ]", line)[:2] for line in lines if "|" in line)
+    return {number: STATES[state] for number, state in pairs if state in STATES}
+
+
+def cancel(numbers: list[str]) -> None:
+    """End jobs; Slurm asks them to stop first, and a training saves its state."""
+    subprocess.run(["scancel", *numbers], capture_output=True, timeout=120)

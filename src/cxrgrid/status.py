@@ -1,0 +1,142 @@
+"""Where a study stands: one line a cell, what failed and why, and the command that reruns it.
+
+Reads the results and asks Slurm where there is one; no Snakemake needs to run. Without STUDY, every
+study in results/.
+
+Example:
+  python -m cxrgrid.status results/demo/study.json
+  python -m cxrgrid.status demo --watch
+  python -m cxrgrid.status --failed
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+from cxrgrid import command
+from cxrgrid.config import Grid, UserError
+from cxrgrid.progress import STATES, Progress, forecast, survey
+
+COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
+
+
+def studies(names: list[str]) -> list[Path]:
+    """The study.json of each study that is named, by file, folder or name; or of all."""
+    if not names:
+        found = sorted(Path("results").glob("*/study.json"))
+        if not found:
+            raise UserError("results/: no study has run here; start one with snakemake")
+        return found
+    paths = [Path(name) for name in names]
+    paths = [path if path.suffix == ".json" else path / "study.json" for path in paths]
+    paths = [path if path.is_file() else Path("results") / path for path in paths]
+    for path in paths:
+        if not path.is_file():
+            known = ", ".join(each.parent.name for each in Path("results").glob("*/study.json"))
+            raise UserError(f"{path}: no such study; there are: {known or 'none yet'}")
+    return paths
+
+
+def duration(seconds: float | None) -> str:
+    """A time as people say it: 2 d 3 h, 4 h 05 min, 12 min, 40 s."""
+    if seconds is None:
+        return "?"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
+
+
+def detail(one: Progress) -> str:
+    """What there is to say of a cell besides its state."""
+    job = f"  job {one.job}" if one.job else ""
+    if one.state == "done":
+        return duration(one.seconds) if one.seconds else ""
+    if one.state == "running" and one.epoch is not None:
+        left = duration(one.left)
+        return f"epoch {one.epoch}/{one.cell.epochs}  loss {one.loss:.4f}  {left} left{job}"
+    if one.state == "failed":
+        own = one.reason.startswith((f"{one.cause}: ", f"{one.cause} "))
+        return one.reason if own else f"{one.cause}: {one.reason.removeprefix('error: ')}"
+    return "" if one.state == "never tried" else f"{one.reason}{job}"
+
+
+def lines(found: list[Progress], colour: bool) -> list[str]:
+    """One line a cell, and below a failed one the command that reruns it."""
+    width = max(len(one.cell.path()) for one in found)
+    text = []
+    for one in found:
+        state = f"{one.state:<11}"
+        if colour:
+            state = f"\033[{COLOURS[one.state]}m{state}\033[0m"
+        text.append(f"{one.cell.path():<{width}}  {state}  {detail(one)}".rstrip())
+        if one.state == "failed":
+            text.append(f"    rerun: {one.rerun}")
+    return text
+
+
+def totals(found: list[Progress]) -> str:
+    """How many cells are in each state, hours of training so far and to come."""
+    counts = Counter(one.state for one in found)
+    shown = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    spent, ahead = sum(one.seconds for one in found) / 3600, forecast(found)
+    more = "" if ahead is None else f", about {ahead / 3600:.1f} to come"
+    return f"{len(found)} cells: {shown}; {spent:.1f} hours of training so far{more}"
+
+
+def show(grid: Grid, found: list[Progress], args) -> None:
+    """A study's part of what is printed."""
+    if args.failed:
+        found = [one for one in found if one.state == "failed"]
+    colour = sys.stdout.isatty()
+    print(f"{grid.name}: {totals(found)}" if found else f"{grid.name}: no cell has failed")
+    print("\n".join(lines(found, colour)) if found else "", flush=True)
+
+
+def as_json(found: list[Progress]) -> list[dict]:
+    """The same for programs: one object a cell."""
+    return [
+        {**{axis: getattr(one.cell, axis) for axis in Grid.AXES}}
+        | {name: value for name, value in asdict(one).items() if name != "cell"}
+        | {"rerun": one.rerun}
+        for one in found
+    ]
+
+
+def main(argv: list[str] | None) -> None:
+    """Look once, or again and again."""
+    parser = command.parser("status", __doc__)
+    parser.add_argument("study", nargs="*", help="study.json, its folder, or the study's name")
+    parser.add_argument("--failed", action="store_true", help="only cells that failed")
+    parser.add_argument("--json", action="store_true", help="one JSON object a cell")
+    parser.add_argument(
+        "--watch", nargs="?", type=float, const=10.0, metavar="SECONDS", help="look again (10)"
+    )
+    args = parser.parse_args(argv)
+    while True:
+        paths = studies(args.study)
+        grids = [Grid(json.loads(path.read_text())) for path in paths]
+        found = [survey(grid.cells, path.parent) for grid, path in zip(grids, paths, strict=True)]
+        if args.json:
+            print(
+                json.dumps(
+                    {grid.name: as_json(part) for grid, part in zip(grids, found, strict=True)}
+                )
+            )
+        else:
+            if args.watch and sys.stdout.isatty():
+                print("\033[H\033[2J", end="")
+            for grid, part in zip(grids, found, strict=True):
+                show(grid, part, args)
+        if not args.watch:
+            return
+        time.sleep(args.watch)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,87 @@
+"""`launch`: what a killed run left is cleared, and what a living one holds is not."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cxrgrid import launch
+
+WORKFLOW = SimpleNamespace(is_main_process=True)
+CODE = "import sys, time; from types import SimpleNamespace; from cxrgrid import launch; "
+CODE += "launch.enter(SimpleNamespace(is_main_process=True)); print(1, flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder in which another run lives; that run, and the lock of Snakemake's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "HELD", [])
+    before = signal.getsignal(signal.SIGUSR1)
+    other = subprocess.Popen([sys.executable, "-c", CODE], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "1\n"
+    launch.LOCKS.mkdir()
+    lock = launch.LOCKS / "0.output.lock"
+    lock.write_text("results/x\n")
+    yield other, lock
+    other.kill()
+    other.wait()
+    for held in launch.HELD:
+        held.close()
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_lock_of_a_living_run_stays(folder):
+    _, lock = folder
+    launch.enter(WORKFLOW)
+    assert lock.exists()
+
+
+def test_the_lock_of_a_killed_run_goes(folder):
+    other, lock = folder
+    other.kill()
+    other.wait()
+    launch.enter(WORKFLOW)
+    assert not lock.exists()
+
+
+def test_a_run_on_another_machine_may_live(folder):
+    other, lock = folder
+    other.kill()
+    other.wait()
+    (file,) = launch.RUNS.glob("*.run")
+    file.rename(file.with_name(file.name.replace(socket.gethostname(), "login2")))
+    launch.enter(WORKFLOW)
+    assert lock.exists()
+
+
+def test_a_job_leaves_locks_alone_and_the_time_limits_warning_to_the_trainer(folder):
+    other, lock = folder
+    other.kill()
+    other.wait()
+    launch.enter(SimpleNamespace(is_main_process=False))
+    assert lock.exists() and len(list(launch.RUNS.glob("*.run"))) == 1
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
+
+
+def test_the_setting_to_blame_is_the_one_without_which_it_passes(monkeypatch):
+    command = "sbatch -p main -t 60 --mem 100 --gpus=h100:1 --cpus-per-task=4"
+    monkeypatch.setattr(launch, "request", lambda executor, job: command)
+    monkeypatch.setattr(launch, "refusal", lambda sent: "no" if "--mem" in sent else "")
+    job = SimpleNamespace(rule=SimpleNamespace(name="train"))
+    with pytest.raises(SystemExit, match=r"rule train \(no\): change `mem_mb` .*sent: --mem 100"):
+        launch.check(None, job)
+    monkeypatch.setattr(launch, "refusal", lambda sent: "")
+    launch.check(None, job)
+
+
+def test_a_folder_without_runs_is_entered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "HELD", [])
+    launch.enter(WORKFLOW)
+    assert len(list(Path(".snakemake/runs").glob("*.run"))) == 1
+    launch.HELD[0].close()

@@ -1,0 +1,155 @@
+"""`status`, and `progress` and `slurm` below it: what is said of a cell follows from its files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import CONFIG, MISSING
+from cxrgrid import collect, progress, slurm, status
+from cxrgrid.config import Grid, UserError
+
+EPOCH = "epoch 3/8  train loss 0.5000  val loss 0.6  val AUROC 0.7  lr 1e-3  30.0 s  9 images/s\n"
+JOB = "slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00"
+MEMORY = "slurmstepd: error: Detected 1 oom_kill event in StepId=12.batch.\n"
+WORDS = MISSING.replace("/seed", "_").replace("/", "_")
+
+
+def look(study, capsys, *options) -> str:
+    """What the command prints for a study."""
+    capsys.readouterr()
+    status.main([str(study), *options])
+    return capsys.readouterr().out
+
+
+def cell(study, capsys) -> dict:
+    """The one cell of the study in conftest that is not done, as JSON says it."""
+    cells = json.loads(look(study, capsys, "--json"))["demo"]
+    (found,) = [one for one in cells if one["state"] != "done"]
+    return found
+
+
+@pytest.fixture
+def folder(study, monkeypatch) -> Path:
+    """The folder of the cell that has not finished; Slurm and processes are not asked."""
+    monkeypatch.chdir(study.parents[2])
+    monkeypatch.setattr(slurm, "ask", lambda *command: [])
+    found = study.parent / "cells" / MISSING
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def test_one_line_a_cell_and_totals(study, folder, capsys):
+    shown = look(study, capsys).splitlines()
+    assert shown[0].startswith("demo: 16 cells: 15 done, 1 never tried;")
+    assert len([line for line in shown[1:] if line.strip()]) == 16
+    assert "\033" not in "".join(shown)
+
+
+ENDS = [
+    ("error: cell x: the loss is not finite in epoch 2\n", "", "NaN"),
+    ("Traceback (most recent call last):\nOSError: [Errno 28] No space left\n", "", "disk full"),
+    (
+        "Traceback (most\ntorch.OutOfMemoryError: CUDA out of memory. Tried\n",
+        "",
+        "out of GPU memory",
+    ),
+    ("error: results/data/ward/table.parquet: not a readable file\n", "", "bad data"),
+    (EPOCH, "", "stopped"),
+    (EPOCH + "stopped by SIGUSR1 in epoch 4; goes on\n", "", "time limit"),
+    (EPOCH, JOB + " DUE TO TIME LIMIT ***\n", "time limit"),
+    (EPOCH, JOB + " DUE TO NODE FAILURE, SEE SLURMCTLD LOG ***\n", "node failure"),
+    (EPOCH + "stopped by SIGTERM in epoch 4; goes on\n", JOB + " ***\n", "cancelled"),
+    (EPOCH, MEMORY + "srun: error: n1: task 0: Out Of Memory\n", "out of memory"),
+    (EPOCH, "", "stopped"),
+]
+
+
+@pytest.mark.parametrize(("log", "job", "cause"), ENDS)
+def test_a_failed_cell_says_why_as_cells_csv_does(study, folder, capsys, log, job, cause):
+    (folder / "train.log").write_text(log)
+    path = Path(f"logs/slurm/rule_train/{WORDS}/12.log")
+    path.parent.mkdir(parents=True)
+    path.write_text(job)
+    if not job:
+        path.unlink()
+    found = cell(study, capsys)
+    assert (found["state"], found["cause"]) == ("failed", cause)
+    assert found["rerun"] in look(study, capsys, "--failed")
+    collect.main([str(study), "--out-dir", str(study.parent / "report")])
+    cells = pd.read_csv(study.parent / "report/cells.csv")
+    (row,) = cells[cells["state"] == "missing"].to_dict("records")
+    assert (row["reason"], row["rerun"]) == (found["reason"], found["rerun"])
+
+
+def test_a_later_job_counts_not_an_earlier_one(study, folder, capsys):
+    (folder / "train.log").write_text(EPOCH)
+    for number, text in ((9, JOB + " DUE TO TIME LIMIT ***\n"), (10, MEMORY)):
+        path = Path(f"logs/slurm/rule_train/{WORDS}/{number}.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert cell(study, capsys)["cause"] == "out of memory"
+
+
+def answers(monkeypatch, **lines):
+    monkeypatch.setattr(slurm, "ask", lambda *command: lines.get(command[0], []))
+
+
+def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
+    (folder / "train.log").write_text(EPOCH)
+    row = f"7|cxrgrid_u|rule_train_wildcards_{WORDS}|PENDING|Priority|0:00|{Path.cwd()}"
+    answers(monkeypatch, squeue=[row])
+    found = cell(study, capsys)
+    assert (found["state"], found["reason"], found["job"]) == ("waiting", "Priority", "7")
+    row = row.replace("PENDING|Priority|0:00", "RUNNING|None|1-02:03:04")
+    answers(monkeypatch, squeue=[row])
+    found = cell(study, capsys)
+    assert (found["state"], found["epoch"], found["loss"]) == ("running", 3, 0.5)
+    assert found["left"] == 150
+    assert found["seconds"] == 93784
+    assert "epoch 3/20  loss 0.5000  2 min left  job 7" in look(study, capsys)
+    answers(monkeypatch, squeue=[row.replace(str(Path.cwd()), "/elsewhere")])
+    assert cell(study, capsys)["state"] == "failed"
+
+
+def test_accounting_tells_what_the_logs_do_not(study, folder, capsys, monkeypatch):
+    path = Path(f"logs/slurm/rule_train/{WORDS}/12.log")
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    answers(monkeypatch, sacct=["12|CANCELLED by 0"])
+    assert cell(study, capsys)["cause"] == "cancelled"
+
+
+def test_a_training_on_this_machine_is_seen(study, folder, capsys):
+    code = "import time; time.sleep(60)"
+    command = [sys.executable, "-c", code, "-m", "cxrgrid.train", "--out", os.path.relpath(folder)]
+    with subprocess.Popen(command) as process:
+        end = time.monotonic() + 20
+        while cell(study, capsys)["state"] != "running" and time.monotonic() < end:
+            time.sleep(0.1)
+        assert cell(study, capsys)["state"] == "running"
+        process.kill()
+    assert cell(study, capsys)["state"] == "never tried"
+
+
+def test_the_forecast_is_the_mean_of_its_kind(study, folder):
+    cells = Grid(CONFIG).cells
+    found = [progress.Progress(each, "done", seconds=100.0) for each in cells]
+    assert progress.forecast(found) == 0
+    kind = progress.kind(cells[0])
+    alike = [at for at, each in enumerate(cells) if progress.kind(each) == kind]
+    found[alike[0]] = progress.Progress(cells[alike[0]], "done", seconds=400.0)
+    found[alike[1]] = progress.Progress(cells[alike[1]], "never tried")
+    rest = [found[at].seconds for at in alike if at != alike[1]]
+    assert progress.forecast(found) == pytest.approx(sum(rest) / len(rest))
+    assert progress.forecast([progress.Progress(cells[0], "waiting")]) is None
+
+
+def test_a_study_that_is_not_there_is_one_line(study, folder):
+    with pytest.raises(UserError, match="no such study; there are: demo"):
+        status.main(["dmo"])
