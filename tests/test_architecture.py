@@ -32,6 +32,7 @@ LEVELS = [
         "metrics",
         "models",
         "objective",
+        "papers",
         "policy",
         "progress",
         "published",
@@ -46,7 +47,7 @@ LEVELS = [
         "twins",
     },
     {"comparison", "filters", "frames", "guess", "launch", "needs", "shortcuts"},
-    {"audits", "contrasts", "figures", "findings", "versus"},
+    {"audits", "contrasts", "figures", "findings", "literature", "versus"},
 ]
 TORCH = {"augment", "cost", "models", "objective", "state", "train", "weights"}
 RULES = {

@@ -175,3 +175,15 @@ def number(value: float, low: float = math.nan, high: float = math.nan) -> str:
 def signed(value: float) -> str:
     """A difference."""
     return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
+
+
+def whole(value: float, patients: float | None = None) -> str:
+    """`1,234`, or `1,234 (567)`."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
+
+
+def spread(row) -> str:
+    """Standard deviation and range over seeds; nothing to say of one."""
+    return "–" if row.seeds < 2 else f"± {row.sd:.3f} ({row.min:.3f}–{row.max:.3f})"

@@ -28,7 +28,7 @@ from cxrgrid.findings import findings
 from cxrgrid.frames import Frames, number, read, read_csv
 from cxrgrid.section import Section, parse
 
-TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets")
+TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets", "literature")
 SAMPLES = 12
 SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
 

@@ -1,4 +1,4 @@
-"""Write the tables: leaderboard, pretrained against scratch, each label, each dataset.
+"""Write the tables: leaderboard, pretrained, each label, each dataset, literature.
 
 Each as CSV, with bare numbers, and as Markdown, with intervals, n and notes: what the report shows.
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import audits, command
-from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed
+from cxrgrid import audits, command, literature, papers
+from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed, spread, whole
 from cxrgrid.section import section, write
 
+TEXTS = [*PLACE, "label", "paper", "metric", "in the interval"]  # the others hold numbers
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
 OF_LABEL = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
 OF_LABEL += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
@@ -39,6 +40,7 @@ NOTES = {
     ),
     "datasets": "Images with the label, and patients in the split. Unknown labels are neither "
     "trained on nor scored.",
+    "literature": literature.NOTE,
 }
 
 # ------------------------------------------------------------------ the numbers
@@ -187,21 +189,9 @@ def place(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return table[[name for name in columns if name != "recipe" or several]].copy()
 
 
-def spread(row) -> str:
-    """Standard deviation and range over seeds; nothing to say of one."""
-    return "–" if row.seeds < 2 else f"± {row.sd:.3f} ({row.min:.3f}–{row.max:.3f})"
-
-
 def of(table: pd.DataFrame) -> list[str]:
     """How many seeds of how many."""
     return [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
-
-
-def whole(value: float, patients: float | None = None) -> str:
-    """`1,234`, or `1,234 (567)`."""
-    if pd.isna(value):
-        return "–"
-    return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
 
 
 def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
@@ -215,7 +205,8 @@ def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
         notes = audits.leaked(frames.facts.get(dataset, {}))
         notes += [f"Missing: `{text}`" for text in reruns if text]
         notes += frames.facts.get(dataset, {}).get("policy", {}).get("notes", [])
-        sections.append(section(dataset, SHOWN[name](part, frames), [*PLACE, "label"], notes))
+        notes += literature.notes(part) if name == "literature" else []
+        sections.append(section(dataset, SHOWN[name](part, frames), TEXTS, notes))
     return write(sections, NOTES[name])
 
 
@@ -224,22 +215,26 @@ SHOWN = {
     "pretrained": show_pretrained,
     "labels": show_labels,
     "datasets": show_datasets,
+    "literature": literature.show,
 }
 
 
 def main(argv: list[str] | None) -> None:
-    """Write four tables, each twice."""
+    """Write the tables, each twice."""
     parser = command.parser("table", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
+    parser.add_argument("--papers", type=Path, default=papers.FOLDER, help="published results")
     args = parser.parse_args(argv)
     frames = read(args.study, args.report, args.data)
+    places = leaderboard(frames)
     tables = {
-        "leaderboard": leaderboard(frames),
+        "leaderboard": places,
         "pretrained": pretrained(frames),
         "labels": labels(frames),
         "datasets": frames.counts,
+        "literature": literature.compare(frames, places, papers.read(args.papers)),
     }
     for name, table in tables.items():
         table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV

@@ -61,7 +61,7 @@ rule compare:
 
 
 rule table:
-    """Write the tables: leaderboard, pretrained against scratch, each label, each dataset."""
+    """Write the tables: leaderboard, pretrained, each label, each dataset, literature."""
     input:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
@@ -73,8 +73,10 @@ rule table:
         pretrained=report("<study>/report/pretrained.csv", caption="../report/pretrained.rst"),
         labels=report("<study>/report/labels.csv", caption="../report/labels.rst"),
         datasets=report("<study>/report/datasets.csv", caption="../report/datasets.rst"),
+        literature=report("<study>/report/literature.csv", caption="../report/literature.rst"),
         markdown=expand(
-            "<study>/report/{table}.md", table=["leaderboard", "pretrained", "labels", "datasets"]
+            "<study>/report/{table}.md",
+            table=["leaderboard", "pretrained", "labels", "datasets", "literature"],
         ),
     log:
         "<study>/report/table.log",

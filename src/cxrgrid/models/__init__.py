@@ -1,6 +1,7 @@
 """Networks: built by timm's name, started from a weights file, and run over a split.
 
-A network registered with timm in a file of this folder is a timm name too.
+A network registered with timm in a file of this folder, which is imported here, is a timm name
+too.
 """
 
 from pathlib import Path
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 
 from cxrgrid.config import UserError
 from cxrgrid.data import Split
+from cxrgrid.models import au as au
+from cxrgrid.models import toh as toh
+from cxrgrid.models import toh_xvt as toh_xvt
 from cxrgrid.settings import Cell
 
 
