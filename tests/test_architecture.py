@@ -13,12 +13,14 @@ SOURCE = ROOT / "src/cxrgrid"
 LEVELS = [
     {"selection"},
     {"preparation"},
+    {"recipe"},
     {"settings"},
     {"check"},
-    {"check_selection"},
+    {"check_files", "check_grid", "check_recipe", "check_selection"},
     {"config"},
+    {"files", "stop"},
     {"command", "data", "disk", "lock", "slurm", "tone"},
-    {"dicom"},
+    {"dicom", "feed"},
     {
         "anatomy",
         "answers",
@@ -36,20 +38,23 @@ LEVELS = [
         "policy",
         "progress",
         "published",
-        "state",
+        "sampling",
+        "schedule",
         "section",
         "seeds",
         "significance",
+        "state",
         "stats",
         "style",
         "subsets",
         "survey",
         "twins",
     },
-    {"comparison", "filters", "frames", "guess", "launch", "needs", "shortcuts"},
-    {"audits", "contrasts", "figures", "findings", "literature", "versus"},
+    {"comparison", "filters", "frames", "guess", "launch", "monitor", "needs", "shortcuts"},
+    {"audits", "contrasts", "figures", "findings", "history", "literature", "step", "versus"},
 ]
-TORCH = {"augment", "cost", "models", "objective", "state", "train", "weights"}
+TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
+TORCH |= {"schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body
     for path in (ROOT / "workflow/rules").glob("*.smk")

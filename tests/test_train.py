@@ -1,24 +1,18 @@
 """The trainer: it learns, it ignores what it must, and a stop changes no bit."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-import torch
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import train
 from cxrgrid.config import UserError
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.settings import Cell
-from cxrgrid.state import state_key
 
 SIZE = 32
 
@@ -51,10 +45,10 @@ def make_data(folder: Path, n: int = 48, task: str = "multilabel", masked: bool 
     return folder
 
 
-def run(cell: Cell, data: Path, out: Path) -> Path:
+def run(cell: Cell, data: Path, out: Path, *more: str) -> Path:
     """The command, in this process."""
     arguments = [msgspec.json.encode(cell).decode(), "--data", str(data), "--out", str(out)]
-    train.main(arguments)
+    train.main([*arguments, *more])
     return out
 
 
@@ -101,90 +95,15 @@ def test_same_cell_same_bits_and_another_seed_other_bits(tmp_path, data):
     assert first != answers(run(make_cell(rotate=10, dropout=0.2, seed=1), data, tmp_path / "c"))
 
 
-class Stop(Exception):
-    pass
-
-
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-@pytest.mark.parametrize("moment", ["before_save", "after_save"])
-def test_resume_equals_uninterrupted(tmp_path, data, monkeypatch, epoch, moment):
-    cell = make_cell(rotate=10, shift=0.1, contrast=0.2, dropout=0.2, schedule="cosine")
-    whole = answers(run(cell, data, tmp_path / "whole"))
-    save = train.save_state
-
-    def stopping(state, path, key):
-        if moment == "after_save" or len(state.history) != epoch:
-            save(state, path, key)
-        if len(state.history) == epoch:
-            raise Stop
-
-    monkeypatch.setattr(train, "save_state", stopping)
-    with pytest.raises(Stop):
-        run(cell, data, tmp_path / "stopped")
-    monkeypatch.setattr(train, "save_state", save)
-    assert answers(run(cell, data, tmp_path / "stopped")) == whole
-    assert not (tmp_path / "stopped" / train.STATE).exists()
-
-
-@pytest.mark.slow
-def test_killed_process_resumes_to_the_same_bits(tmp_path, data):
-    cell = make_cell(epochs=60)
-    whole = answers(run(cell, data, tmp_path / "whole"))
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "cxrgrid.train", msgspec.json.encode(cell).decode()]
-    command += ["--data", str(data), "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while not (out / train.STATE).exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (out / "model.safetensors").exists()
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    assert answers(out) == whole
-
-
-def stopped_after_one_epoch(cell: Cell, data: Path, out: Path, monkeypatch) -> None:
-    """Leave the state of a run that got as far as its first epoch."""
-    save = train.save_state
-
-    def stopping(*arguments):
-        save(*arguments)
-        raise Stop
-
-    with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(train, "save_state", stopping)
-        run(cell, data, out)
-
-
-def test_state_of_other_settings_is_not_used(tmp_path, data, monkeypatch, capfd):
-    stopped_after_one_epoch(make_cell(lr=0.1), data, tmp_path / "a", monkeypatch)
-    fresh = answers(run(make_cell(), data, tmp_path / "b"))
-    assert answers(run(make_cell(), data, tmp_path / "a")) == fresh
-    assert "of other settings or data; not used" in capfd.readouterr().err
-
-
-def test_a_state_belongs_to_what_its_labels_meant():
-    facts = {"split_hash": "c0ffee", "image": {"size": 32}}
-    meant = [facts | {"policy": {"uncertain": {"X": word}}} for word in ("zero", "one")]
-    assert len({state_key(make_cell(), each) for each in [facts, *meant]}) == 3
-
-
-def test_broken_state_is_one_clear_line(tmp_path, data, monkeypatch):
-    stopped_after_one_epoch(make_cell(), data, tmp_path, monkeypatch)
-    state = tmp_path / train.STATE
-    state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(UserError, match="remove it to start afresh"):
-        run(make_cell(), data, tmp_path)
-
-
 def test_trains_with_unknown_labels(tmp_path):
     out = run(make_cell(epochs=25), make_data(tmp_path / "data", masked=True), tmp_path / "out")
     history, _ = read_parquet(out / "history.parquet")
     assert max(history["val_auroc"].to_pylist()) > 0.9
 
 
-@pytest.mark.parametrize("option", [{"amp": True}, {"channels_last": True}])
+@pytest.mark.parametrize(
+    "option", [{"amp": True}, {"channels_last": True}, {"clip_grad": 1e6}, {"ema_decay": 0.5}]
+)
 def test_speed_options_change_little(tmp_path, data, option):
     plain, _ = read_parquet(run(make_cell(), data, tmp_path / "a") / "history.parquet")
     fast, _ = read_parquet(run(make_cell(**option), data, tmp_path / "b") / "history.parquet")
@@ -201,26 +120,60 @@ def test_early_stop_after_patience(tmp_path, data):
     assert len(rows) == best + 2 < 50
 
 
-def test_diverging_loss_names_cell_and_epoch(tmp_path, data):
-    with pytest.raises(UserError, match=r"cell toy/test_resnet.*not finite in epoch \d"):
+def test_diverging_loss_names_cell_epoch_and_step(tmp_path, data):
+    with pytest.raises(UserError, match=r"cell toy/test_resnet.*not finite in epoch \d, .*step \d"):
         run(make_cell(lr=1e30, optimizer="momentum", epochs=5), data, tmp_path)
-
-
-def test_state_holds_no_code(tmp_path, data, monkeypatch):
-    """A state written by a stranger cannot run anything: torch reads it with weights_only."""
-    stopped_after_one_epoch(make_cell(), data, tmp_path, monkeypatch)
-
-    class Evil:
-        def __reduce__(self):
-            return (os.system, (f"touch {tmp_path}/owned",))
-
-    torch.save({"key": Evil()}, tmp_path / train.STATE)
-    with pytest.raises(UserError):
-        run(make_cell(), data, tmp_path)
-    assert not (tmp_path / "owned").exists()
 
 
 def test_cell_json_runs_again(tmp_path, data):
     out = run(make_cell(), data, tmp_path / "a")
     train.main([str(out / "cell.json"), "--data", str(data), "--out", str(tmp_path / "b")])
     assert answers(out) == answers(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_a_compiled_model_learns_the_same_and_keeps_its_names(tmp_path, data):
+    plain = run(make_cell(), data, tmp_path / "a")
+    compiled = run(make_cell(compile=True), data, tmp_path / "b")
+    first, second = (load_file(out / "model.safetensors") for out in (plain, compiled))
+    assert {name: tensor.shape for name, tensor in first.items()} == {
+        name: tensor.shape for name, tensor in second.items()
+    }
+    tables = [read_parquet(out / "history.parquet") for out in (plain, compiled)]
+    losses = [table["train_loss"].to_pylist() for table, _ in tables]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+    seconds = [facts["first_step_seconds"] for _, facts in tables]
+    assert 0 < seconds[0] < seconds[1]
+
+
+def test_a_label_without_a_positive_is_a_warning(tmp_path, capfd):
+    data = make_data(tmp_path / "data")
+    table, facts = read_parquet(data / "table.parquet")
+    never = np.where(table["split"].to_numpy(zero_copy_only=False) == "train", 0.0, table["B"])
+    columns = {name: table[name] for name in table.column_names} | {"B": never}
+    write_parquet(columns, data / "table.parquet", facts)
+    out = run(make_cell(epochs=1, pos_weight=True), data, tmp_path / "out")
+    _, history = read_parquet(out / "history.parquet")
+    assert len(history["warnings"]) == 1
+    assert history["warnings"][0].startswith("label B: none of the 24 training images")
+    assert f"warning: {history['warnings'][0]}" in capfd.readouterr().err
+
+
+def test_weights_that_do_not_fit_are_one_line(tmp_path, data):
+    start = run(make_cell(backbone="test_vit", epochs=1), data, tmp_path / "a")
+    cell = make_cell(weights=str(start / "model.safetensors"))
+    with pytest.raises(UserError, match="model.safetensors: holds no .*another backbone"):
+        run(cell, data, tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({"SLURM_CPUS_PER_TASK": "4", "OMP_NUM_THREADS": "2"}, 4),
+        ({"OMP_NUM_THREADS": "2"}, 2),
+        ({"OMP_NUM_THREADS": "2,1"}, 1),
+        ({}, 1),
+    ],
+)
+def test_threads_are_those_allotted(environment, threads):
+    assert train.allotted(environment) == threads

@@ -238,3 +238,13 @@ def check_override(override: Override, cells: list[Cell], where: str) -> None:
     for axis in ("dataset", "backbone", "init", "recipe"):
         if wanted := getattr(override, axis):
             known(wanted, {getattr(cell, axis) for cell in cells}, f"{where}.{axis}", axis)
+
+
+def check_cell(cell: Cell, where: str) -> None:
+    """Settings that are each valid but do not fit together."""
+    if cell.warmup_epochs > cell.epochs:
+        long = f"{cell.warmup_epochs:g} of {cell.epochs} epochs"
+        raise UserError(f"{where}.warmup_epochs: {long}; the schedule is longer than the run")
+    if cell.accumulate > cell.batch_size:
+        parts = f"{cell.accumulate} parts of {cell.batch_size} images"
+        raise UserError(f"{where}.accumulate: {parts}; at most batch_size")

@@ -18,6 +18,7 @@ from cxrgrid.check import (
     adapter_facts,
     backbones,
     check_block,
+    check_cell,
     check_override,
     check_recipes,
     check_study,
@@ -95,6 +96,7 @@ class Grid:
                 Cell,
                 f"cell {where}",
             )
+            check_cell(cell, f"cell {where}")
             self.by_path[where] = cell
         return self.by_path[where]
 

@@ -14,6 +14,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from cxrgrid.config import UserError
+from cxrgrid.files import replacing
 
 KEY = b"cxrgrid"
 
@@ -25,11 +26,8 @@ def write_parquet(table, path: str | Path, facts: dict) -> None:
     elif not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), KEY: json.dumps(facts).encode()}
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
-    partial.replace(path)
+    with replacing(Path(path)) as partial:
+        pq.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
 
 
 def read_parquet(path: str | Path) -> tuple[pa.Table, dict]:

@@ -81,6 +81,26 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     patience: Annotated[
         int, about("stop after this many epochs without a better one; 0: never", ge=0)
     ] = 0
+    accumulate: Annotated[
+        int, about("parts that a step's batch is taken in, to save memory; batch_size stays", ge=1)
+    ] = 1
+    on_oom: Annotated[
+        Literal["fail", "accumulate"],
+        about(
+            "out of memory: fail, or take the step again, and all later ones, in twice the parts"
+        ),
+    ] = "fail"
+    clip_grad: Annotated[float, about("largest norm of all gradients; 0: any", ge=0)] = 0.0
+    ema_decay: Annotated[
+        float,
+        about(
+            "decay, a step, of a moving average of the weights; it is what is evaluated and kept; "
+            "0: none",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
+    compile: Annotated[bool, about("torch.compile; the first step then takes long")] = False
     amp: Annotated[bool, about("bfloat16 autocast")] = False
     channels_last: Annotated[bool, about("channels_last memory layout")] = False
 

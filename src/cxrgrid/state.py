@@ -2,27 +2,64 @@
 
 import hashlib
 import json
+import math
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from cxrgrid.config import UserError
+from cxrgrid.files import replacing
 from cxrgrid.settings import Cell
+from cxrgrid.stop import Stop
+
+LOOK = 100  # steps between two looks at the device for a loss that is not finite
+# Fields of a Run that a state holds as they are.
+PLAIN = ("history", "best", "step", "losses", "rate", "parts", "seconds", "first_step")
 
 
 @dataclass
 class Run:
-    """What goes on from epoch to epoch, and survives a stop."""
+    """What goes on from step to step, and survives a stop.
+
+    All chance of a step follows from (seed, epoch, step), so no generator is kept.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    history: list[dict] = field(default_factory=list)
+    average: ModelEmaV3 | None = None
+    parts: int = 1  # that a step's batch is taken in; grows where memory runs out
+    history: list[dict] = field(default_factory=list)  # one row an epoch that is done
     best: dict[str, Tensor] = field(default_factory=dict)  # a copy of the best epoch's weights
+    step: int = 0  # steps done in the epoch under way
+    losses: Tensor = field(default_factory=lambda: torch.zeros(0))  # of its steps, on the device
+    rate: float = math.nan  # learning rate of the last step
+    seconds: float = 0.0  # that the epoch's steps have taken so far
+    first_step: float | None = None  # seconds of the run's first step, which compiles if asked to
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated, kept and predicted with."""
+        return self.model if self.average is None else self.average.module
+
+    def where(self) -> str:
+        """How far the run has come, for a person."""
+        if self.step == 0:
+            return f"after epoch {len(self.history)}"
+        if self.step < len(self.losses):
+            return f"in epoch {self.epoch}, after step {self.step} of {len(self.losses)}"
+        return f"in epoch {self.epoch}, after its last step, before it is judged"
 
 
 def state_key(cell: Cell, facts: dict) -> str:
@@ -44,12 +81,11 @@ def save_state(run: Run, path: Path, key: str) -> None:
         "key": key,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "best": run.best,
-        "history": run.history,
+        "average": run.average.module.state_dict() if run.average else {},
+        **{name: getattr(run, name) for name in PLAIN},
     }
-    partial = path.with_name(f".{path.name}.partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
 
 
 def resume(run: Run, path: Path, key: str) -> None:
@@ -58,14 +94,86 @@ def resume(run: Run, path: Path, key: str) -> None:
         return
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        own = state["key"]
     except Exception as error:  # torch raises many kinds for a broken file
         raise UserError(
-            f"{path}: unreadable ({type(error).__name__}); remove it to start afresh"
+            f"{path}: unreadable ({type(error).__name__}); start afresh with --fresh, or remove it"
         ) from None
-    if state["key"] != key:
+    if own != key:
         tqdm.write(f"{path}: of other settings or data; not used, starting afresh", file=sys.stderr)
         return
     run.model.load_state_dict(state["model"])
     run.optimizer.load_state_dict(state["optimizer"])
-    run.history, run.best = state["history"], state["best"]
-    tqdm.write(f"going on after epoch {len(run.history)}", file=sys.stderr)
+    if run.average:
+        run.average.module.load_state_dict(state["average"])
+    for name in PLAIN:
+        setattr(run, name, state[name])
+    run.losses = run.losses.to(run.model.mean.device)
+    tqdm.write(f"going on {run.where()}", file=sys.stderr)
+
+
+class Keeper:
+    """Keeps a run's state on the disk, and stops the run where it was asked to.
+
+    minutes: between two saves within an epoch. Each step's loss stays on the device, and is
+    fetched only where it is looked at.
+    """
+
+    def __init__(self, run: Run, path: Path, cell: Cell, facts: dict, stop: Stop, minutes: float):
+        self.run, self.path, self.cell, self.stop = run, path, cell, stop
+        self.key = state_key(cell, facts)
+        self.every = 60 * minutes
+        self.began = time.perf_counter()
+        self.due = self.began + self.every
+
+    def resume(self) -> None:
+        """Go on from the state, if there is one."""
+        resume(self.run, self.path, self.key)
+
+    def begin_epoch(self, steps: int) -> None:
+        """Make room for the losses of an epoch's steps, unless the state brought some."""
+        if self.run.step == 0:
+            self.run.losses = torch.zeros(steps, device=self.run.model.mean.device)
+        self.began = time.perf_counter() - self.run.seconds
+
+    def after_step(self, loss: Tensor) -> None:
+        """Note a step's loss; then look at it, save and stop, each where it is time."""
+        run = self.run
+        run.losses[run.step] = loss
+        run.step += 1
+        if run.first_step is None or run.step % LOOK == 0:
+            self.look()
+        now = time.perf_counter()
+        run.seconds = now - self.began
+        run.first_step = run.first_step or run.seconds
+        if now > self.due:
+            self.save()
+        self.pause()
+
+    def look(self) -> None:
+        """`UserError` with the first step of the epoch whose loss was not finite."""
+        bad = (~self.run.losses[: self.run.step].isfinite()).nonzero()
+        if len(bad):
+            raise UserError(
+                f"cell {self.cell.path()}: the loss is not finite in epoch {self.run.epoch}, "
+                f"step {bad[0].item() + 1}; try an lr below {self.cell.lr}"
+            )
+
+    def train_loss(self, sizes: list[int]) -> float:
+        """The mean over an epoch's images of their loss at the time; sizes: images of each step."""
+        self.look()
+        self.run.seconds = time.perf_counter() - self.began
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        return (self.run.losses.double().cpu() @ weights / weights.sum()).item()
+
+    def save(self) -> None:
+        """Put the state on the disk, if it is worth keeping."""
+        self.look()
+        save_state(self.run, self.path, self.key)
+        self.due = time.perf_counter() + self.every
+
+    def pause(self) -> None:
+        """If a signal has come: save, and end with `Stopped`."""
+        if self.stop.signal:
+            self.save()
+            self.stop.check(self.run.where())

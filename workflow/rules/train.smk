@@ -2,7 +2,7 @@
 #
 # needs  a dataset's table.parquet and pixels.npy; the weights that the cell starts from
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/
-# cost   the grid. What dies goes on from its last epoch when it is run again
+# cost   the grid. What is stopped goes on there when it is run again
 
 
 localrules:

@@ -4,6 +4,7 @@ A network registered with timm in a file of this folder, which is imported here,
 too.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from cxrgrid.config import UserError
 from cxrgrid.data import Split
+from cxrgrid.feed import Feed
 from cxrgrid.models import au as au
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
@@ -100,14 +102,21 @@ def normalise(images: Tensor, model: nn.Module) -> Tensor:
 
 
 @torch.inference_mode()
-def logits(model: nn.Module, split: Split, batch_size: int) -> Tensor:
-    """The model's answers to all images of a split, in its order: float32 [N, L] on the CPU."""
+def logits(
+    model: nn.Module, split: Split, batch_size: int, pause: Callable[[], None] = lambda: None
+) -> Tensor:
+    """The model's answers to all images of a split, in its order: float32 [N, L] on the CPU.
+
+    `pause` is called after each batch; what it raises ends the work there.
+    """
     model.eval()
     device = model.mean.device
+    parts = np.array_split(np.arange(len(split.rows)), max(1, -(-len(split.rows) // batch_size)))
+    way = "prefetch" if device.type == "cuda" else "gather"
     answers = []
-    for rows in np.array_split(split.rows, max(1, -(-len(split.rows) // batch_size))):
-        images = torch.from_numpy(split.pixels[rows]).to(device).unsqueeze(1).float() / 255
-        answers.append(model(normalise(images, model)).float().cpu())
+    for images, _ in Feed(split, device, way)(parts):
+        answers.append(model(normalise(images.float() / 255, model)).float().cpu())
+        pause()
     return torch.cat(answers)
 
 

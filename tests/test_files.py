@@ -1,0 +1,127 @@
+"""A file is there whole or not at all; the disks here are really full."""
+
+import resource
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cxrgrid import train
+from cxrgrid.config import UserError
+from cxrgrid.data import write_parquet
+from cxrgrid.files import replacing
+from test_train import answers, make_cell, make_data, run
+
+LARGE = 100_000  # numbers; more than any of the disks here has room for
+
+
+@contextmanager
+def limited(size: int):
+    """No file may grow beyond `size` bytes: the system refuses as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 100 kB, where the tests may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to mount a disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def write_state(path: Path) -> None:
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save({"weights": torch.rand(LARGE)}, file)
+
+
+def write_weights(path: Path) -> None:
+    with replacing(path) as partial:
+        save_file({"weights": torch.rand(LARGE)}, partial)
+
+
+def write_table(path: Path) -> None:
+    write_parquet({"values": np.random.default_rng(0).random(LARGE)}, path, {})
+
+
+def write_bytes(path: Path) -> None:
+    with replacing(path) as partial:
+        partial.write_bytes(bytes(8 * LARGE))
+
+
+WRITERS = [write_state, write_weights, write_table, write_bytes]
+
+
+def assert_refused(writer, folder: Path, reason: str) -> None:
+    """One line, the old file as it was, nothing else left."""
+    path = folder / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(UserError, match=rf"file: not written \({reason}.*make room") as error:
+        writer(path)
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in folder.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(small_disk, writer):
+    assert_refused(writer, small_disk, "No space left on device")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_limit_on_size_is_one_line_and_leaves_the_old_file(tmp_path, writer):
+    with limited(50_000):
+        assert_refused(writer, tmp_path, "File too large")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_was_written_takes_the_place_of_the_old(tmp_path, writer):
+    path = tmp_path / "new/file"
+    writer(path)
+    size = path.stat().st_size
+    writer(path)
+    assert path.stat().st_size == size > 4 * LARGE
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
+
+
+def test_other_errors_pass_and_leave_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "file") as partial:
+        partial.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_on_a_full_disk_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    data = make_data(tmp_path / "data")
+    cell = make_cell()
+    whole = answers(run(cell, data, tmp_path / "whole"))
+    out = tmp_path / "out"
+    write = train.write_results
+    with limited(50_000), pytest.raises(UserError, match="state.pt: not written"):
+        run(cell, data, out)
+    assert [each.name for each in out.iterdir()] == ["cell.json"]
+
+    def full(*arguments):
+        with limited(50_000):
+            write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "write_results", full)
+        with pytest.raises(UserError, match="model.safetensors: not written"):
+            run(cell, data, out)
+    assert sorted(each.name for each in out.iterdir()) == ["cell.json", "state.pt"]
+    assert answers(run(cell, data, out)) == whole
