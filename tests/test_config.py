@@ -158,12 +158,23 @@ TYPOS = [
     ("recipes.default.learning_rate", 1, ["recipes.default", "learning_rate"]),
     ("recipes.default.lr", -1, ["recipes.default.lr", "0"]),
     ("recipes.source.epochs", 0, ["recipes.source.epochs", "1"]),
-    ("recipes.default.warmup_epochs", 7, ["source", "warmup_epochs: 7 of 6", "longer"]),
     ("recipes.default.accumulate", 17, ["accumulate: 17 parts of 16 images"]),
     ("recipes.default.on_oom", "accumulat", ["recipes.default.on_oom", "accumulat"]),
     ("recipes.default.ema_decay", 1, ["recipes.default.ema_decay", "1"]),
-    ("recipes.default.optimizer", "adan", ["recipes.default.optimizer", "adan"]),
+    ("recipes.default.optimizer", "adamwx", ["recipes.default.optimizer", "'adamw'"]),
+    ("recipes.default.loss", "ce", ["cell ward/", "'ce'", "multilabel", "bce"]),
+    ("recipes.default.monitor", "accuracy", ["cell ward/", "accuracy", "balanced_accuracy"]),
+    ("recipes.default.warmup_epochs", 8, ["warmup_epochs 8", "8 epochs"]),
+    ("recipes.default.min_lr", 0.002, ["min_lr 0.002", "lr 0.002"]),
+    ("recipes.default.schedule", "restarts", ["restart_epochs 10", "8 epochs with 1 of warm-up"]),
+    ("recipes.default.schedule", "step", ["step_epochs 10", "8 epochs"]),
+    ("recipes.default.schedule", "onecycle", ["onecycle", "leave out warmup_epochs"]),
+    ("recipes.source.freeze_epochs", 6, ["freeze_epochs 6", "6 epochs"]),
+    ("recipes.default.schedule", "cosin", ["recipes.default.schedule", "'cosine'"]),
     ("weights.pretrained.dataset", "atlass", ["weights.pretrained", "atlass", "'atlas'"]),
+    ("weights.pretrained", {"recipe": "source"}, ["weights.pretrained", "either a dataset"]),
+    ("weights.pretrained.file", "a.safetensors", ["weights.pretrained", "either a dataset"]),
+    ("weights.pretrained", {"file": "a", "sha256": "c0ffee"}, ["weights.pretrained.sha256"]),
     ("weights.pretrained.init", "pretrained", ["weights.pretrained", "itself"]),
     ("overrides", [{"set": {"lrr": 1}}], ["overrides[0].set", "lrr", "'lr'"]),
     ("overrides", [{"backbone": "resnet99", "set": {}}], ["overrides[0]", "resnet99"]),
@@ -202,6 +213,19 @@ def test_options_of_a_split_that_are_off_are_not_in_its_command():
     assert set(json.loads(Grid(DEMO).split(wildcards))) == {"name", "fractions", "seed"}
     fold = Grid(changed("datasets.ward.split", {"folds": 5})).split(wildcards)
     assert json.loads(fold)["folds"] == 5
+
+
+@pytest.mark.parametrize(
+    ("entry", "file"),
+    [("w/{backbone}.safetensors", "w/{}.safetensors"), ("w", "w/{}.safetensors")]
+    + [({"file": "w/a.safetensors", "sha256": "0" * 64}, "w/a.safetensors")]
+    + [({"file": "w"}, "w/{}.safetensors"), ("timm", "results/weights/{}.safetensors")],
+)
+def test_weights_from_a_file_or_a_folder(entry, file):
+    cells = [c for c in Grid(changed("weights.pretrained", entry)).cells if c.init == "pretrained"]
+    assert {cell.weights for cell in cells} == {file.format(cell.backbone) for cell in cells}
+    hashed = entry.get("sha256", "") if isinstance(entry, dict) else ""
+    assert {cell.weights_sha256 for cell in cells} == {hashed}
 
 
 def test_missing_weights_file_is_named():

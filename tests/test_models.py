@@ -1,5 +1,7 @@
 """Networks by timm's name, and how they start from other weights."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import timm
@@ -9,6 +11,7 @@ from safetensors.torch import save_file
 from cxrgrid import check, models
 from cxrgrid.config import UserError
 from cxrgrid.data import Split
+from cxrgrid.objective import make_optimizer
 from test_train import make_cell
 
 
@@ -69,6 +72,15 @@ def test_weights_of_another_shape_are_refused_by_name(tmp_path):
         models.start_from(model, tmp_path / "w.safetensors")
 
 
+def test_a_file_with_another_checksum_is_refused(tmp_path):
+    model = models.build(make_cell(), 2, 32)
+    path = tmp_path / "w.safetensors"
+    save_file(model.state_dict(), path)
+    models.start_from(model, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(UserError, match=r"w\.safetensors: its SHA-256 is [0-9a-f]{64}, not 00"):
+        models.start_from(model, path, "0" * 64)
+
+
 def test_what_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"\x80\x04 a pickle, perhaps")
     with pytest.raises(UserError, match="not a readable safetensors file"):
@@ -96,3 +108,34 @@ def test_probabilities_of_classes_add_up_to_one():
 def test_fixed_size_backbones_take_the_datasets_size():
     model = models.build(make_cell(backbone="test_vit"), 2, 64)
     assert model(torch.zeros(1, 1, 64, 64)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_efficientnet", "test_vit"])
+@pytest.mark.parametrize(
+    ("settings", "first"), [({"train": "head"}, 99), ({"freeze_epochs": 2}, 3)]
+)
+def test_what_is_frozen_keeps_its_bits_until_its_epoch(backbone, settings, first):
+    torch.manual_seed(0)
+    cell = make_cell(backbone=backbone, weight_decay=0.1, **settings)
+    model = models.build(cell, 2, 32)
+    optimizer = make_optimizer(cell, model)
+    for epoch in range(1, 5):
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        models.set_trainable(model, cell, epoch)
+        for _ in range(2):
+            model(torch.rand(4, 1, 32, 32)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        changed = {n for n, t in model.state_dict().items() if not torch.equal(t, before[n])}
+        rest = {name for name in before if not models.in_classifier(model, name)}
+        assert changed - rest, "the classifier learns in every epoch"
+        assert bool(changed & rest) == (epoch >= first)
+        if epoch >= first and backbone != "test_vit":
+            assert any("running_mean" in name for name in changed)
+
+
+def test_a_frozen_network_still_drops_out_before_its_classifier():
+    model = models.build(make_cell(dropout=0.9), 2, 32)
+    models.set_trainable(model, make_cell(train="head"), 1)
+    images = torch.rand(2, 1, 32, 32)
+    assert not torch.equal(model(images), model(images))

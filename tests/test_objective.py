@@ -1,12 +1,17 @@
-"""Loss, optimiser and learning rate against torch's own and against arithmetic."""
+"""Loss and optimiser against torch's, timm's and torchvision's own, and against arithmetic."""
 
 import numpy as np
 import pytest
+import timm
 import torch
+from timm.loss import AsymmetricLossMultiLabel
 from torch import nn
 from torch.nn import functional as F
+from torchvision.ops import sigmoid_focal_loss
 
-from cxrgrid.objective import make_loss, make_optimizer, set_rate
+from cxrgrid.config import UserError
+from cxrgrid.objective import make_loss, make_optimizer
+from cxrgrid.recipe import OPTIMIZERS
 from test_train import make_cell
 
 CPU = torch.device("cpu")
@@ -50,33 +55,133 @@ def test_multiclass_loss_is_cross_entropy(smoothing):
     assert ours.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-def rates(steps: int, **settings) -> list[float]:
-    """The learning rate of every step of a run."""
-    cell = make_cell(lr=1.0, **settings)
-    optimizer = make_optimizer(cell, nn.Linear(2, 2))
-    return [set_rate(optimizer, cell, step, steps) for step in range(cell.epochs * steps)]
-
-
-def test_constant_rate_is_constant():
-    assert set(rates(5, epochs=3, schedule="constant")) == {1.0}
-
-
-def test_cosine_falls_from_the_peak_towards_zero():
-    curve = rates(10, epochs=3, schedule="cosine")
-    assert curve[0] == 1.0
-    assert curve[15] == pytest.approx(0.5)
-    assert all(later < earlier for earlier, later in zip(curve, curve[1:], strict=False))
-    assert curve[-1] < 0.01
-
-
-def test_warm_up_climbs_to_the_peak():
-    curve = rates(10, epochs=3, schedule="cosine", warmup_epochs=1)
-    assert all(later > earlier for earlier, later in zip(curve[:10], curve[1:11], strict=True))
-    assert max(curve) == curve[10] == 1.0
-
-
 def test_biases_and_norms_do_not_decay():
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     groups = make_optimizer(make_cell(weight_decay=0.1), model).param_groups
     decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     assert decayed == {id(model[0].weight)}
+
+
+def draw(classes: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits, and targets of which some are soft."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 2, (9, classes), generator=generator).float()
+    targets[0, 0], targets[3, 2] = 0.7, 0.2
+    return 3 * torch.randn(9, classes, generator=generator), targets
+
+
+def both_ways(cell, task: str, expected) -> None:
+    """Values and gradients agree with a reference's, to 1e-6."""
+    logits, targets = draw()
+    if task == "multiclass":
+        targets = F.one_hot(targets.argmax(1), 5).float()
+    ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+    loss = make_loss(cell, task, targets.numpy(), CPU)(ours, targets)
+    reference = expected(theirs, targets)
+    loss.backward(), reference.backward()
+    assert loss.item() == pytest.approx(reference.item(), abs=1e-6)
+    assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
+def test_focal_is_torchvisions(gamma):
+    cell = make_cell(loss="focal", focal_gamma=gamma)
+    both_ways(
+        cell, "multilabel", lambda x, y: sigmoid_focal_loss(x, y, -1, gamma, reduction="mean")
+    )
+
+
+@pytest.mark.parametrize(("positive", "negative", "clip"), [(0, 4, 0.05), (1, 4, 0.2), (1, 2, 0)])
+def test_asymmetric_is_timms(positive, negative, clip):
+    settings = {"asymmetric_positive": positive, "asymmetric_negative": negative}
+    cell = make_cell(loss="asymmetric", asymmetric_clip=clip, **settings)
+    both_ways(
+        cell, "multilabel", AsymmetricLossMultiLabel(negative, positive, clip, reduction="mean")
+    )
+
+
+def test_focal_of_classes_weighs_each_image_by_how_wrong_it_is():
+    def expected(logits, targets):
+        p = logits.softmax(1).gather(1, targets.argmax(1, keepdim=True)).squeeze(1)
+        return (-((1 - p) ** 2) * p.log()).mean()
+
+    both_ways(make_cell(loss="focal"), "multiclass", expected)
+
+
+@pytest.mark.parametrize("loss", ["bce", "focal", "asymmetric"])
+def test_positives_are_weighted_in_every_loss_of_labels(loss):
+    logits, targets = draw()
+    targets = targets.round()
+    plain, weighted = (
+        make_loss(make_cell(loss=loss, pos_weight=on), "multilabel", targets.numpy(), CPU)
+        for on in (False, True)
+    )
+    for label in range(5):
+        column = torch.full_like(targets, float("nan"))
+        column[:, label] = targets[:, label]
+        positive = column.clone()
+        positive[targets == 0] = float("nan")
+        ratio = ((targets == 0).sum(0) / (targets == 1).sum(0))[label].item()
+        heavy, light = weighted(logits, positive).item(), plain(logits, positive).item()
+        assert heavy == pytest.approx(ratio * light, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [("bce", "multilabel"), ("focal", "multilabel"), ("asymmetric", "multilabel")]
+    + [("ce", "multiclass"), ("focal", "multiclass")],
+)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_an_unknown_image_changes_no_loss(loss, task, smoothing):
+    logits, targets = draw()
+    if task == "multiclass":
+        targets = F.one_hot(targets.argmax(1), 5).float()
+    more = torch.cat([targets, torch.full((2, 5), float("nan"))])
+    far = torch.cat([logits, torch.randn(2, 5)]).requires_grad_()
+    cell = make_cell(loss=loss, label_smoothing=smoothing)
+    measure = make_loss(cell, task, targets.numpy(), CPU)
+    value = measure(far, more)
+    value.backward()
+    assert value.item() == pytest.approx(measure(logits, targets).item(), rel=1e-6)
+    assert (far.grad[-2:] == 0).all() and (far.grad[:-2] != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "task"),
+    [({"loss": "ce"}, "multilabel"), ({"loss": "bce"}, "multiclass")]
+    + [({"loss": "asymmetric"}, "multiclass"), ({"monitor": "accuracy"}, "multilabel")],
+)
+def test_what_does_not_fit_the_task_is_one_line(settings, task):
+    with pytest.raises(UserError, match=r"cell toy/.*choose") as error:
+        make_loss(make_cell(**settings), task, LABELS, CPU)
+    assert "\n" not in str(error.value)
+
+
+def test_optimisers_are_timms_that_need_nothing_more():
+    known = {
+        name
+        for name in timm.optim.list_optimizers()
+        if not name.startswith(("bnb", "fused", "kron")) and name != "adahessian"
+    }
+    assert set(OPTIMIZERS) == known
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser_steps(name):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
+    before = model[0].weight.detach().clone()
+    optimizer = make_optimizer(make_cell(optimizer=name), model)
+    for _ in range(2):
+        model(torch.ones(2, 4)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    assert model[0].weight.isfinite().all() and not torch.equal(model[0].weight, before)
+
+
+def test_layers_step_less_the_deeper_they_lie():
+    model = timm.create_model("test_resnet", num_classes=2, in_chans=1)
+    groups = make_optimizer(make_cell(layer_decay=0.5), model).param_groups
+    share = {id(p): group["lr_scale"] for group in groups for p in group["params"]}
+    scales = [share[id(model.get_parameter(name))] for name in ("conv1.0.weight", "fc.weight")]
+    assert scales[1] == 1.0 and scales[0] <= 0.25

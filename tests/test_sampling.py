@@ -1,22 +1,66 @@
-"""Each epoch shows every image once, in an order of its own."""
+"""Which images a step sees: every one in its turn, or each class equally often."""
 
 import numpy as np
+import pytest
 
 from cxrgrid.sampling import batches
 from test_train import make_cell
 
-LABELS = np.zeros((50, 2), dtype=np.float32)
+LABELS = np.array([[1, 0]] * 30 + [[0, 1]] * 4 + [[1, 1]] * 2 + [[0, np.nan]] * 14, np.float32)
+CLASSES = np.eye(3, dtype=np.float32)[[0] * 40 + [1] * 7 + [2] * 3]
 
 
-def test_every_image_once_in_batches_of_nearly_one_size():
-    order = batches(LABELS, make_cell(batch_size=8), 1)
-    assert sorted(np.concatenate(order)) == list(range(50))
-    assert {len(batch) for batch in order} == {7, 8}
+def rows(labels=LABELS, epoch: int = 1, **settings) -> np.ndarray:
+    return np.concatenate(batches(labels, make_cell(**settings), epoch))
 
 
-def test_the_order_follows_from_seed_and_epoch():
-    def order(seed: int, epoch: int) -> list[int]:
-        return np.concatenate(batches(LABELS, make_cell(seed=seed), epoch)).tolist()
+@pytest.mark.parametrize("epoch", [1, 2, 7])
+def test_natural_order_is_a_permutation_by_seed_and_epoch(epoch):
+    found = batches(LABELS, make_cell(seed=3), epoch)
+    expected = np.array_split(np.random.default_rng([3, epoch]).permutation(50), 7)
+    assert [x.tolist() for x in found] == [x.tolist() for x in expected]
 
-    assert order(3, 2) == order(3, 2)
-    assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (1, 2, 3)}) == 6
+
+@pytest.mark.parametrize("steps", [2, 9])
+def test_no_image_comes_again_before_all_have_come(steps):
+    drawn = [rows(epoch=epoch, steps_per_epoch=steps) for epoch in range(1, 40)]
+    assert {len(each) for each in drawn} == {steps * 8}
+    stream = np.concatenate(drawn)
+    for start in range(0, len(stream) - 50, 50):
+        assert sorted(stream[start : start + 50]) == list(range(50))
+
+
+@pytest.mark.parametrize("steps", [0, 4])
+def test_balanced_draws_each_class_equally(steps):
+    for epoch in (1, 2, 3):
+        found = rows(CLASSES, epoch, sampling="balanced", steps_per_epoch=steps)
+        counts = CLASSES[found].sum(axis=0)
+        assert len(found) == (steps * 8 or 50)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_balanced_uses_every_image_of_a_small_class_equally():
+    found = np.concatenate([rows(CLASSES, epoch, sampling="balanced") for epoch in range(1, 31)])
+    times = np.bincount(found, minlength=50)[47:]
+    assert times.max() - times.min() <= 1
+
+
+def test_balanced_labels_draw_positives_and_images_without_any_equally():
+    found = np.concatenate([rows(LABELS, epoch, sampling="balanced") for epoch in range(1, 201)])
+    share = np.bincount(found, minlength=50) / len(found)
+    # Three groups: 32 images with A, 6 with B (2 of them with both), 14 without any.
+    assert share[36:].sum() == pytest.approx(1 / 3, abs=0.01)
+    assert share[:30] == pytest.approx(1 / 3 / 32, rel=0.1)
+    assert share[30:34] == pytest.approx(1 / 3 / 6, rel=0.1)
+    assert share[34:36] == pytest.approx(1 / 3 / 6 + 1 / 3 / 32, rel=0.1)
+
+
+def test_batches_mix_the_groups():
+    found = batches(CLASSES, make_cell(sampling="balanced", steps_per_epoch=9), 1)
+    assert sum(len(set(CLASSES[each].argmax(1))) > 1 for each in found) >= 8
+
+
+def test_another_seed_another_order():
+    for sampling in ("natural", "balanced"):
+        one, two = (rows(seed=seed, sampling=sampling).tolist() for seed in (0, 1))
+        assert one != two and one == rows(seed=0, sampling=sampling).tolist()

@@ -263,3 +263,25 @@ def test_the_loss_of_a_resumed_epoch_is_over_all_its_steps(tmp_path, data, monke
     resumed = run(CELL, data, tmp_path / "b")
     losses = [read_parquet(out / "history.parquet")[0]["train_loss"] for out in (plain, resumed)]
     assert losses[0] == losses[1]
+
+
+STUDIES = [  # as published studies of chest X-rays trained
+    {"optimizer": "adam", "schedule": "plateau", "plateau_epochs": 1, "pos_weight": True},
+    {"optimizer": "adam", "schedule": "restarts", "restart_epochs": 2, "monitor": "f1"},
+    {"schedule": "onecycle", "label_smoothing": 0.1, "optimizer": "adamw"},
+    {"optimizer": "momentum", "schedule": "constant", "train": "head", "monitor": "loss"},
+    {"steps_per_epoch": 2, "monitor": "sensitivity", "patience": 2, "freeze_epochs": 1},
+    {"mixup": 0.4, "noise": 0.1, "erasing": 0.5, "crop": 0.5, "shear": 9, "sampling": "balanced"},
+    {"loss": "asymmetric", "layer_decay": 0.7, "schedule_per": "epoch", "min_lr": 1e-5},
+]
+
+
+@pytest.mark.parametrize("settings", STUDIES, ids=[str(sorted(s)) for s in STUDIES])
+def test_every_way_to_train_goes_on_with_the_same_bits(tmp_path, settings, monkeypatch):
+    data = make_data(tmp_path / "data", masked=True)
+    cell = make_cell(epochs=4, **settings)
+    whole = answers(run(cell, data, tmp_path / "whole"))
+    die_at(cell, tmp_path / "stopped", data, monkeypatch, "augment", 4)
+    assert answers(run(cell, data, tmp_path / "stopped")) == whole
+    history, _ = read_parquet(tmp_path / "whole/history.parquet")
+    assert f"val_{cell.monitor}" in history.column_names

@@ -177,3 +177,17 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path, data):
 )
 def test_threads_are_those_allotted(environment, threads):
     assert train.allotted(environment) == threads
+
+
+@pytest.mark.parametrize("monitor", ["f1", "accuracy"])
+def test_best_epoch_is_the_monitors(tmp_path, monitor):
+    data = make_data(tmp_path / "data", task="multiclass")
+    history, _ = read_parquet(
+        run(make_cell(epochs=6, monitor=monitor), data, tmp_path / "out") / "history.parquet"
+    )
+    rows = history.to_pylist()
+    best = next(row for row in rows if row["best"])
+    assert best[f"val_{monitor}"] == max(row[f"val_{monitor}"] for row in rows)
+    assert best["epoch"] == min(
+        r["epoch"] for r in rows if r[f"val_{monitor}"] == best[f"val_{monitor}"]
+    )

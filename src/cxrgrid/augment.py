@@ -11,9 +11,10 @@ from cxrgrid.settings import Cell
 def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     """Move and shade `images` (float [N, 1, H, W], 0 to 1) as the cell says.
 
-    A cell that says nothing gets its images back as they are.
+    A cell that says nothing gets its images back as they are. Options that are off draw nothing, so
+    that they change no bit of the others.
     """
-    if cell.hflip or cell.rotate or cell.shift or cell.scale:
+    if cell.hflip or cell.rotate or cell.shift or cell.scale or cell.shear or cell.crop < 1:
         images = move(images, transforms(len(images), cell, rng))
     if cell.brightness or cell.contrast:
         gain = 1 + uniform(rng, len(images), cell.contrast)
@@ -21,7 +22,31 @@ def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
         # Contrast turns about mid-grey, so that it does not also brighten.
         gain, bias = on(images, gain), on(images, 0.5 - 0.5 * gain + bias)
         images = (images * gain + bias).clamp(0, 1)
+    if cell.sharpness:
+        images = sharpen(images, 1 + uniform(rng, len(images), cell.sharpness))
+    if cell.autocontrast:
+        images = stretch(images, rng.random(len(images)) < cell.autocontrast)
+    if cell.noise:
+        images = (images + noise(images, cell, rng)).clamp(0, 1)
+    if cell.erasing:
+        images = erase(images, rectangles(len(images), cell, rng))
     return images
+
+
+def mix(
+    images: Tensor, targets: Tensor, cell: Cell, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Blend each image and its targets [N, L] with another's (Zhang et al. 2018, arXiv 1710.09412).
+
+    Each image has a share of its own. A label unknown (NaN) in either of the two is unknown.
+    """
+    if not cell.mixup:
+        return images, targets
+    share = rng.beta(cell.mixup, cell.mixup, len(images))
+    other = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+    weight = on(images, share)
+    mixed = images[other].lerp(images, weight)
+    return mixed, targets[other].lerp(targets, weight.view(-1, 1).to(targets.dtype))
 
 
 def uniform(rng: np.random.Generator, n: int, bound: float) -> np.ndarray:
@@ -45,7 +70,28 @@ def transforms(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
         [mirror * np.cos(angle) / size, -mirror * np.sin(angle) / size, shift[0]],
         [np.sin(angle) / size, np.cos(angle) / size, shift[1]],
     ]
-    return np.array(rows, dtype=np.float32).transpose(2, 0, 1)
+    maps = np.array(rows).transpose(2, 0, 1)
+    if cell.shear:
+        # x moves by y times the tangent: the second column gains that much of the first.
+        maps[:, :, 1] += maps[:, :, 0] * np.tan(np.radians(uniform(rng, n, cell.shear)))[:, None]
+    if cell.crop < 1:
+        side, middle = crops(n, cell, rng)
+        maps[:, :, 2] += np.einsum("nij,nj->ni", maps[:, :, :2], middle)
+        maps[:, :, :2] *= side[:, None]
+    return maps.astype(np.float32)
+
+
+def crops(n: int, cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Windows within the image: their sides and middles, x and y, of a square from -1 to 1.
+
+    As torchvision's RandomResizedCrop: area uniform, aspect log-uniform from 3:4 to 4:3; but where
+    a window would not fit, only the aspects that do are drawn from.
+    """
+    area = rng.uniform(cell.crop, 1, n)
+    low, high = np.maximum(3 / 4, area), np.minimum(4 / 3, 1 / area)
+    aspect = np.exp(rng.uniform(np.log(low), np.log(high)))
+    side = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], axis=1)
+    return side, (1 - side) * rng.uniform(-1, 1, (n, 2))
 
 
 def move(images: Tensor, maps: np.ndarray) -> Tensor:
@@ -53,3 +99,58 @@ def move(images: Tensor, maps: np.ndarray) -> Tensor:
     maps = torch.from_numpy(np.ascontiguousarray(maps)).to(images.device)
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
+
+
+def sharpen(images: Tensor, factor: np.ndarray) -> Tensor:
+    """Away from a smoothed image (factor above 1) or towards it; the outermost pixels stay.
+
+    As torchvision's adjust_sharpness, each image with its own factor [N].
+    """
+    # [1 1 1; 1 5 1; 1 1 1] / 13 is a mean over 3 x 3 and some more of the pixel itself.
+    inner = images[:, :, 1:-1, 1:-1]
+    smooth = F.avg_pool2d(images, 3, stride=1) * (9 / 13) + inner * (4 / 13)
+    sharp = images.clone()
+    sharp[:, :, 1:-1, 1:-1] = smooth.lerp(inner, on(images, factor))
+    return sharp.clamp(0, 1)
+
+
+def stretch(images: Tensor, chosen: np.ndarray) -> Tensor:
+    """Spread the grey levels of the chosen images from 0 to 1; an image of one level stays."""
+    low, high = (images.amin((1, 2, 3), True), images.amax((1, 2, 3), True))
+    active = on(images, chosen).bool() & (high > low)
+    gain = torch.where(active, 1 / (high - low), 1.0)
+    return ((images - torch.where(active, low, 0.0)) * gain).clamp(0, 1)
+
+
+def noise(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
+    """Gaussian noise, each image with a standard deviation of its own.
+
+    Drawn on the device, from a seed that `rng` gives: numpy draws as many numbers too slowly.
+    """
+    level = on(images, rng.uniform(0, cell.noise, len(images)))
+    generator = torch.Generator(images.device).manual_seed(int(rng.integers(2**63)))
+    drawn = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
+    return drawn * level
+
+
+def rectangles(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
+    """What to erase: left, top, right, bottom as shares of the side [n, 4]; all 0: nothing.
+
+    Area and aspect as in Zhong et al. 2020 (arXiv 1708.04896), cut to the image's side.
+    """
+    chosen = rng.random(n) < cell.erasing
+    area, aspect = rng.uniform(0.02, 0.33, n), np.exp(rng.uniform(-np.log(3.3), np.log(3.3), n))
+    size = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), 1)
+    corner = (1 - size) * rng.random((n, 2))
+    return np.concatenate([corner, corner + size], axis=1) * chosen[:, None]
+
+
+def erase(images: Tensor, boxes: np.ndarray) -> Tensor:
+    """Each image's mean grey in its rectangle."""
+    height, width = images.shape[2:]
+    box = torch.from_numpy(boxes.astype(np.float32)).to(images.device)
+    left, top, right, bottom = box.view(-1, 4, 1, 1, 1).unbind(1)
+    y = ((torch.arange(height, device=images.device) + 0.5) / height).view(1, 1, -1, 1)
+    x = ((torch.arange(width, device=images.device) + 0.5) / width).view(1, 1, 1, -1)
+    inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+    return torch.where(inside, images.mean((1, 2, 3), keepdim=True), images)

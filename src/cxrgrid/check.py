@@ -5,17 +5,18 @@ Every refusal is a `UserError`: one line with the value, the place and the neare
 
 import ast
 import difflib
+import functools
 import importlib
 import importlib.util
 import re
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from cxrgrid.selection import Subset
-from cxrgrid.settings import Block, Cell, Dataset, Override, Recipe, Source, Split, Study
+from cxrgrid.settings import Dataset, Recipe, Source, Split, Study
 
 
 class UserError(Exception):
@@ -64,12 +65,22 @@ def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     for key, below in value.items():
         known(key, fields, where, "setting")
-        inner = struct_in(fields[key].type)
+        inner, words = struct_in(fields[key].type), words_in(fields[key].type)
+        if words and isinstance(below, str):
+            known(below, words, f"{where}.{key}", "choice")
         if inner and isinstance(below, dict):
             check_keys(below, inner, f"{where}.{key}")
     for field in fields.values():
         if field.required and field.name not in value:
             raise UserError(f"{where}: the setting {field.name!r} is missing")
+
+
+def words_in(annotation: Any) -> tuple[str, ...]:
+    """The words that a setting may be; none if it may be anything else."""
+    while hasattr(annotation, "__metadata__"):  # Annotated[…]
+        annotation = annotation.__origin__
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return choices if all(isinstance(choice, str) for choice in choices) else ()
 
 
 def struct_in(annotation: Any) -> type[msgspec.Struct] | None:
@@ -94,6 +105,7 @@ def modules(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
+@functools.cache
 def adapter_facts(adapter: str) -> dict[str, Any]:
     """The constants of an adapter (TASK, LABELS, SOURCE, …), read without importing it (pandas)."""
     tree = ast.parse((ADAPTERS / f"{adapter}.py").read_text())
@@ -131,6 +143,11 @@ def check_backbone(name: str, names: set[str], where: str) -> None:
         # timm makes a few tags by program: only in this doubt it is worth asking timm itself.
         names = names | set(importlib.import_module("timm").list_pretrained())
     known(name, names, where, "backbone")
+
+
+def task_of(dataset: Dataset) -> str:
+    """multilabel or multiclass: as the dataset says, else its adapter."""
+    return adapter_facts(dataset.adapter)["TASK"] if dataset.task == "auto" else dataset.task
 
 
 def check_study(config: dict[str, Any]) -> Study:
@@ -211,40 +228,3 @@ def check_recipes(study: Study) -> dict[str, Recipe]:
     for number, override in enumerate(study.overrides):
         check_keys(override.set, Recipe, f"overrides[{number}].set")
     return recipes
-
-
-def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
-    """Every name on the axes, and every name that a cell would start from."""
-    for name in block.datasets:
-        known(name, study.datasets, "grid.datasets", "dataset")
-    for name in block.backbones:
-        check_backbone(name, known_backbones, "grid.backbones")
-    for name in block.recipes:
-        known(name, recipes, "grid.recipes", "recipe")
-    for name in block.inits:
-        known(name, ["scratch", *study.weights], "grid.inits", "init")
-    for name, source in study.weights.items():
-        if isinstance(source, Source):
-            where = f"weights.{name}"
-            known(source.dataset, study.datasets, f"{where}.dataset", "dataset")
-            known(source.recipe, recipes, f"{where}.recipe", "recipe")
-            known(source.init, ["scratch", *study.weights], f"{where}.init", "init")
-            if source.backbone:
-                check_backbone(source.backbone, known_backbones, f"{where}.backbone")
-
-
-def check_override(override: Override, cells: list[Cell], where: str) -> None:
-    """An override that names what no cell has is a typo."""
-    for axis in ("dataset", "backbone", "init", "recipe"):
-        if wanted := getattr(override, axis):
-            known(wanted, {getattr(cell, axis) for cell in cells}, f"{where}.{axis}", axis)
-
-
-def check_cell(cell: Cell, where: str) -> None:
-    """Settings that are each valid but do not fit together."""
-    if cell.warmup_epochs > cell.epochs:
-        long = f"{cell.warmup_epochs:g} of {cell.epochs} epochs"
-        raise UserError(f"{where}.warmup_epochs: {long}; the schedule is longer than the run")
-    if cell.accumulate > cell.batch_size:
-        parts = f"{cell.accumulate} parts of {cell.batch_size} images"
-        raise UserError(f"{where}.accumulate: {parts}; at most batch_size")

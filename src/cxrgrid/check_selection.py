@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cxrgrid.check import UserError, adapter_facts, check_name, known
+from cxrgrid.check import UserError, adapter_facts, check_name, known, task_of
 from cxrgrid.selection import Sample, Subset
 from cxrgrid.settings import Dataset
 
@@ -34,7 +34,6 @@ def check_selection(name: str, dataset: Dataset) -> None:
 def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
     """Every word of `uncertain` and `blank`, and every label that has one of its own."""
     labels = facts["LABELS"] or dataset.labels
-    task = facts["TASK"] if dataset.task == "auto" else dataset.task
     for name, words in POLICIES.items():
         setting, place = getattr(dataset, name), f"{where}.{name}"
         own = setting if isinstance(setting, dict) else {}
@@ -44,7 +43,7 @@ def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
             known(word, words, f"{place}.{label}", "policy")
         if setting is not own:
             known(setting, words, place, "policy")
-        if task == "multiclass" and "smooth" in (setting, *own.values()):
+        if task_of(dataset) == "multiclass" and "smooth" in (setting, *own.values()):
             raise UserError(f"{place}: smooth is for task: multilabel; a class is one or none")
 
 

@@ -22,9 +22,11 @@ from cxrgrid.progress import Progress, survey
 KEYS = [*AXES, "target", "subset", "label", "metric"]
 METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients"]
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
-EPOCHS += ["best"]
-CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", "parameters"]
-CELLS += ["split_hash", "hardware", "threads", "versions", "reason", "rerun"]
+EPOCHS += ["best", "monitor", "monitored"]
+COUNTS = ["parameters", "trainable", "buffers", "multiply_adds", "threads"]
+COST = ["total_seconds", "gpu_hours", "peak_host_mb", "peak_device_mb", "energy_kwh"]
+CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", *COUNTS[:-1]]
+CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "reason", "rerun"]
 
 
 def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
@@ -52,8 +54,17 @@ def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
         "seconds": history["seconds"].sum(),
         "images_per_second": history["images_per_second"].median(),
         "versions": ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
-        **{name: facts.get(name) for name in ("parameters", "split_hash", "hardware", "threads")},
+        **{name: facts.get(name) for name in (*COUNTS, "split_hash", "hardware")},
+        **cost(facts.get("cost", {})),
     }
+
+
+def cost(spent: dict[str, float | None]) -> dict[str, float | None]:
+    """What a whole run took, start-up and predictions and stopped attempts included."""
+    gpu, joules = spent.get("gpu_seconds"), spent.get("energy_joules")
+    found = {"total_seconds": spent.get("seconds"), "gpu_hours": gpu and gpu / 3600}
+    found["energy_kwh"] = joules and joules / 3.6e6
+    return found | {name: spent.get(name) for name in ("peak_host_mb", "peak_device_mb")}
 
 
 def check_splits(rows: list[dict], scored: dict[str, str | None]) -> None:
@@ -73,7 +84,7 @@ def check_splits(rows: list[dict], scored: dict[str, str | None]) -> None:
 
 def cell_table(rows: list[dict]) -> pd.DataFrame:
     """cells.csv: whole numbers stay whole where some cells have none."""
-    whole = dict.fromkeys(["epochs", "best_epoch", "parameters", "threads"], "Int64")
+    whole = dict.fromkeys(["epochs", "best_epoch", *COUNTS], "Int64")
     return pd.DataFrame(rows, columns=CELLS).astype(whole)
 
 
@@ -92,7 +103,8 @@ def history_table(histories: dict[Cell, tuple[pd.DataFrame, dict]]) -> pd.DataFr
     """All epochs of all cells, with the cells' coordinates."""
     frames = [pd.DataFrame(columns=[*AXES, *EPOCHS])]
     for cell, (history, _) in histories.items():
-        frames.append(history.assign(**{axis: getattr(cell, axis) for axis in AXES}))
+        named = {axis: getattr(cell, axis) for axis in AXES} | {"monitor": cell.monitor}
+        frames.append(history.assign(**named, monitored=history[f"val_{cell.monitor}"]))
     return pd.concat(frames)[[*AXES, *EPOCHS]].sort_values([*AXES, "epoch"], ignore_index=True)
 
 

@@ -15,18 +15,18 @@ import msgspec
 from cxrgrid.check import (
     FIGURES,
     UserError,
-    adapter_facts,
     backbones,
-    check_block,
-    check_cell,
-    check_override,
     check_recipes,
     check_study,
     checked,
     known,
     modules,
     suggest,
+    task_of,
 )
+from cxrgrid.check_files import check_root, check_shared
+from cxrgrid.check_grid import check_block, check_override, file_of
+from cxrgrid.check_recipe import check_recipe
 from cxrgrid.check_selection import check_selection
 from cxrgrid.settings import Block, Cell, Dataset, Override
 
@@ -92,11 +92,12 @@ class Grid:
                     "recipe": recipe,
                     "seed": seed,
                     "weights": weights,
+                    "weights_sha256": getattr(self.study.weights.get(init), "sha256", ""),
                 },
                 Cell,
                 f"cell {where}",
             )
-            check_cell(cell, f"cell {where}")
+            check_recipe(cell, task_of(self.study.datasets[dataset]), f"cell {where}")
             self.by_path[where] = cell
         return self.by_path[where]
 
@@ -107,8 +108,9 @@ class Grid:
         source = self.study.weights[init]
         if source == "timm":
             return f"results/weights/{backbone}.safetensors"
-        if isinstance(source, str):
-            return source.replace("{backbone}", backbone)
+        if file := file_of(source):
+            file = file.replace("{backbone}", backbone)
+            return file if file.endswith(".safetensors") else f"{file}/{backbone}.safetensors"
         start = self.add(
             source.dataset,
             source.backbone or backbone,
@@ -215,7 +217,7 @@ class Grid:
             check_root(name, self.study.datasets[name])
         for cell in self.cells:
             source = self.study.weights.get(cell.init)
-            if isinstance(source, str) and source != "timm" and not Path(cell.weights).is_file():
+            if source != "timm" and file_of(source) and not Path(cell.weights).is_file():
                 raise UserError(f"weights.{cell.init}: no file {cell.weights!r}")
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
@@ -230,40 +232,6 @@ def finished(folder: str | Path, cell: Cell) -> bool:
         return False
     names = ("val", cell.dataset)
     return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
-
-
-def check_root(name: str, dataset: Dataset) -> None:
-    """A dataset's folder, if it is neither drawn nor prepared already, and its split's lists."""
-    ready = dataset.phantom or Path(f"results/data/{name}/table.parquet").is_file()
-    if not ready and not Path(dataset.root).is_dir():
-        source = adapter_facts(dataset.adapter)["SOURCE"]
-        raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
-    for path in dataset.split.files.paths() if dataset.split.files else []:
-        if not Path(path).is_file():
-            raise UserError(f"datasets.{name}.split.files: no file {path!r}")
-
-
-def check_shared(grid: Grid, path: Path) -> None:
-    """results/data is shared: another study's dataset of the same name has to be the same.
-
-    Else the two studies would prepare it over each other, and train anew each time.
-    """
-    other = json.loads(path.read_text())
-    for name in grid.targets() if other["study"] != grid.name else []:
-        theirs = other["datasets"].get(name)
-        if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(
-            grid.study.datasets[name]
-        ):
-            raise UserError(
-                f"datasets.{name}: the study {other['study']!r} has this name with other settings, "
-                f"and studies share results/data; choose another name (or remove {path}, if that "
-                "study is not to be run again as it is)"
-            )
-
-
-def stored(dataset: Dataset) -> Dataset:
-    """The settings on which results/data rests: each study may score subsets of its own."""
-    return msgspec.structs.replace(dataset, subsets={})
 
 
 def to_json(settings: Any, **more: Any) -> str:

@@ -41,23 +41,27 @@ class Meter:
 
     seconds: wall time; gpu_seconds: the same where the device is a GPU, else 0; peak_host_mb: most
     memory of the process; peak_device_mb: most that torch held on the GPU; energy_joules: of the
-    whole card, as NVML counts it, NaN without (other jobs on the card count too).
+    whole card, as NVML counts it (other jobs on the card count too); None where it does not.
     """
 
-    def __init__(self, device: torch.device, before: dict[str, float] | None = None):
-        self.device, self.before = device, before or {}
+    def __init__(self, device: torch.device, before: dict[str, float | None]):
+        self.device, self.before = device, before
         self.started, self.joules = time.perf_counter(), energy(device)
 
-    def read(self) -> dict[str, float]:
+    def read(self) -> dict[str, float | None]:
         """All of it, so far."""
         gpu = self.device.type == "cuda"
         seconds = time.perf_counter() - self.started
+        joules = energy(self.device)
         now = {"seconds": seconds, "gpu_seconds": seconds if gpu else 0.0}
-        now["energy_joules"] = energy(self.device) - self.joules
+        now["energy_joules"] = None if joules is None else joules - (self.joules or joules)
         peaks = {"peak_host_mb": peak_memory()}
         peaks["peak_device_mb"] = torch.cuda.max_memory_allocated(self.device) / 1e6 if gpu else 0.0
-        added = {name: value + self.before.get(name, 0.0) for name, value in now.items()}
-        return added | {name: max(mb, self.before.get(name, 0.0)) for name, mb in peaks.items()}
+        found = {
+            name: None if value is None else value + (self.before.get(name) or 0.0)
+            for name, value in now.items()
+        }
+        return found | {name: max(mb, self.before.get(name) or 0.0) for name, mb in peaks.items()}
 
 
 def peak_memory() -> float:
@@ -70,10 +74,10 @@ def peak_memory() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1000
 
 
-def energy(device: torch.device) -> float:
-    """Joules that the card has used since its driver was loaded; NaN where NVML does not tell."""
+def energy(device: torch.device) -> float | None:
+    """Joules that the card has used since its driver was loaded; None where NVML does not tell."""
     if device.type != "cuda":
-        return float("nan")
+        return None
     try:
         import pynvml
 
@@ -83,4 +87,4 @@ def energy(device: torch.device) -> float:
         )
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
     except Exception:  # no package, no NVML, or a card without a counter: each raises its own kind
-        return float("nan")
+        return None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cxrgrid.config import UserError
+from cxrgrid.cost import of_model
 from cxrgrid.settings import Cell
 from cxrgrid.state import Run
 
@@ -51,7 +52,7 @@ def is_better(judged: dict[str, float], history: list[dict], monitor: str) -> bo
     kept = next((row for row in history if row["best"]), None)
     if kept is None or math.isnan(kept[f"val_{monitor}"]):
         return True
-    sign = 1 if monitor == "auroc" else -1
+    sign = -1 if monitor == "loss" else 1
     return sign * judged[f"val_{monitor}"] > sign * kept[f"val_{monitor}"]
 
 
@@ -84,14 +85,14 @@ def warnings(names: list[str], labels: np.ndarray) -> list[str]:
     ]
 
 
-def run_facts(run: Run, cell: Cell, facts: dict, images: dict[str, int], more: dict) -> dict:
-    """What a reader of the history wants to know besides the curve."""
-    parameters = list(run.model.parameters())
-    on_gpu = parameters[0].device.type == "cuda"
+def run_facts(
+    run: Run, cell: Cell, facts: dict, images: dict[str, int], size: int, more: dict
+) -> dict:
+    """What a reader of the history wants to know besides the curve; size: of the images."""
+    on_gpu = run.model.mean.device.type == "cuda"
     return {
         "cell": msgspec.to_builtins(cell),
-        "parameters": sum(p.numel() for p in parameters),
-        "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+        **of_model(run.model, cell.channels, size),
         "hardware": torch.cuda.get_device_name() if on_gpu else processor(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__}

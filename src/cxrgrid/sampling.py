@@ -1,6 +1,4 @@
-"""Which images each step of an epoch trains on."""
-
-import math
+"""Which images make the steps of an epoch, and in what order: a function of seed and epoch."""
 
 import numpy as np
 
@@ -8,9 +6,50 @@ from cxrgrid.settings import Cell
 
 
 def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:
-    """The rows of `labels` (float [N, L], NaN unknown) in each step of an epoch (from 1).
+    """The rows of each step of an epoch (from 1), int64; labels: the training split's [N, L].
 
-    The order follows from the seed and the epoch alone. All batches are of one size, or one less.
+    With `steps_per_epoch` no image comes again before all have come, also from epoch to epoch.
+    Balanced: each group gives as many draws as any other, give or take one. A group is a class, or
+    for several labels at once the positives (1) of a label, and the images that have none; an
+    image with two findings is in two groups. Groups without images are left out.
     """
-    rng = np.random.default_rng([cell.seed, epoch])
-    return np.array_split(rng.permutation(len(labels)), math.ceil(len(labels) / cell.batch_size))
+    steps = cell.steps_per_epoch or -(-len(labels) // cell.batch_size)
+    count = cell.steps_per_epoch * cell.batch_size or len(labels)
+    first, last = (epoch - 1) * count, epoch * count
+    if cell.sampling == "natural":
+        rows = drawn(np.arange(len(labels)), first, last, [cell.seed])
+    else:
+        rows = balanced(groups(labels), first, last, cell.seed)
+        rows = np.random.default_rng([cell.seed, epoch]).permutation(rows)
+    return np.array_split(rows, steps)
+
+
+def drawn(rows: np.ndarray, first: int, last: int, seed: list[int]) -> np.ndarray:
+    """The draws from `first` to before `last` out of one permutation of `rows` after the other.
+
+    Each permutation follows from its number, so that an epoch goes on where the last left off.
+    """
+    numbers = range(first // len(rows) + 1, -(-last // len(rows)) + 1)
+    orders = [np.random.default_rng([seed[0], n, *seed[1:]]).permutation(rows) for n in numbers]
+    start = first % len(rows)
+    return np.concatenate([rows[:0], *orders])[start : start + last - first]
+
+
+def balanced(found: list[np.ndarray], first: int, last: int, seed: int) -> np.ndarray:
+    """The same draws, of groups that take turns; sorted by group."""
+    turns = [  # the first of a group's own draws, and the one after its last
+        (-((n - first) // len(found)), -((n - last) // len(found))) for n in range(len(found))
+    ]
+    return np.concatenate(
+        [
+            drawn(rows, *turn, [seed, n])
+            for n, (rows, turn) in enumerate(zip(found, turns, strict=True), start=1)
+        ]
+    )
+
+
+def groups(labels: np.ndarray) -> list[np.ndarray]:
+    """Rows of each label's positives, then of the images without any; those that are not empty."""
+    positive = labels == 1
+    found = [np.flatnonzero(column) for column in (*positive.T, ~positive.any(axis=1))]
+    return [rows for rows in found if len(rows)]

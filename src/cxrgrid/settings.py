@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from cxrgrid.preparation import Columns, Fraction, Image, Lists, Phantom, Split
+from cxrgrid.recipe import Recipe
 from cxrgrid.selection import Sample, Selection, Subset, about
 
 
@@ -39,72 +40,6 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     allow_leakage: Annotated[bool, about("go on although patients stand in two splits")] = False
 
 
-class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A named set of training settings."""
-
-    epochs: Annotated[int, about("passes over the training images", ge=1)] = 20
-    batch_size: Annotated[int, about("images in a step", ge=1)] = 32
-    channels: Annotated[Literal[1, 3], about("input channels; 3 repeats the grey image")] = 3
-    optimizer: Annotated[
-        Literal["adam", "adamw", "lamb", "momentum", "nadamw", "radam", "rmsprop", "sgd"],
-        about("timm's name: sgd has Nesterov momentum, momentum has plain momentum"),
-    ] = "adamw"
-    lr: Annotated[float, about("learning rate at its peak", gt=0)] = 0.001
-    weight_decay: Annotated[float, about("decay of weights; never of biases and norms", ge=0)] = (
-        0.05
-    )
-    momentum: Annotated[float, about("for sgd, momentum and rmsprop", ge=0, lt=1)] = 0.9
-    schedule: Annotated[
-        Literal["constant", "cosine"], about("learning rate over the steps, after the warm-up")
-    ] = "cosine"
-    warmup_epochs: Annotated[float, about("epochs of linear warm-up", ge=0)] = 0.0
-    pos_weight: Annotated[bool, about("multi-label: weight positives by negatives / positives")] = (
-        False
-    )
-    class_weight: Annotated[bool, about("multi-class: weight classes by inverse frequency")] = False
-    label_smoothing: Annotated[
-        float, about("target 1 becomes 1 - s/2 or 1 - s + s/classes", ge=0, lt=1)
-    ] = 0.0
-    dropout: Annotated[float, about("dropout before the classifier", ge=0, lt=1)] = 0.0
-    hflip: Annotated[bool, about("mirror half of the images: moves the heart to the right")] = False
-    rotate: Annotated[float, about("rotate by up to this many degrees", ge=0, le=180)] = 0.0
-    shift: Annotated[Fraction, about("shift by up to this share of the side")] = 0.0
-    scale: Annotated[float, about("scale by up to this share, larger or smaller", ge=0, lt=1)] = 0.0
-    brightness: Annotated[Fraction, about("add up to this share of the grey range")] = 0.0
-    contrast: Annotated[Fraction, about("stretch grey levels by up to this share")] = 0.0
-    monitor: Annotated[
-        Literal["auroc", "loss"],
-        about(
-            "what picks the best epoch on the validation split: mean AUROC (higher) or loss (lower)"
-        ),
-    ] = "auroc"
-    patience: Annotated[
-        int, about("stop after this many epochs without a better one; 0: never", ge=0)
-    ] = 0
-    accumulate: Annotated[
-        int, about("parts that a step's batch is taken in, to save memory; batch_size stays", ge=1)
-    ] = 1
-    on_oom: Annotated[
-        Literal["fail", "accumulate"],
-        about(
-            "out of memory: fail, or take the step again, and all later ones, in twice the parts"
-        ),
-    ] = "fail"
-    clip_grad: Annotated[float, about("largest norm of all gradients; 0: any", ge=0)] = 0.0
-    ema_decay: Annotated[
-        float,
-        about(
-            "decay, a step, of a moving average of the weights; it is what is evaluated and kept; "
-            "0: none",
-            ge=0,
-            lt=1,
-        ),
-    ] = 0.0
-    compile: Annotated[bool, about("torch.compile; the first step then takes long")] = False
-    amp: Annotated[bool, about("bfloat16 autocast")] = False
-    channels_last: Annotated[bool, about("channels_last memory layout")] = False
-
-
 class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One point of the grid and everything that its run depends on: `cell.json`."""
 
@@ -115,6 +50,7 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     recipe: str
     seed: int
     weights: str  # the safetensors file that the run starts from; empty: from scratch
+    weights_sha256: str = ""  # what it must hash to; empty: anything
 
     def path(self) -> str:
         """Where the cell lies below results/{study}/cells."""
@@ -134,9 +70,18 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Another cell as the start; what is left out is as in the cell that starts from it."""
+    """Where cells start: from another cell, or from a file with a checksum.
 
-    dataset: Annotated[str, about("the dataset that the source cell is trained on")]
+    What is left out of another cell is as in the cell that starts from it.
+    """
+
+    dataset: Annotated[str, about("the dataset that the source cell is trained on")] = ""
+    file: Annotated[
+        str, about("instead: a safetensors file, or a folder, as in `weights: {name: file}`")
+    ] = ""
+    sha256: Annotated[
+        str, about("the file's checksum; empty: not checked", pattern="^([0-9a-f]{64})?$")
+    ] = ""
     backbone: Annotated[str, about("empty: the same backbone")] = ""
     init: Annotated[str, about("where the source cell itself starts")] = "scratch"
     recipe: Annotated[str, about("the source cell's recipe")] = "default"
@@ -183,7 +128,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: Annotated[
         dict[str, str | Source],
         about(
-            "inits by name: `timm`, a safetensors file ({backbone} is filled in), or another cell"
+            "inits by name: `timm`, a safetensors file ({backbone} is filled in), a folder that "
+            "holds {backbone}.safetensors, or a Source"
         ),
     ] = {}
     report: Annotated[Report, about("what the report shows")] = Report()

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cxrgrid.config import UserError
+from cxrgrid.cost import Meter
 from cxrgrid.files import replacing
 from cxrgrid.settings import Cell
 from cxrgrid.stop import Stop
 
 LOOK = 100  # steps between two looks at the device for a loss that is not finite
 # Fields of a Run that a state holds as they are.
-PLAIN = ("history", "best", "step", "losses", "rate", "parts", "seconds", "first_step")
+PLAIN = ("history", "best", "step", "losses", "rate", "parts", "seconds", "first_step", "spent")
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Run:
     rate: float = math.nan  # learning rate of the last step
     seconds: float = 0.0  # that the epoch's steps have taken so far
     first_step: float | None = None  # seconds of the run's first step, which compiles if asked to
+    spent: dict[str, float | None] = field(default_factory=dict)  # as `cost.Meter` counts it
 
     @property
     def epoch(self) -> int:
@@ -125,10 +127,12 @@ class Keeper:
         self.every = 60 * minutes
         self.began = time.perf_counter()
         self.due = self.began + self.every
+        self.meter = Meter(run.model.mean.device, {})
 
     def resume(self) -> None:
         """Go on from the state, if there is one."""
         resume(self.run, self.path, self.key)
+        self.meter.before = self.run.spent
 
     def begin_epoch(self, steps: int) -> None:
         """Make room for the losses of an epoch's steps, unless the state brought some."""
@@ -169,6 +173,7 @@ class Keeper:
     def save(self) -> None:
         """Put the state on the disk, if it is worth keeping."""
         self.look()
+        self.run.spent = self.meter.read()
         save_state(self.run, self.path, self.key)
         self.due = time.perf_counter() + self.every
 
@@ -177,3 +182,13 @@ class Keeper:
         if self.stop.signal:
             self.save()
             self.stop.check(self.run.where())
+
+
+def read_cell(text: str) -> Cell:
+    """A cell from its JSON or from the path of a cell.json."""
+    try:
+        return msgspec.json.decode(
+            text if text.startswith("{") else Path(text).read_bytes(), type=Cell
+        )
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"not a cell: {error}") from None

@@ -1,4 +1,4 @@
-"""One optimiser step, from a batch on the device to new weights; smaller where memory runs out.
+"""A run's start, and its steps: from a batch on the device to new weights.
 
 With `accumulate` a batch is taken in parts. Each part's loss is a mean over its known labels, so it
 counts by its share of the batch's known labels: the parts add up to the loss, and the gradient, of
@@ -11,16 +11,31 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from cxrgrid import models
 from cxrgrid.config import UserError
+from cxrgrid.objective import make_optimizer
 from cxrgrid.settings import Cell
 from cxrgrid.state import Run
 
 # How torch's allocator, cuDNN and cuBLAS say it where they raise a plain RuntimeError.
 SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_alloc_failed")
+
+
+def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
+    """The cell's model on its device, with initial weights that follow from its seed."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(cell.seed)
+    model = models.build(cell, labels, size)
+    if cell.weights:
+        models.start_from(model, cell.weights, cell.weights_sha256)
+    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
+    model.to(device, memory_format=layout)
+    average = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
+    return Run(model, make_optimizer(cell, model), average, cell.accumulate)
 
 
 class Step:

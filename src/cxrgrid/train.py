@@ -12,40 +12,45 @@ again, a stopped run goes on from there and ends with the same bits as if it had
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from timm.utils import ModelEmaV3
 from tqdm import tqdm
 
-from cxrgrid import command, history, metrics, models
-from cxrgrid.augment import augment
-from cxrgrid.config import UserError
+from cxrgrid import command, history, lock, models, monitor
+from cxrgrid.augment import augment, mix
+from cxrgrid.cost import Meter
 from cxrgrid.data import Split, load_split, write_parquet
 from cxrgrid.feed import Feed
 from cxrgrid.files import replacing
-from cxrgrid.objective import make_loss, make_optimizer, set_rate
+from cxrgrid.objective import make_loss
 from cxrgrid.sampling import batches
+from cxrgrid.schedule import set_rate
 from cxrgrid.settings import Cell
-from cxrgrid.state import Keeper, Run
-from cxrgrid.step import Step, memory_explained
+from cxrgrid.state import Keeper, Run, read_cell
+from cxrgrid.step import Step, make_run, memory_explained
 from cxrgrid.stop import Stop, Stopped
 
 STATE = "state.pt"
 
 
-def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tuple[Run, dict]:
-    """Train `cell` on the dataset in `folder`; its state goes to `out`. The run, and its facts.
+def train(
+    cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float
+) -> tuple[Run, dict, Meter]:
+    """Train `cell` on the dataset in `folder`; its state goes to `out`.
 
-    minutes: between two saves within an epoch. `Stopped` if `stop` has caught a signal.
+    Returns the run, its facts and its cost so far. minutes: between two saves within an epoch.
+    `Stopped` if `stop` has caught a signal.
     """
     train_split, facts = load_split(folder, "train")
     val_split, _ = load_split(folder, "val")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = make_run(cell, len(facts["labels"]), train_split.pixels.shape[-1], device)
+    size = train_split.pixels.shape[-1]
+    run = make_run(cell, len(facts["labels"]), size, device)
     warnings = history.warnings(facts["labels"], train_split.labels)
     for line in warnings:
         tqdm.write(f"warning: {line}", file=sys.stderr)
@@ -60,47 +65,34 @@ def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tu
         sizes = [len(batch) for batch in order]
         keeper.begin_epoch(len(order))
         bar = tqdm(total=sum(sizes), initial=sum(sizes[: run.step]), unit="img", disable=None)
-        run.model.train()
+        models.set_trainable(run.model, cell, run.epoch)
         for images, labels in feed(order[run.step :]):
             # All chance of a step follows from (seed, epoch, step): nothing of it needs saving.
             # Steps count from 1: [seed, epoch] and [seed, epoch, 0] are the same seed to numpy.
             rng = np.random.default_rng([cell.seed, run.epoch, run.step + 1])
             done = (run.epoch - 1) * len(order) + run.step
-            run.rate = set_rate(run.optimizer, cell, done, len(order))
-            keeper.after_step(step(augment(images.float() / 255, cell, rng), labels))
+            run.rate = set_rate(run.optimizer, cell, done, len(order), run.history)
+            seen = augment(images.float() / 255, cell, rng)
+            keeper.after_step(step(*mix(seen, labels, cell, rng)))
             bar.update(len(images))
         bar.close()
         train_loss = keeper.train_loss(sizes)
-        judged = judge(run, val_split, loss, cell, keeper)
+        judged = judge(run, val_split, loss, cell, facts["task"], keeper)
         history.close_epoch(run, cell, train_loss, judged, sum(sizes))
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
         keeper.save()
         stop.check(run.where())
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings}
-    return run, history.run_facts(run, cell, facts, images, more)
+    return run, history.run_facts(run, cell, facts, images, size, more), keeper.meter
 
 
-def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
-    """The cell's model on its device, with initial weights that follow from its seed."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.manual_seed(cell.seed)
-    model = models.build(cell, labels, size)
-    if cell.weights:
-        models.start_from(model, cell.weights)
-    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
-    model.to(device, memory_format=layout)
-    average = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
-    return Run(model, make_optimizer(cell, model), average, cell.accumulate)
-
-
-def judge(run: Run, split: Split, loss, cell: Cell, keeper: Keeper) -> dict[str, float]:
-    """Loss and mean AUROC on the validation split, whole images, no augmentation."""
+def judge(run: Run, split: Split, loss, cell: Cell, task: str, keeper: Keeper) -> dict[str, float]:
+    """Loss, mean AUROC and monitor on the validation split, whole images, no augmentation."""
     answers = models.logits(run.judged, split, batch_of(run, cell), keeper.pause)
     device = run.model.mean.device
     value = loss(answers.to(device), torch.from_numpy(split.labels).to(device))
-    auroc = metrics.mean_auroc(split.labels, answers.double().numpy())
-    return {"val_loss": value.item(), "val_auroc": float(auroc)}
+    return {"val_loss": value.item(), **monitor.judged(split.labels, answers, task, cell.monitor)}
 
 
 def batch_of(run: Run, cell: Cell) -> int:
@@ -108,8 +100,8 @@ def batch_of(run: Run, cell: Cell) -> int:
     return -(-cell.batch_size // run.parts)
 
 
-def write_results(run: Run, facts: dict, cell: Cell, folder: Path, out: Path, stop: Stop) -> None:
-    """The best epoch's weights, its predictions, the history; then the state has done its work."""
+def write_predictions(run: Run, cell: Cell, folder: Path, out: Path, stop: Stop) -> None:
+    """The best epoch's weights, and what they say of the validation and test images."""
     with replacing(out / "model.safetensors") as partial:
         save_file(run.best, partial)
     run.model.load_state_dict(run.best)
@@ -120,6 +112,10 @@ def write_results(run: Run, facts: dict, cell: Cell, folder: Path, out: Path, st
         )
         table = predictions(split, models.probabilities(answers, own["task"]), own["labels"])
         write_parquet(table, out / f"predictions/{name}.parquet", prediction_facts(cell, part, own))
+
+
+def write_history(run: Run, facts: dict, out: Path) -> None:
+    """The history; then the state has done its work."""
     rows = {name: [row[name] for row in run.history] for name in run.history[0]}
     write_parquet(rows, out / "history.parquet", facts)
     (out / STATE).unlink()
@@ -141,16 +137,6 @@ def prediction_facts(cell: Cell, part: str, facts: dict) -> dict:
     }
     kept = {name: facts[name] for name in ("task", "labels", "split", "split_hash")}
     return {**coordinates, "target": cell.dataset, "part": part, **kept}
-
-
-def read_cell(text: str) -> Cell:
-    """A cell from its JSON or from the path of a cell.json."""
-    try:
-        return msgspec.json.decode(
-            text if text.startswith("{") else Path(text).read_bytes(), type=Cell
-        )
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"not a cell: {error}") from None
 
 
 def allotted(environment: dict[str, str]) -> int:
@@ -176,6 +162,12 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--fresh", action="store_true", help="remove a saved state: start anew")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads or allotted(dict(os.environ)))
+    with lock.claim(args.out), lock.own_gpu() or nullcontext():
+        run_cell(args)
+
+
+def run_cell(args) -> None:
+    """Train and write the results, or leave a state; `SystemExit` where a signal stopped it."""
     cell = read_cell(args.cell)
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
@@ -183,8 +175,9 @@ def main(argv: list[str] | None) -> None:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, memory_explained(cell):
-            run, facts = train(cell, args.data, args.out, stop, args.save_minutes)
-            write_results(run, facts, cell, args.data, args.out, stop)
+            run, facts, meter = train(cell, args.data, args.out, stop, args.save_minutes)
+            write_predictions(run, cell, args.data, args.out, stop)
+            write_history(run, facts | {"cost": meter.read()}, args.out)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)

@@ -2,34 +2,74 @@
 
 Example:
   python -m cxrgrid.weights resnet18.a1_in1k --out results/weights/resnet18.a1_in1k.safetensors
+
+Without a network it takes what the local Hugging Face cache holds, or with --from FOLDER the file
+{backbone}.safetensors (or model.safetensors) that you put there. Beside the file goes its checksum,
+as `sha256sum -c` reads it.
 """
 
+import contextlib
 from pathlib import Path
 
 import timm
+from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import save_file
+from torch import nn
 
 from cxrgrid import command
 from cxrgrid.config import UserError
+from cxrgrid.models import checksum
 
 
-def fetch(backbone: str, out: Path) -> None:
-    """Write the published state dict of `backbone`, classifier included."""
+def fetch(backbone: str, out: Path, folder: Path | None = None) -> str:
+    """Write the published state dict of `backbone`, classifier included; its SHA-256."""
     cfg = timm.get_pretrained_cfg(backbone)
     if cfg is None or not (cfg.hf_hub_id or cfg.url or cfg.file):
         raise UserError(f"weights: timm publishes no weights for {backbone}; use the init scratch")
-    try:
-        model = timm.create_model(backbone, pretrained=True)
-    except Exception as error:  # what the hub's client raises varies with version and network
-        where = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else cfg.url
-        raise UserError(
-            f"weights: cannot fetch {backbone} ({type(error).__name__}). Without a network: save "
-            f"model.safetensors from {where} elsewhere, copy it to {out}, and run again"
-        ) from None
+    model = put_there(backbone, folder) if folder else published(backbone, cfg, out)
     partial = out.with_name(f".{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(model.state_dict(), partial)
     partial.replace(out)
+    found = checksum(out)
+    out.with_name(f"{out.name}.sha256").write_text(f"{found}  {out.name}\n")
+    return found
+
+
+def put_there(backbone: str, folder: Path) -> nn.Module:
+    """The network with weights from a folder, in the layout that their publisher uses."""
+    names = [f"{backbone}.safetensors", "model.safetensors"]
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
+    if path is None:
+        raise UserError(f"weights: {folder} holds neither {names[0]} nor {names[1]}")
+    try:
+        return load(backbone, path)
+    except Exception as error:  # what timm raises for a file that does not fit varies
+        raise UserError(
+            f"{path}: not the published weights of {backbone} ({type(error).__name__})"
+        ) from None
+
+
+def published(backbone: str, cfg, out: Path) -> nn.Module:
+    """The network with weights from the hub, else from the hub's cache on this machine."""
+    try:
+        return timm.create_model(backbone, pretrained=True)
+    except Exception as error:  # what the hub's client raises varies with version and network
+        with contextlib.suppress(Exception):
+            if path := try_to_load_from_cache(cfg.hf_hub_id, "model.safetensors"):
+                return load(backbone, Path(path))
+        where = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else cfg.url
+        raise UserError(
+            f"weights: cannot fetch {backbone} ({type(error).__name__}). Without a network: save "
+            f"model.safetensors from {where} elsewhere, copy it to a folder here as "
+            f"{backbone}.safetensors, and run: python -m cxrgrid.weights {backbone} "
+            f"--from FOLDER --out {out}"
+        ) from None
+
+
+def load(backbone: str, path: Path) -> nn.Module:
+    """The network with weights from a file on this machine."""
+    return timm.create_model(backbone, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
 
 
 def main(argv: list[str] | None) -> None:
@@ -37,8 +77,9 @@ def main(argv: list[str] | None) -> None:
     parser = command.parser("weights", __doc__)
     parser.add_argument("backbone", help="a timm name, with or without a weight tag")
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
+    parser.add_argument("--from", dest="folder", type=Path, help="a folder that holds the file")
     args = parser.parse_args(argv)
-    fetch(args.backbone, args.out)
+    print(f"{fetch(args.backbone, args.out, args.folder)}  {args.out}")
 
 
 if __name__ == "__main__":

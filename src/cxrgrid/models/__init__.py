@@ -4,6 +4,7 @@ A network registered with timm in a file of this folder, which is imported here,
 too.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,25 +49,60 @@ def build(cell: Cell, labels: int, size: int) -> nn.Module:
     return model
 
 
-def start_from(model: nn.Module, path: str | Path) -> None:
+def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:
     """Load all weights but the classifier's, which stays fresh; the input adapts its channels.
 
-    `UserError` if the file is not safetensors or its weights do not fit the backbone.
+    `UserError` if the file is not safetensors, its weights do not fit the backbone, or it hashes to
+    something else than `sha256` (empty: anything).
     """
+    if sha256 and sha256 != (found := checksum(path)):
+        raise UserError(
+            f"{path}: its SHA-256 is {found}, not {sha256}; fetch it again, or correct it"
+        )
     weights = read_weights(path)
     own = model.state_dict()
     cfg = model.pretrained_cfg
-    heads = [cfg["classifier"]] if isinstance(cfg["classifier"], str) else list(cfg["classifier"])
     convs = [cfg["first_conv"]] if isinstance(cfg["first_conv"], str) else cfg["first_conv"]
     for conv in convs or ():
         name = f"{conv}.weight"
         if name in weights and name in own and weights[name].shape[1] != own[name].shape[1]:
             weights[name] = adapt_channels(weights[name], own[name].shape[1])
     for name in own:
-        if any(name.startswith(f"{head}.") for head in heads):
+        if in_classifier(model, name):
             weights[name] = own[name]
     check_fit(own, weights, path)
     model.load_state_dict({name: weights[name] for name in own})
+
+
+def in_classifier(model: nn.Module, name: str) -> bool:
+    """Whether a weight or a part of the network belongs to its classifier."""
+    heads = model.pretrained_cfg["classifier"]
+    heads = [heads] if isinstance(heads, str) else heads
+    return any(f"{name}.".startswith(f"{head}.") for head in heads)
+
+
+def set_trainable(model: nn.Module, cell: Cell, epoch: int) -> None:
+    """Put the network in training mode for an epoch (from 1): all of it, or the classifier alone.
+
+    What is frozen keeps its bits, the running statistics of batch norms included: weights without
+    a gradient are passed over by the optimiser, so that it may hold all of them from the start.
+    """
+    head_only = cell.train == "head" or epoch <= cell.freeze_epochs
+    model.train()
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(not head_only or in_classifier(model, name))
+    for name, part in model.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and head_only:
+            part.train(in_classifier(model, name))
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal. `UserError` if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

@@ -1,0 +1,158 @@
+"""Find a learning rate: train for some steps while it grows, and see where the loss falls fastest.
+
+Example:
+  python -m cxrgrid.find_lr results/demo/cells/ward/…/seed0/cell.json \\
+      --data results/data/ward --out lr.csv --figure lr.svg
+
+The range test of Smith (2015, arXiv 1506.01186), with an exponential ramp. The cell's own schedule
+and epochs play no part; its weights, loss, optimiser, sampling and augmentation do. --out receives
+a line a step: lr, loss, smoothed. Nothing of the network is kept.
+"""
+
+import csv
+import sys
+from itertools import islice
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from cxrgrid import command, models, style
+from cxrgrid.augment import augment, mix
+from cxrgrid.config import UserError
+from cxrgrid.data import load_split
+from cxrgrid.feed import Feed
+from cxrgrid.objective import make_loss
+from cxrgrid.sampling import batches
+from cxrgrid.settings import Cell
+from cxrgrid.state import read_cell
+from cxrgrid.step import Step, make_run
+
+SMOOTHING = 0.9  # share of the past in the smoothed loss
+DIVERGED = 4  # times the smallest loss so far
+
+
+def ramp(low: float, high: float, steps: int) -> np.ndarray:
+    """Learning rates from low to high, each larger by the same factor."""
+    return np.geomspace(low, high, steps)
+
+
+def smooth(losses: list[float]) -> np.ndarray:
+    """Exponential moving average, corrected for its start (as in Adam)."""
+    average, found = 0.0, []
+    for step, loss in enumerate(losses, start=1):
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        found.append(average / (1 - SMOOTHING**step))
+    return np.array(found)
+
+
+def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
+    """Where the smoothed loss falls fastest over log(lr), and a tenth of where it is smallest.
+
+    `UserError` where it never falls.
+    """
+    lowest = int(np.argmin(smoothed))
+    if lowest < 2:
+        raise UserError("find_lr: the loss never falls; try a smaller --low, or more --steps")
+    slope = np.gradient(smoothed[: lowest + 1], np.log(rates[: lowest + 1]))
+    return float(rates[np.argmin(slope)]), float(rates[lowest] / 10)
+
+
+def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
+    """The training loss of a step at each rate, until it diverges."""
+    split, facts = load_split(folder, "train")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run = make_run(cell, len(facts["labels"]), split.pixels.shape[-1], device)
+    step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
+    models.set_trainable(run.model, cell, 1)
+    rng, losses = np.random.default_rng(cell.seed), []
+    order = list(islice(stream(split.labels, cell), len(rates)))
+    bar = tqdm(rates, unit="step", disable=None)
+    for rate, (images, labels) in zip(bar, Feed(split, device)(order), strict=True):
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        seen = augment(images.float() / 255, cell, rng)
+        value = step(*mix(seen, labels, cell, rng)).item()
+        if not np.isfinite(value) or diverged([*losses, value]):
+            break
+        losses.append(value)
+        run.step += 1
+    return losses
+
+
+def stream(labels: np.ndarray, cell: Cell):
+    """The rows of one step after the other, over as many epochs as are asked for."""
+    epoch = 1
+    while True:
+        yield from batches(labels, cell, epoch)
+        epoch += 1
+
+
+def diverged(losses: list[float]) -> bool:
+    """Whether the smoothed loss has left its smallest value far below."""
+    smoothed = smooth(losses)
+    return bool(smoothed[-1] > DIVERGED * smoothed.min())
+
+
+def draw(rates: np.ndarray, losses: list[float], suggested: tuple[float, float]) -> Figure:
+    """Loss over the learning rate, with the suggestions marked."""
+    figure, axes = style.panels(1, 1, 5.2, 3.2)
+    axes = axes[0, 0]
+    axes.plot(rates, losses, color=style.QUIET, alpha=0.5, linewidth=1, label="each step")
+    smoothed = smooth(losses)
+    axes.plot(rates, smoothed, color=style.SPLITS["train"], linewidth=1.8, label="smoothed")
+    names = ("steepest", "a tenth of the lowest")
+    for value, name, line in zip(suggested, names, ("-", "--"), strict=True):
+        axes.axvline(value, color="#d1660c", linestyle=line, label=f"{name}: {value:.1e}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    axes.set_ylim(0, 1.2 * smoothed.max())  # a step that explodes must not flatten the rest
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    return figure
+
+
+def write_csv(rates: np.ndarray, losses: list[float], path: Path) -> None:
+    """A line a step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["lr", "loss", "smoothed"])
+        columns = zip(rates, losses, smooth(losses), strict=True)
+        rows.writerows([f"{value:.6g}" for value in row] for row in columns)
+
+
+def main(argv: list[str] | None) -> None:
+    """Run the test, write the curve, print the suggestion."""
+    parser = command.parser("find_lr", __doc__)
+    parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
+    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
+    parser.add_argument("--figure", type=Path, help="an SVG file of the curve")
+    parser.add_argument("--low", type=float, default=1e-6, help="the first learning rate (1e-6)")
+    parser.add_argument("--high", type=float, default=1.0, help="the last learning rate (1)")
+    parser.add_argument("--steps", type=int, default=200, help="steps from low to high (200)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    args = parser.parse_args(argv)
+    if not 0 < args.low < args.high or args.steps < 10:
+        raise UserError("find_lr: 0 < --low < --high and ten --steps or more, please")
+    torch.set_num_threads(args.threads)
+    rates = ramp(args.low, args.high, args.steps)
+    losses = range_test(read_cell(args.cell), args.data, rates)
+    rates = rates[: len(losses)]
+    write_csv(rates, losses, args.out)
+    if len(losses) < 3:
+        raise UserError(f"find_lr: the loss diverges at once; try a --low below {args.low:g}")
+    suggested = suggest(rates, smooth(losses))
+    if args.figure:
+        with matplotlib.rc_context(style.RC):
+            metadata = {"Date": None, "Creator": None}
+            draw(rates, losses, suggested).savefig(args.figure, format="svg", metadata=metadata)
+    if len(losses) < args.steps:
+        tqdm.write(f"the loss diverges at lr {rates[-1]:.1e}", file=sys.stderr)
+    print(f"steepest slope: lr {suggested[0]:.1e}; a tenth of the minimum: lr {suggested[1]:.1e}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,65 @@
+"""What picks the best epoch, against scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as reference
+
+from cxrgrid.monitor import judged
+
+RNG = np.random.default_rng(0)
+LABELS = (RNG.random((60, 3)) < 0.4).astype(np.float32)
+LABELS[::7, 1] = np.nan
+LABELS[:, 2] = 0  # one class only: it cannot be scored
+ANSWERS = torch.from_numpy(RNG.normal(np.nan_to_num(LABELS) - 0.5, 1)).float()
+CLASSES = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, 60)]
+
+SCORED = {
+    "ap": (reference.average_precision_score, False),
+    "f1": (reference.f1_score, True),
+    "balanced_accuracy": (reference.balanced_accuracy_score, True),
+    "sensitivity": (reference.recall_score, True),
+}
+
+
+@pytest.mark.parametrize("monitor", SCORED)
+def test_labels_are_averaged_where_both_classes_are_known(monitor):
+    metric, decided = SCORED[monitor]
+    values = []
+    for label in (0, 1):
+        known = np.isfinite(LABELS[:, label])
+        scores = ANSWERS[known, label].numpy()
+        values.append(metric(LABELS[known, label], scores >= 0 if decided else scores))
+    found = judged(LABELS, ANSWERS, "multilabel", monitor)
+    assert found[f"val_{monitor}"] == pytest.approx(np.mean(values))
+    assert set(found) == {"val_auroc", f"val_{monitor}"}
+
+
+@pytest.mark.parametrize("monitor", SCORED)
+def test_of_classes_the_largest_is_named(monitor):
+    metric, decided = SCORED[monitor]
+    scores = ANSWERS.double().softmax(1).numpy()
+    named = scores == scores.max(axis=1, keepdims=True)
+    values = [metric(CLASSES[:, n], (named if decided else scores)[:, n]) for n in range(3)]
+    found = judged(CLASSES, ANSWERS, "multiclass", monitor)
+    assert found[f"val_{monitor}"] == pytest.approx(np.mean(values))
+
+
+def test_accuracy_is_the_share_of_images_named_right():
+    expected = reference.accuracy_score(CLASSES.argmax(1), ANSWERS.argmax(1))
+    labels = np.concatenate([CLASSES, np.full((5, 3), np.nan, np.float32)])
+    answers = torch.cat([ANSWERS, torch.zeros(5, 3)])
+    found = judged(labels, answers, "multiclass", "accuracy")
+    assert found["val_accuracy"] == pytest.approx(expected)
+
+
+def test_without_two_classes_there_is_nothing_to_say():
+    found = judged(LABELS[:, 2:], ANSWERS[:, 2:], "multilabel", "f1")
+    assert math.isnan(found["val_f1"]) and math.isnan(found["val_auroc"])
+
+
+@pytest.mark.parametrize("monitor", ["auroc", "loss"])
+def test_auroc_is_always_there(monitor):
+    assert set(judged(LABELS, ANSWERS, "multilabel", monitor)) == {"val_auroc"}
