@@ -102,10 +102,14 @@ def score_rows(cell) -> list[dict]:
         row = {axis: getattr(cell, axis) for axis in AXES}
         row |= {"target": cell.dataset, "subset": "all", "label": label, "metric": metric}
         row |= {"value": value, "low": value - 0.05, "high": value + 0.04}
+        decided = metric not in UNDECIDED
+        row["threshold_rule"] = ("argmax" if multiclass else "youden") if decided else ""
+        row |= {"labels_scored": 3 if label == "macro" else None, "reason": None, "groups": None}
         rows.append(row | {"n": 16, "positives": 5, "patients": 8})
     return rows
 
 
+UNDECIDED = ("auroc", "ap", "prevalence", "majority_accuracy")  # metrics without a threshold
 LABEL_METRICS = ("auroc", "ap", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "f1")
 LABEL_METRICS += ("tp", "fp", "tn", "fn", "prevalence", "majority_accuracy", "threshold")
 

@@ -16,7 +16,7 @@ LEVELS = [
     {"recipe"},
     {"settings"},
     {"check"},
-    {"check_files", "check_grid", "check_recipe", "check_selection"},
+    {"check_files", "check_grid", "check_recipe", "check_report", "check_selection"},
     {"config"},
     {"files", "stop"},
     {"command", "data", "disk", "lock", "slurm", "tone"},
@@ -35,6 +35,7 @@ LEVELS = [
         "objective",
         "papers",
         "policy",
+        "predictions",
         "progress",
         "published",
         "sampling",
@@ -49,8 +50,21 @@ LEVELS = [
         "survey",
         "twins",
     },
-    {"comparison", "filters", "frames", "guess", "launch", "monitor", "needs", "shortcuts"},
-    {"audits", "contrasts", "figures", "findings", "history", "literature", "step", "versus"},
+    {
+        "calibration",
+        "comparison",
+        "filters",
+        "frames",
+        "guess",
+        "launch",
+        "monitor",
+        "needs",
+        "shortcuts",
+    },
+    {"audits", "contrasts", "figures", "findings", "history", "literature", "step", "versus"}
+    | {"operating", "rates"},
+    {"evaluation"},
+    {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
 TORCH |= {"schedule", "state", "step", "train", "weights"}

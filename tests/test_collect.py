@@ -77,6 +77,17 @@ def test_scores_of_cells_that_left_the_study_are_dropped(study):
     assert "resnet34" not in (run(study) / "metrics.csv").read_text()
 
 
+def test_a_model_from_elsewhere_is_kept_as_long_as_the_study_names_it(study):
+    path = study.parent / "scores/ward.parquet"
+    frame = read_parquet(path)[0].to_pandas()
+    row = frame.head(1).assign(backbone="theirs", init="external", recipe="external")
+    write_parquet(pd.concat([frame, row]), path, {})
+    assert "theirs" not in (run(study) / "metrics.csv").read_text()
+    model = {"theirs": {"dataset": "ward", "predictions": "theirs.csv"}}
+    study.write_text(json.dumps(CONFIG | {"external": model}))
+    assert (run(study) / "metrics.csv").read_text().count("theirs,external") == 1
+
+
 @pytest.mark.parametrize(
     ("log", "reason"),
     [

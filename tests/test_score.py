@@ -9,13 +9,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from cxrgrid import score, stats
+from cxrgrid import operating, score, stats
 from cxrgrid.check import UserError
 from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.evaluation import OF_MACRO, WITHOUT
+from cxrgrid.scoresheet import SCHEMA
 
 LABELS = ("effusion", "fracture", "nodule")
 NAN = float("nan")
@@ -93,10 +96,13 @@ def study(tmp_path):
     return SimpleNamespace(fill=fill, fill_all=fill_all, run=run, subsets=subsets, **made)
 
 
-def one(table, seed, label, metric, column="value"):
-    """A single number of the table."""
+def one(table, seed, label, metric, column="value", rule="youden"):
+    """A single number of the table; `rule` where the metric has one."""
     chosen = table.filter(
-        (pc.field("seed") == seed) & (pc.field("label") == label) & (pc.field("metric") == metric)
+        (pc.field("seed") == seed)
+        & (pc.field("label") == label)
+        & (pc.field("metric") == metric)
+        & pc.field("threshold_rule").isin(["", "argmax", rule])
     )
     assert chosen.num_rows == 1
     return chosen[column][0].as_py()
@@ -110,7 +116,7 @@ def test_values_equal_scikit_learn(study):
             score.read_predictions(study.below[cell] / f"{name}.parquet", cell)
             for name in ("val", "ward")
         )
-        cut = score.thresholds(val)
+        cut = operating.fit(val, val.facts, ("youden",), "none").cuts["youden"]
         for at, label in ((0, "effusion"), (2, "nodule")):
             known = ~np.isnan(test.labels[:, at])
             y, p = test.labels[known, at], test.scores[known, at]
@@ -152,9 +158,12 @@ def test_a_label_with_one_class_is_nan_and_out_of_the_mean(study):
     for metric in ("auroc", "ap", "f1", "sensitivity", "balanced_accuracy"):
         numbers = [one(table, 1, "fracture", metric, c) for c in ("value", "low", "high")]
         assert np.isnan(numbers).all(), metric
-    for metric in score.OF_MACRO:
+        assert one(table, 1, "fracture", metric, "reason") == "no positive image"
+        assert one(table, 1, "nodule", metric, "reason") is None
+    for metric in OF_MACRO:
         others = [one(table, 1, label, metric) for label in ("effusion", "nodule")]
         assert one(table, 1, "macro", metric) == pytest.approx(np.mean(others), abs=1e-12)
+        assert one(table, 1, "macro", metric, "labels_scored") == 2
 
 
 def test_intervals_are_percentiles_over_resampled_patients(study):
@@ -174,9 +183,9 @@ def test_intervals_surround_values_and_counts_have_none(study):
     study.fill_all()
     table, _ = read_parquet(study.run())
     for row in table.to_pylist():
-        if row["metric"] in score.BARE:
+        if row["metric"] in WITHOUT:
             assert np.isnan([row["low"], row["high"]]).all()
-        elif row["label"] != "fracture":
+        elif not np.isnan(row["value"]):
             assert row["low"] <= row["value"] <= row["high"], row
     macro = [one(table, 0, "macro", "auroc", column) for column in ("low", "high")]
     alone = [one(table, 0, "nodule", "auroc", column) for column in ("low", "high")]
@@ -284,7 +293,7 @@ def test_the_file_is_sorted_typed_and_the_same_to_the_byte(study):
     first, second = study.run("a.parquet"), study.run("b.parquet")
     assert first.read_bytes() == second.read_bytes()
     table, facts = read_parquet(first)
-    assert table.schema.remove_metadata() == score.SCHEMA
+    assert table.schema.remove_metadata() == SCHEMA
     keys = list(zip(*(table[name].to_pylist() for name in score.KEYS), strict=True))
     assert keys == sorted(set(keys))
     wanted = {"resamples": 100, "split": "patient", "split_hash": "c0ffee", "target": "ward"}
@@ -341,3 +350,219 @@ def test_scoring_starts_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def study_settings(study, **report):
+    """The study with other settings under `report:`."""
+    path = study.table.parents[2] / "tiny/study.json"
+    config = json.loads(path.read_text())
+    config["report"] |= report
+    path.write_text(json.dumps(config))
+
+
+def test_each_operating_point_has_rows_and_the_first_changes_nothing(study):
+    study.fill_all()
+    before, _ = read_parquet(study.run())
+    study_settings(study, operating_points=["youden", 0.2, {"sensitivity": 0.9}])
+    table, facts = read_parquet(study.run())
+    assert facts["operating_points"] == ["youden", "0.2", "sensitivity 0.9"]
+    kept = pc.field("threshold_rule").isin(["", "youden"])
+    np.testing.assert_equal(table.filter(kept).to_pylist(), before.filter(kept).to_pylist())
+    assert one(table, 0, "nodule", "threshold", rule="0.2") == 0.2
+    val = score.read_predictions(study.below[study.cells[0]] / "val.parquet", study.cells[0])
+    cut = one(table, 0, "nodule", "threshold", rule="sensitivity 0.9")
+    assert (val.scores[val.labels[:, 2] == 1, 2] >= cut).mean() >= 0.9
+
+
+def table_of(study, **columns):
+    """The dataset's table of the made-up test images."""
+    image, _, _ = truth("test", "multilabel")
+    basis = {"image": image, "view": ["PA"] * len(image), "sex": [None] * len(image)}
+    write_parquet({**basis, "age": [NAN] * len(image), **columns}, study.table, {})
+
+
+def test_groups_and_their_gap_stand_on_the_same_resamples(study):
+    study.fill_all()
+    image, patient, labels = truth("test", "multilabel")
+    sex = np.array(["FM"[int(name[4:]) % 2] for name in patient])
+    table_of(study, sex=sex.tolist())
+    study_settings(study, subgroups=["sex", "view"], subgroup_minimum=2)
+    table, _ = read_parquet(study.run())
+    parts = {n: table.filter(pc.field("subset") == n) for n in ("sex=F", "sex=M", "gap:sex")}
+    assert set(table["subset"].to_pylist()) == {"all", *parts}, "all images are PA"
+    test = score.read_predictions(study.below[study.cells[0]] / "ward.parquet", study.cells[0])
+    weights = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+    values = {}
+    for group in "FM":
+        known = (sex == group) & ~np.isnan(labels[:, 0])
+        y, p = labels[known, 0], test.scores[known, 0]
+        rows = np.concatenate([np.ones((1, 80)), weights])[:, known]
+        values[group] = np.array([roc_auc_score(y, p, sample_weight=row) for row in rows])
+        got = one(parts[f"sex={group}"], 0, "effusion", "auroc")
+        assert got == pytest.approx(values[group][0], abs=1e-12)
+    high, low = sorted(values, key=lambda name: -values[name][0])
+    expected = values[high] - values[low]
+    ends = [one(parts["gap:sex"], 0, "effusion", "auroc", c) for c in ("value", "low", "high")]
+    wanted = [expected[0], *np.percentile(expected[1:], [2.5, 97.5])]
+    assert ends == pytest.approx(wanted, abs=1e-12)
+    assert one(parts["gap:sex"], 0, "effusion", "auroc", "groups") == f"{high} - {low}"
+    assert one(parts["gap:sex"], 0, "macro", "auroc", "labels_scored") == 2
+    assert np.isnan(one(parts["gap:sex"], 0, "fracture", "auroc"))
+    assert "enough" in one(parts["gap:sex"], 0, "fracture", "auroc", "reason")
+
+
+def test_a_group_with_too_few_is_not_scored(study):
+    study.fill_all()
+    age = [30.0] * 74 + [70.0] * 6
+    table_of(study, age=age)
+    study_settings(study, subgroups=["age"])
+    table, _ = read_parquet(study.run())
+    old = table.filter(pc.field("subset") == "age=60-<80")
+    assert np.isnan(one(old, 0, "effusion", "auroc"))
+    assert one(old, 0, "effusion", "auroc", "reason") == "too few positives or negatives"
+    assert one(old, 0, "effusion", "auroc", "n") > 0
+    assert np.isnan(one(old, 0, "macro", "auroc"))
+    assert one(table.filter(pc.field("subset") == "age=18-<40"), 0, "effusion", "auroc") > 0.5
+
+
+def test_curves_and_thresholds_are_written_beside(study, tmp_path):
+    study.fill_all()
+    paths = [tmp_path / name for name in ("curves.parquet", "thresholds.parquet")]
+    target = [str(study.table.parents[2] / "tiny/study.json"), "--target", "ward"]
+    out = ["--out", str(tmp_path / "o.parquet"), "--curves", str(paths[0])]
+    score.main([*target, *out, "--thresholds", str(paths[1])])
+    table, _ = read_parquet(tmp_path / "o.parquet")
+    curves, thresholds = (read_parquet(path)[0].to_pylist() for path in paths)
+    own = [row for row in curves if row["seed"] == 0 and row["label"] == "nodule"]
+    x, y = (np.array([row[k] for row in own if row["curve"] == "roc"]) for k in "xy")
+    assert np.trapezoid(y, x) == pytest.approx(one(table, 0, "nodule", "auroc"), abs=1e-9)
+    bins = [row for row in own if row["curve"] == "reliability"]
+    assert sum(row["n"] for row in bins) == one(table, 0, "nodule", "brier", "n")
+    gaps = sum(row["n"] * abs(row["y"] - row["x"]) for row in bins)
+    error = one(table, 0, "nodule", "calibration_error")
+    assert gaps / sum(row["n"] for row in bins) == pytest.approx(error)
+    assert not [row for row in curves if row["label"] == "fracture"]
+    for row in thresholds:
+        if row["seed"] == 0 and row["label"] == "nodule" and row["threshold_rule"] == "youden":
+            assert row["threshold"] == one(table, 0, "nodule", "threshold")
+    assert {row["temperature"] for row in thresholds} == {1.0}
+
+
+def test_temperature_leaves_ranks_and_lowers_the_loss_of_the_overconfident(study):
+    def sure(image, labels, scores):
+        logit = np.log(scores) - np.log1p(-scores)
+        scores[:] = 1 / (1 + np.exp(-5 * logit))
+
+    study.fill_all(change=sure)
+    before, _ = read_parquet(study.run())
+    study_settings(study, calibrate="temperature")
+    after, _ = read_parquet(study.run())
+    for label in ("effusion", "nodule"):
+        aurocs = [one(table, 0, label, "auroc") for table in (before, after)]
+        assert aurocs[0] == pytest.approx(aurocs[1], abs=1e-12)
+        losses = [one(table, 0, label, "log_loss") for table in (before, after)]
+        assert losses[1] < 0.8 * losses[0]
+
+
+def test_the_audits_baseline_stands_beside(study):
+    study.fill_all()
+    row = {"auroc": {"all": 0.7, "age": 0.6}, "low": 0.6, "high": 0.8, "reason": None}
+    study.table.parent.mkdir(parents=True)
+    audit = {"metadata_only": {"fields": ["age"], "labels": {"nodule": row}}}
+    (study.table.parent / "audit.json").write_text(json.dumps(audit))
+    table, _ = read_parquet(study.run())
+    got = [one(table, 0, "nodule", "metadata_auroc", c) for c in ("low", "value", "high")]
+    assert got == [0.6, 0.7, 0.8]
+
+
+def test_any_file_is_scored_by_the_same_rules(study, tmp_path):
+    study.fill_all()
+    table, _ = read_parquet(study.run())
+    below, out = study.below[study.cells[0]], tmp_path / "metrics.csv"
+    files = [str(below / "ward.parquet"), "--val", str(below / "val.parquet")]
+    score.main([*files, "--resamples", "100", "--out", str(out.with_suffix(".parquet"))])
+    alone, facts = read_parquet(out.with_suffix(".parquet"))
+    ours = table.filter(pc.field("seed") == 0)
+    np.testing.assert_equal(alone.to_pylist(), ours.to_pylist())
+    csv = tmp_path / "theirs.csv"
+    predictions, _ = read_parquet(below / "ward.parquet")
+    pyarrow.csv.write_csv(predictions, csv)
+    score.main([str(csv), "--resamples", "100", "--out", str(out)])
+    rows = pyarrow.csv.read_csv(out).to_pylist()
+    auroc = [r["value"] for r in rows if (r["label"], r["metric"]) == ("nodule", "auroc")]
+    assert auroc == [pytest.approx(one(table, 0, "nodule", "auroc"), abs=1e-12)]
+    assert {row["threshold_rule"] for row in rows} == {None, 0.5}
+    assert {(row["backbone"], row["init"]) for row in rows} == {("theirs", "external")}
+    with pytest.raises(UserError, match="--val: youden is fitted on validation images"):
+        score.main([str(csv), "--points", "youden", "--out", str(out)])
+
+
+def write_theirs(study, tmp_path, change=None):
+    """CSV files of the first cell's predictions, in another order, as a study's `external:`."""
+    paths = {}
+    for kind, name in (("predictions", "ward"), ("val", "val")):
+        table, _ = read_parquet(study.below[study.cells[0]] / f"{name}.parquet")
+        table = table.sort_by([("image", "descending")])
+        if change and kind == "predictions":
+            table = change(table)
+        paths[kind] = str(tmp_path / f"theirs-{kind}.csv")
+        pyarrow.csv.write_csv(table, paths[kind])
+    path = study.table.parents[2] / "tiny/study.json"
+    config = json.loads(path.read_text())
+    config["external"] = {"theirs": {"dataset": "ward", **paths}}
+    path.write_text(json.dumps(config))
+
+
+def test_a_model_from_elsewhere_is_a_row_of_its_own(study, tmp_path):
+    study.fill_all()
+    before, _ = read_parquet(study.run())
+    write_theirs(study, tmp_path)
+    table, _ = read_parquet(study.run())
+    theirs = table.filter(pc.field("init") == "external")
+    assert set(theirs["backbone"].to_pylist()) == {"theirs"}
+    kept = table.filter(pc.field("init") != "external")
+    np.testing.assert_equal(kept.to_pylist(), before.to_pylist())
+    numbers = ["label", "metric", "threshold_rule", "value", "low", "high", "n", "patients"]
+    first = before.filter(pc.field("seed") == 0)
+    for row, own in zip(theirs.to_pylist(), first.to_pylist(), strict=True):
+        for name in numbers:
+            same = row[name] == own[name] or row[name] == pytest.approx(own[name], nan_ok=True)
+            assert same, (name, row, own)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.slice(1), "external.theirs: .*lacks 1 of the test images, such as 'test/079"),
+        (
+            lambda t: t.set_column(2, "y:effusion", pa.array([1.0] * t.num_rows)),
+            "y:effusion of image .*is 1, in the dataset (0|nan); another label policy",
+        ),
+        (lambda t: t.drop_columns(["y:nodule", "p:nodule"]), "no label 'nodule'"),
+    ],
+)
+def test_a_model_from_elsewhere_has_to_answer_the_same_questions(study, tmp_path, change, words):
+    study.fill_all()
+    write_theirs(study, tmp_path, change)
+    with pytest.raises(UserError, match=words):
+        study.run()
+
+
+def test_thresholds_are_never_fitted_on_test_images(study, tmp_path):
+    study.fill_all()
+    path = str(study.below[study.cells[0]] / "ward.parquet")
+    with pytest.raises(UserError, match="80 validation images are test images"):
+        score.main([path, "--val", path, "--out", str(tmp_path / "out.csv")])
+
+
+def test_without_validation_images_only_fixed_thresholds_are_scored(study, tmp_path):
+    study.fill_all()
+    write_theirs(study, tmp_path)
+    path = study.table.parents[2] / "tiny/study.json"
+    config = json.loads(path.read_text())
+    del config["external"]["theirs"]["val"]
+    for points, rules in ((["youden"], {""}), (["youden", 0.3], {"", "0.3"})):
+        config["report"]["operating_points"] = points
+        path.write_text(json.dumps(config))
+        theirs = read_parquet(study.run())[0].filter(pc.field("init") == "external")
+        assert set(theirs["threshold_rule"].to_pylist()) == rules

@@ -43,3 +43,16 @@ def test_a_subset_of_nobody_is_a_warning(table, caplog):
 
 def test_without_subsets_no_table_is_needed(tmp_path):
     assert subsets.members(tmp_path / "table.parquet", {}) == {}
+
+
+def test_groups_are_found_and_what_does_not_vary_is_said(tmp_path, caplog):
+    columns = {"image": list("abcd"), "sex": ["F", "M", None, "F"], "view": ["PA"] * 4}
+    columns["age"] = [17.9, 18.0, float("nan"), 95.0]
+    write_parquet(columns, tmp_path / "table.parquet", {})
+    found = subsets.groups(tmp_path / "table.parquet", ("sex", "view", "age", "source"), (18, 60))
+    assert found == {
+        "sex": {"F": {"a", "d"}, "M": {"b"}},
+        "age": {"<18": {"a"}, "18-<60": {"b"}, "60+": {"d"}},
+    }
+    assert "view does not vary" in caplog.text and "source does not vary" in caplog.text
+    assert subsets.groups(tmp_path / "none.parquet", (), ()) == {}

@@ -156,6 +156,22 @@ def test_subsets_leave_every_table_as_it_is(report):
     assert table.prevalence(both).equals(table.prevalence(metrics))
 
 
+def test_other_operating_points_and_averages_leave_every_table_as_it_is(tmp_path):
+    study = write_study(tmp_path / "results")
+    report = write_report(study)
+    before = {name: (report / f"{name}.md").read_text() for name in table.SHOWN}
+    path = study.parent / "scores/ward.parquet"
+    frame = read_parquet(path)[0].to_pandas()
+    decided = frame[frame["threshold_rule"] != ""]
+    macro = frame[(frame["label"] == "macro")]
+    more = [decided.assign(threshold_rule="0.5", value=0.99)]
+    more += [macro.assign(label=name, value=0.99) for name in ("micro", "weighted", "samples")]
+    more += [macro[macro["metric"] == "f1"].assign(metric="accuracy", value=0.99)]
+    write_parquet(pd.concat([frame, *more]), path, {})
+    write_report(study)
+    assert {name: (report / f"{name}.md").read_text() for name in table.SHOWN} == before
+
+
 def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
     study = write_study(tmp_path / "results")
     path = tmp_path / "results/data/ward/table.parquet"

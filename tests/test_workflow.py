@@ -84,7 +84,11 @@ def test_ends_in_a_report(finished):
     for name in ("near", "far", "test_resnet", "pretrained"):
         assert name in report
     header, *rows = (finished / "results/tiny/report/metrics.csv").read_text().splitlines()
-    assert header.startswith("dataset,backbone,init,recipe,seed,target,subset,label,metric,value")
+    assert header.startswith(
+        "dataset,backbone,init,recipe,seed,target,subset,label,metric,threshold_rule,value"
+    )
+    for name in ("curves", "thresholds"):
+        assert (finished / f"results/tiny/{name}/near.parquet").is_file()
     assert len(rows) > 100
 
 
@@ -99,6 +103,7 @@ LIGHT = {"phantom", "index", "pixels", "split", "audit"}
 CHANGES = [
     ("title", "Another title", set(), LIGHT),
     ("report.headline", "ap", set(), LIGHT),
+    ("report.operating_points", [0.5], set(), LIGHT),
     ("recipes.unused", {"lr": 1.0}, set(), LIGHT),
     ("recipes.default.lr", 0.002, {FAR, SCRATCH, PRETRAINED}, LIGHT),
     ("overrides", [{"init": "pretrained", "set": {"lr": 0.1}}], {PRETRAINED}, LIGHT),

@@ -28,6 +28,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ADAPTERS = Path(__file__).parent / "datasets"
 FIGURES = Path(__file__).parent / "figures"
 MODELS = Path(__file__).parent / "models"
+OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
 DRAWN = ("patient", "image")  # splits that `split` draws itself
 
 
@@ -185,7 +186,7 @@ def check_dataset(name: str, dataset: Dataset) -> None:
     known(dataset.adapter, modules(ADAPTERS), f"{where}.adapter", "adapter")
     facts = adapter_facts(dataset.adapter)
     for label in dataset.labels:
-        if label in ("all", "macro"):
+        if label in OVERALL:
             raise UserError(
                 f"{where}.labels: {label!r} names a row of the scores; rename the label"
             )

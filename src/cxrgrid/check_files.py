@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cxrgrid.check import UserError, adapter_facts, checked
-from cxrgrid.settings import Dataset
+from cxrgrid.settings import Dataset, External
 
 
 def check_root(name: str, dataset: Dataset) -> None:
@@ -19,6 +19,14 @@ def check_root(name: str, dataset: Dataset) -> None:
     for path in dataset.split.files.paths() if dataset.split.files else []:
         if not Path(path).is_file():
             raise UserError(f"datasets.{name}.split.files: no file {path!r}")
+
+
+def check_external_files(external: dict[str, External]) -> None:
+    """The predictions of models from elsewhere."""
+    for name, model in external.items():
+        for path in model.files():
+            if not Path(path).is_file():
+                raise UserError(f"external.{name}: no file {path!r}")
 
 
 def check_shared(grid: Any, path: Path) -> None:

@@ -19,8 +19,9 @@ from cxrgrid.data import read_parquet
 from cxrgrid.frames import AXES, read_grid
 from cxrgrid.progress import Progress, survey
 
-KEYS = [*AXES, "target", "subset", "label", "metric"]
-METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients"]
+KEYS = [*AXES, "target", "subset", "label", "metric", "threshold_rule"]
+METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
+METRICS += ["groups"]
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
 EPOCHS += ["best", "monitor", "monitored"]
 COUNTS = ["parameters", "trainable", "buffers", "multiply_adds", "threads"]
@@ -29,12 +30,21 @@ CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second",
 CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "reason", "rerun"]
 
 
-def stack(scores: list[pd.DataFrame], cells: list[Cell]) -> pd.DataFrame:
-    """The scores of the study's cells as one sorted frame; those of other cells are dropped."""
+def stack(
+    scores: list[pd.DataFrame], cells: list[Cell], external: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """The scores of the study's cells as one sorted frame; those of other cells are dropped.
+
+    external: names of models from elsewhere, which stand there with init `external`.
+    """
     frame = pd.concat([pd.DataFrame(columns=METRICS), *scores])[METRICS]
+    frame["labels_scored"] = frame["labels_scored"].astype("Int64")
     asked = {tuple(getattr(cell, axis) for axis in AXES) for cell in cells}
-    known = [place in asked for place in frame[AXES].itertuples(index=False, name=None)]
-    return frame[np.array(known, bool)].sort_values(KEYS, ignore_index=True)
+    places = frame[AXES].itertuples(index=False, name=None)
+    known = np.array([place in asked for place in places], bool)
+    elsewhere = (frame["init"] == "external") & frame["backbone"].isin(external)
+    known |= elsewhere.to_numpy(bool)
+    return frame[known].sort_values(KEYS, ignore_index=True)
 
 
 def missing_row(one: Progress) -> dict:
@@ -130,7 +140,7 @@ def main(argv: list[str] | None) -> None:
     ]
     check_splits(rows, {target: facts.get("split_hash") for target, (_, facts) in read.items()})
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    write_csv(stack(scores, grid.cells), args.out_dir / "metrics.csv")
+    write_csv(stack(scores, grid.cells, tuple(grid.study.external)), args.out_dir / "metrics.csv")
     write_csv(history_table(histories), args.out_dir / "history.csv")
     write_csv(cell_table(rows), args.out_dir / "cells.csv")
     for row in rows:

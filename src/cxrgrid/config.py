@@ -24,9 +24,10 @@ from cxrgrid.check import (
     suggest,
     task_of,
 )
-from cxrgrid.check_files import check_root, check_shared
+from cxrgrid.check_files import check_external_files, check_root, check_shared
 from cxrgrid.check_grid import check_block, check_override, file_of
 from cxrgrid.check_recipe import check_recipe
+from cxrgrid.check_report import check_external, check_report
 from cxrgrid.check_selection import check_selection
 from cxrgrid.settings import Block, Cell, Dataset, Override
 
@@ -47,6 +48,8 @@ class Grid:
         self.config = dict(config)
         # Not a setting of the study: asks for a report on what is there (see Snakefile, onerror).
         self.incomplete = bool(self.config.pop("incomplete", False))
+        check_report(self.config.get("report", {}))
+        check_external(self.config.get("external"), self.config.get("datasets", {}))
         self.study = check_study(self.config)
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
@@ -188,6 +191,11 @@ class Grid:
             for name in ("val", cell.dataset)
         ]
 
+    def external(self, wildcards: Any) -> list[str]:
+        """The files of the models from elsewhere that the target has."""
+        models = [m for m in self.study.external.values() if m.dataset == wildcards.target]
+        return [path for model in models for path in model.files()]
+
     def folder(self, cell: Cell) -> str:
         """Where the cell's files lie."""
         return f"results/{self.name}/cells/{cell.path()}"
@@ -219,6 +227,7 @@ class Grid:
             source = self.study.weights.get(cell.init)
             if source != "timm" and file_of(source) and not Path(cell.weights).is_file():
                 raise UserError(f"weights.{cell.init}: no file {cell.weights!r}")
+        check_external_files(self.study.external)
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
 

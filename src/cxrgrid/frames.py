@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from cxrgrid.check_report import ARGMAX, rule
 from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet
 
@@ -25,8 +26,8 @@ NAMES = {
 }
 FILES = ("metrics", "history", "cells", "comparisons", "places")
 TEXT = dict.fromkeys(
-    [*PLACE, "target", "subset", "label", "metric", "state", "reason", "rerun"]
-    + ["axis", "a", "b", "verdict", "sentence"],
+    [*PLACE, "target", "subset", "label", "metric", "threshold_rule", "state", "reason", "rerun"]
+    + ["groups", "axis", "a", "b", "verdict", "sentence"],
     "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
@@ -36,8 +37,8 @@ FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], 
 class Frames:
     """A study and its results as plain frames.
 
-    metrics, history, cells: the CSV files of `collect`; comparisons, places: those of `compare`;
-    counts: one row a dataset, split and label
+    metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
+    point only; comparisons, places: those of `compare`; counts: one row a dataset, split and label
     with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet.
     """
 
@@ -80,9 +81,11 @@ class Frames:
 
         Where classes compete, the decision as a whole (`all`) goes before the mean over classes.
         """
+        # A mean of the labels' accuracies would say little but how rare they are.
+        names = ["all"] if metric == "accuracy" else ["all", "macro"]
         rows = self.metrics[
             (self.metrics["metric"] == metric)
-            & self.metrics["label"].isin(["all", "macro"])
+            & self.metrics["label"].isin(names)
             & (self.metrics["subset"] == "all")
             & (self.metrics["target"] == self.metrics["dataset"])
         ]
@@ -123,9 +126,11 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
         path = (data or study.parent.parent / "data") / name / "table.parquet"
         if path.is_file():
             tables[name] = read_parquet(path)
+    metrics, *others = (read_csv(report / f"{name}.csv") for name in FILES)
     return Frames(
         grid,
-        *(read_csv(report / f"{name}.csv") for name in FILES),
+        at_default(metrics, grid),
+        *others,
         pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
         {name: facts for name, (_, facts) in tables.items()},
     )
@@ -136,6 +141,12 @@ def read_grid(study: Path) -> Grid:
     if not study.is_file():
         raise UserError(f"{study}: no such file; run snakemake to make it")
     return Grid(json.loads(study.read_text()))
+
+
+def at_default(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """The rows without a threshold, and those at the study's first operating point."""
+    rules = ["", ARGMAX, rule(grid.study.report.operating_points[0])]
+    return metrics[metrics["threshold_rule"].fillna("").isin(rules)].reset_index(drop=True)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -214,6 +214,17 @@ def f1(tp, fp, tn, fn):
     return np.where(np.equal(tp + fn, 0), np.nan, ratio(2 * tp, 2 * tp + fp + fn))
 
 
+def precision(tp, fp, tn, fn):
+    """Share of the images called positive that are; NaN where none is called so."""
+    return ratio(tp, tp + fp)
+
+
+def mcc(tp, fp, tn, fn):
+    """Matthews correlation of label and decision; NaN where either is the same throughout."""
+    margins = np.sqrt(np.multiply(tp + fp, tp + fn)) * np.sqrt(np.multiply(tn + fp, tn + fn))
+    return ratio(np.multiply(tp, tn) - np.multiply(fp, fn), margins)
+
+
 def prevalence(tp, fp, tn, fn):
     """Share of positives."""
     return ratio(tp + fn, tp + fp + tn + fn)
@@ -223,3 +234,8 @@ def majority_accuracy(tp, fp, tn, fn):
     """Accuracy of always naming the larger class."""
     share = prevalence(tp, fp, tn, fn)
     return np.maximum(share, 1 - share)
+
+
+def negative_accuracy(tp, fp, tn, fn):
+    """Accuracy of calling every image negative."""
+    return 1 - prevalence(tp, fp, tn, fn)

@@ -1,220 +1,120 @@
 """Score every cell of a study on one dataset's test images, with intervals over its patients.
 
-Thresholds come from the cell's own validation images. All cells meet the same resampled patients,
-so that their differences mean something. Cells without predictions are named and left out. Each
-of the dataset's `subsets` has scores of its own, over its patients, by the thresholds of the whole.
+Thresholds and temperatures come from the cell's own validation images. All cells meet the same
+resampled patients, so that their differences mean something. Cells without predictions are named
+and left out. Each of the dataset's `subsets` has scores of its own, over its patients, by the
+thresholds of the whole. Or score any predictions file: Parquet or CSV with the columns image,
+patient, y:<label> (1, 0, empty) and p:<label> (probability); without --val, at 0.5.
 
 Example:
   python -m cxrgrid.score results/demo/study.json --target ward \\
       --out results/demo/scores/ward.parquet
+  python -m cxrgrid.score theirs.csv --val theirs-val.csv --out metrics.csv
 """
 
+import argparse
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pyarrow as pa
+import pyarrow.csv
 
-from cxrgrid import command, metrics, stats
+from cxrgrid import command, operating, stats, subsets
 from cxrgrid.check import UserError, known
+from cxrgrid.check_report import rule
 from cxrgrid.config import Grid, finished
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.settings import Cell
-from cxrgrid.subsets import members
+from cxrgrid.data import write_parquet
+from cxrgrid.predictions import (
+    Predictions,
+    aligned,
+    check_apart,
+    check_same,
+    in_order,
+    read_any,
+    read_predictions,
+)
+from cxrgrid.scoresheet import AXES, COLUMNS, CURVES, KEYS, THRESHOLDS, Parts, Sheet, add, schema
+from cxrgrid.settings import Cell, External, Report
 
-AXES = ("dataset", "backbone", "init", "recipe", "seed")
-COUNTED = ("accuracy", "balanced_accuracy", "f1", "majority_accuracy", "prevalence")
-COUNTED += ("sensitivity", "specificity")
-BARE = ("tp", "fp", "tn", "fn", "threshold")  # rows without an interval
-METRICS = ("auroc", "ap", *COUNTED, *BARE)
-OF_MACRO = ("auroc", "ap", "f1", "balanced_accuracy", "sensitivity", "specificity")
-OF_ALL = ("accuracy", "balanced_accuracy", "majority_accuracy")
 RULES = {
-    "multilabel": "for each label the score with the largest sensitivity + specificity - 1 on the "
-    "cell's validation images; 0.5 where these lack a class",
+    "multilabel": "of each label, fitted on the cell's validation images; 0.5 where these lack a "
+    "class",
     "multiclass": "none: the decision is the class with the highest score",
 }
-KEYS = [*AXES, "target", "subset", "label", "metric"]
-SCHEMA = pa.schema(
-    [(name, pa.int64() if name == "seed" else pa.string()) for name in KEYS]
-    + [(name, pa.float64()) for name in ("value", "low", "high")]
-    + [(name, pa.int64()) for name in ("n", "positives", "patients")]
-)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """One predictions file. labels: float64 [N, L], NaN unknown; scores: float64 [N, L], finite."""
-
-    image: list[str]
-    patient: list[str]
-    labels: np.ndarray
-    scores: np.ndarray
-    facts: dict
-
-
-# ------------------------------------------------------------------ one cell
-
-
-def thresholds(val: Predictions) -> np.ndarray:
-    """From which score each label counts as present [L]; NaN for classes, which compete."""
-    if val.facts["task"] == "multiclass":
-        return np.full(val.labels.shape[1], np.nan)
-    chosen = [metrics.youden(y, p) for y, p in zip(val.labels.T, val.scores.T, strict=True)]
-    return np.where(np.isnan(chosen), 0.5, chosen)
-
-
-def decide(scores: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-    """What the cell says of each image and label: bool [N, L]; one class where classes compete."""
-    if np.isnan(threshold).all():
-        return np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
-    return scores >= threshold
-
-
-def rows(facts: dict) -> list[tuple[str, str]]:
-    """Label and metric of every row of a cell, in the order of `score_cell`."""
-    names = [(label, metric) for label in facts["labels"] for metric in METRICS]
-    names += [("macro", metric) for metric in OF_MACRO]
-    return names + [("all", metric) for metric in OF_ALL if facts["task"] == "multiclass"]
-
-
-def score_cell(val: Predictions, test: Predictions, resamples: int) -> np.ndarray:
-    """Every metric of `rows`: [1 + R, rows], first as it is, then over resampled patients."""
-    if not test.image:
-        return np.full((2, len(rows(test.facts))), np.nan)
-    threshold = thresholds(val)
-    decisions = decide(test.scores, threshold)
-    orders = [metrics.order(y, p) for y, p in zip(test.labels.T, test.scores.T, strict=True)]
-    scorable = [metrics.has_both(y) for y in test.labels.T]
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        rankings = [order.weigh(weights) for order in orders]
-        counts = metrics.confusion(test.labels, decisions, weights)
-        found = {name: getattr(metrics, name)(*counts) for name in COUNTED}
-        found["auroc"] = np.stack([ranking.auroc() for ranking in rankings], axis=1)
-        found["ap"] = np.stack([ranking.average_precision() for ranking in rankings], axis=1)
-        found |= zip(BARE, (*counts, np.tile(threshold, (len(weights), 1))), strict=True)
-        values = [found[metric][:, label] for label in range(len(orders)) for metric in METRICS]
-        values += [mean(found[metric][:, scorable]) for metric in OF_MACRO]
-        values += whole(found) if test.facts["task"] == "multiclass" else []
-        return np.stack(values, axis=1)
-
-    return stats.bootstrap(statistic, test.patient, resamples, stats.generator(test.patient))
-
-
-def mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the labels that are defined [R, L]: one that loses a class in a resample is out."""
-    defined = ~np.isnan(values)
-    return metrics.ratio(np.where(defined, values, 0).sum(axis=1), defined.sum(axis=1))
-
-
-def whole(found: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """For competing classes, the decision as a whole: `OF_ALL`, from metrics [R, L] of the labels.
-
-    An image is right where it is a true positive of its class, so the labels' counts are enough.
-    """
-    images = sum(found[name][:, 0] for name in ("tp", "fp", "tn", "fn"))
-    right = metrics.ratio(found["tp"].sum(axis=1), images)
-    return [right, mean(found["sensitivity"]), found["prevalence"].max(axis=1)]
-
-
-# ------------------------------------------------------------------ all cells
+BASIS = ("target", "task", "labels", "split", "split_hash")
+ALONE = {"init": "external", "recipe": "external", "seed": 0}  # a model that no study has trained
 
 
 def score(
     cells: Iterable[tuple[Cell, Predictions, Predictions]],
-    resamples: int,
-    subsets: dict[str, set[str]],
-) -> tuple[pa.Table, dict]:
-    """All metrics of cells, each with its validation and test predictions, and what they rest on.
+    external: dict[str, External],
+    how: Report,
+    parts: Parts,
+) -> tuple[Sheet, dict]:
+    """All rows of cells, each with its validation and test predictions, and what they rest on.
 
-    subsets: images of each, besides `all`; one without test images has rows that are NaN, n = 0.
-    `n`, `positives` and `patients` count what a label's rows rest on: images whose label is known;
-    for `macro` and `all`, images with any known label, and their positive labels added up.
+    external: models from elsewhere by name, which have to have predicted the same test images.
     """
-    table, first = [], None
+    sheet, first = Sheet(), None
     for cell, val, test in cells:
         first = first or (cell, test)
         check_same(cell, val, test, first)
-        table += cell_rows(cell, test, score_cell(val, test, resamples), "all")
-        for name, images in subsets.items():
-            part = only(test, images)
-            table += cell_rows(cell, part, score_cell(val, part, resamples), name)
-    table = pa.Table.from_pylist(table, schema=SCHEMA).sort_by([(key, "ascending") for key in KEYS])
-    basis = first[1].facts
-    facts = {name: basis[name] for name in ("target", "task", "labels", "split", "split_hash")}
-    rule = RULES[facts["task"]]
-    return table, {**facts, "resamples": resamples, "interval": stats.INTERVAL, "thresholds": rule}
+        add(sheet, {name: getattr(cell, name) for name in AXES}, val, test, how, parts)
+    for name, model in external.items():
+        add_external(sheet, name, model, first[1], how, parts)
+    return sheet, basis(first[1], how)
 
 
-def only(test: Predictions, images: set[str]) -> Predictions:
-    """The predictions on some of the images."""
-    rows = [row for row, image in enumerate(test.image) if image in images]
-    names = ([column[row] for row in rows] for column in (test.image, test.patient))
-    return Predictions(*names, test.labels[rows], test.scores[rows], test.facts)
-
-
-def cell_rows(cell: Cell, test: Predictions, values: np.ndarray, subset: str) -> Iterator[dict]:
-    """The rows of one cell and subset, from what `score_cell` returns."""
-    start = {name: getattr(cell, name) for name in AXES}
-    start |= {"target": test.facts["target"], "subset": subset}
-    size = {label: sizes(test, [at]) for at, label in enumerate(test.facts["labels"])}
-    size["macro"] = size["all"] = sizes(test, slice(None))
-    columns = zip(rows(test.facts), values[0], *stats.interval(values[1:]), strict=True)
-    for (label, metric), value, low, high in columns:
-        if metric in BARE:
-            low = high = np.nan
-        numbers = {"value": value, "low": low, "high": high}
-        yield {**start, "label": label, "metric": metric, **numbers, **size[label]}
-
-
-def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
-    """How many images with a known label, positives and patients."""
-    labels = test.labels[:, columns]
-    seen = (~np.isnan(labels)).any(axis=1)
-    patients = len(np.unique(np.array(test.patient)[seen]))
-    return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
-
-
-def check_same(
-    cell: Cell, val: Predictions, test: Predictions, first: tuple[Cell, Predictions]
+def add_external(
+    sheet: Sheet, name: str, model: External, basis: Predictions, how: Report, parts: Parts
 ) -> None:
-    """`UserError` unless a cell was trained on the split, and predicted on the images, of all."""
-    other, basis = first
-    same = {
-        "split_hash": test.facts["split_hash"] == basis.facts["split_hash"],
-        "labels": test.facts["labels"] == basis.facts["labels"],
-        "images": test.image == basis.image and test.patient == basis.patient,
-        "truth": np.array_equal(test.labels, basis.labels, equal_nan=True),
-        "split_hash of val": val.facts["split_hash"] == test.facts["split_hash"],
-        "labels of val": val.facts["labels"] == test.facts["labels"],
-    }
-    for what in [what for what, agrees in same.items() if not agrees]:
-        where = f"cell {cell.path()}: {what} not as in {other.path()}"
-        raise UserError(f"{where}; delete the folder of the older one and run snakemake")
+    """The rows of a model from elsewhere; without `val`, at the thresholds that are numbers."""
+    where, task, val = f"external.{name}", basis.facts["task"], None
+    path = Path(model.predictions)
+    test = aligned(path, read_any(path, task), basis, where)
+    if model.val:
+        val = in_order(Path(model.val), read_any(Path(model.val), task), basis.facts["labels"])
+        check_apart(Path(model.val), val, test)
+    else:
+        fixed = tuple(point for point in how.operating_points if not operating.fitted(point))
+        how = msgspec.structs.replace(how, operating_points=fixed)
+    place = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
+    add(sheet, place, val, test, how, parts)
 
 
-# ------------------------------------------------------------------ files
+def basis(test: Predictions, how: Report) -> dict:
+    """The facts of a scores file."""
+    facts = {name: test.facts[name] for name in BASIS}
+    points = [rule(point) for point in how.operating_points]
+    facts |= {"resamples": how.resamples, "interval": stats.INTERVAL, "operating_points": points}
+    return facts | {"calibrate": how.calibrate, "thresholds": RULES[facts["task"]]}
 
 
-def read_predictions(path: Path, cell: Cell) -> Predictions:
-    """A predictions file; `UserError` if it is another cell's or a score is not finite."""
-    table, facts = read_parquet(path)
-    for axis in AXES:
-        if facts.get(axis) != getattr(cell, axis):
-            raise UserError(f"{path}: {axis} is {facts.get(axis)!r}; not of cell {cell.path()}")
-    labels, scores = (
-        np.stack([table[f"{kind}:{label}"].to_numpy() for label in facts["labels"]], axis=1)
-        for kind in "yp"
-    )
-    image, patient = table["image"].to_pylist(), table["patient"].to_pylist()
-    for row, label in np.argwhere(~np.isfinite(scores))[:1]:
-        what = f"image {image[row]!r} has the score {scores[row, label]}"
-        raise UserError(f"{path}: {what}; if the training diverged, a lower lr may help")
-    return Predictions(image, patient, labels.astype(float), scores.astype(float), facts)
+def write(rows: list[dict], columns: list[str], keys: list[str], path: Path, facts: dict) -> None:
+    """A file of rows, sorted; CSV or Parquet by the suffix."""
+    table = pa.Table.from_pylist(rows, schema=schema(columns))
+    table = table.sort_by([(key, "ascending") for key in keys])
+    if path.suffix.lower() == ".csv":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pa.csv.write_csv(table, path)
+    else:
+        write_parquet(table, path, facts)
+
+
+def write_sheet(sheet: Sheet, args: argparse.Namespace, facts: dict) -> None:
+    """The scores, and the curves and thresholds where a path is named for them."""
+    write(sheet.scores, COLUMNS, KEYS, args.out, facts)
+    if args.curves:
+        write(sheet.curves, CURVES, CURVES, args.curves, facts)
+    if args.thresholds:
+        keys = [*AXES, "target", "label", "threshold_rule"]
+        write(sheet.thresholds, THRESHOLDS, keys, args.thresholds, facts)
+
+
+# ------------------------------------------------------------------ a study
 
 
 def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]], list[str]]:
@@ -236,23 +136,86 @@ def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]],
     return found, missing
 
 
-def main(argv: list[str] | None) -> None:
+def parts_of(grid: Grid, target: str, data: Path) -> Parts:
+    """Subsets and groups of a target, and the audit's baseline; data: the dataset's folder."""
+    how, table = grid.study.report, data / "table.parquet"
+    audit = data / "audit.json"
+    found = json.loads(audit.read_text()) if audit.is_file() else {}
+    return Parts(
+        subsets.members(table, grid.study.datasets[target].subsets),
+        subsets.groups(table, how.subgroups, how.age_bands),
+        found.get("metadata_only", {}),
+    )
+
+
+def score_study(args: argparse.Namespace) -> None:
     """Score the cells that are there; say which are not."""
-    parser = command.parser("score", __doc__)
-    parser.add_argument("study", type=Path, help="study.json; the cells lie beside it in cells/")
-    parser.add_argument("--target", required=True, help="the dataset whose test images are scored")
-    parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
-    parser.add_argument("--out", type=Path, required=True, help="scores/<target>.parquet")
-    args = parser.parse_args(argv)
     if not args.study.is_file():
         raise UserError(f"{args.study}: no such file; run snakemake to make it")
+    if not args.target:
+        raise UserError(f"{args.study}: --target says which dataset's test images are scored")
     grid = Grid(json.loads(args.study.read_text()))
     found, missing = find(grid, args.study.parent / "cells", args.target)
     cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)
-    data = (args.data or args.study.parent.parent / "data") / args.target / "table.parquet"
-    subsets = members(data, grid.study.datasets[args.target].subsets)
-    table, facts = score(cells, grid.study.report.resamples, subsets)
-    write_parquet(table, args.out, {**facts, "missing": missing})
+    data = (args.data or args.study.parent.parent / "data") / args.target
+    models = {n: m for n, m in grid.study.external.items() if m.dataset == args.target}
+    sheet, facts = score(cells, models, grid.study.report, parts_of(grid, args.target, data))
+    write_sheet(sheet, args, {**facts, "missing": missing})
+
+
+# ------------------------------------------------------------------ any file
+
+
+def score_file(args: argparse.Namespace) -> None:
+    """Score a predictions file by the rules by which cells are scored."""
+    test = read_any(args.study, args.task)
+    val = read_any(args.val, args.task or test.facts["task"]) if args.val else None
+    if val:
+        val = in_order(args.val, val, test.facts["labels"])
+        check_apart(args.val, val, test)
+    points = args.points or (["youden", "0.5"] if val else ["0.5"])
+    how = Report(
+        resamples=args.resamples,
+        operating_points=tuple(dict.fromkeys(operating.parse(word) for word in points)),
+        calibrate=args.calibrate,
+    )
+    asked = [rule(point) for point in how.operating_points if operating.fitted(point)]
+    if args.calibrate != "none":
+        asked.append(args.calibrate)
+    if asked and not val:
+        raise UserError(f"--val: {asked[0]} is fitted on validation images; name their predictions")
+    place = {"dataset": test.facts["target"], "backbone": args.study.stem, **ALONE}
+    place |= {name: test.facts[name] for name in AXES if name in test.facts}
+    sheet = Sheet()
+    add(sheet, place, val, test, how, Parts())
+    write_sheet(sheet, args, basis(test, how))
+    logging.info(f"{args.out}: {len(sheet.scores):,} rows, on {len(test.image):,} images")
+
+
+def main(argv: list[str] | None) -> None:
+    """Score a study's cells, or a file."""
+    parser = command.parser("score", __doc__)
+    parser.add_argument("study", type=Path, help="study.json, or a predictions file")
+    parser.add_argument("--target", help="of a study: whose test images are scored")
+    parser.add_argument("--data", type=Path, help="of a study: results/data, if not beside it")
+    parser.add_argument("--val", type=Path, help="of a file: predictions on validation images")
+    parser.add_argument("--task", choices=("multilabel", "multiclass"), help="of a file")
+    parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
+    parser.add_argument("--calibrate", choices=("none", "temperature"), default="none")
+    parser.add_argument("--resamples", type=resamples, default=1000, help="of a file")
+    parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
+    parser.add_argument("--thresholds", type=Path, help="also write thresholds and temperatures")
+    parser.add_argument("--out", type=Path, required=True, help="scores, .parquet or .csv")
+    args = parser.parse_args(argv)
+    score_study(args) if args.study.suffix == ".json" else score_file(args)
+
+
+def resamples(text: str) -> int:
+    """At least 100 resamples: fewer make no interval."""
+    number = int(text)
+    if number < 100:
+        raise argparse.ArgumentTypeError("100 or more, please")
+    return number
 
 
 if __name__ == "__main__":

@@ -98,8 +98,18 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: Annotated[str, about("only this recipe")] = ""
 
 
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An operating point that reaches a target on validation images; name one of the two."""
+
+    sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
+    specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
+
+
+Point = Literal["youden"] | Fraction | Target
+
+
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the report shows."""
+    """What is scored, and what the report shows."""
 
     headline: Annotated[
         Literal["auroc", "ap", "f1", "balanced_accuracy"],
@@ -107,9 +117,46 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auroc"
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
+    operating_points: Annotated[
+        tuple[Point, ...],
+        about(
+            "where a label counts as present, all fitted on validation images: youden, a threshold "
+            "such as 0.2, {sensitivity: 0.9}, {specificity: 0.9}; tables show the first"
+        ),
+    ] = ("youden", 0.5)
+    calibrate: Annotated[
+        Literal["none", "temperature"],
+        about("temperature: scale the logits, one number a label, fitted on validation images"),
+    ] = "none"
+    subgroups: Annotated[
+        tuple[Literal["sex", "view", "age", "source"], ...],
+        about("score each group of test images by itself, and the gap between best and worst"),
+    ] = ()
+    age_bands: Annotated[
+        tuple[float, ...], about("for `subgroups: [age]`: where a new band begins, in years")
+    ] = (18, 40, 60, 80)
+    subgroup_minimum: Annotated[
+        int, about("a label of a group is scored from so many positives and negatives", ge=1)
+    ] = 10
     show_credentialed: Annotated[
         bool, about("show pixels of data that may not be redistributed")
     ] = False
+
+
+class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that was trained elsewhere, judged on a dataset's test images as the cells are."""
+
+    dataset: Annotated[str, about("whose test images were predicted: these, all of them")]
+    predictions: Annotated[
+        str, about("Parquet or CSV: image, y:<label> (1, 0, empty), p:<label> (probability)")
+    ]
+    val: Annotated[
+        str, about("the same on validation images; without it, thresholds that are numbers only")
+    ] = ""
+
+    def files(self) -> list[str]:
+        """The files that scoring reads."""
+        return [path for path in (self.predictions, self.val) if path]
 
 
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +179,11 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "holds {backbone}.safetensors, or a Source"
         ),
     ] = {}
-    report: Annotated[Report, about("what the report shows")] = Report()
+    external: Annotated[
+        dict[str, External],
+        about("models trained elsewhere, by name: rows of metrics.csv beside the cells"),
+    ] = {}
+    report: Annotated[Report, about("what is scored, and what the report shows")] = Report()
 
 
 def schema() -> str:
@@ -151,7 +202,7 @@ def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
     structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Recipe)
-    for struct in (*structs, Override, Source):
+    for struct in (*structs, Override, Source, External, Report, Target):
         definition = json.loads(schema())["$defs"][struct.__name__]
         lines += [f"## {struct.__name__}", "", definition["description"], ""]
         lines += ["| setting | default | meaning |", "| --- | --- | --- |"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid import audits, command, literature, papers
+from cxrgrid.check import OVERALL
 from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed, spread, whole
 from cxrgrid.section import section, write
 
@@ -34,8 +35,9 @@ NOTES = {
     ),
     "labels": (
         "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
-        "sensitivity, specificity, F1 and counts are at the threshold with the largest sensitivity "
-        "+ specificity − 1 on validation images; where classes compete, the highest score decides. "
+        "sensitivity, specificity, F1 and counts are at the study's first operating point, which "
+        "is fitted on validation images unless it is a number (youden: the largest sensitivity + "
+        "specificity − 1); where classes compete, the highest score decides. "
         "n: test images whose label is known. –: not defined, as one class is absent."
     ),
     "datasets": "Images with the label, and patients in the split. Unknown labels are neither "
@@ -108,7 +110,7 @@ def pretrained(frames: Frames) -> pd.DataFrame:
 def labels(frames: Frames) -> pd.DataFrame:
     """One row a cell and label; a missing cell is one row with no label."""
     own = frames.metrics[
-        ~frames.metrics["label"].isin(["macro", "all"]) & (frames.metrics["subset"] == "all")
+        ~frames.metrics["label"].isin(OVERALL) & (frames.metrics["subset"] == "all")
     ]
     keys = [*AXES, "label"]
     wide = own.pivot(index=keys, columns="metric", values="value").reindex(columns=OF_LABEL)

@@ -1,7 +1,7 @@
 # EVALUATE: from predictions to scores; no GPU from here on.
 #
 # needs  predictions/*.parquet of the cells
-# makes  results/{study}/scores/{target}.parquet
+# makes  results/{study}/scores/{target}.parquet, curves/{target}.parquet, thresholds/{target}.parquet
 # cost   CPU minutes; all cells of a target together, on the same resampled patients
 
 
@@ -28,13 +28,17 @@ rule score:
     input:
         study=rules.study.output.study,
         predictions=grid.predictions,
+        external=grid.external,
         table="results/data/{target}/table.parquet",
+        audit="results/data/{target}/audit.json",
     output:
         scores="<study>/scores/{target}.parquet",
+        curves="<study>/curves/{target}.parquet",
+        thresholds="<study>/thresholds/{target}.parquet",
     log:
         "<study>/scores/{target}.score.log",
     conda:
         "../../envs/cxrgrid.yaml"
     shell:
-        "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output}"
-        " > {log} 2>&1"
+        "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output.scores}"
+        " --curves {output.curves} --thresholds {output.thresholds} > {log} 2>&1"
