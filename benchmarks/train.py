@@ -240,6 +240,14 @@ def steady(folder: Path, args: argparse.Namespace) -> Iterator[tuple[float, floa
         yield rate, float(done.stdout)
 
 
+def report_steady(pairs: list[tuple[float, float]]) -> None:
+    """Medians of both sides, and the median of the ratios of rounds."""
+    rate, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(ours / limit for ours, limit in pairs)
+    print(f"steady, images/s: {rate:.1f}; the same model on images in memory {limit:.1f}; ", end="")
+    print(f"cxrgrid / this, median of rounds = {ratio:.2f}")
+
+
 def synthetic(args: argparse.Namespace) -> None:
     """The limit: the same steps on one batch that is already in memory. Prints images a second."""
     import timm
@@ -266,16 +274,26 @@ def synthetic(args: argparse.Namespace) -> None:
     print(statistics.median(speeds))
 
 
-def imports(args: argparse.Namespace) -> None:
-    """What the imports of a training process cost, beside torch and timm alone."""
-    wanted = {"torch, timm": "import torch, timm", "cxrgrid.train": "import cxrgrid.train"}
-    found: dict[str, list[float]] = {name: [] for name in wanted}
-    for _ in range(max(5, args.rounds)):
-        for name, code in wanted.items():
-            found[name].append(run([sys.executable, "-c", code], args)["cpu"])
+FIRST_STEP = """
+import os, sys
+from cxrgrid import step, train
+step.Step.__call__ = lambda *batch: os._exit(0)
+train.main(sys.argv[1:])
+"""
+
+
+def start(folder: Path, args: argparse.Namespace) -> None:
+    """What a training process costs until its first step, beside importing torch and timm alone."""
+    with tempfile.TemporaryDirectory() as temporary:
+        first = [sys.executable, "-c", FIRST_STEP, *ours(folder, Path(temporary), 1, args)[3:]]
+        wanted = {"torch, timm": [sys.executable, "-c", "import torch, timm"], "first step": first}
+        found: dict[str, list[float]] = {name: [] for name in wanted}
+        for _ in range(max(5, args.rounds)):
+            for name, command in wanted.items():
+                found[name].append(run(command, args)["cpu"])
     middle = {name: statistics.median(values) for name, values in found.items()}
-    share = middle["cxrgrid.train"] / middle["torch, timm"]
-    print(f"\nimports, CPU-s: {middle}; cxrgrid.train / (torch, timm) = {share:.2f}")
+    share = middle["first step"] / middle["torch, timm"]
+    print(f"start-up, CPU-s: {middle}; until the first step / torch and timm = {share:.2f}")
 
 
 def main() -> None:
@@ -310,14 +328,9 @@ def main() -> None:
             draw(folder, kind, {"train": args.train, "val": args.val})
             prepared = prepare(folder, args.size, args.threads)
             report(kind, race(folder, args), prepared, args)
-            rates, limits = zip(*steady(folder, args), strict=True)
-    ratio = statistics.median(r / limit for r, limit in zip(rates, limits, strict=True))
-    print(
-        f"\nsteady: {statistics.median(rates):.1f} images/s; same model on images in memory",
-        end=" ",
-    )
-    print(f"{statistics.median(limits):.1f}; cxrgrid / this, median of pairs = {ratio:.2f}")
-    return imports(args)
+            report_steady(list(steady(folder, args)))
+            start(folder, args)
+    return None
 
 
 if __name__ == "__main__":
