@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
 from cxrgrid import collect, compare, figure, table
@@ -44,6 +45,7 @@ def write_dataset(folder: Path, name: str, credentialed: bool = False) -> None:
     y = drawn if task == "multilabel" else np.eye(3, dtype=bool)[rng.integers(3, size=60)]
     columns = {"image": [f"{n:03}.png" for n in range(60)]}
     columns |= {"patient": [f"p{n // 2:02}" for n in range(60)], "row": list(range(60))}
+    columns["view"] = ["PA", "AP", None] * 20
     columns["split"] = ["train"] * 36 + ["val"] * 8 + ["test"] * 16
     columns |= {label: y[:, at].astype(float) for at, label in enumerate(LABELS[name])}
     steps = [{"step": step, "images": n, "patients": 30} for step, n in (("raw", 64), ("kept", 60))]
@@ -85,6 +87,8 @@ def write_predictions(folder: Path, data: Path, cell) -> None:
         for label in LABELS[cell.dataset]
     }
     facts = {axis: getattr(cell, axis) for axis in AXES} | {"split_hash": HASHES[cell.dataset]}
+    facts |= {"task": "multilabel" if cell.dataset == "ward" else "multiclass"}
+    facts |= {"labels": LABELS[cell.dataset]}
     write_parquet(columns, folder / cell.path() / f"predictions/{cell.dataset}.parquet", facts)
 
 
@@ -123,6 +127,21 @@ def write_scores(study: Path, cells: list, shuffle: int = 0) -> None:
         order = np.random.default_rng(shuffle).permutation(len(rows))
         columns = {name: [rows[at][name] for at in order] for name in rows[0]}
         write_parquet(columns, study / "scores" / f"{target}.parquet", {})
+        points = [row for cell in cells if cell.dataset == target for row in curve_rows(cell)]
+        write_parquet(pd.DataFrame(points), study / "curves" / f"{target}.parquet", {})
+
+
+def curve_rows(cell) -> list[dict]:
+    """Three points of each curve of each label."""
+    axes = {axis: getattr(cell, axis) for axis in AXES} | {"target": cell.dataset}
+    points = {"roc": [(0, 0), (0.2, 0.7), (1, 1)], "pr": [(0.1, 1), (0.7, 0.5), (1, 0.3)]}
+    points["reliability"] = [(0.1, 0.2), (0.4, 0.3), (0.8, 0.9)]
+    return [
+        {**axes, "label": label, "curve": curve, "x": float(x), "y": float(y), "n": 5}
+        for label in LABELS[cell.dataset]
+        for curve, xy in points.items()
+        for x, y in xy
+    ]
 
 
 def write_study(results: Path, **config) -> Path:

@@ -25,6 +25,8 @@ LEVELS = [
         "anatomy",
         "answers",
         "augment",
+        "charts",
+        "confusion",
         "datasets",
         "delong",
         "draft",
@@ -45,7 +47,6 @@ LEVELS = [
         "significance",
         "state",
         "stats",
-        "style",
         "subsets",
         "survey",
         "twins",
@@ -61,9 +62,10 @@ LEVELS = [
         "needs",
         "shortcuts",
     },
+    {"style"},
     {"audits", "contrasts", "figures", "findings", "history", "literature", "step", "versus"}
     | {"operating", "rates"},
-    {"evaluation"},
+    {"cards", "evaluation", "pages"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}

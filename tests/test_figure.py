@@ -3,12 +3,13 @@
 import shutil
 import xml.etree.ElementTree as ElementTree
 
+import pandas as pd
 import pytest
 
 from conftest import write_report, write_study
 from cxrgrid import figure, frames, style
 from cxrgrid.check import FIGURES, modules
-from cxrgrid.figures import ranks
+from cxrgrid.figures import classes, cost, pretrained, ranks
 
 ONE = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch"], "seeds": [0]}
 
@@ -29,7 +30,9 @@ def test_a_figure_gives_the_same_bytes_twice(name, read):
 
 @pytest.mark.parametrize("name", modules(FIGURES))
 def test_a_figure_names_its_datasets_as_text(name, read):
-    assert {"ward", "children"} <= {text.strip() for text in texts(figure.render(name, read))}
+    assert {"ward", "children"} <= {
+        text.strip() for text in texts(figure.render(name, read)["svg"])
+    }
 
 
 @pytest.mark.parametrize("name", modules(FIGURES))
@@ -40,26 +43,27 @@ def test_a_figure_has_a_caption(name):
 
 def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE))
-    assert sorted(path.stem for path in (report / "figures").iterdir()) == modules(FIGURES)
+    assert sorted(path.stem for path in (report / "figures").glob("*.svg")) == modules(FIGURES)
 
 
 def test_figures_are_drawn_when_nothing_has_run(study):
     for name in ("cells", "scores"):
         shutil.rmtree(study.parent / name)
     report = write_report(study)
-    assert sorted(path.stem for path in (report / "figures").iterdir()) == modules(FIGURES)
+    assert sorted(path.stem for path in (report / "figures").glob("*.svg")) == modules(FIGURES)
 
 
 def test_the_missing_cell_is_marked(read):
-    assert "missing" in texts(figure.render("leaderboard", read))
-    assert any("3 of 4 pairs" in text for text in texts(figure.render("pretrained", read)))
-    assert any("3 of 4 cells" in text for text in texts(figure.render("curves", read)))
+    assert "missing" in texts(figure.render("leaderboard", read)["svg"])
+    assert any("3 of 4 pairs" in text for text in texts(figure.render("pretrained", read)["svg"]))
+    assert any("3 of 4 cells" in text for text in texts(figure.render("curves", read)["svg"]))
 
 
 def test_only_the_figures_asked_for_are_drawn(tmp_path):
     study = write_study(tmp_path / "results", report={"figures": ["curves"]})
     report = write_report(study)
-    assert [path.name for path in (report / "figures").iterdir()] == ["curves.svg"]
+    names = sorted(path.name for path in (report / "figures").iterdir())
+    assert names == ["curves.pdf", "curves.svg"]
 
 
 def test_an_init_has_one_colour_everywhere():
@@ -93,10 +97,41 @@ def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished)
         & (read.metrics["backbone"] == "resnet18")
     )  # fmt: skip
     assert ranks.table(read).shape == (2, 3)
-    assert any("left out: 1" in text for text in texts(figure.render("ranks", read)))
+    assert any("left out: 1" in text for text in texts(figure.render("ranks", read)["svg"]))
 
 
 def test_no_ranking_is_drawn_of_one_dataset(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE))
     svg = (report / "figures/ranks.svg").read_bytes()
     assert any("No ranking over datasets" in text for text in texts(svg))
+
+
+def test_the_front_holds_what_none_beats_at_its_cost():
+    places = pd.DataFrame({"parameters": [1, 1, 2, 3, 4], "value": [0.6, 0.7, 0.65, 0.9, 0.8]})
+    best = cost.front(places, "parameters")
+    beaten = [
+        ((places["parameters"] <= row.parameters) & (places["value"] > row.value)).any()
+        for row in places.itertuples()
+    ]
+    assert sorted(best.index) == [at for at, worse in enumerate(beaten) if not worse] == [1, 3]
+
+
+def test_the_forest_is_what_compare_found(read):
+    rows = pretrained.against_scratch(read)
+    assert len(rows) == 4 and set(rows["init"]) == {"pretrained"}
+    assert (rows["low"] <= rows["difference"]).all() and (rows["difference"] <= rows["high"]).all()
+
+
+def test_views_add_up_to_all_images(read):
+    ward = read.views[read.views["dataset"] == "ward"]
+    shown = classes.views(ward)
+    sums = shown.assign(whole=shown["view"] == classes.ALL).groupby("whole")["positives"].sum()
+    counted = read.counts.loc[read.counts["dataset"] == "ward", "positives"].sum()
+    assert sums[True] == sums[False] == counted
+
+
+def test_the_best_place_of_each_init_is_its_highest_mean(read):
+    for row in read.best().itertuples():
+        cells = read.headline()
+        same = cells[(cells["dataset"] == row.dataset) & (cells["init"] == row.init)]
+        assert row.value == same.groupby(frames.PLACE)["value"].mean().max()

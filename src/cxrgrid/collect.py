@@ -1,19 +1,20 @@
 """Stack a study's scores and histories, and list every cell that it should have.
 
-Makes metrics.csv, history.csv and cells.csv. A cell that has not run stands in cells.csv as
-missing, with the command that runs it; nothing is silently shorter.
+Makes metrics.csv, history.csv, cells.csv and confusions.csv. A cell that has not run stands in
+cells.csv as missing, with the command that runs it; nothing is silently shorter.
 
 Example:
   python -m cxrgrid.collect results/demo/study.json --out-dir results/demo/report
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command
+from cxrgrid import command, confusion
 from cxrgrid.config import Cell, UserError, finished
 from cxrgrid.data import read_parquet
 from cxrgrid.frames import AXES, read_grid
@@ -118,13 +119,26 @@ def history_table(histories: dict[Cell, tuple[pd.DataFrame, dict]]) -> pd.DataFr
     return pd.concat(frames)[[*AXES, *EPOCHS]].sort_values([*AXES, "epoch"], ignore_index=True)
 
 
+def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:
+    """Truth by decision of each cell on its own test images, where classes compete."""
+    frames = [pd.DataFrame(columns=[*AXES, *confusion.COLUMNS])]
+    for cell in cells:
+        path = study / "cells" / cell.path() / f"predictions/{cell.dataset}.parquet"
+        if path.is_file():
+            table, facts = read_parquet(path)
+            if facts.get("task") == "multiclass":
+                found = confusion.counts(table.to_pandas(), facts["labels"])
+                frames.append(found.assign(**{axis: getattr(cell, axis) for axis in AXES}))
+    return pd.concat(frames)[[*AXES, *confusion.COLUMNS]]
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """The same numbers give the same bytes on every machine."""
     frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def main(argv: list[str] | None) -> None:
-    """Read what there is, write three CSV files, say what is missing."""
+    """Read what there is, write four CSV files, say what is missing."""
     parser = command.parser("collect", __doc__)
     parser.add_argument("study", type=Path, help="study.json; scores/ and cells/ lie beside it")
     parser.add_argument("--out-dir", type=Path, required=True, help="the report's folder")
@@ -142,6 +156,7 @@ def main(argv: list[str] | None) -> None:
     args.out_dir.mkdir(parents=True, exist_ok=True)
     write_csv(stack(scores, grid.cells, tuple(grid.study.external)), args.out_dir / "metrics.csv")
     write_csv(history_table(histories), args.out_dir / "history.csv")
+    write_csv(confusion_table(histories, args.study.parent), args.out_dir / "confusions.csv")
     write_csv(cell_table(rows), args.out_dir / "cells.csv")
     for row in rows:
         if row["state"] == "missing":

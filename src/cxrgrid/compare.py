@@ -26,7 +26,7 @@ from cxrgrid import command, comparison, contrasts, versus
 from cxrgrid.answers import Answers, check_same, read_answers
 from cxrgrid.config import Grid, UserError, finished
 from cxrgrid.frames import PLACE, read_grid
-from cxrgrid.section import section, write
+from cxrgrid.section import Section, latex, section, write
 
 NOTE = (
     "Every two places that differ in one axis, on the same test images, mean over labels and over "
@@ -102,15 +102,18 @@ def study(args) -> None:
     table = contrasts.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
-    args.out.with_suffix(".md").write_text(document(table))
+    sections = document(table)
+    note = NOTE if sections else ""
+    args.out.with_suffix(".md").write_text(write(sections, note))
+    args.out.with_suffix(".tex").write_text(latex(sections, note, "comparisons"))
     if args.places:
         frame = contrasts.intervals(grid, measured)
         frame.to_csv(args.places, index=False, float_format="%.6g", lineterminator="\n")
     logging.info(f"{len(contrasts.pairs(grid))} pairs compared")
 
 
-def document(table: pd.DataFrame) -> str:
-    """A Markdown file: for each dataset the pairs by AUROC, mean over labels."""
+def document(table: pd.DataFrame) -> list[Section]:
+    """For each dataset the pairs by AUROC, mean over labels."""
     macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
     several = macro["recipe"].nunique() > 1 or (macro["axis"] == "recipe").any()
     texts = ["axis", "comparison", "at", "verdict"]
@@ -118,7 +121,7 @@ def document(table: pd.DataFrame) -> str:
     for dataset, part in macro.groupby("dataset", sort=False):
         differ = part[part["verdict"].isin(["better", "worse"])]
         sections.append(section(dataset, shown(part, several), texts, list(differ["sentence"])))
-    return write(sections, NOTE if sections else "")
+    return sections
 
 
 def shown(part: pd.DataFrame, several: bool) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Draw the figures that the study asks for, as SVG; same numbers, same bytes.
+"""Draw the figures that the study asks for, as SVG and PDF; same numbers, same bytes.
 
 Each file in src/cxrgrid/figures is a figure; the style of all is src/cxrgrid/style.py.
 
@@ -17,18 +17,28 @@ import matplotlib
 from cxrgrid import command, style
 from cxrgrid.frames import Frames, read
 
+# What matplotlib would else write of itself and of the time.
+METADATA = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
-def render(name: str, frames: Frames) -> bytes:
-    """A figure as SVG; its text stays text."""
+
+def render(name: str, frames: Frames) -> dict[str, bytes]:
+    """A figure as `svg` and `pdf`; its text stays text."""
     module = importlib.import_module(f"cxrgrid.figures.{name}")
+    drawn = {}
     with matplotlib.rc_context(style.RC):
-        file = io.BytesIO()
-        module.draw(frames).savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+        figure = module.draw(frames)
+        for kind, metadata in METADATA.items():
+            file = io.BytesIO()
+            figure.savefig(file, format=kind, metadata=metadata)
+            drawn[kind] = file.getvalue()
+    return drawn
 
 
 def main(argv: list[str] | None) -> None:
-    """Draw each figure to a file."""
+    """Draw each figure to its files."""
     parser = command.parser("figure", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
@@ -36,10 +46,12 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out-dir", type=Path, required=True, help="where the figures go")
     args = parser.parse_args(argv)
     frames = read(args.study, args.report, args.data)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # says of each font what it left out
     args.out_dir.mkdir(parents=True, exist_ok=True)
     for name in frames.grid.figures():
         logging.info(f"drawing {name}")
-        (args.out_dir / f"{name}.svg").write_bytes(render(name, frames))
+        for kind, drawn in render(name, frames).items():
+            (args.out_dir / f"{name}.{kind}").write_bytes(drawn)
 
 
 if __name__ == "__main__":

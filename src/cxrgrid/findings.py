@@ -122,10 +122,8 @@ def training(history: pd.DataFrame) -> str:
     over = late = 0
     cells = [cell for _, cell in history.groupby(AXES) if len(cell) > 1]
     for cell in cells:
-        loss, best = cell["val_loss"], cell["best"].astype(bool)
-        falling = cell["train_loss"].iloc[-1] < cell["train_loss"].loc[loss.idxmin()]
-        over += bool(falling and loss.iloc[-1] > OVERFIT * loss.min())
-        late += bool(best.iloc[-1])
+        over += overfitted(cell)
+        late += bool(cell["best"].iloc[-1])
     texts = []
     if over:
         texts.append(
@@ -138,6 +136,15 @@ def training(history: pd.DataFrame) -> str:
             "may help."
         )
     return " ".join(texts)
+
+
+def overfitted(cell: pd.DataFrame) -> bool:
+    """Whether a cell's validation loss rose by more than `OVERFIT` while training loss fell."""
+    loss = cell["val_loss"]
+    if len(cell) < 2 or loss.isna().all():
+        return False
+    falling = cell["train_loss"].iloc[-1] < cell["train_loss"].loc[loss.idxmin()]
+    return bool(falling and loss.iloc[-1] > OVERFIT * loss.min())
 
 
 def mixed_splits(frames: Frames) -> Iterator[str]:

@@ -24,9 +24,11 @@ NAMES = {
     "f1": "F1",
     "balanced_accuracy": "balanced accuracy",
 }
+POINT = ["label", "curve", "x", "y", "n"]
 FILES = ("metrics", "history", "cells", "comparisons", "places")
 TEXT = dict.fromkeys(
     [*PLACE, "target", "subset", "label", "metric", "threshold_rule", "state", "reason", "rerun"]
+    + ["truth", "decision"]
     + ["groups", "axis", "a", "b", "verdict", "sentence"],
     "str",
 )
@@ -39,7 +41,9 @@ class Frames:
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
     point only; comparisons, places: those of `compare`; counts: one row a dataset, split and label
-    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet.
+    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet;
+    confusions: of `collect`; curves: of `score`, on each dataset's own test images; views: one row
+    a dataset, split, view and label with positives.
     """
 
     grid: Grid
@@ -50,6 +54,9 @@ class Frames:
     places: pd.DataFrame
     counts: pd.DataFrame
     facts: dict[str, dict]
+    confusions: pd.DataFrame
+    curves: pd.DataFrame
+    views: pd.DataFrame
 
     @property
     def metric(self) -> str:
@@ -65,6 +72,11 @@ class Frames:
     def compared(self) -> str:
         """The metric in which places are compared: the headline; AUROC if that has thresholds."""
         return self.metric if self.metric in self.places["metric"].unique() else "auroc"
+
+    @property
+    def compared_name(self) -> str:
+        """That metric as a reader calls it."""
+        return NAMES[self.compared]
 
     def pairs_of(self, axis: str) -> pd.DataFrame:
         """The comparisons along an axis, mean over labels."""
@@ -91,6 +103,17 @@ class Frames:
         ]
         rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
         return rows[[*AXES, "value", "low", "high", "n", "patients"]]
+
+    def best(self) -> pd.DataFrame:
+        """The best place of each dataset and init by the headline metric: PLACE, `value`.
+
+        What small figures show, where a panel for every cell would be too many.
+        """
+        means = self.headline().groupby(PLACE, sort=False)["value"].mean().dropna().reset_index()
+        means = means.sort_values("value", ascending=False, kind="stable")
+        best = means.drop_duplicates(["dataset", "init"])
+        order = list(dict.fromkeys(["scratch", *self.cells["init"]]))
+        return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
 
     def ends(self) -> pd.DataFrame:
         """The 95 % interval of each place's mean over seeds: PLACE, `low`, `high`.
@@ -133,7 +156,18 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
         *others,
         pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
         {name: facts for name, (_, facts) in tables.items()},
+        read_csv(report / "confusions.csv"),
+        read_curves(study.parent, grid),
+        pd.concat([count_views(name, *table) for name, table in tables.items()]),
     )
+
+
+def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
+    """The points of all cells on their own test images; empty where none are scored."""
+    paths = [study / "curves" / f"{target}.parquet" for target in grid.targets()]
+    read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    points = pd.concat([pd.DataFrame(columns=[*AXES, "target", *POINT]), *read])
+    return points[points["target"] == points["dataset"]].reset_index(drop=True)
 
 
 def read_grid(study: Path) -> Grid:
@@ -174,6 +208,16 @@ def count(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
     counts = counts.reindex(order, fill_value=0).reset_index()
     counts.insert(0, "dataset", dataset)
     return counts
+
+
+def count_views(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
+    """Positives by split, view and label; a dataset that has no views has none (`all`)."""
+    frame = table.to_pandas()
+    frame["view"] = frame["view"].fillna("unknown") if "view" in frame else "all"
+    positive = (frame[facts["labels"]] == 1).assign(split=frame["split"], view=frame["view"])
+    long = positive.melt(["split", "view"], var_name="label", value_name="positives")
+    counts = long.groupby(["split", "view", "label"], sort=False)["positives"].sum().reset_index()
+    return counts.assign(dataset=dataset)
 
 
 def number(value: float, low: float = math.nan, high: float = math.nan) -> str:

@@ -1,5 +1,7 @@
 """Write the one page that says what was found, and how sure that is: one file, no network.
 
+Beside it, in cells/, a page for each cell.
+
 Takes the tables of `table` (their Markdown is shown as it is), the figures of `figure`, and the
 datasets' facts and audits. `--headline` prints leaderboard and findings and writes nothing.
 
@@ -8,36 +10,32 @@ Example:
       --out results/demo/report/report.html
 """
 
-import base64
 import importlib
-import io
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-import jinja2
-import numpy as np
 import pandas as pd
-from PIL import Image
 
-from cxrgrid import audits, command
+from cxrgrid import command, pages
+from cxrgrid.cards import card
 from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet
-from cxrgrid.findings import findings
-from cxrgrid.frames import Frames, number, read, read_csv
+from cxrgrid.findings import findings, overfitted
+from cxrgrid.frames import AXES, PLACE, Frames, number, read, read_csv
 from cxrgrid.section import Section, parse
 
 TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets", "literature")
-SAMPLES = 12
-SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
+OPTIONAL = ("transfer", "subgroups")  # shown where they are
 
 
 # ------------------------------------------------------------------ the grid at a glance
 
 
-def glance(leaderboard: pd.DataFrame) -> dict:
+def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
     """Dataset × backbone (× recipe) by init; a place that is not in the study is None."""
+    first = cells.groupby(PLACE, sort=False)["seed"].first().to_dict()
     several = leaderboard["recipe"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
@@ -47,67 +45,11 @@ def glance(leaderboard: pd.DataFrame) -> dict:
         head = (place["dataset"], place["backbone"], place["recipe"] if several else "")
         shade = (place["value"] - low) / (high - low) if high > low else 1.0
         place |= {"text": number(place["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
+        place["page"] = pages.address(place | {"seed": first[tuple(place[a] for a in PLACE)]})
         rows.setdefault(head, {})[place["init"]] = place
     order = list(dict.fromkeys(leaderboard["dataset"]))
     heads = sorted(rows, key=lambda head: order.index(head[0]))
     return {"inits": inits, "rows": {head: rows[head] for head in heads}}
-
-
-# ------------------------------------------------------------------ dataset cards
-
-
-def samples(folder: Path, facts: dict) -> list[dict]:
-    """Some images of each label, then others, as PNG in base64 with what they show."""
-    table = read_parquet(folder / "table.parquet")[0].to_pandas()
-    pixels = np.load(folder / "pixels.npy", mmap_mode="r")
-    shown = []
-    for _, image in choose(table, facts["labels"]).iterrows():
-        present = [label for label in facts["labels"] if image[label] == 1]
-        text = ", ".join(present) or "none of the labels"
-        shown.append({"png": png(pixels[image["row"]]), "name": image["image"], "labels": text})
-    return shown
-
-
-def choose(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Label by label the first image that has it and is not chosen yet, then evenly among all."""
-    chosen: dict[int, None] = {}
-    for label in labels[:SAMPLES]:
-        having = table.index[table[label] == 1].difference(pd.Index(chosen))
-        chosen |= dict.fromkeys(having[:1])
-    evenly = np.linspace(0, len(table) - 1, min(2 * SAMPLES, len(table))).astype(int)
-    chosen |= dict.fromkeys(table.index[evenly])
-    return table.loc[list(chosen)[:SAMPLES]]
-
-
-def png(pixels: np.ndarray) -> str:
-    """Grey levels as an inline PNG."""
-    image = Image.fromarray(np.asarray(pixels))
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, format="png", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) -> dict:
-    """What the page says of one dataset; no pixels of data that may not be shown."""
-    facts = frames.facts[name]
-    phantom = frames.grid.study.datasets[name].phantom is not None
-    allowed = phantom or frames.grid.study.report.show_credentialed
-    hidden = facts.get("credentialed", True) and not allowed
-    return {
-        "name": name,
-        "facts": facts,
-        "counts": counts,
-        "accounting": audit.get("accounting") or facts.get("accounting", []),
-        "warnings": audit.get("warnings", []),
-        "copies": audits.copies(audit),
-        "metadata": audits.metadata(audit),
-        "phantom": phantom,
-        "hidden": hidden,
-        "samples": []
-        if hidden or not (folder / "pixels.npy").is_file()
-        else samples(folder, facts),
-    }
 
 
 # ------------------------------------------------------------------ the page
@@ -158,16 +100,48 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def page(**content) -> str:
-    """The template, filled in."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cxrgrid", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("report.html.j2").render(content)
+# ------------------------------------------------------------------ links to the cells' pages
+
+
+def place_links(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict[str, list[list[tuple]]]:
+    """For each dataset the links of the leaderboard's rows: (text, address) of each seed's page."""
+    seeds = {place: part.to_dict("records") for place, part in cells.groupby(PLACE, sort=False)}
+    links: dict[str, list] = {}
+    for row in leaderboard.to_dict("records"):
+        here = seeds.get(tuple(row[axis] for axis in PLACE), [])
+        found = [(str(cell["seed"]), pages.address(cell)) for cell in here]
+        links.setdefault(row["dataset"], []).append(found)
+    return links
+
+
+def label_links(labels: pd.DataFrame) -> dict[str, list[list[tuple]]]:
+    """For each dataset the links of the label table's rows."""
+    links: dict[str, list] = {}
+    for row in labels[AXES].to_dict("records"):
+        links.setdefault(row["dataset"], []).append([(str(row["seed"]), pages.address(row))])
+    return links
+
+
+def of_cells(sections: list[Section], labels: pd.DataFrame) -> dict[tuple, Section]:
+    """The rows of the label table of each cell, without its coordinates; none of a missing one."""
+    found: dict[tuple, Section] = {}
+    for part in sections:
+        keep = [at for at, name in enumerate(part.header) if name not in AXES]
+        header, numeric = ([values[at] for at in keep] for values in (part.header, part.numeric))
+        keys = labels.loc[labels["dataset"] == part.title, [*AXES, "label"]].to_dict("records")
+        for row, texts in zip(keys, part.rows, strict=True):
+            if isinstance(row["label"], str):
+                own = replace(part, header=header, numeric=numeric, rows=[])
+                section = found.setdefault(pages.key(row), own)
+                section.rows.append([texts[at] for at in keep])
+    return found
+
+
+def fitted_too_far(frames: Frames) -> list[tuple[str, str]]:
+    """The cells that over-fitted, as (name, address)."""
+    cells = [part for _, part in frames.history.groupby(AXES, sort=False) if overfitted(part)]
+    firsts = [part.iloc[0].to_dict() for part in cells]
+    return [("/".join(str(row[axis]) for axis in AXES), pages.address(row)) for row in firsts]
 
 
 def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
@@ -184,29 +158,39 @@ def read_overlap(study: Path) -> list[str]:
 
 def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: Path) -> None:
     """The page, from the files in the report's folder."""
-    tables = {name: parse((args.report / f"{name}.md").read_text()) for name in TABLES}
+    there = [name for name in OPTIONAL if (args.report / f"{name}.md").is_file()]
+    tables = {name: parse((args.report / f"{name}.md").read_text()) for name in (*TABLES, *there)}
+    labels = read_csv(args.report / "labels.csv")
     counts = {section.title: section for section in tables["datasets"]}
     cards = [
         card(name, frames, data / name, audited.get(name, {}), counts[name])
         for name in frames.facts
     ]
     study = frames.grid.study
-    html = page(
-        title=study.title or study.study,
-        study=study,
-        metric=frames.metric_name,
-        findings=findings(frames, leaderboard, audited),
-        overlap=read_overlap(args.study),
-        glance=glance(leaderboard),
-        cells=frames.cells,
-        tables=tables,
-        figures=figures(frames, args.report / "figures"),
-        cards=cards,
-        runs=runs(frames.cells),
-        commit=commit(),
-        config=json.dumps(frames.grid.config, indent=2),
+    html = (
+        pages.environment()
+        .get_template("report.html.j2")
+        .render(
+            title=study.title or study.study,
+            study=study,
+            metric=frames.metric_name,
+            findings=findings(frames, leaderboard, audited),
+            overlap=read_overlap(args.study),
+            glance=glance(leaderboard, frames.cells),
+            links={"places": place_links(leaderboard, frames.cells), "labels": label_links(labels)},
+            addresses=[pages.address(row) for row in frames.cells[AXES].to_dict("records")],
+            overfitted=fitted_too_far(frames),
+            cells=frames.cells,
+            tables=tables,
+            figures=figures(frames, args.report / "figures"),
+            cards=cards,
+            runs=runs(frames.cells),
+            commit=commit(),
+            config=json.dumps(frames.grid.config, indent=2),
+        )
     )
     args.out.write_text(html)
+    pages.write(frames, args.study.parent, args.out.parent, of_cells(tables["labels"], labels))
 
 
 def headline(leaderboard: pd.DataFrame, metric: str) -> str:

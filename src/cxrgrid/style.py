@@ -1,6 +1,6 @@
 """One style for all figures: type, colours, panels. An init has one colour everywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+
+from cxrgrid.frames import PLACE, Frames
 
 RC = {
     "axes.axisbelow": True,
@@ -31,6 +33,7 @@ RC = {
     "grid.linewidth": 0.7,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "cxrgrid",
     "text.color": "#222222",
@@ -41,7 +44,8 @@ RC = {
     "ytick.labelcolor": "#333333",
     "ytick.labelsize": 8.5,
 }
-QUIET = "#8a8a8a"
+QUIET = "#767676"  # 4.5:1 on white
+INK = "#222222"
 SPLITS = {"train": "#40566b", "val": "#8ba3b8", "test": "#ccd8e2"}
 
 
@@ -109,6 +113,66 @@ def name_rows(axes: Axes, names: list[str]) -> None:
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+
+
+def plain_log(axes: Axes, values: pd.Series) -> None:
+    """A logarithmic x axis with plain numbers, also where it spans less than a decade."""
+    low, high = values.min(), values.max()
+    if high / low < 1.5:
+        axes.set_xlim(low / 1.6, high * 1.6)
+    low, high = axes.get_xlim()
+    steps = [mantissa * 10.0**power for power in range(-6, 9) for mantissa in (1, 2, 5)]
+    ticks = [step for step in steps if low <= step <= high]
+    ticks = [step for step in ticks if f"{step:e}"[0] == "1"] if len(ticks) > 5 else ticks
+    axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    axes.minorticks_off()
+
+
+def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: int = 8) -> Figure:
+    """A panel a dataset and label, where each seed of each init's best place is drawn by `one`.
+
+    one(axes, points, colour, prevalence): points of a cell and label, as `score` writes them. At
+    most `most` labels a dataset: those with the most positives in test.
+    """
+    best, colour = frames.best(), colours(frames.cells["init"])
+    chosen = labels_of(frames, most)
+    points = best[PLACE].merge(frames.curves, on=PLACE)
+    spots = places_of(chosen["dataset"], 4)
+    rows, columns = (max(part) + 1 for part in zip(*spots, strict=True))
+    figure, grid = panels(rows, columns, 2.5, 2.4, sharex=True, sharey=True)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for (y, x), row in zip(spots, chosen.itertuples(), strict=True):
+        axes = grid[y, x]
+        axes.set_axis_on()
+        here = points[(points["dataset"] == row.dataset) & (points["label"] == row.label)]
+        share = row.positives / max(1, row.positives + row.negatives)
+        for (init, _), seed in here.groupby(["init", "seed"], sort=False):
+            one(axes, seed, colour[init], share)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.tick_params(labelbottom=True)
+        n = f"n = {row.positives + row.negatives:,} ({row.positives:,})"
+        subtitle(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
+        axes.set(xlabel=across, ylabel="" if x else up)
+    legend(figure, lines({name: colour[name] for name in dict.fromkeys(best["init"])} or colour))
+    return figure
+
+
+def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
+    """Row and column of each panel: a dataset begins a row of its own."""
+    spots, last = [], None
+    for name in datasets:
+        y, x = spots[-1] if spots else (-1, 0)
+        spots.append((y, x + 1) if name == last and x + 1 < columns else (y + 1, 0))
+        last = name
+    return spots
+
+
+def labels_of(frames: Frames, most: int) -> pd.DataFrame:
+    """The labels of each dataset with the most positives in test, in the dataset's order."""
+    test = frames.counts[frames.counts["split"] == "test"]
+    rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
+    return test[rank <= most]
 
 
 def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str) -> Figure:

@@ -1,6 +1,6 @@
 """Write the tables: leaderboard, pretrained, each label, each dataset, literature.
 
-Each as CSV, with bare numbers, and as Markdown, with intervals, n and notes: what the report shows.
+Each as CSV, with bare numbers, and as Markdown and LaTeX, with intervals, n and notes.
 
 Example:
   python -m cxrgrid.table results/demo/study.json --report results/demo/report
@@ -13,7 +13,7 @@ import pandas as pd
 from cxrgrid import audits, command, literature, papers
 from cxrgrid.check import OVERALL
 from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed, spread, whole
-from cxrgrid.section import section, write
+from cxrgrid.section import Section, latex, section, write
 
 TEXTS = [*PLACE, "label", "paper", "metric", "in the interval"]  # the others hold numbers
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
@@ -196,8 +196,8 @@ def of(table: pd.DataFrame) -> list[str]:
     return [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
 
 
-def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
-    """A Markdown file: a section with a table for each dataset, then what the numbers mean."""
+def document(name: str, table: pd.DataFrame, frames: Frames) -> list[Section]:
+    """A section with a table for each dataset."""
     sections = []
     for dataset in frames.grid.targets():
         part = table[table["dataset"] == dataset]
@@ -209,7 +209,7 @@ def document(name: str, table: pd.DataFrame, frames: Frames) -> str:
         notes += frames.facts.get(dataset, {}).get("policy", {}).get("notes", [])
         notes += literature.notes(part) if name == "literature" else []
         sections.append(section(dataset, SHOWN[name](part, frames), TEXTS, notes))
-    return write(sections, NOTES[name])
+    return sections
 
 
 SHOWN = {
@@ -222,7 +222,7 @@ SHOWN = {
 
 
 def main(argv: list[str] | None) -> None:
-    """Write the tables, each twice."""
+    """Write the tables, each three times."""
     parser = command.parser("table", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
@@ -240,10 +240,11 @@ def main(argv: list[str] | None) -> None:
     }
     for name, table in tables.items():
         table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV
-        table.to_csv(
-            args.report / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
-        )
-        (args.report / f"{name}.md").write_text(document(name, table, frames))
+        path = args.report / f"{name}.csv"
+        table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        sections, note = document(name, table, frames), NOTES[name]
+        path.with_suffix(".md").write_text(write(sections, note))
+        path.with_suffix(".tex").write_text(latex(sections, note, name))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 # REPORT: tables, figures and one page that says how sure they are.
 #
 # needs  scores/*.parquet, the cells' predictions and histories, the datasets' audits and hashes
-# makes  results/{study}/report/: metrics.csv, tables as CSV and Markdown, figures, report.html
+# makes  results/{study}/report/: metrics.csv, tables as CSV, Markdown and LaTeX, figures, report.html,
+#        a page for each cell
 # cost   seconds; comparing, one or two CPU seconds a cell on 25,000 images
 
 
@@ -32,6 +33,7 @@ rule collect:
         metrics="<study>/report/metrics.csv",
         history="<study>/report/history.csv",
         cells="<study>/report/cells.csv",
+        confusions="<study>/report/confusions.csv",
     log:
         "<study>/report/collect.log",
     conda:
@@ -48,8 +50,14 @@ rule compare:
         study=rules.study.output.study,
         predictions=grid.predictions,
     output:
-        comparisons=report("<study>/report/comparisons.csv", caption="../report/comparisons.rst"),
+        comparisons=report(
+            "<study>/report/comparisons.csv",
+            caption="../report/comparisons.rst",
+            category="Tables",
+            labels={"table": "comparisons"},
+        ),
         markdown="<study>/report/comparisons.md",
+        latex="<study>/report/comparisons.tex",
         places="<study>/report/places.csv",
     log:
         "<study>/report/compare.log",
@@ -69,14 +77,40 @@ rule table:
         compared=rules.compare.output,
         tables=expand(rules.split.output.table, dataset=grid.targets()),
     output:
-        leaderboard=report("<study>/report/leaderboard.csv", caption="../report/leaderboard.rst"),
-        pretrained=report("<study>/report/pretrained.csv", caption="../report/pretrained.rst"),
-        labels=report("<study>/report/labels.csv", caption="../report/labels.rst"),
-        datasets=report("<study>/report/datasets.csv", caption="../report/datasets.rst"),
-        literature=report("<study>/report/literature.csv", caption="../report/literature.rst"),
-        markdown=expand(
-            "<study>/report/{table}.md",
+        leaderboard=report(
+            "<study>/report/leaderboard.csv",
+            caption="../report/leaderboard.rst",
+            category="Tables",
+            labels={"table": "leaderboard"},
+        ),
+        pretrained=report(
+            "<study>/report/pretrained.csv",
+            caption="../report/pretrained.rst",
+            category="Tables",
+            labels={"table": "pretrained"},
+        ),
+        labels=report(
+            "<study>/report/labels.csv",
+            caption="../report/labels.rst",
+            category="Tables",
+            labels={"table": "labels"},
+        ),
+        datasets=report(
+            "<study>/report/datasets.csv",
+            caption="../report/datasets.rst",
+            category="Tables",
+            labels={"table": "datasets"},
+        ),
+        literature=report(
+            "<study>/report/literature.csv",
+            caption="../report/literature.rst",
+            category="Tables",
+            labels={"table": "literature"},
+        ),
+        texts=expand(
+            "<study>/report/{table}.{kind}",
             table=["leaderboard", "pretrained", "labels", "datasets", "literature"],
+            kind=["md", "tex"],
         ),
     log:
         "<study>/report/table.log",
@@ -101,7 +135,9 @@ rule figure:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
             caption="../report/figure.rst",
+            category="Figures",
         ),
+        expand("<study>/report/figures/{figure}.pdf", figure=grid.figures()),
     log:
         "<study>/report/figure.log",
     conda:
@@ -125,14 +161,21 @@ rule report:
         pixels=expand(rules.pixels.output.pixels, dataset=grid.targets()),
         audits=expand(rules.audit.output.audit, dataset=grid.targets()),
         overlap=rules.overlap.output.overlap,
+        scores=expand(rules.score.output, target=grid.targets()),
     output:
-        report("<study>/report/report.html", caption="../report/report.rst"),
+        page=report(
+            "<study>/report/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
+        cells=directory("<study>/report/cells"),
     log:
         "<study>/report/report.log",
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        report=subpath(output[0], parent=True),
+        report=subpath(output.page, parent=True),
     shell:
-        "python -m cxrgrid.report {input.study} --report {params.report} --out {output}"
+        "python -m cxrgrid.report {input.study} --report {params.report} --out {output.page}"
         " > {log} 2>&1"

@@ -1,53 +1,84 @@
-"""What another start than scratch changes, seed by seed."""
+"""What another start than scratch changes: a forest plot with intervals."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from cxrgrid import style
 from cxrgrid.frames import Frames
 
 CAPTION = (
-    "Difference of the headline metric to scratch with the same seed, dataset, backbone and "
-    "recipe. Small dots: pairs; diamond: their mean. Right of zero: better than scratch. "
-    "Tests stand in the table of comparisons."
+    "Difference to scratch with the same dataset, backbone and recipe, mean over labels. Diamond: "
+    "mean over the seeds that both have; bar: its 95 % interval over patients and seeds; rings: "
+    "the seeds' own differences. Right of zero: better than scratch. Filled where a difference is "
+    "shown after Holm's correction. n: pairs of cells that are done, of those planned."
 )
 
 
 def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a backbone (and recipe), a colour an init."""
-    pairs = frames.pairs()
+    forest, pairs = against_scratch(frames), frames.pairs()
     colour = style.colours(frames.cells["init"])
     datasets = list(dict.fromkeys(pairs["dataset"])) or [""]
     rows, columns = style.wrap(len(datasets), 2)
-    most = max((part["backbone"].nunique() for _, part in pairs.groupby("dataset")), default=1)
-    figure, grid = style.panels(rows, columns, 4.8, 1.1 + 0.4 * most, sharex=True)
+    lines = (len(names(part)) * part["init"].nunique() for _, part in pairs.groupby("dataset"))
+    height = 1.1 + max(0.4, 0.28 * max(lines, default=1))
+    figure, grid = style.panels(rows, columns, 4.8, height, sharex=True)
     for axes, dataset in zip(grid.flat, datasets, strict=False):
-        panel(axes, pairs[pairs["dataset"] == dataset], colour)
-        axes.set_xlabel(f"difference in {frames.metric_name} (init − scratch, same seed)")
+        panel(axes, *(part[part["dataset"] == dataset] for part in (forest, pairs)), colour)
+        axes.set_xlabel(f"difference in {frames.compared_name} (init − scratch)")
         axes.tick_params(labelbottom=True)
     for axes in grid.flat[len(datasets) :]:
         axes.set_axis_off()
     shown = {name: colour[name] for name in colour if name in set(pairs["init"])}
     if shown:
-        style.legend(figure, style.dots(shown))
+        missing = Line2D([], [], color=style.QUIET, marker="x", linestyle="", label="missing")
+        some = pairs["difference"].isna().any()
+        style.legend(figure, [*style.dots(shown), *([missing] if some else [])])
     return figure
 
 
-def panel(axes: Axes, pairs: pd.DataFrame, colour: dict[str, tuple]) -> None:
+def against_scratch(frames: Frames) -> pd.DataFrame:
+    """The comparisons with scratch: one row a place, `init` that of the place."""
+    rows = frames.pairs_of("init")
+    return rows[rows["b"] == "scratch"].assign(init=lambda part: part["a"])
+
+
+def names(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Backbones with their recipes, in the order of the study."""
+    return list(dict.fromkeys(zip(rows["backbone"], rows["recipe"], strict=True)))
+
+
+def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -> None:
     """One dataset."""
     axes.axvline(0, color=style.QUIET, linewidth=1)
     if pairs.empty:
         axes.set_yticks([])
         return style.title(axes, "no init besides scratch")
     several = pairs["recipe"].nunique() > 1
-    rows = pairs["backbone"] + (" · " + pairs["recipe"] if several else "")
-    names, inits = list(dict.fromkeys(rows)), list(dict.fromkeys(pairs["init"]))
-    style.name_rows(axes, names)
-    for (row, init), seeds in pairs.groupby([rows, "init"], sort=False):
-        y = names.index(row) + style.offsets(len(inits))[inits.index(init)]
-        axes.plot(seeds["difference"], [y] * len(seeds), "o", color=colour[init], markersize=3.5)
-        axes.plot(seeds["difference"].mean(), y, "D", color=colour[init], markersize=7, mew=0.8,
-                  markeredgecolor="white", alpha=0.75)  # fmt: skip
-    found, planned = pairs["difference"].count(), len(pairs)
-    return style.title(axes, pairs["dataset"].iloc[0], f"n = {found} of {planned} pairs")
+    rows, inits = names(pairs), list(dict.fromkeys(pairs["init"]))
+    style.name_rows(axes, [f"{name} · {recipe}" if several else name for name, recipe in rows])
+    keys = ["backbone", "recipe", "init"]
+    found = {key: part.iloc[0] for key, part in forest.groupby(keys, sort=False)}
+    for key, seeds in pairs.groupby(keys, sort=False):
+        y = rows.index(key[:2]) + style.offsets(len(inits))[inits.index(key[2])]
+        bar(axes, y, found.get(key), seeds["difference"], colour[key[2]])
+    done, planned = pairs["difference"].count(), len(pairs)
+    return style.title(axes, pairs["dataset"].iloc[0], f"n = {done} of {planned} pairs")
+
+
+def bar(axes: Axes, y: float, row: pd.Series | None, seeds: pd.Series, colour: tuple) -> None:
+    """One place: its seeds, mean and interval; a cross at the left edge if seeds are missing."""
+    if seeds.isna().any():
+        left = axes.get_yaxis_transform()
+        axes.plot(0.015, y, "x", color=colour, transform=left, markersize=4.5, clip_on=False)
+    if row is None or pd.isna(row["difference"]):
+        return
+    axes.hlines(y, row["low"], row["high"], color=colour, linewidth=1.6)
+    if seeds.count() > 1:
+        axes.plot(seeds, [y] * len(seeds), "o", color=colour, markersize=3.4,
+                  markerfacecolor="white", markeredgewidth=0.9)  # fmt: skip
+    shown = row["verdict"] in ("better", "worse")
+    axes.plot(row["difference"], y, "D", color=colour, markersize=6.5, markeredgewidth=1.2,
+              markerfacecolor=colour if shown else "white", zorder=3)  # fmt: skip

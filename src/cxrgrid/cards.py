@@ -1,0 +1,71 @@
+"""What the page says of a dataset, with some of its images where its terms allow that."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cxrgrid import audits
+from cxrgrid.data import read_parquet
+from cxrgrid.frames import Frames
+from cxrgrid.section import Section
+
+SAMPLES = 12
+SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
+
+
+def samples(folder: Path, facts: dict) -> list[dict]:
+    """Some images of each label, then others, as PNG in base64 with what they show."""
+    table = read_parquet(folder / "table.parquet")[0].to_pandas()
+    pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+    shown = []
+    for _, image in choose(table, facts["labels"]).iterrows():
+        present = [label for label in facts["labels"] if image[label] == 1]
+        text = ", ".join(present) or "none of the labels"
+        shown.append({"png": png(pixels[image["row"]]), "name": image["image"], "labels": text})
+    return shown
+
+
+def choose(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Label by label the first image that has it and is not chosen yet, then evenly among all."""
+    chosen: dict[int, None] = {}
+    for label in labels[:SAMPLES]:
+        having = table.index[table[label] == 1].difference(pd.Index(chosen))
+        chosen |= dict.fromkeys(having[:1])
+    evenly = np.linspace(0, len(table) - 1, min(2 * SAMPLES, len(table))).astype(int)
+    chosen |= dict.fromkeys(table.index[evenly])
+    return table.loc[list(chosen)[:SAMPLES]]
+
+
+def png(pixels: np.ndarray) -> str:
+    """Grey levels as an inline PNG."""
+    image = Image.fromarray(np.asarray(pixels))
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, format="png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) -> dict:
+    """What the page says of one dataset; no pixels of data that may not be shown."""
+    facts = frames.facts[name]
+    phantom = frames.grid.study.datasets[name].phantom is not None
+    allowed = phantom or frames.grid.study.report.show_credentialed
+    hidden = facts.get("credentialed", True) and not allowed
+    return {
+        "name": name,
+        "facts": facts,
+        "counts": counts,
+        "accounting": audit.get("accounting") or facts.get("accounting", []),
+        "warnings": audit.get("warnings", []),
+        "copies": audits.copies(audit),
+        "metadata": audits.metadata(audit),
+        "phantom": phantom,
+        "hidden": hidden,
+        "samples": []
+        if hidden or not (folder / "pixels.npy").is_file()
+        else samples(folder, facts),
+    }

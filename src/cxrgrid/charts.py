@@ -1,0 +1,75 @@
+"""Small line charts as SVG, for pages of which there are hundreds: quick, and in the page's ink."""
+
+import math
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 260, 170
+LEFT, RIGHT, TOP, BOTTOM = 38, 8, 8, 30
+POINTS = 80  # of a line, at most: more are not seen at this size
+
+
+@dataclass(frozen=True)
+class Line:
+    """name: in the legend; dash: as SVG has it; mark: the index of a point to mark, or None."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    dash: str = ""
+    mark: int | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the template draws, in the SVG's own coordinates. ticks: (place, text) of each axis."""
+
+    title: str
+    across: str
+    up: str
+    lines: list[dict]
+    ticks_x: list[tuple[float, str]]
+    ticks_y: list[tuple[float, str]]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def chart(title: str, across: str, up: str, lines: list[Line], unit: bool = False) -> Chart | None:
+    """Lines in one frame; None where no point is finite. unit: both axes run from 0 to 1."""
+    points = [p for line in lines for p in zip(line.x, line.y, strict=True) if finite(p)]
+    if not points:
+        return None
+    xs, ys = ([0.0, 1.0], [0.0, 1.0]) if unit else zip(*points, strict=True)
+    place_x = scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    place_y = scale(min(ys), max(ys), HEIGHT - BOTTOM, TOP)
+    drawn = []
+    for line in lines:
+        placed = [(place_x(x), place_y(y)) for x, y in zip(line.x, line.y, strict=True)
+                  if finite((x, y))]  # fmt: skip
+        step = max(1, math.ceil(len(placed) / POINTS))
+        kept = placed[::step] + ([placed[-1]] if (len(placed) - 1) % step else [])
+        marked = line.mark is not None and finite((line.x[line.mark], line.y[line.mark]))
+        drawn.append({
+            "name": line.name,
+            "dash": line.dash,
+            "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in kept),
+            "mark": (place_x(line.x[line.mark]), place_y(line.y[line.mark])) if marked else None,
+        })  # fmt: skip
+    ends_x, ends_y = ((min(v), max(v)) for v in (xs, ys))
+    return Chart(title, across, up, drawn, ticks(ends_x, place_x), ticks(ends_y, place_y))
+
+
+def finite(values: tuple[float, ...]) -> bool:
+    """Whether all of them are numbers."""
+    return all(math.isfinite(value) for value in values)
+
+
+def scale(low: float, high: float, first: float, last: float):
+    """From a number to its place; the middle, where all numbers are one."""
+    if high == low:
+        return lambda value: (first + last) / 2
+    return lambda value: round(first + (value - low) / (high - low) * (last - first), 1)
+
+
+def ticks(ends: tuple[float, float], place) -> list[tuple[float, str]]:
+    """Both ends of an axis."""
+    return [(place(value), f"{value:.3g}") for value in dict.fromkeys(ends)]

@@ -1,0 +1,86 @@
+"""What a score costs: the headline metric against size and time, with the Pareto front."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from cxrgrid import style
+from cxrgrid.frames import PLACE, Frames
+
+CAPTION = (
+    "Headline metric, mean over labels and seeds, against what a place costs: parameters, "
+    "multiply-adds for one image (convolutions and matrix products), wall time of one cell and its "
+    "GPU-hours, mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, the places "
+    "that none beats at their cost or less; these are named. n: places drawn; those without "
+    "a score or a known cost are left out. Times compare only on equal hardware."
+)
+COSTS = {
+    "parameters": ("parameters (millions)", 1e6),
+    "multiply_adds": ("multiply-adds an image (millions)", 1e6),
+    "total_seconds": ("wall time a cell (min)", 60),
+    "gpu_hours": ("GPU-hours a cell (h)", 1),
+}
+MARKS = "os^vD<>Xp*hd"
+
+
+def draw(frames: Frames) -> Figure:
+    """A row a dataset, a column a cost, a colour an init, a mark a backbone."""
+    places = table(frames)
+    costs = [name for name in COSTS if (places[name] > 0).any()] or ["parameters"]
+    colour, datasets = style.colours(frames.cells["init"]), frames.grid.targets()
+    backbones = list(dict.fromkeys(frames.cells["backbone"]))
+    marks = {name: MARKS[at % len(MARKS)] for at, name in enumerate(backbones)}
+    figure, grid = style.panels(len(datasets), len(costs), 3.3, 2.6, sharey="row")
+    for row, dataset in zip(grid, datasets, strict=True):
+        for axes, cost in zip(row, costs, strict=True):
+            here = places[(places["dataset"] == dataset) & (places[cost] > 0)]
+            panel(axes, here.sort_values([cost, "value"]), cost, colour, marks)
+            style.subtitle(axes, dataset, f"n = {len(here)} places")
+        row[0].set_ylabel(frames.metric_name)
+    few = len(backbones) <= len(MARKS)
+    shapes = [
+        Line2D([], [], color=style.QUIET, marker=marks[name], linestyle="", label=name)
+        for name in backbones
+        if few
+    ]
+    style.legend(figure, [*style.dots(colour), *shapes])
+    return figure
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    """One row a scored place: PLACE, `value`, `low`, `high`, and the costs, means over seeds."""
+    cells = frames.headline()
+    cells = cells.assign(**{name: pd.to_numeric(cells[name], "coerce") for name in COSTS})
+    means = cells.groupby(PLACE, sort=False)[["value", *COSTS]].mean().reset_index()
+    return means.merge(frames.ends(), on=PLACE).dropna(subset="value")
+
+
+def front(places: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """The places that no other of at most their cost reaches; from cheap to dear."""
+    places = places.sort_values([cost, "value"], ascending=[True, False], kind="stable")
+    before = places["value"].cummax().shift(fill_value=float("-inf"))
+    return places[places["value"] > before]
+
+
+def panel(axes: Axes, places: pd.DataFrame, cost: str, colour: dict, marks: dict) -> None:
+    """One dataset and cost."""
+    name, unit = COSTS[cost]
+    axes.set_xlabel(name)
+    if places.empty:
+        return
+    axes.set_xscale("log")
+    best = front(places, cost)
+    axes.step([*best[cost] / unit, places[cost].max() / unit],
+              [*best["value"], best["value"].iloc[-1]],
+              where="post", color=style.QUIET, linewidth=1, zorder=1)  # fmt: skip
+    for row in places.to_dict("records"):
+        x, shade = row[cost] / unit, colour.get(row["init"], style.QUIET)
+        axes.vlines(x, row["low"], row["high"], color=shade, linewidth=1, alpha=0.5)
+        axes.plot(x, row["value"], marks[row["backbone"]], color=shade, markersize=5.5,
+                  markeredgecolor="white")  # fmt: skip
+    for row in best.drop_duplicates("backbone", keep="last").to_dict("records"):
+        axes.annotate(row["backbone"], (row[cost] / unit, row["value"]), (4, 4),
+                      textcoords="offset points", fontsize=7.5)  # fmt: skip
+    axes.margins(x=0.25)
+    style.plain_log(axes, places[cost] / unit)

@@ -1,0 +1,24 @@
+"""Precision-recall curves of the best place of each init."""
+
+from matplotlib.figure import Figure
+
+from cxrgrid import style
+from cxrgrid.frames import Frames
+
+CAPTION = (
+    "Best place of each init by the headline metric, on test images; a line a seed, at most the "
+    "eight labels of a dataset with the most positives in test. Dashed: the prevalence, which a "
+    "random ranking reaches. n: test images whose label is known (positives)."
+)
+
+
+def draw(frames: Frames) -> Figure:
+    """A panel a dataset and label, a colour an init."""
+    return style.small_multiples(frames, one, "recall (sensitivity)", "precision")
+
+
+def one(axes, points, colour: tuple, prevalence: float) -> None:
+    """A seed's curve."""
+    points = points[points["curve"] == "pr"]
+    axes.axhline(prevalence, color=style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
+    axes.plot(points["x"], points["y"], color=colour, linewidth=1.2, alpha=0.85)

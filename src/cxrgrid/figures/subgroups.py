@@ -1,0 +1,58 @@
+"""How well each subgroup is served: by the best place of each init."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cxrgrid import style
+from cxrgrid.frames import AXES, PLACE, Frames
+
+CAPTION = (
+    "Headline metric on each subset and subgroup of the test images, mean over labels: best place "
+    "of each init by the whole's metric, its first seed, with 95 % bootstrap intervals over "
+    "patients. Thresholds are those of the whole. n: test images of the subgroup. An interval that "
+    "overlaps another's does not show that two groups are served alike."
+)
+
+
+def draw(frames: Frames) -> Figure:
+    """A panel a dataset, a row a subgroup, a colour an init; says so where none was asked for."""
+    rows = table(frames)
+    datasets, colour = frames.grid.targets(), style.colours(frames.cells["init"])
+    parts = [rows[rows["dataset"] == name] for name in datasets]
+    heights = [0.9 + 0.34 * max(1, part["subset"].nunique()) for part in parts]
+    figure, grid = style.panels(
+        len(datasets), 1, 6.4, sum(heights) / len(heights), gridspec_kw={"height_ratios": heights}
+    )
+    for axes, part, dataset in zip(grid.flat, parts, datasets, strict=True):
+        panel(axes, part, colour)
+        axes.set_xlabel(f"{frames.metric_name}, mean over labels")
+        style.title(axes, dataset, "" if len(part) else "no subgroup is scored")
+    style.legend(figure, style.dots(colour))
+    return figure
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    """The headline metric of the whole and its parts, of the first seed of each best place."""
+    cells = frames.headline().dropna(subset="value").drop_duplicates(PLACE)
+    best = frames.best()[PLACE].merge(cells[AXES], on=PLACE)
+    rows = best.merge(frames.metrics, on=AXES)
+    macro = (rows["metric"] == frames.metric) & (rows["target"] == rows["dataset"])
+    macro &= rows["label"].isin(["macro", "all"]) & ~rows["subset"].str.startswith("gap:")
+    rows = rows[macro].drop_duplicates([*AXES, "subset"])
+    parts = rows.groupby("dataset")["subset"].transform("nunique") > 1
+    return rows[parts]
+
+
+def panel(axes: Axes, rows: pd.DataFrame, colour: dict) -> None:
+    """One dataset, the whole on top."""
+    subsets = sorted(rows["subset"].unique(), key=lambda name: (name != "all", name))
+    inits = [name for name in colour if name in set(rows["init"])]
+    sizes = rows.groupby("subset")["n"].max()
+    names = [f"{'all' if name == 'all' else name} (n = {sizes[name]:,.0f})" for name in subsets]
+    style.name_rows(axes, names)
+    for row in rows.itertuples():
+        y = subsets.index(row.subset) + style.offsets(len(inits))[inits.index(row.init)]
+        axes.hlines(y, row.low, row.high, color=colour[row.init], linewidth=1.6)
+        axes.plot(row.value, y, "o", color=colour[row.init], markersize=5.5,
+                  markeredgecolor="white")  # fmt: skip

@@ -1,0 +1,62 @@
+"""`pages`: every cell has a page, a missing one too; numbers of the report lead there."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+
+from conftest import MISSING
+from cxrgrid import frames, pages, report
+from test_report import Page
+
+
+@pytest.fixture(scope="module")
+def folder(finished):
+    report.main([str(finished)])
+    return finished.parent / "report"
+
+
+def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
+    cells = frames.read_grid(finished).cells
+    found = {str(path.relative_to(folder / "cells")) for path in folder.glob("cells/**/*.html")}
+    assert found == {f"{cell.path()}.html" for cell in cells}
+    for path in [folder / "report.html", *folder.glob("cells/**/*.html")]:
+        for address in re.findall(r'<a[^>]* href="([^"#:]+)"', path.read_text()):
+            assert (path.parent / unquote(address)).is_file(), (path, address)
+
+
+def test_every_scored_cell_is_linked_from_the_leaderboard_and_the_labels(folder, finished):
+    text = (folder / "report.html").read_text()
+    for cell in frames.read_grid(finished).cells:
+        links = text.count(f'href="cells/{cell.path()}.html"')
+        assert links >= (2 if cell.path() == MISSING else 4), cell.path()
+
+
+def test_a_page_is_sound_and_needs_nothing_else(folder):
+    for path in folder.glob("cells/**/*.html"):
+        text = path.read_text()
+        page = Page(text)
+        assert page.open == [] and page.all("main") and page.all("header")
+        assert not page.all("script") and not re.search(r"@import|url\((?!#)|https?://", text)
+
+
+def test_a_missing_cell_says_why_and_how_to_run_it(folder):
+    text = (folder / f"cells/{MISSING}.html").read_text()
+    assert "This cell has not finished:</strong> not run" in text
+    assert f"snakemake results/demo/cells/{MISSING}/model.safetensors --force --configfile" in text
+
+
+def test_a_page_has_the_cells_own_numbers(folder):
+    labels = frames.read_csv(folder / "labels.csv")
+    row = labels[labels["label"] == "Nodule"].iloc[0]
+    text = (folder / pages.address(row.to_dict())).read_text()
+    assert frames.number(row["auroc"], row["low"], row["high"]) in text
+    assert "the best is 6" in text and text.count("<polyline") == 3 + 9
+
+
+def test_the_log_ends_with_its_last_lines(tmp_path):
+    log = tmp_path / "train.log"
+    assert pages.tail(log) == ""
+    log.write_text("".join(f"line {n}\n" for n in range(5000)) + "0%\r100%\n")
+    lines = pages.tail(log).splitlines()
+    assert len(lines) == pages.TAIL and lines[-1] == "100%" and lines[0] == "line 4977"
