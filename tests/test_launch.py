@@ -68,6 +68,19 @@ def test_a_job_leaves_locks_alone_and_the_time_limits_warning_to_the_trainer(fol
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
 
 
+def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(folder, monkeypatch):
+    other, _ = folder
+    (before,) = launch.RUNS.glob("*.run")
+    other.kill()
+    other.wait()
+    launch.enter(WORKFLOW)
+    monkeypatch.setattr(launch.slurm, "answers", lambda: False)
+    executor = SimpleNamespace(run_uuid="ours")
+    with pytest.raises(SystemExit, match="Slurm does not answer"):
+        launch.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)))
+    assert before.exists()
+
+
 def test_the_setting_to_blame_is_the_one_without_which_it_passes(monkeypatch):
     command = "sbatch -p main -t 60 --mem 100 --gpus=h100:1 --cpus-per-task=4"
     monkeypatch.setattr(launch, "request", lambda executor, job: command)

@@ -63,17 +63,26 @@ def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
     """Refuse unknown and missing keys, also in the structs below `kind`."""
     if not isinstance(value, dict):
         raise UserError(f"{where}: expected settings (key: value), got {value!r}")
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = fields_of(kind)
     for key, below in value.items():
         known(key, fields, where, "setting")
-        inner, words = struct_in(fields[key].type), words_in(fields[key].type)
+        _, inner, words = fields[key]
         if words and isinstance(below, str):
             known(below, words, f"{where}.{key}", "choice")
         if inner and isinstance(below, dict):
             check_keys(below, inner, f"{where}.{key}")
-    for field in fields.values():
-        if field.required and field.name not in value:
-            raise UserError(f"{where}: the setting {field.name!r} is missing")
+    for name, (required, _, _) in fields.items():
+        if required and name not in value:
+            raise UserError(f"{where}: the setting {name!r} is missing")
+
+
+@functools.cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, tuple]:
+    """Of each setting of a struct: whether it is required, `struct_in` and `words_in` its type."""
+    return {
+        field.name: (field.required, struct_in(field.type), words_in(field.type))
+        for field in msgspec.structs.fields(kind)
+    }
 
 
 def words_in(annotation: Any) -> tuple[str, ...]:

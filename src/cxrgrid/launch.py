@@ -67,6 +67,8 @@ def begin(workflow: Any) -> None:
         return
     HELD[0].write(executor.run_uuid)
     HELD[0].flush()
+    if not slurm.answers():  # and so cannot say what is still in the queue
+        sys.exit("error: Slurm does not answer (sinfo); the same command again when it does")
     end_orphans()
     # Without an account the plugin guesses one by a command that fails; sbatch knows the default.
     executor._fallback_account_arg = ""

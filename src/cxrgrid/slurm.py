@@ -51,6 +51,14 @@ def ask(*command: str) -> list[str]:
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 
+def answers() -> bool:
+    """Whether Slurm can be asked at all just now: an empty queue is something else."""
+    try:
+        return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=120).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def queue(folder: Path) -> list[Job]:
     """My jobs that were sent from `folder` and have not ended."""
     columns = "%i|%j|%k|%T|%r|%M|%Z"

@@ -29,6 +29,7 @@ CELLS = "results/tiny/cells/ward/test_resnet/scratch/default"
 # As typed, but for what makes tests quick on two cores.
 QUICK = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10"]
 QUICK += ["--set-threads", "train=1"]
+QUICKLY = str(Path(__file__).with_name("quick.py"))
 
 
 class Site:
@@ -46,9 +47,9 @@ class Site:
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen:
         """Start snakemake as a user would; SIGINT works on it as from a keyboard."""
-        command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
+        command = [sys.executable, QUICKLY, *arguments, "--configfile", "study.yaml"]
         with (self.folder / "said.txt").open("w") as said:
-            return subprocess.Popen(
+            self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
                 env=self.env | more,
@@ -57,6 +58,14 @@ class Site:
                 stdin=subprocess.DEVNULL,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
+        return self.process
+
+    def kill(self) -> bool:
+        """Whether the last snakemake still ran, which it does no more."""
+        running = self.process.poll() is None
+        self.process.kill()
+        self.process.wait(60)
+        return running
 
     def train(self, *arguments: str, **more: str) -> subprocess.Popen:
         """Start all trainings on the cluster: the command that every fault repeats."""
@@ -114,6 +123,11 @@ class Site:
         outs = {pid: text[text.index("--out") + 1] for pid, text in ours.items()}
         here = {pid: out for pid, out in outs.items() if cwd(pid) == self.folder}
         return {pid: out.rpartition("seed")[2] for pid, out in here.items()}
+
+    def predictions(self, seed: int) -> dict[str, bytes]:
+        """What a cell's training came to, as it lies on the disk."""
+        found = sorted((self.cell(seed) / "predictions").glob("*.parquet"))
+        return {path.name: path.read_bytes() for path in found}
 
     def until(self, done, seconds: float = 120) -> None:
         """Wait until `done()`."""

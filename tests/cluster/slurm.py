@@ -137,7 +137,8 @@ class Cluster:
         gres = ""
         for node in NODES:
             for gpu in (0, 1):
-                (self.base / f"{node}-gpu{gpu}").touch()
+                # Some device, or Slurm would count the GPU but not say which it is.
+                (self.base / f"{node}-gpu{gpu}").symlink_to("/dev/null")
             gres += f"NodeName={node} Name=gpu Type=a100 File={self.base}/{node}-gpu[0-1]\n"
         (self.base / "gres.conf").write_text(gres)
         # Snakemake strips SLURM_* from a job's environment before its inner srun.
@@ -150,7 +151,7 @@ class Cluster:
 
     def spawn(self, name: str, *arguments: str) -> None:
         """Start a daemon in the foreground, below this process."""
-        key = f"{name}-{arguments[-1]}" if "-N" in arguments else name
+        key = arguments[-1] if "-N" in arguments else name
         with (self.base / "daemons.log").open("a") as log:
             self.daemons[key] = subprocess.Popen(
                 [which(name), *arguments],
@@ -188,6 +189,34 @@ class Cluster:
         """Ids of jobs, of a rule if named, oldest first."""
         lines = self.ask("squeue", "-h", "-o%i %k", "-S", "i", f"--states={states}").splitlines()
         return [line.split()[0] for line in lines if f"rule_{rule}" in line]
+
+    def training(self, cell: str) -> str:
+        """The id of the running job that trains a cell, by the end of its name: `default_0`."""
+        lines = self.ask("squeue", "-h", "-tR", "-o%i %k").splitlines()
+        return next((line.split()[0] for line in lines if line.endswith(f"_{cell}")), "")
+
+    def end(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End a daemon: `slurmctld`, or a node's slurmd by the node's name. Jobs go on."""
+        daemon = self.daemons.pop(name)
+        daemon.send_signal(number)
+        daemon.wait(60)
+
+    def again(self, name: str) -> None:
+        """Start an ended daemon again."""
+        self.spawn(*(("slurmd", "-D", "-N", name) if name in NODES else (name, "-D")))
+
+    def lose(self, node: str) -> list[str]:
+        """A node loses its power: its daemon and all that runs on it are gone; the jobs it had."""
+        lost = self.ask("squeue", "-h", "-tR", "-o%i", f"-w{node}").split()
+        self.end(node, signal.SIGKILL)
+        marks = [f"SLURM_JOB_ID={number}".encode() for number in lost]
+        titles = tuple(f"slurmstepd: [{number}." for number in lost)
+        for number, title in processes(self.base).items():
+            with contextlib.suppress(OSError):
+                own = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+                if title.startswith(titles) or any(mark in own for mark in marks):
+                    os.kill(number, signal.SIGKILL)
+        return lost
 
     def stop(self) -> None:
         """Everything ends: daemons, jobs, what jobs started; the folder goes."""

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import slurm
+from chaos import Storm
 from sites import STUDY, Site
 
 pytestmark = pytest.mark.cluster
+SEEDS = STUDY["grid"]["seeds"]
 
 
 @pytest.fixture(scope="session")
@@ -30,26 +33,28 @@ def cluster():
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory) -> Site:
+def undisturbed(cluster, tmp_path_factory) -> Site:
     """The study run on this machine without any fault: prepared data, and the true metrics."""
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    site = Site(tmp_path_factory.mktemp("undisturbed"), env)
+    # Not on the cluster; but its commands answer at once, and the plugin asks them when imported.
+    site = Site(tmp_path_factory.mktemp("undisturbed"), cluster.env | {"OMP_NUM_THREADS": "1"})
     site.true = site.metrics()
     return site
 
 
 @pytest.fixture
 def site(cluster, undisturbed, tmp_path) -> Site:
-    """A folder with the prepared data, in which no cell has been trained."""
+    """A folder with the prepared data, in which no cell is trained; nothing may be left over."""
     site = Site(tmp_path, cluster.env | {"OMP_NUM_THREADS": "1"})
     site.true = undisturbed.true
     for name in ("results/data", ".snakemake"):
         shutil.copytree(undisturbed.folder / name, tmp_path / name)
     yield site
-    left = cluster.jobs()
-    if left:
-        subprocess.run(["scancel", *left], env=cluster.env)
+    died = site.kill()
+    jobs, trainings = cluster.jobs(), site.trainings()
+    if jobs:
+        subprocess.run(["scancel", *jobs], env=cluster.env)
         cluster.wait(lambda: not cluster.jobs(), "jobs to end")
+    assert died or not (jobs or trainings)
 
 
 def of(seeds, **recipe):
@@ -60,65 +65,160 @@ def of(seeds, **recipe):
     return study
 
 
-def jobs_of(cluster) -> dict[str, str]:
-    """Each running training's job by its seed."""
-    lines = cluster.ask("squeue", "-h", "-tR", "-o%i %k").splitlines()
-    return {line.rpartition("_")[2]: line.split()[0] for line in lines if "rule_train" in line}
-
-
 def pid_of(site, seed) -> int:
     return next(pid for pid, each in site.trainings().items() if each == str(seed))
 
 
+def under_way(site, seeds=SEEDS, epoch=2) -> None:
+    """Wait until cells have a state and train on."""
+    site.until(lambda: all(f"epoch {epoch}/" in site.log(seed) for seed in seeds))
+
+
+def finish_watched(site, run) -> tuple[int, str]:
+    """The run's end; no cell has been trained by two processes at once meanwhile."""
+    most, end = Counter(), time.monotonic() + 240
+    while run.poll() is None and time.monotonic() < end:
+        most |= Counter(site.trainings().values())
+        time.sleep(0.2)
+    assert set(most.values()) <= {1}, most
+    return site.finish(run, 1)
+
+
 def test_cells_die_each_in_its_own_way_and_say_so(site, cluster):
-    """Killed, cancelled, on a full disk: three ends, three reasons, one report."""
-    (site.cell(2) / "predictions").mkdir(parents=True)
-    (site.cell(2) / "predictions/.val.parquet.partial").symlink_to("/dev/full")
+    """Killed, cancelled, disk full, NaN, a broken state: each its reason; then all is repaired."""
+    study = of(SEEDS)
+    study["recipes"]["wild"] = {"lr": 1e30, "optimizer": "sgd", "epochs": 1, "batch_size": 8}
+    study["grid"]["recipes"] = ["default", "wild"]
+    site.configure(study)
+    site.cell(2).mkdir(parents=True)
+    (site.cell(2) / ".state.pt.partial").symlink_to("/dev/full")
+    broken = Path(str(site.cell(2)).replace("default", "wild")) / "state.pt"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"not a state")
     run = site.train("--retries", "0")
-    site.until(lambda: all("epoch 2/" in site.log(seed) for seed in range(2)))
-    seen = site.status("tiny")
-    assert "running" in seen and "/40  loss " in seen
-    job = jobs_of(cluster)["1"]
+    under_way(site, [0])
     os.kill(pid_of(site, 0), signal.SIGKILL)
-    subprocess.run(["scancel", job], env=cluster.env, check=True)
+    under_way(site, [1])
+    subprocess.run(["scancel", cluster.training("default_1")], env=cluster.env, check=True)
     status, said = site.finish(run)
     assert status != 0
-    cells = {cell["seed"]: cell for cell in json.loads(site.status("tiny", "--json"))["tiny"]}
-    causes = {seed: cell["cause"] for seed, cell in cells.items()}
-    assert causes == {0: "stopped", 1: "cancelled", 2: "disk full"}
-    # The last lines of the run name each, with its command.
-    for cell in cells.values():
+    cells = json.loads(site.status("tiny", "--json"))["tiny"]
+    causes = {(cell["recipe"], cell["seed"]): cell["cause"] for cell in cells}
+    assert [causes["default", seed] for seed in SEEDS] == ["stopped", "cancelled", "disk full"]
+    assert [causes["wild", seed] for seed in SEEDS] == ["NaN", "NaN", "error"]
+    # The last lines of the run name each, with its reason and its command.
+    assert "the loss is not finite in epoch 1" in said and "start afresh with --fresh" in said
+    for cell in cells:
         assert cell["state"] == "failed"
         assert f"rerun: {cell['rerun']}" in said
+    # One of them by the printed command, which runs nothing else; then the rest.
+    status, said = site.finish(site.start(*cells[0]["rerun"].split()[1:-4], "--cores", "1"))
+    assert status == 0, said
+    assert "going on" in site.log(0) and "1 of 1 steps" in said
+    site.configure(STUDY)
+    status, said = site.finish(site.train())
+    assert status == 0, said
+    assert site.metrics() == site.true
 
 
-def test_too_little_memory_asks_for_more_the_next_time(site, cluster):
+def test_too_little_memory_asks_for_more_the_next_time(site, undisturbed, cluster):
     site.configure(of([0]))
     status, said = site.finish(site.train("--retries", "0", "--set-resources", "train:mem_mb=200"))
     assert status != 0
     assert "out of memory" in site.status("tiny", "--failed")
+    status, said = site.finish(site.train())
+    assert status == 0, said
+    assert "mem_mb=16000" in said
+    assert site.predictions(0) == undisturbed.predictions(0) != {}
+
+
+def warned(pid: int) -> bool:
+    """Whether SIGUSR1 waits for a process that is held."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks)
+
+
+def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturbed, cluster):
+    site.configure(of([0]))
     run = site.train()
-    site.until(cluster.jobs)
-    assert "mem_mb=16000" in site.said()
+    under_way(site, [0])
+    # Slurm looks at time limits every 30 s: the training is held meanwhile, and warned in time.
+    pid = pid_of(site, 0)
+    os.kill(pid, signal.SIGSTOP)
+    seen = site.status("tiny")
+    assert "running" in seen and "/40  loss " in seen
+    words = ["update", f"JobId={cluster.training('default_0')}", "TimeLimit=2"]
+    subprocess.run(["scontrol", *words], env=cluster.env, check=True)
+    site.until(lambda: warned(pid))
+    os.kill(pid, signal.SIGCONT)
+    site.until(lambda: "stopped by SIGUSR1" in site.log(0))
+    assert (site.cell(0) / "state.pt").is_file()
+    site.until(lambda: "going on" in site.log(0))
     status, said = site.finish(run)
     assert status == 0, said
+    assert "runtime=30" in said and "runtime=60" in said
+    assert site.predictions(0) == undisturbed.predictions(0) != {}
 
 
-def test_snakemake_is_killed_and_the_same_command_trains_nothing_twice_at_once(site, cluster):
+def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, cluster):
     run = site.train()
-    site.until(lambda: all("epoch 2/" in site.log(seed) for seed in range(2)))
+    under_way(site)
+    run.send_signal(signal.SIGINT)
+    status, said = finish_watched(site, run)
+    assert status != 0
+    cluster.wait(lambda: not cluster.jobs(), "the cancelled jobs")
+    run = site.train()
+    site.until(lambda: all("going on" in site.log(seed) for seed in SEEDS))
     run.kill()
     run.wait(120)
     assert cluster.jobs("train")
     run = site.train()
-    most = Counter()
-    while run.poll() is None:
-        most |= Counter(site.trainings().values())
-        time.sleep(0.3)
-    assert run.returncode == 0, site.said()
-    assert set(most.values()) <= {1}, most
-    assert "an earlier snakemake left in the queue" in site.said()
+    site.until(lambda: "an earlier snakemake left in the queue" in site.said())
+    site.until(lambda: len(site.trainings()) == 3)
+    run.send_signal(signal.SIGTERM)
+    finish_watched(site, run)
+    assert not cluster.jobs()
+    status, said = finish_watched(site, site.train())
+    assert status == 0, said
     assert site.metrics() == site.true
+
+
+def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, cluster):
+    """The run ends well by itself: the lost node's jobs are sent again, and go on."""
+    run = site.train()
+    under_way(site)
+    cluster.end("slurmctld")
+    cluster.end("n2", signal.SIGKILL)
+    cluster.again("slurmctld")
+    cluster.again("n2")
+    lost = cluster.lose("n1")
+    assert lost
+    cluster.wait(lambda: "down" in cluster.nodes().get("n1", ""), "the loss to be seen")
+    cluster.again("n1")
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    cluster.wait(lambda: set(cluster.nodes().values()) == {"idle"}, "both nodes")
+    assert site.metrics() == site.true
+
+
+def test_a_site_with_gres_alone(site, cluster):
+    site.configure(of([0], epochs=2))
+    words = ["train:gres=gpu:1", "train:gpu=0", "train:gpus=1"]
+    run = site.train("--set-resources", *words)
+    site.until(site.trainings)
+    environment = Path(f"/proc/{pid_of(site, 0)}/environ").read_bytes().split(b"\0")
+    assert b"CUDA_VISIBLE_DEVICES=0" in environment
+    asked = cluster.ask("scontrol", "show", "job", cluster.training("default_0"))
+    assert "TresPerNode=gres:gpu:1" in asked and "TresPerJob" not in asked
+    status, said = site.finish(run)
+    assert status == 0, said
+    # No account is asked for, and none guessed.
+    assert "guess" not in said.lower()
+
+
+def test_a_short_storm_of_faults_changes_no_number(site, cluster):
+    Storm(site, cluster, seed=5, faults=4).blow()
 
 
 REFUSED = [
