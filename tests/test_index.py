@@ -207,3 +207,28 @@ def test_every_adapter_says_what_the_policy_can_read(name):
     facts = adapter_facts(name)
     assert facts.get("BLANK", "ignore") in ("absent", "ignore")
     assert len(set(facts["LABELS"])) == len(facts["LABELS"])
+
+
+def test_unlabelled_images_are_left_out_if_asked(table):
+    settings = {
+        **SETTINGS,
+        "adapter": "csv",
+        "labels": ["X", "Y"],
+        "root": str(table("1,", ",", "0,0")),
+    }
+    assert len(index.build(settings)[0]) == 3
+    got, facts = index.build({**settings, "unlabelled": "drop"})
+    assert got["image"].to_pylist() == ["0.png", "2.png"]
+    assert facts["accounting"][-1] == {"step": "a label is known", "images": 2, "patients": 2}
+
+
+@pytest.mark.parametrize(
+    ("several", "X", "Y"), [("drop", [1, 0], [0, 1]), ("first", [1, 1, 0], [0, 0, 1])]
+)
+def test_an_image_of_several_classes_is_dropped_or_of_the_first(table, several, X, Y):
+    settings = {**SETTINGS, "adapter": "csv", "labels": ["X", "Y"], "task": "multiclass"}
+    settings |= {"root": str(table("1,0", "1,1", "0,1"))}
+    with pytest.raises(UserError, match="several"):
+        index.build(settings)
+    got = index.build({**settings, "several": several})[0]
+    assert got["X"].to_pylist() == X and got["Y"].to_pylist() == Y

@@ -200,7 +200,8 @@ def check_dataset(name: str, dataset: Dataset) -> None:
                 f"{where}.labels: {label!r} names a row of the scores; rename the label"
             )
         if facts["LABELS"]:
-            known(label, facts["LABELS"], f"{where}.labels", "label")
+            there = [*facts["LABELS"], *facts.get("EXTRA", [])]
+            known(label, there, f"{where}.labels", "label")
     if dataset.adapter == "csv" and not dataset.labels:
         raise UserError(f"{where}.labels: name the label columns of {dataset.columns.file}")
     if dataset.phantom is None and not dataset.root:

@@ -47,16 +47,20 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     there = list(attrs.get("labels", adapter.LABELS))
     check(frame, there, f"adapter {settings['adapter']}")
     task = adapter.TASK if settings["task"] == "auto" else settings["task"]
-    labels = choose(settings["labels"], there, settings["dataset"])
+    extra = getattr(adapter, "EXTRA", [])
+    labels = choose(settings["labels"], there, extra, settings["dataset"])
     wanted = selection(settings)
     steps = list(attrs["accounting"])
     frame = follow(filters.people(frame, wanted), frame, steps, settings)
     meaning, raw = words(wanted, labels, there, adapter, settings), frame
     frame = policy.apply(raw, meaning)
     if task == "multiclass":
-        frame = one_class(frame, labels)
+        frame = one_class(frame, labels, wanted.several)
         if len(frame) < steps[-1]["images"]:
             steps.append(count("of the chosen classes", frame))
+    elif wanted.unlabelled == "drop":
+        frame = frame[frame[labels].notna().any(axis=1)].reset_index(drop=True)
+        steps.append(count("a label is known", frame))
     if frame.empty:
         raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
     frame = follow(filters.drawn(frame, labels, wanted), frame, steps, settings)
@@ -126,22 +130,30 @@ def check(frame: pd.DataFrame, labels: list[str], where: str) -> None:
             raise UserError(f"{where}: the table that it read {fault}")
 
 
-def choose(asked: list[str], there: list[str], dataset: str) -> list[str]:
-    """The labels to learn, in the order asked for; all if none is."""
+def choose(asked: list[str], there: list[str], extra: list[str], dataset: str) -> list[str]:
+    """The labels to learn, in the order asked for; all if none is, but for the extra ones."""
     for label in asked:
-        known(label, there, f"datasets.{dataset}.labels", "label")
+        known(label, [*there, *extra], f"datasets.{dataset}.labels", "label")
     return list(asked) or there
 
 
-def one_class(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """The images of the chosen classes; each has exactly one."""
+def one_class(frame: pd.DataFrame, labels: list[str], several: str = "refuse") -> pd.DataFrame:
+    """The images of the chosen classes; each has exactly one, or what `several` says is done."""
+    shown = frame[labels] == 1
+    if several == "first":
+        frame = frame.assign(
+            **{
+                label: (shown[label] & ~shown[labels[:at]].any(axis=1)).astype(float)
+                for at, label in enumerate(labels)
+            }
+        )
     classes = (frame[labels] == 1).sum(axis=1)
-    if (classes > 1).any():
+    if several == "refuse" and (classes > 1).any():
         row = frame[classes > 1].iloc[0]
         both = [label for label in labels if row[label] == 1]
         raise UserError(
             f"task multiclass: the image {row['image']!r} is {' and '.join(both)}; choose labels "
-            "that exclude each other, or set task: multilabel"
+            "that exclude each other, say what is done with `several`, or set task: multilabel"
         )
     frame = frame[classes == 1].reset_index(drop=True)
     # Who is of one class is not of another, also where the source left that field empty.

@@ -68,6 +68,20 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             "show it, as if the others were not there; `none`: among those that show no label"
         ),
     ] = False
+    unlabelled: Annotated[
+        Literal["keep", "drop"],
+        about(
+            "drop: without the images of which no label is known, once uncertain and blank ones "
+            "have their meaning"
+        ),
+    ] = "keep"
+    several: Annotated[
+        Literal["refuse", "drop", "first"],
+        about(
+            "for multiclass, an image of several of the classes: stop; leave it out; or take it "
+            "for the first of them in `labels`"
+        ),
+    ] = "refuse"
     sample: Annotated[Sample | None, about("take some images only, drawn by strata")] = None
     subsets: Annotated[
         dict[str, Subset], about("parts of the test images with scores of their own, by name")

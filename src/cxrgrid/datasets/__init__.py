@@ -7,6 +7,7 @@ without importing the module):
   they are known only once the data is read; `SPLITS`: names of the split lists that it ships
 - `SOURCE`: one sentence on how the data is obtained, which ends with what to set
 - `TERMS`: the terms of use; `CREDENTIALED`: whether no pixel of it may be redistributed
+- `EXTRA` (may be left out): more columns of the table that a study may name as labels
 - `BLANK` (may be left out): what a blank label means by `blank: auto`, "absent" or "ignore" (this)
 - `PUBLISHED`, if its counts are published: {"images", "patients", "labels": {label: positives}},
   any of these; the audit compares

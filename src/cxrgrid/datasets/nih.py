@@ -30,6 +30,7 @@ LABELS = [
     "Pleural_Thickening",
     "Hernia",
 ]
+EXTRA = ["No Finding"]  # a class to ask for by name: not one of the 14
 SPLITS = ["official"]
 SOURCE = (
     "Download ChestX-ray14 (nihcc.app.box.com/v/ChestXray-NIHCC, or nih-chest-xrays/data on "
@@ -164,6 +165,7 @@ def parse(rows: pd.DataFrame) -> pd.DataFrame:
         name, patient = frame.loc[strangers, ["name", "patient"]].iloc[0]
         raise UserError(f"{name} is listed for patient {patient}: the CSV's rows are out of step")
     frame[LABELS] = findings(rows["Finding Labels"])
+    frame["No Finding"] = (frame[LABELS] == 0).all(axis=1).astype(float)
     frame.attrs["notes"] = notes
     return frame
 
