@@ -194,7 +194,7 @@ def test_a_study_of_which_nothing_ran_has_a_page(study):
     assert text.count("<li>not run<br><code>snakemake results/demo/cells/") == 16
 
 
-def test_headline_prints_the_findings_and_writes_nothing(finished, capsys):
+def test_headline_prints_the_findings_and_writes_nothing(finished, text, capsys):
     before = (finished.parent / "report/report.html").stat().st_mtime_ns
     report.main([str(finished), "--headline"])
     printed = capsys.readouterr().out
