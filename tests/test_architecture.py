@@ -16,14 +16,14 @@ LEVELS = [
     {"recipe"},
     {"settings"},
     {"check"},
-    {"check_files", "check_grid", "check_recipe", "check_report", "check_selection"},
+    {"check_files", "check_grid", "check_recipe", "check_report", "check_selection"}
+    | {"check_transfer"},
     {"config"},
     {"files", "stop"},
     {"command", "data", "disk", "lock", "slurm", "tone"},
     {"cost", "dicom", "feed"},
     {
         "anatomy",
-        "answers",
         "augment",
         "charts",
         "confusion",
@@ -51,6 +51,7 @@ LEVELS = [
         "survey",
         "twins",
     },
+    {"ensemble", "matching"},
     {
         "calibration",
         "comparison",
@@ -62,14 +63,26 @@ LEVELS = [
         "needs",
         "shortcuts",
     },
-    {"style"},
-    {"audits", "contrasts", "figures", "findings", "history", "literature", "step", "versus"}
+    {"style", "transfer"},
+    {"crossing"},
+    {
+        "audits",
+        "beside",
+        "contrasts",
+        "figures",
+        "findings",
+        "history",
+        "literature",
+        "step",
+        "subgroups",
+        "versus",
+    }
     | {"operating", "rates"},
     {"cards", "evaluation", "pages"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
-TORCH |= {"schedule", "state", "step", "train", "weights"}
+TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body
     for path in (ROOT / "workflow/rules").glob("*.smk")

@@ -12,6 +12,7 @@ from cxrgrid.check import UserError
 from cxrgrid.data import read_parquet, write_parquet
 
 LABELS = ["Effusion", "Nodule"]
+INITS = ("scratch", "pretrained")
 
 
 def cohort(images=120, patients=90, seed=0):
@@ -131,7 +132,7 @@ REFUSED = {
     "is of patient 'p000' and of 'other'": changed(A, patient=["other", *A["patient"][1:]]),
     "another label policy": changed(A, y_Nodule=1 - A["y:Nodule"]),
     "labels are Effusion, Nodule": {n: v for n, v in A.items() if not n.endswith("Nodule")},
-    "no column p:Nodule": {name: values for name, values in A.items() if name != "p:Nodule"},
+    "no column 'p:Nodule'": {name: values for name, values in A.items() if name != "p:Nodule"},
     "stands there twice": changed(A, image=["i001", *A["image"][1:]]),
     "has the score nan": changed(A, p_Nodule=A["p:Nodule"] * np.nan),
     "has to be 1, 0 or empty": changed(A, y_Nodule=A["y:Nodule"] - 1),
@@ -238,3 +239,23 @@ def test_a_study_with_one_place_a_dataset_has_nothing_to_compare(tmp_path):
     assert pd.read_csv(report / "comparisons.csv").empty
     places = pd.read_csv(report / "places.csv")
     assert len(places) == 2 * 2 * 4 and (places["seeds"] == 2).all()
+
+
+def test_a_model_from_elsewhere_is_compared_with_every_place_of_its_dataset(tmp_path):
+    theirs = tmp_path / "theirs.csv"
+    model = {"dataset": "ward", "predictions": str(theirs)}
+    study = write_study(tmp_path / "results", external={"theirs": model})
+    cells = study.parent / "cells/ward"
+    own = [cells / f"resnet10t/scratch/default/seed{n}/predictions/ward.parquet" for n in (0, 1)]
+    frames = [read_parquet(path)[0].to_pandas() for path in own]
+    frames[0].iloc[::-1, ::-1].to_csv(theirs, index=False)  # in another order
+    report = write_report(study)
+    rows = macro(report, "external").set_index("b")
+    assert set(rows.index) == {f"{b}/{i}" for b in ("resnet10t", "resnet18") for i in INITS}
+    row = rows.loc["resnet10t/scratch"]
+    first, second = (mean_auroc(frame) for frame in frames)
+    assert row["difference"] == pytest.approx(first - (first + second) / 2, abs=1e-6)
+    assert (row["a"], row["seeds"], row["dataset"]) == ("theirs", 2, "ward")
+    assert "theirs" in row["sentence"] and row["family"] == 4
+    others = {axis: len(macro(report, axis)) for axis in ("init", "backbone")}
+    assert others == {"init": 4, "backbone": 4}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from cxrgrid import comparison
-from cxrgrid.answers import Answers
+from cxrgrid.predictions import Predictions
 
 SEED = st.integers(0, 10_000)
 
@@ -16,7 +16,7 @@ def answers(patient, truth, scores):
     """Answers on one label for images that are named by their place."""
     image = np.array([f"{n:04}" for n in range(len(truth))])
     both = truth[:, None].astype(float), scores[:, None]
-    return Answers("made.csv", image, np.asarray(patient).astype(str), ["x"], *both, {})
+    return Predictions(list(image), [str(name) for name in patient], *both, {"labels": ["x"]})
 
 
 def cohort(rng, patients=60, images=90):
@@ -97,9 +97,8 @@ def test_unknown_labels_and_absent_classes_stay_outside():
     two = np.stack([truth, np.zeros(90)], axis=1).astype(float)
     two[:5, 0] = np.nan
     scores = np.stack([scored(rng, truth, shared)] * 2, axis=1)
-    one = Answers(
-        "a", np.arange(90).astype(str), patient.astype(str), ["x", "none"], two, scores, {}
-    )
+    names = ([str(name) for name in column] for column in (np.arange(90), patient))
+    one = Predictions(*names, two, scores, {"labels": ["x", "none"]})
     values = comparison.resampled(one, 100)
     assert values.shape == (101, 2, 3) and np.isnan(values[:, :, 1]).all()
     np.testing.assert_array_equal(values[..., 2], values[..., 0])

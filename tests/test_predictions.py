@@ -56,7 +56,7 @@ def test_without_patients_images_count_as_independent(csv, caplog):
         ("0.4", "1.7", ["'Edema'", "'2.png'", "1.7", "logits"]),
         ("0.4", "", ["'Edema'", "'2.png'", "nan"]),
         ("0.4", "high", ["p:Edema", "'high'", "no number"]),
-        ("007,0", "007,2", ["'Edema'", "'2.png'", "is 2", "1, 0 or nothing"]),
+        ("007,0", "007,2", ["'Edema'", "'2.png'", "is 2", "1, 0 or empty"]),
         ("2.png", "1.png", ["'1.png'", "twice"]),
         ("8,", ",", ["'3.png'", "no patient"]),
         (ROWS[ROWS.index("1.png") :], "", ["no row"]),

@@ -90,7 +90,8 @@ def test_every_image_says_what_it_shows(page):
     assert len(page.all("img")) == 24
     assert all(image["alt"] for image in page.all("img"))
     plots = [a for a in page.all("div") if a.get("role") == "img"]
-    assert len(plots) == len(modules(FIGURES)) and all(plot["aria-label"] for plot in plots)
+    shown = set(modules(FIGURES)) - {"transfer"}  # for which the study does not ask
+    assert len(plots) == len(shown) and all(plot["aria-label"] for plot in plots)
 
 
 def test_headings_skip_no_level(page):

@@ -1,10 +1,12 @@
 """`table`: numbers that one can compute by hand, and no mean that hides how many seeds it has."""
 
+import json
+
 import pandas as pd
 import pytest
 
 from conftest import AXES, LABELS, MISSING, write_report, write_study
-from cxrgrid import frames, table
+from cxrgrid import collect, frames, table
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.section import Section, parse, write
 
@@ -179,7 +181,7 @@ def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
     sentence = "Uncertain labels (-1) are taken as present (one): Nodule 7."
     write_parquet(read, path, facts | {"policy": {"notes": [sentence]}})
     report = write_report(study)
-    for name in set(table.SHOWN) - {"literature"}:
+    for name in set(table.SHOWN) - {"literature", "transfer", "subgroups"}:
         ward, *others = parse((report / f"{name}.md").read_text())
         assert sentence in ward.notes, name
         assert not any(sentence in other.notes for other in others)
@@ -195,3 +197,79 @@ def test_every_table_of_a_dataset_that_leaks_says_so(study):
         notes = {part.title: part.notes for part in parse((report / f"{name}.md").read_text())}
         assert "5 patients stand in two splits, and 7 of 16 test images" in notes["ward"][0]
         assert not any("Leakage" in note for note in notes["children"])
+
+
+def test_ensembles_and_models_from_elsewhere_stand_below_the_cells_and_in_no_mean(tmp_path):
+    model = {"dataset": "ward", "predictions": "theirs.csv"}
+    study = write_study(tmp_path / "results")
+    before = (write_report(study) / "leaderboard.csv").read_bytes()
+    study.write_text(json.dumps(json.loads(study.read_text()) | {"external": {"theirs": model}}))
+    path = study.parent / "scores/ward.parquet"
+    scores = read_parquet(path)[0].to_pandas()
+    some = scores[(scores["backbone"] == "resnet10t") & (scores["init"] == "scratch")]
+    some = some[some["seed"] == 0]
+    together = some.assign(backbone="ensemble:resnet10t", seed=-1, value=some["value"] / 2)
+    theirs = some.assign(backbone="theirs", init="external", recipe="external")
+    stranger = some.assign(backbone="ensemble:resnet50", seed=-1)
+    write_parquet(pd.concat([scores, together, theirs, stranger]), path, {})
+    report = study.parent / "report"
+    collect.main([str(study), "--out-dir", str(report)])
+    table.main([str(study), "--report", str(report)])
+    assert (report / "leaderboard.csv").read_bytes() == before
+    ward = parse((report / "leaderboard.md").read_text())[0]
+    assert [row[0] for row in ward.rows[-2:]] == ["theirs", "ensemble:resnet10t"]
+    seeds = ward.header.index("seeds")
+    assert [row[seeds] for row in ward.rows[-2:]] == ["–", "2 together"]
+    beside = pd.read_csv(report / "beside.csv")
+    assert dict(zip(beside["backbone"], beside["kind"], strict=True)) == {
+        "theirs": "external",
+        "ensemble:resnet10t": "ensemble",
+    }
+
+
+def test_the_matrix_sets_shared_labels_beside_the_own_test_set(tmp_path):
+    study = write_study(tmp_path / "results")
+    config = json.loads(study.read_text())
+    clinic = config["datasets"]["ward"] | {"labels": ["Nodule", "Effusion", "Mass"]}
+    config |= {"transfer": ["clinic"], "datasets": config["datasets"] | {"clinic": clinic}}
+    study.write_text(json.dumps(config))
+    path = study.parent / "scores/ward.parquet"
+    scores = read_parquet(path)[0].to_pandas()
+    cell = scores["backbone"].eq("resnet10t") & scores["init"].eq("scratch")
+    shared = scores[cell & scores["label"].isin(["Nodule", "Effusion", "macro"])]
+    there = shared.assign(target="clinic", value=shared["value"] - 0.1)
+    write_parquet(there, study.parent / "scores/clinic.parquet", {})
+    seen = {"source": ["ward"] * 2, "target": ["clinic"] * 2, "image": ["a", "b"]}
+    write_parquet(seen | {"reason": ["same patient"] * 2}, study.parent / "overlap.parquet", {})
+    report = write_report(study)
+    rows = pd.read_csv(report / "transfer.csv").set_index(["backbone", "init"])
+    assert len(rows) == 4 and (rows["masked"] == 2).all() and (rows["target"] == "clinic").all()
+    row = rows.loc["resnet10t", "scratch"]
+    auroc = scores[cell & scores["metric"].eq("auroc")]
+    own = auroc[auroc["label"].isin(["Nodule", "Effusion"])]["value"].mean()
+    macro = auroc[auroc["label"].eq("macro")]["value"].mean()
+    assert row["own"] == pytest.approx(own) and row["value"] == pytest.approx(macro - 0.1)
+    assert (row["labels_scored"], row["seeds"], row["planned"]) == (2, 2, 2)
+    assert rows.loc["resnet18", "scratch"]["seeds"] == 0
+    [section] = parse((report / "transfer.md").read_text())
+    assert section.title == "ward" and any("missing" in row for row in section.rows)
+    leaderboard = pd.read_csv(report / "leaderboard.csv")
+    assert set(leaderboard["dataset"]) == {"ward", "children"}
+
+
+def test_subgroups_show_each_group_and_the_gap(tmp_path):
+    study = write_study(tmp_path / "results")
+    path = study.parent / "scores/ward.parquet"
+    scores = read_parquet(path)[0].to_pandas()
+    macro = scores[(scores["label"] == "macro") & (scores["metric"] == "auroc")]
+    parts = {"sex=F": (0.8, None), "sex=M": (0.6, None), "gap:sex": (0.2, "F - M")}
+    rows = [macro.assign(subset=s, value=v, groups=g) for s, (v, g) in parts.items()]
+    write_parquet(pd.concat([scores, *rows]), path, {})
+    report = write_report(study)
+    found = pd.read_csv(report / "subgroups.csv")
+    assert found.groupby("subset")["value"].mean().to_dict() == {
+        name: pytest.approx(value) for name, (value, _) in parts.items()
+    }
+    [ward] = parse((report / "subgroups.md").read_text())
+    gaps = [row for row in ward.rows if "gap:sex" in row]
+    assert len(gaps) == 4 and all("F - M" in row for row in gaps)

@@ -118,6 +118,8 @@ CHANGES = [
     ("datasets.near.uncertain", "one", {SCRATCH, PRETRAINED}, {"phantom"}),
     ("datasets.near.unreadable", 0.5, {SCRATCH, PRETRAINED}, {"phantom", "index"}),
     ("datasets.far.image", {"size": 48}, {FAR, PRETRAINED}, {"phantom", "index"}),
+    ("transfer", "all", set(), LIGHT),
+    ("report.ensembles", False, set(), LIGHT),
 ]
 
 
@@ -134,6 +136,14 @@ def test_a_new_backbone_trains_only_its_cells(finished):
     jobs = planned(finished, changed("grid.backbones", ["test_resnet", "test_vit"]))
     assert len(jobs["train"]) == 3
     assert all("/test_vit/" in folder for folder in jobs["train"])
+
+
+def test_another_dataset_to_be_tested_on_is_predicted_and_trains_nothing(finished):
+    config = changed("transfer", ["third"])
+    config["datasets"]["third"] = TINY["datasets"]["near"] | {"phantom": PHANTOM | {"seed": 3}}
+    jobs = planned(finished, config)
+    assert jobs["predict"] == {f"{cell}/transfer" for cell in (FAR, SCRATCH, PRETRAINED)}
+    assert "train" not in jobs and jobs["split"] == {"results/data/third"}
 
 
 def test_comments_docstrings_and_spaces_rerun_nothing(finished, tmp_path):

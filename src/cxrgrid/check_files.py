@@ -35,7 +35,7 @@ def check_shared(grid: Any, path: Path) -> None:
     Else the two studies would prepare it over each other, and train anew each time.
     """
     other = json.loads(path.read_text())
-    for name in grid.targets() if other["study"] != grid.name else []:
+    for name in grid.tested() if other["study"] != grid.name else []:
         theirs = other["datasets"].get(name)
         if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(
             grid.study.datasets[name]

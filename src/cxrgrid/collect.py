@@ -17,6 +17,7 @@ import pandas as pd
 from cxrgrid import command, confusion
 from cxrgrid.config import Cell, UserError, finished
 from cxrgrid.data import read_parquet
+from cxrgrid.ensemble import members
 from cxrgrid.frames import AXES, read_grid
 from cxrgrid.progress import Progress, survey
 
@@ -41,10 +42,12 @@ def stack(
     frame = pd.concat([pd.DataFrame(columns=METRICS), *scores])[METRICS]
     frame["labels_scored"] = frame["labels_scored"].astype("Int64")
     asked = {tuple(getattr(cell, axis) for axis in AXES) for cell in cells}
-    places = frame[AXES].itertuples(index=False, name=None)
+    places = list(frame[AXES].itertuples(index=False, name=None))
     known = np.array([place in asked for place in places], bool)
     elsewhere = (frame["init"] == "external") & frame["backbone"].isin(external)
     known |= elsewhere.to_numpy(bool)
+    together = members(cells)
+    known |= np.array([place in together for place in places], bool)
     return frame[known].sort_values(KEYS, ignore_index=True)
 
 
@@ -144,7 +147,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out-dir", type=Path, required=True, help="the report's folder")
     args = parser.parse_args(argv)
     study, grid = args.study.parent, read_grid(args.study)
-    paths = [study / "scores" / f"{target}.parquet" for target in grid.targets()]
+    paths = [study / "scores" / f"{target}.parquet" for target in grid.tested()]
     read = {path.stem: read_parquet(path) for path in paths if path.is_file()}
     scores = [table.to_pandas() for table, _ in read.values()]
     histories = read_histories(grid.cells, study)

@@ -23,25 +23,26 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import command, comparison, contrasts, versus
-from cxrgrid.answers import Answers, check_same, read_answers
 from cxrgrid.config import Grid, UserError, finished
 from cxrgrid.frames import PLACE, read_grid
+from cxrgrid.matching import aligned, by_image, check_same
+from cxrgrid.predictions import Predictions, read
 from cxrgrid.section import Section, latex, section, write
 
 NOTE = (
-    "Every two places that differ in one axis, on the same test images, mean over labels and over "
-    "the seeds that both have. Intervals are 95 %, from resampled patients (sampling SE) and from "
-    "the spread between seeds (seed SD, pooled over the places of a dataset as in an analysis of "
-    "variance) together; without two seeds anywhere they speak of these trainings alone. "
-    "Holm's correction runs over all pairs of one axis within the study, also those not run "
-    "yet. Not shown is not the same as equal: the interval says which differences are left. "
-    "Each label, and average precision: `comparisons.csv`."
+    "Every two places that differ in one axis, and models from elsewhere (external), on the same "
+    "test images, mean over labels and over the seeds that both have. Intervals are 95 %, from "
+    "resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over the"
+    " places of a dataset as in an analysis of variance) together; without two seeds anywhere "
+    "they speak of these trainings alone. Holm's correction runs over all pairs of one axis "
+    "within the study, also those not run yet. Not shown is not the same as equal: the interval "
+    "says which differences are left. Each label, and average precision: `comparisons.csv`."
 )
 
 # ------------------------------------------------------------------ two models
 
 
-def name_sides(a: list[Answers], b: list[Answers]) -> tuple[str, str]:
+def name_sides(a: list[Predictions], b: list[Predictions]) -> tuple[str, str]:
     """What to call the two: their place in a grid, else their files, else A and B."""
     sides = [
         "/".join(str(side[0].facts[axis]) for axis in PLACE if axis in side[0].facts)
@@ -57,7 +58,7 @@ def name_sides(a: list[Answers], b: list[Answers]) -> tuple[str, str]:
 def two(args) -> None:
     """Compare the files of two sides."""
     sides = [args.a or args.files[:1], args.b or args.files[1:]]
-    a, b = ([read_answers(path) for path in side] for side in sides)
+    a, b = ([by_image(read(path)) for path in side] for side in sides)
     for other in [*a[1:], *b]:
         check_same(a[0], other)
     names = tuple(args.names or name_sides(a, b))
@@ -79,16 +80,24 @@ def two(args) -> None:
 # ------------------------------------------------------------------ a study
 
 
-def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, Answers]]:
-    """Each finished cell of a dataset with its predictions on the test images."""
+def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, Predictions]]:
+    """Each finished cell of a dataset with its predictions on the test images.
+
+    Then each model from elsewhere, if it has predicted the same images.
+    """
     first = None
     for cell in [cell for cell in grid.cells if cell.dataset == dataset]:
         if not finished(folder / cell.path(), cell):
             continue
-        answers = read_answers(folder / cell.path() / f"predictions/{dataset}.parquet")
-        first = first or answers
-        check_same(first, answers)
-        yield tuple(getattr(cell, axis) for axis in PLACE), cell.seed, answers
+        made = by_image(read(folder / cell.path() / f"predictions/{dataset}.parquet"))
+        first = first or made
+        check_same(first, made)
+        yield tuple(getattr(cell, axis) for axis in PLACE), cell.seed, made
+    for name, model in grid.study.external.items() if first else ():
+        if model.dataset == dataset:
+            path = Path(model.predictions)
+            made = aligned(path, read(path), first, f"external.{name}")
+            yield (dataset, name, contrasts.EXTERNAL, contrasts.EXTERNAL), 0, made
 
 
 def study(args) -> None:
@@ -115,7 +124,8 @@ def study(args) -> None:
 def document(table: pd.DataFrame) -> list[Section]:
     """For each dataset the pairs by AUROC, mean over labels."""
     macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
-    several = macro["recipe"].nunique() > 1 or (macro["axis"] == "recipe").any()
+    recipes = macro.loc[macro["axis"] != contrasts.EXTERNAL, "recipe"]
+    several = recipes.nunique() > 1 or (macro["axis"] == "recipe").any()
     texts = ["axis", "comparison", "at", "verdict"]
     sections = []
     for dataset, part in macro.groupby("dataset", sort=False):

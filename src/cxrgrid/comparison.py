@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from cxrgrid import metrics, stats
-from cxrgrid.answers import Answers
+from cxrgrid.predictions import Predictions
 from cxrgrid.seeds import Combined, Spread, combine
 
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}
@@ -14,16 +14,16 @@ RANKING = ("auroc", "ap")  # need no threshold
 ALPHA = 0.05
 
 
-def statistic(answers: Answers, thresholds: np.ndarray | None = None) -> Callable:
+def statistic(made: Predictions, thresholds: np.ndarray | None = None) -> Callable:
     """A function of weights [B, N] that gives [B, metrics, L + 1]: each label, then their mean.
 
     The metrics are RANKING and, with thresholds [L], accuracy. A label without both classes is NaN
     and outside of the mean; so is, in a resample, one that loses a class there.
     """
-    columns = list(zip(answers.truth.T, answers.scores.T, strict=True))
+    columns = list(zip(made.labels.T, made.scores.T, strict=True))
     orders = [metrics.order(truth, scores) for truth, scores in columns]
     both = np.array([metrics.has_both(truth) for truth, _ in columns])
-    decisions = None if thresholds is None else answers.scores >= thresholds
+    decisions = None if thresholds is None else made.scores >= thresholds
 
     def measure(weights: np.ndarray) -> np.ndarray:
         rankings = [order.weigh(weights) for order in orders]
@@ -32,7 +32,7 @@ def statistic(answers: Answers, thresholds: np.ndarray | None = None) -> Callabl
             np.stack([ranking.average_precision() for ranking in rankings], axis=1),
         ]
         if decisions is not None:
-            found.append(metrics.accuracy(*metrics.confusion(answers.truth, decisions, weights)))
+            found.append(metrics.accuracy(*metrics.confusion(made.labels, decisions, weights)))
         values = np.stack(found, axis=1)
         return np.concatenate([values, mean(np.where(both, values, np.nan))[..., None]], axis=2)
 
@@ -45,33 +45,35 @@ def mean(values: np.ndarray) -> np.ndarray:
     return metrics.ratio(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1))
 
 
-def resampled(answers: Answers, resamples: int, thresholds: np.ndarray | None = None) -> np.ndarray:
+def resampled(
+    made: Predictions, resamples: int, thresholds: np.ndarray | None = None
+) -> np.ndarray:
     """What `statistic` says of the images as they are, and of resampled patients [1 + R, M, L + 1].
 
     The same patients give the same resamples, so that rows of two models may be subtracted.
     """
-    rng = stats.generator(answers.patient)
-    return stats.bootstrap(statistic(answers, thresholds), answers.patient, resamples, rng)
+    rng = stats.generator(made.patient)
+    return stats.bootstrap(statistic(made, thresholds), made.patient, resamples, rng)
 
 
-def sizes(answers: Answers) -> list[dict[str, int]]:
+def sizes(made: Predictions) -> list[dict[str, int]]:
     """For each label, then their mean: images, positives and patients; and `rarer`.
 
     rarer: patients of the rarer class, which bound how well an error is known; of the mean, added
     up over the labels, but never more than there are patients.
     """
-    found = [count(answers, [at]) for at in range(len(answers.labels))]
-    whole = count(answers, slice(None))
+    found = [count(made, [at]) for at in range(len(made.facts["labels"]))]
+    whole = count(made, slice(None))
     rarer = sum(size["rarer"] for size in found)
     return [*found, whole | {"rarer": min(rarer, whole["patients"])}]
 
 
-def count(answers: Answers, columns) -> dict[str, int]:
+def count(made: Predictions, columns) -> dict[str, int]:
     """The sizes of some labels taken together."""
-    truth = answers.truth[:, columns]
+    truth, patient = made.labels[:, columns], np.array(made.patient)
     seen = ~np.isnan(truth).all(axis=1)
-    classes = [len(set(answers.patient[(truth == kind).any(axis=1)])) for kind in (0, 1)]
-    patients = len(set(answers.patient[seen]))
+    classes = [len(set(patient[(truth == kind).any(axis=1)])) for kind in (0, 1)]
+    patients = len(set(patient[seen]))
     sums = {"n": int(seen.sum()), "positives": int((truth == 1).sum()), "patients": patients}
     return sums | {"rarer": min(classes)}
 

@@ -29,6 +29,7 @@ from cxrgrid.check_grid import check_block, check_override, file_of
 from cxrgrid.check_recipe import check_recipe
 from cxrgrid.check_report import check_external, check_report
 from cxrgrid.check_selection import check_selection
+from cxrgrid.check_transfer import transfers
 from cxrgrid.settings import Block, Cell, Dataset, Override
 
 OFF = {"files": None, "folds": 0, "fold": 0}  # options of a split that are off
@@ -39,7 +40,8 @@ class Grid:
     """A study, checked whole: `UserError` at the first value that no run could use.
 
     Attributes: `study` (the settings), `cells` (all of them, in the order of the axes, then the
-    cells that others start from).
+    cells that others start from), `transfers` (for each dataset that is trained on, the others on
+    which its cells are tested).
     """
 
     AXES = ("dataset", "backbone", "init", "recipe", "seed")
@@ -67,6 +69,8 @@ class Grid:
         self.cells = list(self.by_path.values())
         for number, override in enumerate(self.study.overrides):
             check_override(override, self.cells, f"overrides[{number}]")
+        sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
+        self.transfers = transfers(self.study, sources)
 
     def blocks(self) -> list[Block]:
         """The grid's blocks: one, or a list."""
@@ -191,9 +195,21 @@ class Grid:
             for name in ("val", cell.dataset)
         ]
 
+    def transferred(self, wildcards: Any) -> list[str]:
+        """What cells of other datasets say of the target, and which test images they know."""
+        found = [path for path, target in self.across() if target == wildcards.target]
+        return [f"results/{self.name}/overlap.parquet", *found] if found else []
+
+    def across(self) -> list[tuple[str, str]]:
+        """The predictions of cells on other datasets, with these; of an incomplete run what is."""
+        pairs = [(c, target) for c in self.cells for target in self.transfers.get(c.dataset, [])]
+        paths = [(f"{self.folder(c)}/transfer/{target}.parquet", target) for c, target in pairs]
+        return [pair for pair in paths if not self.incomplete or Path(pair[0]).is_file()]
+
     def external(self, wildcards: Any) -> list[str]:
-        """The files of the models from elsewhere that the target has."""
-        models = [m for m in self.study.external.values() if m.dataset == wildcards.target]
+        """The files of the models from elsewhere that the target has, or all."""
+        target = getattr(wildcards, "target", "")
+        models = [m for m in self.study.external.values() if target in ("", m.dataset)]
         return [path for model in models for path in model.files()]
 
     def folder(self, cell: Cell) -> str:
@@ -207,9 +223,14 @@ class Grid:
             cells = [cell for cell in cells if finished(self.folder(cell), cell)]
         return list(dict.fromkeys(cell.dataset for cell in cells))
 
+    def tested(self) -> list[str]:
+        """The datasets on whose test images anything is scored: `targets`, then the others."""
+        return list(dict.fromkeys([*self.targets(), *(target for _, target in self.across())]))
+
     def figures(self) -> list[str]:
-        """The figures that the report shows: those asked for, or all."""
-        return list(self.study.report.figures) or modules(FIGURES)
+        """The figures that the report shows: those asked for, or all that have what to show."""
+        every = [name for name in modules(FIGURES) if name != "transfer" or self.transfers]
+        return list(self.study.report.figures) or every
 
     def to_json(self) -> str:
         """The config as run, for `study.json`."""
@@ -221,7 +242,7 @@ class Grid:
 
     def check_files(self) -> None:
         """`UserError` if what a run would read is not there, or is another study's."""
-        for name in self.targets():
+        for name in self.tested():
             check_root(name, self.study.datasets[name])
         for cell in self.cells:
             source = self.study.weights.get(cell.init)

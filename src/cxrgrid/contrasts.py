@@ -1,5 +1,7 @@
 """Every two places of a study that differ in one axis only, compared on the same patients.
 
+Each model from elsewhere is compared with every place of its dataset, as an axis of its own.
+
 A place is a cell without its seed. The family over which Holm's correction runs is all pairs of
 one axis within the study, datasets together, in one metric: its macro rows are one family, the
 rows of single labels another, larger one. Pairs that are planned count, run or not.
@@ -13,13 +15,14 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import comparison, stats
-from cxrgrid.answers import Answers
 from cxrgrid.config import Grid
 from cxrgrid.frames import PLACE
+from cxrgrid.predictions import Predictions
 from cxrgrid.seeds import Spread, pool
 from cxrgrid.significance import holm
 
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
+EXTERNAL = "external"  # the axis of a model from elsewhere against a place; its init and recipe
 KEYS = ["dataset", "target", "axis", "a", "b", "backbone", "init", "recipe", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
@@ -39,20 +42,27 @@ class Pair:
 
     def names(self) -> tuple[str, str]:
         """What the two are called: their values on the axis in which they differ."""
+        if self.axis == EXTERNAL:
+            return self.a[1], "/".join(name for name in self.b[1:] if name != "default")
         at = PLACE.index(self.axis)
         return self.a[at], self.b[at]
 
     def keys(self) -> dict[str, str]:
         """The columns that say which pair this is; the axis that varies is empty among them."""
-        fixed = dict(zip(PLACE, self.a, strict=True)) | {self.axis: ""}
+        varied = VARIED if self.axis == EXTERNAL else [self.axis]
+        fixed = dict(zip(PLACE, self.a, strict=True)) | dict.fromkeys(varied, "")
         a, b = self.names()
         return {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
+
+    def seed_of_a(self, seed: int) -> int:
+        """The seed of a that stands against one of b: a model from elsewhere has a single one."""
+        return 0 if self.axis == EXTERNAL else seed
 
     def where(self) -> str:
         """The fixed coordinates, in words."""
         fixed = self.keys()
         names = [fixed["backbone"], fixed["init"], fixed["recipe"].replace("default", "")]
-        return f"{fixed['dataset']}, {', '.join(filter(None, names))}: "
+        return f"{', '.join(filter(None, [fixed['dataset'], *names]))}: "
 
 
 def places(grid: Grid) -> dict[tuple[str, ...], list[int]]:
@@ -75,8 +85,13 @@ def pairs(grid: Grid) -> list[Pair]:
                 a, b = b, a
             seeds = tuple(seed for seed in every[a] if seed in every[b])
             found.append(Pair(axis, a, b, seeds))
+    for name, model in grid.study.external.items():
+        a = (model.dataset, name, EXTERNAL, EXTERNAL)
+        own = {place: seeds for place, seeds in every.items() if place[0] == model.dataset}
+        found += [Pair(EXTERNAL, a, b, tuple(seeds)) for b, seeds in own.items()]
     order = {name: number for number, name in enumerate(grid.study.datasets)}
-    return sorted(found, key=lambda pair: (order[pair.a[0]], VARIED.index(pair.axis)))
+    axes = [*VARIED, EXTERNAL]
+    return sorted(found, key=lambda pair: (order[pair.a[0]], axes.index(pair.axis)))
 
 
 @dataclass(frozen=True)
@@ -99,16 +114,16 @@ class Measured:
         return pool([np.array(group) for group in groups.values()])
 
 
-def measure(answers: Iterator[tuple[tuple, int, Answers]], resamples: int) -> Measured:
-    """Each cell of a dataset, (place, seed, answers), on the same resamples."""
+def measure(cells: Iterator[tuple[tuple, int, Predictions]], resamples: int) -> Measured:
+    """Each cell of a dataset, (place, seed, predictions), on the same resamples."""
     first, values = None, {}
-    for place, seed, found in answers:
+    for place, seed, found in cells:
         first = first or found
         values[place, seed] = comparison.resampled(found, resamples)
     if first is None:
         nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
         return Measured(["macro"], [nothing], {})
-    return Measured([*first.labels, "macro"], comparison.sizes(first), values)
+    return Measured([*first.facts["labels"], "macro"], comparison.sizes(first), values)
 
 
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, comparison.Combined | None]]:
@@ -116,10 +131,12 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, comparison.C
     shared = tuple(
         seed
         for seed in pair.seeds
-        if (pair.a, seed) in measured.values and (pair.b, seed) in measured.values
+        if (pair.a, pair.seed_of_a(seed)) in measured.values and (pair.b, seed) in measured.values
     )
     counts = {"seeds": len(shared), "planned": len(pair.seeds)}
-    sides = [measured.seeds(place, shared) for place in (pair.a, pair.b)] if shared else []
+    of_a = tuple(dict.fromkeys(pair.seed_of_a(seed) for seed in shared))
+    both = ((pair.a, of_a), (pair.b, shared))
+    sides = [measured.seeds(*side) for side in both] if shared else []
     for number, metric in enumerate(comparison.RANKING):
         for at, label in enumerate(measured.labels):
             size = dict(measured.sizes[at])
@@ -129,7 +146,8 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, comparison.C
                 yield row | {"p": np.nan}, None
                 continue
             a, b = (side[:, :, number, at] for side in sides)
-            found = comparison.contrast(a, b, True, rarer, measured.spread(number, at))
+            paired = pair.axis != EXTERNAL
+            found = comparison.contrast(a, b, paired, rarer, measured.spread(number, at))
             row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
             row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
             yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found

@@ -14,6 +14,7 @@ import pyarrow as pa
 from cxrgrid.check_report import ARGMAX, rule
 from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet
+from cxrgrid.ensemble import is_ensemble
 
 AXES = list(Grid.AXES)
 PLACE = AXES[:-1]  # a place in the grid: all of a cell's coordinates but the seed
@@ -40,10 +41,12 @@ class Frames:
     """A study and its results as plain frames.
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
-    point only; comparisons, places: those of `compare`; counts: one row a dataset, split and label
-    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet;
-    confusions: of `collect`; curves: of `score`, on each dataset's own test images; views: one row
-    a dataset, split, view and label with positives.
+    point only, and of cells on their own datasets; across: those of cells on other datasets;
+    beside: those of ensembles and of models from elsewhere; comparisons, places: those of
+    `compare`; counts: one row a dataset, split and label with images, patients, positives,
+    negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
+    `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
+    positives.
     """
 
     grid: Grid
@@ -57,6 +60,8 @@ class Frames:
     confusions: pd.DataFrame
     curves: pd.DataFrame
     views: pd.DataFrame
+    across: pd.DataFrame
+    beside: pd.DataFrame
 
     @property
     def metric(self) -> str:
@@ -88,18 +93,18 @@ class Frames:
         """One row a cell of the study, scored or not: its place, `value`, `low`, `high`, `n`, …"""
         return self.cells.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
 
-    def whole(self, metric: str) -> pd.DataFrame:
+    def whole(self, metric: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """A metric over all labels, one row a scored cell: AXES, value, low, high, n, patients.
+
+        rows: `across` or `beside`, of one target, instead of `metrics`.
 
         Where classes compete, the decision as a whole (`all`) goes before the mean over classes.
         """
         # A mean of the labels' accuracies would say little but how rare they are.
         names = ["all"] if metric == "accuracy" else ["all", "macro"]
-        rows = self.metrics[
-            (self.metrics["metric"] == metric)
-            & self.metrics["label"].isin(names)
-            & (self.metrics["subset"] == "all")
-            & (self.metrics["target"] == self.metrics["dataset"])
+        rows = self.metrics if rows is None else rows
+        rows = rows[
+            (rows["metric"] == metric) & rows["label"].isin(names) & (rows["subset"] == "all")
         ]
         rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
         return rows[[*AXES, "value", "low", "high", "n", "patients"]]
@@ -145,20 +150,26 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
     """All frames of a study, from its study.json, its report folder and the folder of datasets."""
     grid = read_grid(study)
     tables = {}
-    for name in grid.targets():
+    for name in grid.tested():
         path = (data or study.parent.parent / "data") / name / "table.parquet"
         if path.is_file():
             tables[name] = read_parquet(path)
     metrics, *others = (read_csv(report / f"{name}.csv") for name in FILES)
+    metrics = at_default(metrics, grid)
+    across = metrics["target"] != metrics["dataset"]
+    beside = metrics["backbone"].map(is_ensemble).astype(bool)
+    beside |= (metrics["init"] == "external") & metrics["backbone"].isin([*grid.study.external])
     return Frames(
         grid,
-        at_default(metrics, grid),
+        metrics[~across & ~beside].reset_index(drop=True),
         *others,
         pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
         {name: facts for name, (_, facts) in tables.items()},
         read_csv(report / "confusions.csv"),
         read_curves(study.parent, grid),
         pd.concat([count_views(name, *table) for name, table in tables.items()]),
+        metrics[across].reset_index(drop=True),
+        metrics[beside].reset_index(drop=True),
     )
 
 

@@ -1,9 +1,11 @@
 """Find images that two datasets of a study share, by their pixels and by what is known of them.
 
 A model that starts from one dataset and is tested on another must not have seen the test images.
+Which these are stands in the file named by --seen: `score` leaves them out.
 
 Example:
-  python -m cxrgrid.overlap results/demo/study.json --out results/demo/overlap.json
+  python -m cxrgrid.overlap results/demo/study.json --out results/demo/overlap.json \\
+      --seen results/demo/overlap.parquet
 """
 
 import itertools
@@ -16,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import command, twins
+from cxrgrid.check import adapter_facts
 from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet
+from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.frames import read_grid
 
 MOST = 1000  # pairs in the file
+SEEN = ["source", "target", "image", "reason"]
 # Adapters whose published datasets share images, and which.
 KNOWN = [
     ("rsna", "nih", "all images of RSNA's pneumonia challenge come from ChestX-ray14"),
@@ -44,19 +48,23 @@ KNOWN = [
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset's images and their hashes uint8 [N, 32], row for row; its image recipe."""
+    """A dataset's images and their hashes uint8 [N, 32], row for row; its image recipe; `people`.
+
+    Datasets of equal `people` number their patients alike.
+    """
 
     name: str
     table: pd.DataFrame
     hashes: np.ndarray
     recipe: dict
+    people: str
 
 
 def known(grid: Grid) -> list[str]:
     """Warnings for datasets of the study whose publishers are known to share images."""
     real = {
         name: grid.study.datasets[name].adapter
-        for name in grid.targets()
+        for name in grid.tested()
         if grid.study.datasets[name].phantom is None
     }
     return [
@@ -68,15 +76,14 @@ def known(grid: Grid) -> list[str]:
     ]
 
 
-def compare(one: Prepared, other: Prepared) -> dict:
-    """The near-identical images of two datasets, equal ones among them.
+def compare(one: Prepared, other: Prepared, near: tuple[np.ndarray, ...]) -> dict:
+    """The near-identical images of two datasets, equal ones among them; near: `twins.near`.
 
     images: how many of each have a like in the other; tested: how many test images of each are like
     a training image of the other; first: some pairs.
     """
-    left, right, bits = twins.near(one.hashes, other.hashes)
-    order = np.lexsort((right, left, bits))
-    left, right, bits = left[order], right[order], bits[order]
+    order = np.lexsort((near[1], near[0], near[2]))
+    left, right, bits = (column[order] for column in near)
     splits = [part.table["split"].to_numpy() for part in (one, other)]
     seen = (splits[0][left] == "test") & (splits[1][right] == "train")
     shown = (splits[1][right] == "test") & (splits[0][left] == "train")
@@ -90,6 +97,40 @@ def compare(one: Prepared, other: Prepared) -> dict:
         "same_recipe": differs(one.recipe, other.recipe) == [],
         "first": [list(pair) for pair in first],
     }
+
+
+def taught(one: Prepared, other: Prepared, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+    """The test images of `one` like which `other` has one in training or validation: SEEN.
+
+    left, right: rows of the pairs that are alike. A patient of whom `other` has an image there
+    counts too, where both number their patients alike.
+    """
+    tested = one.table["split"] == "test"
+    theirs = other.table["split"].isin(["train", "val"])
+    alike = np.zeros(len(one.table), bool)
+    alike[left[theirs.to_numpy()[right]]] = True
+    reasons = {"near-identical image": pd.Series(alike, one.table.index)}
+    if other.people and other.people == one.people:
+        reasons["same patient"] = one.table["patient"].isin(other.table.loc[theirs, "patient"])
+    found = [
+        one.table.loc[tested & rows, ["image"]].assign(reason=reason)
+        for reason, rows in reasons.items()
+    ]
+    rows = pd.concat(found).drop_duplicates("image").sort_values("image")
+    return rows.assign(source=other.name, target=one.name)[SEEN]
+
+
+def people(name: str, grid: Grid) -> str:
+    """What two datasets have in common that number their patients alike; empty: not known.
+
+    All published sets of an adapter do, and phantoms that are drawn from the same settings.
+    """
+    dataset = grid.study.datasets[name]
+    if dataset.phantom:
+        return f"{dataset.adapter} {dataset.phantom}"
+    if adapter_facts(dataset.adapter)["LABELS"]:
+        return dataset.adapter
+    return f"{dataset.adapter} {Path(dataset.root).resolve()}"
 
 
 def differs(one: dict, other: dict) -> list[str]:
@@ -117,16 +158,17 @@ def shared(pair: dict) -> list[str]:
     return texts
 
 
-def prepared(name: str, folder: Path) -> Prepared:
+def prepared(name: str, folder: Path, people: str) -> Prepared:
     """One dataset; `UserError` if its files do not belong together."""
     table, facts = read_parquet(folder / "table.parquet")
     path = folder / "hashes.npy"
     if not path.is_file():
         raise UserError(f"{path}: no such file; run snakemake to make it")
-    frame, hashes = table.select(["image", "split", "row"]).to_pandas(), np.load(path)
+    columns = [n for n in ("image", "patient", "split", "row") if n in table.column_names]
+    frame, hashes = table.select(columns).to_pandas(), np.load(path)
     if frame["row"].max() >= len(hashes):
         raise UserError(f"{path}: is of other pixels than table.parquet; run snakemake again")
-    return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}))
+    return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}), people)
 
 
 def main(argv: list[str] | None) -> None:
@@ -135,11 +177,19 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, required=True, help="overlap.json")
+    parser.add_argument("--seen", type=Path, help="also the test images that others teach from")
     args = parser.parse_args(argv)
     grid = read_grid(args.study)
     data = args.data or args.study.parent.parent / "data"
-    datasets = [prepared(name, data / name) for name in grid.targets()]
-    pairs = [compare(one, other) for one, other in itertools.combinations(datasets, 2)]
+    names = grid.tested()
+    datasets = [prepared(name, data / name, people(name, grid)) for name in names]
+    pairs, seen = [], [pd.DataFrame(columns=SEEN, dtype=str)]
+    for one, other in itertools.combinations(datasets, 2):
+        near = twins.near(one.hashes, other.hashes)
+        pairs.append(compare(one, other, near))
+        seen += [taught(one, other, near[0], near[1]), taught(other, one, near[1], near[0])]
+    if args.seen:
+        write_parquet(pd.concat(seen, ignore_index=True), args.seen, {})
     warnings = known(grid) + [text for pair in pairs for text in shared(pair)]
     text = json.dumps({"pairs": pairs, "warnings": warnings}, indent=2, ensure_ascii=False)
     args.out.write_text(text + "\n")

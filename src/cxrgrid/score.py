@@ -1,5 +1,7 @@
 """Score every cell of a study on one dataset's test images, with intervals over its patients.
 
+Cells of other datasets that `transfer` asks for are scored too, in the labels that both know and
+without test images that they know from training, and so are ensembles of the cells.
 Thresholds and temperatures come from the cell's own validation images. All cells meet the same
 resampled patients, so that their differences mean something. Cells without predictions are named
 and left out. Each of the dataset's `subsets` has scores of its own, over its patients, by the
@@ -22,20 +24,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.csv
 
-from cxrgrid import command, operating, stats, subsets
+from cxrgrid import command, operating, stats, subsets, transfer
 from cxrgrid.check import UserError, known
 from cxrgrid.check_report import rule
 from cxrgrid.config import Grid, finished
-from cxrgrid.data import write_parquet
-from cxrgrid.predictions import (
-    Predictions,
-    aligned,
-    check_apart,
-    check_same,
-    in_order,
-    read_any,
-    read_predictions,
-)
+from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.ensemble import Ensembles, members
+from cxrgrid.matching import aligned, check_apart, check_cells, in_order
+from cxrgrid.predictions import Predictions, read_any, read_predictions
 from cxrgrid.scoresheet import AXES, COLUMNS, CURVES, KEYS, THRESHOLDS, Parts, Sheet, add, schema
 from cxrgrid.settings import Cell, External, Report
 
@@ -48,24 +44,43 @@ BASIS = ("target", "task", "labels", "split", "split_hash")
 ALONE = {"init": "external", "recipe": "external", "seed": 0}  # a model that no study has trained
 
 
+Predicted = Iterable[tuple[Cell, Predictions, Predictions]]  # validation and test images
+
+
 def score(
-    cells: Iterable[tuple[Cell, Predictions, Predictions]],
+    cells: Predicted,
+    others: Predicted,
     external: dict[str, External],
+    planned: dict[tuple, list[Cell]],
     how: Report,
     parts: Parts,
 ) -> tuple[Sheet, dict]:
     """All rows of cells, each with its validation and test predictions, and what they rest on.
 
-    external: models from elsewhere by name, which have to have predicted the same test images.
+    others: cells of other datasets; external: models from elsewhere by name, which have to have
+    predicted the same test images; planned: the cells of each ensemble.
     """
-    sheet, first = Sheet(), None
+    sheet, first, together = Sheet(), None, Ensembles(planned)
     for cell, val, test in cells:
         first = first or (cell, test)
-        check_same(cell, val, test, first)
-        add(sheet, {name: getattr(cell, name) for name in AXES}, val, test, how, parts)
-    for name, model in external.items():
+        check_cells(cell, val, test, first)
+        add(sheet, place(cell), val, test, how, parts)
+        together.take(cell, val, test)
+    for axes, val, test in together.whole():
+        add(sheet, dict(zip(AXES, axes, strict=True)), val, test, how, parts)
+    for name, model in external.items() if first else ():
         add_external(sheet, name, model, first[1], how, parts)
+    for cell, val, test in others:
+        first = first or (cell, test)
+        add(sheet, place(cell), val, test, how, Parts())
+    if first is None:
+        raise UserError("no test image is left that no cell knows from its training")
     return sheet, basis(first[1], how)
+
+
+def place(cell: Cell) -> dict:
+    """The axes of a cell."""
+    return {name: getattr(cell, name) for name in AXES}
 
 
 def add_external(
@@ -81,8 +96,8 @@ def add_external(
     else:
         fixed = tuple(point for point in how.operating_points if not operating.fitted(point))
         how = msgspec.structs.replace(how, operating_points=fixed)
-    place = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
-    add(sheet, place, val, test, how, parts)
+    axes = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
+    add(sheet, axes, val, test, how, parts)
 
 
 def basis(test: Predictions, how: Report) -> dict:
@@ -119,7 +134,7 @@ def write_sheet(sheet: Sheet, args: argparse.Namespace, facts: dict) -> None:
 
 def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]], list[str]]:
     """The cells to score with their two files each, and the paths of cells not finished."""
-    known(target, grid.targets(), "--target", "dataset")
+    known(target, grid.tested(), "--target", "dataset")
     found, missing = {}, []
     for cell in [cell for cell in grid.cells if cell.dataset == target]:
         if finished(folder / cell.path(), cell):
@@ -129,10 +144,6 @@ def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]],
             missing.append(cell.path())
     count = f"{len(found)} of {len(found) + len(missing)} cells"
     logging.info(f"{target}: scoring {count}; not finished: {', '.join(missing) or 'none'}")
-    if not found:
-        raise UserError(
-            f"{folder}: no cell of {target} has predictions; run snakemake to make them"
-        )
     return found, missing
 
 
@@ -155,12 +166,26 @@ def score_study(args: argparse.Namespace) -> None:
     if not args.target:
         raise UserError(f"{args.study}: --target says which dataset's test images are scored")
     grid = Grid(json.loads(args.study.read_text()))
-    found, missing = find(grid, args.study.parent / "cells", args.target)
+    folder, target, how = args.study.parent / "cells", args.target, grid.study.report
+    found, missing = find(grid, folder, target)
     cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)
-    data = (args.data or args.study.parent.parent / "data") / args.target
-    models = {n: m for n, m in grid.study.external.items() if m.dataset == args.target}
-    sheet, facts = score(cells, models, grid.study.report, parts_of(grid, args.target, data))
+    elsewhere = transfer.paths(grid, folder, target)
+    if not found and not elsewhere:
+        raise UserError(
+            f"{folder}: no cell of {target} has predictions; run snakemake to make them"
+        )
+    data = (args.data or args.study.parent.parent / "data") / target
+    seen = transfer.read_seen(args.study.parent / "overlap.parquet", target) if elsewhere else {}
+    others = transfer.read(grid, elsewhere, target, seen, split_hash(data / "table.parquet"))
+    planned = members(cell for cell in grid.cells if cell.dataset == target and how.ensembles)
+    models = {n: m for n, m in grid.study.external.items() if m.dataset == target}
+    sheet, facts = score(cells, others, models, planned, how, parts_of(grid, target, data))
     write_sheet(sheet, args, {**facts, "missing": missing})
+
+
+def split_hash(table: Path) -> str | None:
+    """The content of a dataset's split; None where there is no table to ask."""
+    return read_parquet(table)[1].get("split_hash") if table.is_file() else None
 
 
 # ------------------------------------------------------------------ any file
@@ -184,10 +209,10 @@ def score_file(args: argparse.Namespace) -> None:
         asked.append(args.calibrate)
     if asked and not val:
         raise UserError(f"--val: {asked[0]} is fitted on validation images; name their predictions")
-    place = {"dataset": test.facts["target"], "backbone": args.study.stem, **ALONE}
-    place |= {name: test.facts[name] for name in AXES if name in test.facts}
+    axes = {"dataset": test.facts["target"], "backbone": args.study.stem, **ALONE}
+    axes |= {name: test.facts[name] for name in AXES if name in test.facts}
     sheet = Sheet()
-    add(sheet, place, val, test, how, Parts())
+    add(sheet, axes, val, test, how, Parts())
     write_sheet(sheet, args, basis(test, how))
     logging.info(f"{args.out}: {len(sheet.scores):,} rows, on {len(test.image):,} images")
 

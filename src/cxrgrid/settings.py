@@ -64,9 +64,10 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backbones: Annotated[tuple[str, ...], about("timm model names")]
     inits: Annotated[tuple[str, ...], about("scratch, or names under weights:")] = ("scratch",)
     recipes: Annotated[tuple[str, ...], about("names under recipes:")] = ("default",)
-    seeds: Annotated[tuple[int, ...], about("replicates: initial weights, order, augmentation")] = (
-        0,
-    )
+    seeds: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
+        about("replicates: initial weights, order, augmentation"),
+    ] = (0,)
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,6 +139,9 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subgroup_minimum: Annotated[
         int, about("a label of a group is scored from so many positives and negatives", ge=1)
     ] = 10
+    ensembles: Annotated[
+        bool, about("score the mean of the seeds' probabilities too, and that of all backbones")
+    ] = True
     show_credentialed: Annotated[
         bool, about("show pixels of data that may not be redistributed")
     ] = False
@@ -183,6 +187,13 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, External],
         about("models trained elsewhere, by name: rows of metrics.csv beside the cells"),
     ] = {}
+    transfer: Annotated[
+        Literal["all", "none"] | tuple[str, ...],
+        about(
+            "datasets on whose test images the cells of the others are tested too, in the labels "
+            "of the same name: all, none, or a list; nothing is trained for it"
+        ),
+    ] = "none"
     report: Annotated[Report, about("what is scored, and what the report shows")] = Report()
 
 

@@ -1,4 +1,4 @@
-"""Write the tables: leaderboard, pretrained, each label, each dataset, literature.
+"""Write the tables: leaderboard, pretrained, transfer, labels, subgroups, datasets, literature.
 
 Each as CSV, with bare numbers, and as Markdown and LaTeX, with intervals, n and notes.
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import audits, command, literature, papers
+from cxrgrid import audits, beside, command, crossing, literature, papers, subgroups
 from cxrgrid.check import OVERALL
 from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed, spread, whole
 from cxrgrid.section import Section, latex, section, write
 
-TEXTS = [*PLACE, "label", "paper", "metric", "in the interval"]  # the others hold numbers
+TEXTS = [*PLACE, "label", "paper", "metric", "in the interval", "target", "note", "labels"]
+TEXTS += ["subset", "groups"]  # the others hold numbers
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
 OF_LABEL = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
 OF_LABEL += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
@@ -26,7 +27,10 @@ NOTES = {
         "holds both, patients and the spread between seeds (with two seeds it is wide, as they "
         "tell little of that spread). Of F1 and balanced accuracy it is over patients only, the "
         "mean of the seeds' ends. AP: average precision, beside the prevalence, which a random "
-        "ranking reaches. Majority: the accuracy of always naming the commonest class."
+        "ranking reaches. Majority: the accuracy of always naming the commonest class. Below the "
+        "cells stand ensembles, the mean probability of all seeds (ensemble:backbone) or of all "
+        "backbones and seeds (ensemble), and models trained elsewhere (external); their intervals "
+        "are over patients alone."
     ),
     "pretrained": (
         "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
@@ -43,6 +47,8 @@ NOTES = {
     "datasets": "Images with the label, and patients in the split. Unknown labels are neither "
     "trained on nor scored.",
     "literature": literature.NOTE,
+    "transfer": crossing.NOTE,
+    "subgroups": subgroups.NOTE,
 }
 
 # ------------------------------------------------------------------ the numbers
@@ -123,7 +129,7 @@ def labels(frames: Frames) -> pd.DataFrame:
 
 
 def show_leaderboard(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """The leaderboard as text."""
+    """The leaderboard as text; below the cells what stands beside them."""
     name = frames.metric_name
     shown = place(table, PLACE[1:])
     shown[f"{name}, mean over labels (95 % interval)"] = [
@@ -193,13 +199,17 @@ def place(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def of(table: pd.DataFrame) -> list[str]:
     """How many seeds of how many."""
-    return [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
+    together = table.get("members", pd.Series(0, table.index)).fillna(0)
+    return [
+        f"{many:.0f} together" if many > 1 else "–" if many else f"{row.seeds} of {row.planned}"
+        for row, many in zip(table.itertuples(), together, strict=True)
+    ]
 
 
 def document(name: str, table: pd.DataFrame, frames: Frames) -> list[Section]:
     """A section with a table for each dataset."""
     sections = []
-    for dataset in frames.grid.targets():
+    for dataset in frames.grid.tested():
         part = table[table["dataset"] == dataset]
         if part.empty:
             continue
@@ -218,6 +228,8 @@ SHOWN = {
     "labels": show_labels,
     "datasets": show_datasets,
     "literature": literature.show,
+    "transfer": crossing.show,
+    "subgroups": subgroups.show,
 }
 
 
@@ -237,13 +249,20 @@ def main(argv: list[str] | None) -> None:
         "labels": labels(frames),
         "datasets": frames.counts,
         "literature": literature.compare(frames, places, papers.read(args.papers)),
+        "transfer": crossing.build(frames, args.study.parent / "overlap.parquet"),
+        "subgroups": subgroups.build(frames),
+        "beside": beside.build(frames, prevalence(frames.beside)),
     }
     for name, table in tables.items():
         table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV
         path = args.report / f"{name}.csv"
         table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-        sections, note = document(name, table, frames), NOTES[name]
-        path.with_suffix(".md").write_text(write(sections, note))
+    tables["leaderboard"] = pd.concat([places, beside.as_places(tables.pop("beside"))])
+    for name, table in tables.items():
+        path, sections = args.report / f"{name}.md", document(name, table.round(6), frames)
+        # Tables that a study need not have say nothing then.
+        note = NOTES[name] if sections or name not in ("transfer", "subgroups") else ""
+        path.write_text(write(sections, note))
         path.with_suffix(".tex").write_text(latex(sections, note, name))
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid import comparison, delong, stats
-from cxrgrid.answers import Answers
+from cxrgrid.predictions import Predictions
 from cxrgrid.significance import holm, mcnemar
 
 CLUSTERED = "some patients have several images, and it takes images for independent"
 
 
 def rows(
-    a: list[Answers],
-    b: list[Answers],
+    a: list[Predictions],
+    b: list[Predictions],
     names: tuple[str, str],
     thresholds: list[float] | None,
     resamples: int,
@@ -26,7 +26,7 @@ def rows(
     cuts = [None, None] if thresholds is None else [thresholds[0], thresholds[-1]]
     both = list(zip((a, b), cuts, strict=True))
     sides = [np.stack([comparison.resampled(x, resamples, cut) for x in s]) for s, cut in both]
-    labels, size = [*a[0].labels, "macro"], comparison.sizes(a[0])
+    labels, size = [*a[0].facts["labels"], "macro"], comparison.sizes(a[0])
     paired = len(a) == len(b) and all(same_seed(*pair) for pair in zip(a, b, strict=True))
     ends = [bounds(s, *more, size, kind) for s, more in zip(sides, both, strict=True)]
     made = []
@@ -50,7 +50,7 @@ def rows(
     return pd.DataFrame(made)
 
 
-def same_seed(a: Answers, b: Answers) -> bool:
+def same_seed(a: Predictions, b: Predictions) -> bool:
     """Whether two files are of one seed, as far as they say."""
     return "seed" in a.facts and a.facts["seed"] == b.facts.get("seed")
 
@@ -80,19 +80,19 @@ def numbers(found: comparison.Combined, p_holm: float, a, b, size: dict[str, int
     return columns | {name: size[name] for name in ("n", "positives", "patients")}
 
 
-def trainings(a: list[Answers], b: list[Answers]) -> str:
+def trainings(a: list[Predictions], b: list[Predictions]) -> str:
     """How many trainings a side, in words."""
     if len(a) == len(b):
         return "one training each" if len(a) == 1 else f"{len(a)} seeds each"
     return f"{len(a)} against {len(b)} seeds"
 
 
-def beside(metric: str, at: int, a: list[Answers], b: list[Answers], cuts: list) -> dict:
+def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cuts: list) -> dict:
     """DeLong's test beside an AUROC, McNemar's beside an accuracy; or why there is none."""
     asked = {"auroc": "DeLong test", "accuracy": "McNemar test"}.get(metric)
-    if asked is None or at == len(a[0].labels):
+    if asked is None or at == len(a[0].facts["labels"]):
         return {}
-    truth = a[0].truth[:, at]
+    truth = a[0].labels[:, at]
     if len(a) > 1 or len(b) > 1:
         return {"no_test": f"No {asked}: it is made for one file a side."}
     if not delong.one_image_each(a[0].patient, truth):

@@ -1,6 +1,6 @@
 # EVALUATE: from predictions to scores; no GPU from here on.
 #
-# needs  predictions/*.parquet of the cells
+# needs  predictions/*.parquet of the cells, and transfer/*.parquet of those of other datasets
 # makes  results/{study}/scores/{target}.parquet, curves/{target}.parquet, thresholds/{target}.parquet
 # cost   CPU minutes; all cells of a target together, on the same resampled patients
 
@@ -28,6 +28,7 @@ rule score:
     input:
         study=rules.study.output.study,
         predictions=grid.predictions,
+        transferred=grid.transferred,
         external=grid.external,
         table="results/data/{target}/table.parquet",
         audit="results/data/{target}/audit.json",

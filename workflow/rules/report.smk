@@ -10,10 +10,11 @@ rule overlap:
     """Find images that two datasets of the study share."""
     input:
         study=rules.study.output.study,
-        tables=expand(rules.split.output.table, dataset=grid.targets()),
-        hashes=expand(rules.audit.output.hashes, dataset=grid.targets()),
+        tables=expand(rules.split.output.table, dataset=grid.tested()),
+        hashes=expand(rules.audit.output.hashes, dataset=grid.tested()),
     output:
         overlap="<study>/overlap.json",
+        seen="<study>/overlap.parquet",
     log:
         "<study>/overlap.log",
     # Before the trainings, which do not wait for it: a better comparison retrains nothing.
@@ -21,14 +22,15 @@ rule overlap:
     conda:
         "../../envs/cxrgrid.yaml"
     shell:
-        "python -m cxrgrid.overlap {input.study} --out {output} > {log} 2>&1"
+        "python -m cxrgrid.overlap {input.study} --out {output.overlap} --seen {output.seen}"
+        " > {log} 2>&1"
 
 
 rule collect:
     """Stack all scores and histories; list every cell of the study, done or missing."""
     input:
         study=rules.study.output.study,
-        scores=expand(rules.score.output.scores, target=grid.targets()),
+        scores=expand(rules.score.output.scores, target=grid.tested()),
     output:
         metrics="<study>/report/metrics.csv",
         history="<study>/report/history.csv",
@@ -49,6 +51,7 @@ rule compare:
     input:
         study=rules.study.output.study,
         predictions=grid.predictions,
+        external=grid.external,
     output:
         comparisons=report(
             "<study>/report/comparisons.csv",
@@ -69,13 +72,14 @@ rule compare:
 
 
 rule table:
-    """Write the tables: leaderboard, pretrained, each label, each dataset, literature."""
+    """Write the tables: leaderboard, pretrained, transfer, labels, subgroups, datasets, papers."""
     input:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
         cells=rules.collect.output.cells,
         compared=rules.compare.output,
-        tables=expand(rules.split.output.table, dataset=grid.targets()),
+        seen=rules.overlap.output.seen,
+        tables=expand(rules.split.output.table, dataset=grid.tested()),
     output:
         leaderboard=report(
             "<study>/report/leaderboard.csv",
@@ -107,9 +111,30 @@ rule table:
             category="Tables",
             labels={"table": "literature"},
         ),
+        transfer=report(
+            "<study>/report/transfer.csv",
+            caption="../report/transfer.rst",
+            category="Tables",
+            labels={"table": "transfer"},
+        ),
+        subgroups=report(
+            "<study>/report/subgroups.csv",
+            caption="../report/subgroups.rst",
+            category="Tables",
+            labels={"table": "subgroups"},
+        ),
+        beside="<study>/report/beside.csv",
         texts=expand(
             "<study>/report/{table}.{kind}",
-            table=["leaderboard", "pretrained", "labels", "datasets", "literature"],
+            table=[
+                "leaderboard",
+                "pretrained",
+                "labels",
+                "datasets",
+                "literature",
+                "transfer",
+                "subgroups",
+            ],
             kind=["md", "tex"],
         ),
     log:
@@ -130,7 +155,7 @@ rule figure:
         history=rules.collect.output.history,
         cells=rules.collect.output.cells,
         compared=rules.compare.output,
-        tables=expand(rules.split.output.table, dataset=grid.targets()),
+        tables=expand(rules.split.output.table, dataset=grid.tested()),
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
@@ -158,8 +183,8 @@ rule report:
         compared=rules.compare.output,
         tables=rules.table.output,
         figures=rules.figure.output,
-        pixels=expand(rules.pixels.output.pixels, dataset=grid.targets()),
-        audits=expand(rules.audit.output.audit, dataset=grid.targets()),
+        pixels=expand(rules.pixels.output.pixels, dataset=grid.tested()),
+        audits=expand(rules.audit.output.audit, dataset=grid.tested()),
         overlap=rules.overlap.output.overlap,
         scores=expand(rules.score.output, target=grid.targets()),
     output:

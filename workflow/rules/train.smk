@@ -1,7 +1,8 @@
 # TRAIN: one job a cell; the only rules that want a GPU.
 #
 # needs  a dataset's table.parquet and pixels.npy; the weights that the cell starts from
-# makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/
+# makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/, and in its
+#        transfer/{target}.parquet what the cell says of other datasets
 # cost   the grid. What is stopped goes on there when it is run again
 
 
@@ -51,4 +52,30 @@ rule train:
         out=subpath(output.model, parent=True),
     shell:
         "python -m cxrgrid.train {params.cell:q} --data {params.data} --out {params.out}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule predict:
+    """Predict another dataset's test images with a trained cell, in the labels that both know."""
+    input:
+        cell=rules.train.output.cell,
+        model=rules.train.output.model,
+        val=rules.train.output.val,
+        table="results/data/{target}/table.parquet",
+        pixels="results/data/{target}/pixels.npy",
+    output:
+        predictions="<cell>/transfer/{target}.parquet",
+    log:
+        "<cell>/transfer/{target}.predict.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    resources:
+        gpu=1,
+        mem_mb=needs.memory,
+        runtime=needs.runtime,
+    params:
+        cell=subpath(input.cell, parent=True),
+        data=subpath(input.table, parent=True),
+    shell:
+        "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output}"
         " --threads {threads} > {log} 2>&1"

@@ -139,19 +139,25 @@ def normalise(images: Tensor, model: nn.Module) -> Tensor:
 
 @torch.inference_mode()
 def logits(
-    model: nn.Module, split: Split, batch_size: int, pause: Callable[[], None] = lambda: None
+    model: nn.Module,
+    split: Split,
+    batch_size: int,
+    pause: Callable[[], None] = lambda: None,
+    change: Callable[[Tensor, int], Tensor] = lambda images, batch: images,
 ) -> Tensor:
     """The model's answers to all images of a split, in its order: float32 [N, L] on the CPU.
 
-    `pause` is called after each batch; what it raises ends the work there.
+    `pause` is called after each batch; what it raises ends the work there. `change` is given each
+    batch, float [N, 1, H, W] from 0 to 1, and its number, and returns what the model sees.
     """
     model.eval()
     device = model.mean.device
     parts = np.array_split(np.arange(len(split.rows)), max(1, -(-len(split.rows) // batch_size)))
     way = "prefetch" if device.type == "cuda" else "gather"
     answers = []
-    for images, _ in Feed(split, device, way)(parts):
-        answers.append(model(normalise(images.float() / 255, model)).float().cpu())
+    for number, (images, _) in enumerate(Feed(split, device, way)(parts)):
+        seen = change(images.float() / 255, number)
+        answers.append(model(normalise(seen, model)).float().cpu())
         pause()
     return torch.cat(answers)
 

@@ -1,0 +1,100 @@
+"""Models of one dataset on the test images of another."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cxrgrid import style
+from cxrgrid.crossing import build
+from cxrgrid.frames import PLACE, Frames
+
+CAPTION = (
+    "Headline metric, mean over labels and seeds. Row: the dataset that the models were trained "
+    "on; column: the dataset on whose test images they were tested. Framed: their own test "
+    "images, all of its labels; elsewhere over the labels that both know, whose number stands "
+    "below, and without test images that the model knows from training. n: test images. Compare "
+    "along a row with care: the labels differ. A dash: nothing in common, or not asked for; *: "
+    "the model had started from one that was trained on the tested dataset."
+)
+
+
+def draw(frames: Frames) -> Figure:
+    """A panel a backbone, init and recipe; without any transfer, the sentence that says so."""
+    rows = values(frames)
+    if not frames.grid.transfers or rows.empty:
+        return nothing(frames)
+    datasets = frames.grid.tested()
+    sources = [name for name in datasets if name in set(rows["dataset"])]
+    models = list(rows.groupby(PLACE[1:], sort=False))
+    lines, columns = style.wrap(len(models), 3)
+    height = 1.0 + 0.66 * len(sources)
+    figure, grid = style.panels(lines, columns, 1.3 + 0.95 * len(datasets), height)
+    ends = rows["value"].min(), rows["value"].max()
+    for axes, (model, part) in zip(grid.flat, models, strict=False):
+        panel(axes, part, sources, datasets, ends)
+        several = rows["recipe"].nunique() > 1
+        style.subtitle(axes, model[0], " · ".join(model[1 : 3 if several else 2]))
+    for axes in grid.flat[len(models) :]:
+        axes.set_axis_off()
+    figure.suptitle(frames.metric_name, x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def values(frames: Frames) -> pd.DataFrame:
+    """One row a place and tested dataset: PLACE, target, value, n, labels (0: all own), note."""
+    own = frames.headline().groupby(PLACE, sort=False).agg(value=("value", "mean"), n=("n", "max"))
+    own = own.reset_index().assign(labels=0, note="")
+    own = own.assign(target=own["dataset"])
+    across = build(frames)[[*PLACE, "target", "value", "n", "labels_scored", "note"]]
+    across = across.rename(columns={"labels_scored": "labels"})
+    return pd.concat([own, across], ignore_index=True)
+
+
+def panel(
+    axes: Axes, part: pd.DataFrame, sources: list[str], targets: list[str], ends: tuple
+) -> None:
+    """One model; the darker, the better, on one scale in all panels."""
+    palette = sns.color_palette("Blues", as_cmap=True)
+    low, high = ends
+    for row in part.itertuples():
+        at = targets.index(row.target), sources.index(row.dataset)
+        own = row.dataset == row.target
+        if np.isnan(row.value):
+            continue
+        shade = 0.1 + 0.65 * ((row.value - low) / (high - low) if high > low else 0.5)
+        face = palette(shade)
+        edge = {"edgecolor": "#222222", "linewidth": 1.4} if own else {"linewidth": 0}
+        inset = 0.47 if own else 0.5
+        corner = (at[0] - inset, at[1] - inset)
+        axes.add_patch(Rectangle(corner, 2 * inset, 2 * inset, facecolor=face, **edge))
+        ink = "white" if shade > 0.55 else "#222222"
+        star = "*" if "started" in (row.note or "") else ""
+        axes.text(*at, f"{row.value:.2f}{star}", ha="center", va="bottom", color=ink, fontsize=9.5)
+        below = "own" if own else f"{row.labels} label{'' if row.labels == 1 else 's'}"
+        below += f"\nn = {row.n:,.0f}"
+        axes.text(at[0], at[1] + 0.05, below, ha="center", va="top", color=ink, fontsize=7)
+    shown = {(row.dataset, row.target) for row in part.dropna(subset="value").itertuples()}
+    for y, source in enumerate(sources):
+        for x, target in enumerate(targets):
+            if (source, target) not in shown:
+                axes.text(x, y, "–", ha="center", va="center", color=style.QUIET)
+    axes.set_xticks(range(len(targets)), targets)
+    axes.set_yticks(range(len(sources)), sources)
+    axes.set(xlim=(-0.5, len(targets) - 0.5), ylim=(len(sources) - 0.5, -0.5))
+    axes.set(xlabel="tested on", ylabel="trained on")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+
+
+def nothing(frames: Frames) -> Figure:
+    """The sentence that says why there is no matrix."""
+    figure, grid = style.panels(1, 1, 6.4, 0.8)
+    axes = grid[0, 0]
+    axes.set_axis_off()
+    lines = ["No model was tested on another dataset: the study asks for no `transfer` between:"]
+    for at, text in enumerate([*lines, *frames.grid.tested()]):
+        axes.text(0, 1 - 0.16 * at, text, transform=axes.transAxes, va="top", fontsize=8.5)
+    return figure

@@ -1,0 +1,137 @@
+"""What a trained cell says of another dataset's test images, in the labels that both know.
+
+The images are taken as they were prepared for the other dataset. With --tta, each image is seen so
+many times in the cell's own augmentation, and the probabilities are averaged.
+
+Example:
+  python -m cxrgrid.predict results/demo/cells/ward/…/seed0 --data results/data/clinic \\
+      --out results/demo/cells/ward/…/seed0/transfer/clinic.parquet
+  python -m cxrgrid.predict results/demo/cells/ward/…/seed0 --data results/data/ward --tta 8 \\
+      --out tta.parquet
+"""
+
+import argparse
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cxrgrid import command, lock, models
+from cxrgrid.augment import augment
+from cxrgrid.config import Grid, UserError
+from cxrgrid.data import Split, load_split, read_parquet, write_parquet
+from cxrgrid.settings import Cell
+from cxrgrid.state import read_cell
+from cxrgrid.step import memory_explained
+
+
+def load(cell: Cell, folder: Path, labels: int, size: int) -> nn.Module:
+    """The trained network of a cell, on its device. size: side of the images, in pixels."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model = models.build(cell, labels, size)
+    path = folder / "model.safetensors"
+    weights = models.read_weights(path)
+    models.check_fit(model.state_dict(), weights, path)
+    model.load_state_dict(weights)
+    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device, memory_format=layout)
+
+
+def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
+    """The cell's augmentation for `models.logits`; all its chance follows from (seed, draw)."""
+
+    def change(images: Tensor, batch: int) -> Tensor:
+        # In training the second number is the epoch, from 1.
+        return augment(images, cell, np.random.default_rng([cell.seed, 0, draw, batch + 1]))
+
+    return change
+
+
+def answer(model: nn.Module, split: Split, cell: Cell, task: str, draws: int) -> np.ndarray:
+    """Probabilities [N, L] of all images; the mean over so many augmented draws, or of none."""
+    # As many at once as in the largest part of a step.
+    size = -(-cell.batch_size // cell.accumulate)
+    if not draws:
+        return models.probabilities(models.logits(model, split, size), task)
+    total = np.zeros((len(split.rows), 1))
+    for draw in range(1, draws + 1):
+        change = augmented(cell, draw)
+        total = total + models.probabilities(models.logits(model, split, size, change=change), task)
+    return (total / draws).astype(np.float32)
+
+
+def common(ours: dict, theirs: dict, where: str) -> tuple[list[str], str]:
+    """The labels that both know, in the target's order, and the task in which they are judged.
+
+    Classes compete where they do on both sides and are the same; else each label stands alone.
+    """
+    labels = [label for label in theirs["labels"] if label in ours["labels"]]
+    if not labels:
+        raise UserError(f"{where}: shares no label with the cell's {', '.join(ours['labels'])}")
+    tasks = {ours["task"], theirs["task"]}
+    same = set(ours["labels"]) == set(theirs["labels"])
+    return labels, "multiclass" if tasks == {"multiclass"} and same else "multilabel"
+
+
+def columns(split: Split, scores: np.ndarray, ours: list, theirs: list, labels: list) -> dict:
+    """Truth and probability of some labels; ours, theirs: the cell's labels and the target's."""
+    found = {"image": split.image, "patient": split.patient}
+    for label in labels:
+        found[f"y:{label}"] = split.labels[:, theirs.index(label)]
+        found[f"p:{label}"] = scores[:, ours.index(label)]
+    return found
+
+
+def check_augments(cell: Cell) -> None:
+    """`UserError` where every draw would be the same."""
+    image = torch.linspace(0, 1, 64 * 64).view(1, 1, 64, 64)
+    rng = np.random.default_rng(0)
+    if all(torch.equal(augment(image, cell, rng), image) for _ in range(20)):
+        raise UserError(f"--tta: cell {cell.path()} has no augmentation to draw from")
+
+
+def predict(args) -> None:
+    """Read a cell and a dataset, write what the one says of the other."""
+    cell = read_cell(str(args.cell / "cell.json"))
+    if args.tta:
+        check_augments(cell)
+    _, ours = read_parquet(args.cell / "predictions/val.parquet")
+    split, theirs = load_split(args.data, args.part)
+    labels, task = common(ours, theirs, str(args.data))
+    model = load(cell, args.cell, len(ours["labels"]), split.pixels.shape[-1])
+    scores = answer(model, split, cell, ours["task"], args.tta)
+    facts = {axis: getattr(cell, axis) for axis in Grid.AXES}
+    facts |= {"target": theirs.get("dataset", args.data.name), "part": args.part, "task": task}
+    facts |= {"labels": labels, "split": theirs["split"], "split_hash": theirs["split_hash"]}
+    table = columns(split, scores, ours["labels"], theirs["labels"], labels)
+    write_parquet(table, args.out, facts | {"tta": args.tta})
+
+
+def draws(text: str) -> int:
+    """How many, 0 or more."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("a whole number, 0 or more, please")
+    return int(text)
+
+
+def main(argv: list[str] | None) -> None:
+    """Predict one dataset with one cell."""
+    parser = command.parser("predict", __doc__)
+    parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
+    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    parser.add_argument("--part", choices=("test", "val"), default="test", help="which images")
+    parser.add_argument("--tta", type=draws, default=0, help="augmented draws an image (0: none)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    parser.add_argument("--out", type=Path, required=True, help="a predictions file, .parquet")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    with lock.own_gpu() or nullcontext(), memory_explained(read_cell(f"{args.cell}/cell.json")):
+        predict(args)
+
+
+if __name__ == "__main__":
+    command.run(main)
