@@ -38,6 +38,6 @@ lock:
 	@touch $@
 
 cluster: .venv/ready
-	pytest -m cluster tests/cluster
+	pytest -m "cluster and not slow" tests/cluster
 
 .PHONY: demo status test cluster check lock

@@ -84,6 +84,7 @@ def finish_watched(site, run) -> tuple[int, str]:
     return site.finish(run, 1)
 
 
+@pytest.mark.slow
 def test_cells_die_each_in_its_own_way_and_say_so(site, cluster):
     """Killed, cancelled, disk full, NaN, a broken state: each its reason; then all is repaired."""
     study = of(SEEDS)
@@ -139,6 +140,7 @@ def warned(pid: int) -> bool:
     return any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks)
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturbed, cluster):
     site.configure(of([0]))
     run = site.train()
@@ -217,6 +219,7 @@ def test_a_site_with_gres_alone(site, cluster):
     assert "guess" not in said.lower()
 
 
+@pytest.mark.slow
 def test_a_short_storm_of_faults_changes_no_number(site, cluster):
     Storm(site, cluster, seed=5, faults=4).blow()
 
