@@ -43,14 +43,16 @@ def test_a_figure_has_a_caption(name):
 
 def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE))
-    assert sorted(path.stem for path in (report / "figures").glob("*.svg")) == modules(FIGURES)
+    drawn = {path.stem for path in (report / "figures").glob("*.svg")}
+    assert set(modules(FIGURES)) - drawn == {"pretrained", "transfer"}
 
 
 def test_figures_are_drawn_when_nothing_has_run(study):
     for name in ("cells", "scores"):
         shutil.rmtree(study.parent / name)
     report = write_report(study)
-    assert sorted(path.stem for path in (report / "figures").glob("*.svg")) == modules(FIGURES)
+    drawn = {path.stem for path in (report / "figures").glob("*.svg")}
+    assert set(modules(FIGURES)) - drawn == {"transfer"}
 
 
 def test_the_missing_cell_is_marked(read):

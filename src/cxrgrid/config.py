@@ -229,7 +229,9 @@ class Grid:
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all that have what to show."""
-        every = [name for name in modules(FIGURES) if name != "transfer" or self.transfers]
+        inits = {cell.init for cell in self.cells}
+        empty = {"transfer": not self.transfers, "pretrained": not {"scratch"} < inits}
+        every = [name for name in modules(FIGURES) if not empty.get(name)]
         return list(self.study.report.figures) or every
 
     def to_json(self) -> str:

@@ -74,7 +74,8 @@ def bars(axes: Axes, found: Ranks, models: int) -> None:
 def note(found: Ranks, frames: Frames) -> str:
     """On how many datasets, Friedman's p, and how many models are left out."""
     left_out = frames.cells.groupby(PLACE[1:]).ngroups - len(found.mean)
-    text = f"{len(found.ranks)} datasets, Friedman p = {found.p:.2g}"
+    p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
+    text = f"{len(found.ranks)} datasets, Friedman {p}"
     return text + (f", left out: {left_out}" if left_out else "")
 
 
