@@ -78,10 +78,11 @@ LEVELS = [
         "versus",
     }
     | {"operating", "rates"},
-    {"cards", "evaluation", "pages"},
+    {"cards", "evaluation", "pages", "gradcam", "trained"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
+TORCH |= {"apply", "explain", "export", "gradcam", "trained"}
 TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrgrid import dicom, settings, tone
 
@@ -43,6 +43,16 @@ def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np
             check(image)
             pixels, box = upright_grey(image, path, recipe, frame)
             return square(pixels, recipe, box)
+
+
+def reason(error: Exception, path: Path) -> str:
+    """In a few words, why `decode` could not read a file."""
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow can read" if path.stat().st_size else "empty file"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.removesuffix(", could be decompression bomb DOS attack.")
 
 
 def check(image: Image.Image) -> None:

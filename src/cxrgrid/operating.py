@@ -32,7 +32,7 @@ class Fit:
     temperatures: np.ndarray
 
 
-def parse(word: str) -> str | float | Target:
+def parse(word: str, option: str = "--points") -> str | float | Target:
     """An operating point from the command line; `UserError` with what may be written."""
     kind, _, value = word.partition("=")
     try:
@@ -43,7 +43,7 @@ def parse(word: str) -> str | float | Target:
     except ValueError:
         pass
     if word != "youden":
-        raise UserError(f"--points: no operating point {word!r}; {suggest(word, WORDS)}")
+        raise UserError(f"{option}: no operating point {word!r}; {suggest(word, WORDS)}")
     return word
 
 

@@ -25,13 +25,13 @@ import msgspec
 import numpy as np
 import PIL
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from cxrgrid import command, settings
 from cxrgrid.check import UserError, checked
 from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.image import Sides, decode, sides
+from cxrgrid.image import Sides, decode, reason, sides
 
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
@@ -46,12 +46,7 @@ def attempt(root: Path, image: str, recipe: settings.Image, frame: Sides | None)
         return decode(path, recipe, frame)
     # A broken file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
     except Exception as error:
-        if isinstance(error, FileNotFoundError):
-            return "missing"
-        if isinstance(error, UnidentifiedImageError):
-            return "not an image that Pillow can read" if path.stat().st_size else "empty file"
-        text = " ".join(str(error).split()) or type(error).__name__
-        return text.removesuffix(", could be decompression bomb DOS attack.")
+        return reason(error, path)
 
 
 def median_sides(root: Path, images: list[str], threads: int) -> Sides:

@@ -1,0 +1,247 @@
+"""Judge new images with a trained cell: probabilities, decisions, and heat maps if asked for.
+
+IMAGES are files or folders, which are searched to any depth: PNG, JPEG, TIFF, BMP, DICOM. They are
+decoded as the images were on which the cell was trained. Each file is a row; one that cannot be
+read says why. Columns: image, reason (null where it was read), note, rule, and for each label
+p:<label> (probability), threshold:<label> and decision:<label> (1: present). --threshold is youden,
+a number, sensitivity=0.9 or specificity=0.9, fitted on the cell's own validation images; where
+classes compete the highest probability decides. For research only: no medical device.
+
+Example:
+  python -m cxrgrid.apply --cell results/demo/cells/ward/…/seed0 images/ --out answers.csv \\
+      --heatmaps maps/
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from cxrgrid import command, gradcam, models, operating
+from cxrgrid.check import UserError
+from cxrgrid.check_report import rule
+from cxrgrid.data import Split
+from cxrgrid.dicom import is_dicom
+from cxrgrid.image import decode, reason
+from cxrgrid.predictions import Predictions
+from cxrgrid.trained import Trained, load, read_trained
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
+LARGEST = 512  # pixels a side of a heat map's file
+
+
+# ------------------------------------------------------------------ images
+
+
+def find(given: list[Path]) -> list[Path]:
+    """The files themselves, and the images in folders, sorted; `UserError` for what is neither."""
+    found = []
+    for path in given:
+        if path.is_dir():
+            inside = [file for file in sorted(path.rglob("*")) if is_image(file, path)]
+            if not inside:
+                raise UserError(f"{path}: no image in it ({', '.join(SUFFIXES)}, or DICOM)")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UserError(f"{path}: no such file or folder")
+    return list(dict.fromkeys(found))
+
+
+def is_image(path: Path, folder: Path) -> bool:
+    """By its ending, or a DICOM file without one, as archives write them; nothing hidden."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    if hidden or not path.is_file():
+        return False
+    if path.suffix:
+        return path.suffix.lower() in SUFFIXES
+    with path.open("rb") as file:
+        return is_dicom(path, file.read(132))
+
+
+def read(path: Path, trained: Trained) -> np.ndarray | str:
+    """The image as the network takes it, uint8 [size, size], or why it cannot be read."""
+    try:
+        return decode(path, trained.recipe, trained.frame)
+    except Exception as error:  # a broken file may raise anything
+        return reason(error, path)
+
+
+def blocks(paths: list[Path], trained: Trained) -> Iterator[tuple[list[Path], list]]:
+    """Files with what `read` makes of them, some at a time."""
+    with ThreadPoolExecutor() as pool:
+        paths = iter(tqdm(paths, unit="image", disable=None))
+        while some := list(islice(paths, BLOCK)):
+            yield some, list(pool.map(partial(read, trained=trained), some))
+
+
+# ------------------------------------------------------------------ answers
+
+
+def predict(model: nn.Module, trained: Trained, pixels: np.ndarray) -> np.ndarray:
+    """Probabilities float64 [N, L] of uint8 [N, H, W], by the very way of the cell's own."""
+    names = [""] * len(pixels)
+    unknown = np.full((len(pixels), len(trained.labels)), np.nan, np.float32)
+    split = Split(pixels, np.arange(len(pixels)), unknown, names, names)
+    answers = models.logits(model, split, trained.batch)
+    return models.probabilities(answers, trained.task).astype(float)
+
+
+def answers(scores: np.ndarray, trained: Trained, fit: operating.Fit) -> dict[str, np.ndarray]:
+    """Columns p, threshold and decision of each label, from probabilities [N, L]."""
+    made = Predictions([], [], scores, scores, trained.val.facts)
+    scores = operating.cooled(made, fit.temperatures).scores
+    cut = next(iter(fit.cuts.values()))
+    decided = operating.decide(scores, cut)
+    columns = {}
+    for at, label in enumerate(trained.labels):
+        columns[f"p:{label}"] = scores[:, at]
+        columns[f"threshold:{label}"] = np.full(len(scores), cut[at])
+        columns[f"decision:{label}"] = decided[:, at].astype(float)
+    return columns
+
+
+def note(path: Path, trained: Trained) -> str | None:
+    """A warning where the cell has learnt from a file of this name."""
+    split = trained.learnt.get(path.name)
+    return split and f"an image of this name is in the cell's {split} split"
+
+
+def rows(
+    model: nn.Module, trained: Trained, fit: operating.Fit, paths: list[Path], maps: Path | None
+) -> pd.DataFrame:
+    """One row a file, in order; heat maps go to the folder `maps`."""
+    frames = []
+    for some, images in blocks(paths, trained):
+        good = [at for at, image in enumerate(images) if not isinstance(image, str)]
+        frame = pd.DataFrame({"image": [str(path) for path in some]})
+        frame["reason"] = [image if isinstance(image, str) else None for image in images]
+        frame["note"] = [note(path, trained) for path in some]
+        frame["rule"] = next(iter(fit.cuts))
+        pixels = np.stack([images[at] for at in good]) if good else np.zeros((0, 1, 1), np.uint8)
+        scores = predict(model, trained, pixels) if good else np.zeros((0, len(trained.labels)))
+        found = pd.DataFrame(answers(scores, trained, fit), index=good)
+        frames.append(frame.join(found))
+        if maps and good:
+            write_maps(model, trained, [some[at] for at in good], pixels, found, maps)
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.astype({f"decision:{label}": "Int64" for label in trained.labels})
+
+
+def write_maps(
+    model: nn.Module,
+    trained: Trained,
+    paths: list[Path],
+    pixels: np.ndarray,
+    found: pd.DataFrame,
+    folder: Path,
+) -> None:
+    """`folder/<image>.<label>.png` for each label decided present; else for the likeliest."""
+    layer = gradcam.find_layer(model, pixels.shape[-1])
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = np.stack([found[f"p:{label}"] for label in trained.labels], axis=1)
+    present = np.stack([found[f"decision:{label}"] for label in trained.labels], axis=1) == 1
+    present[~present.any(axis=1), scores[~present.any(axis=1)].argmax(axis=1)] = True
+    asked = np.argwhere(present)
+    names = unique([path.stem for path in paths])
+    for start in range(0, len(asked), trained.batch):
+        some = asked[start : start + trained.batch]
+        heat = gradcam.heat(model, layer, pixels[some[:, 0]], some[:, 1])
+        for (row, label), of_image in zip(some, heat, strict=True):
+            name = f"{names[row]}.{trained.labels[label].replace('/', '_')}.png"
+            gradcam.overlay(pixels[row], of_image, LARGEST).save(folder / name)
+
+
+def unique(names: list[str]) -> list[str]:
+    """The same names; of those that stand there twice, with their number behind."""
+    counts: dict[str, int] = {}
+    made = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        made.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
+    return made
+
+
+# ------------------------------------------------------------------ files
+
+
+def write(frame: pd.DataFrame, trained: Trained, fit: operating.Fit, out: Path) -> None:
+    """As CSV, or as JSON with the cell and the rule said once."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".csv":
+        frame.to_csv(out, index=False)
+        return
+    cut = next(iter(fit.cuts.values()))
+    labels = zip(trained.labels, cut, strict=True)
+    said = {"cell": trained.cell.path(), "study": trained.cell.study, "task": trained.task}
+    said |= {"rule": next(iter(fit.cuts)), "fitted_on": "the cell's own validation images"}
+    said["thresholds"] = {label: None if np.isnan(at) else at for label, at in labels}
+    said["temperatures"] = dict(zip(trained.labels, fit.temperatures.tolist(), strict=True))
+    said["fallbacks"] = {label: why for (_, label), why in fit.reasons.items()}
+    keep = [name for name in frame.columns if not name.startswith(("threshold:", "rule"))]
+    plain = frame[keep].astype(object).where(frame[keep].notna(), None)
+    out.write_text(json.dumps(said | {"images": plain.to_dict("records")}, indent=1) + "\n")
+
+
+def table(frame: pd.DataFrame, trained: Trained) -> str:
+    """For a terminal: the probabilities, a star where the label is decided present."""
+    shown = pd.DataFrame({"image": frame["image"]})
+    for label in trained.labels:
+        pairs = zip(frame[f"p:{label}"], frame[f"decision:{label}"], strict=True)
+        shown[label] = ["" if np.isnan(p) else f"{p:.3f}{'*' if d else ' '}" for p, d in pairs]
+    shown[""] = frame["reason"].fillna(frame["note"]).fillna("")
+    return shown.to_string(index=False)
+
+
+def main(argv: list[str] | None) -> None:
+    """Judge some images."""
+    parser = command.parser("apply", __doc__)
+    parser.add_argument("images", type=Path, nargs="+", help="files or folders")
+    parser.add_argument("--cell", type=Path, required=True, help="the folder of a finished cell")
+    parser.add_argument("--data", type=Path, help="results/data/{dataset}, if not above the cell")
+    parser.add_argument("--out", type=Path, help="answers.csv or answers.json; else a table here")
+    parser.add_argument("--heatmaps", type=Path, help="a folder for Grad-CAM overlays, as PNG")
+    parser.add_argument("--threshold", default="youden", help="where a label counts as present")
+    parser.add_argument("--calibrate", action="store_true", help="scale by temperature")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network (1)")
+    args = parser.parse_args(argv)
+    if args.out and args.out.suffix not in (".csv", ".json"):
+        raise UserError(f"--out {args.out}: .csv or .json, please")
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    paths = find(args.images)
+    trained = read_trained(args.cell, args.data)
+    point = operating.parse(args.threshold, "--threshold")
+    calibrate = "temperature" if args.calibrate else "none"
+    fit = operating.fit(trained.val, trained.val.facts, (point,), calibrate)
+    for (_, label), why in fit.reasons.items():
+        logging.warning(f"threshold of {label}: {why}")
+    frame = rows(load(args.cell, trained), trained, fit, paths, args.heatmaps)
+    for column, what in (("reason", "could not be read"), ("note", "may have been learnt from")):
+        if count := int(frame[column].notna().sum()):
+            logging.warning(f"{count} of {len(frame)} images {what}: see the column {column!r}")
+    if args.out:
+        write(frame, trained, fit, args.out)
+        return
+    print(table(frame, trained))
+    how = "the highest probability" if rule(point) not in fit.cuts else f"rule {rule(point)}"
+    print(f"* decided present: {how}; thresholds from the cell's validation images")
+
+
+if __name__ == "__main__":
+    command.run(main)
