@@ -79,7 +79,7 @@ LEVELS = [
     }
     | {"operating", "rates"},
     {"cards", "evaluation", "pages", "gradcam", "trained"},
-    {"scoresheet"},
+    {"model_card", "scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
 TORCH |= {"apply", "explain", "export", "gradcam", "trained"}

@@ -1,0 +1,121 @@
+"""What is exported is the model: timm, ONNX and the cell give the same logits."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+
+from cxrgrid import export, models
+from cxrgrid.config import UserError
+from cxrgrid.data import load_split, write_parquet
+from cxrgrid.scoresheet import COLUMNS, schema
+from cxrgrid.trained import load, read_trained
+from small_cell import FRAME, write_cell
+
+ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)
+KINDS = [
+    ("test_resnet", 1, "multilabel"),
+    ("test_resnet", 3, "multiclass"),
+    ("test_vit", 3, "multilabel"),
+    ("au_cnn3", 1, "multilabel"),
+]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: "-".join(map(str, kind)))
+def exported(request, tmp_path_factory):
+    """A cell's folder and what is exported of it."""
+    backbone, channels, task = request.param
+    folder = tmp_path_factory.mktemp("export")
+    options = {"backbone": backbone, "channels": channels, "epochs": 2, "channels_last": True}
+    cell = write_cell(folder / "results", task=task, **options)
+    export.main(["--cell", str(cell), "--out", str(folder / "out")])
+    return cell, folder / "out"
+
+
+def test_timm_loads_the_folder_and_gives_the_same_logits(exported):
+    cell, out = exported
+    trained = read_trained(cell)
+    split, _ = load_split(cell.parents[6] / "data/toy", "test")
+    own = models.logits(load(cell, trained), split, 8)
+    theirs = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    cfg = theirs.pretrained_cfg
+    images = torch.from_numpy(split.pixels[split.rows]).unsqueeze(1).float() / 255
+    mean, std = (torch.tensor(cfg[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
+    with torch.inference_mode():
+        said = theirs((images - mean) / std)
+    assert torch.allclose(said, own, atol=1e-5)
+    assert theirs.num_classes == 2
+    assert tuple(cfg["input_size"]) == (trained.cell.channels, 32, 32)
+
+
+def test_the_config_says_labels_thresholds_and_how_to_decode(exported):
+    cell, out = exported
+    config = json.loads((out / "config.json").read_text())
+    trained = read_trained(cell)
+    assert config["label_names"] == ["A", "B"] and config["architecture"] == trained.cell.backbone
+    assert tuple(config["cxrgrid"]["image"]["cropped_to"]) == FRAME
+    decided = trained.task == "multilabel"
+    assert all((at is not None) == decided for at in config["cxrgrid"]["thresholds"].values())
+    assert config["pretrained_cfg"].get("license") == "other"
+
+
+def test_the_weights_are_those_of_the_cell(exported):
+    cell, out = exported
+    own, theirs = (load_file(folder / "model.safetensors") for folder in (cell, out))
+    assert own.keys() == theirs.keys() and all(torch.equal(own[n], theirs[n]) for n in own)
+
+
+def test_no_image_and_no_patient_is_named(exported):
+    _, out = exported
+    for name in ("config.json", "README.md"):
+        assert "00.png" not in (out / name).read_text()
+
+
+def test_the_card_says_what_must_be_said(exported):
+    _, out = exported
+    text = (out / "README.md").read_text()
+    for words in ("For research only", "hash `abc`", "For research only.", "seed 0", "Not scored"):
+        assert words in text
+    assert ("import cxrgrid.models" in text) == ("# au_cnn3" in text)
+
+
+def test_the_card_shows_the_cells_scores_with_intervals(tmp_path):
+    cell = write_cell(tmp_path / "results", epochs=1)
+    row = {"dataset": "toy", "backbone": "test_resnet", "init": "scratch", "recipe": "default"}
+    row |= {"target": "toy", "subset": "all", "metric": "auroc", "threshold_rule": ""}
+    row |= {"n": 13, "positives": 6, "patients": 13, "low": 0.5, "high": 0.9, "label": "A"}
+    rows = [row | {"seed": 0, "value": 0.75}, row | {"seed": 1, "value": 0.12}]
+    table = pa.Table.from_pylist(rows, schema=schema(COLUMNS))
+    write_parquet(table, tmp_path / "results/t/scores/toy.parquet", {})
+    export.main(["--cell", str(cell), "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out/README.md").read_text()
+    assert "| A | 13 (6) | 0.750 (0.500–0.900) |" in text and "0.120" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ONNX, reason="the extra `onnx` is not installed")
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_onnx_gives_the_logits_for_any_number_of_images(tmp_path, backbone):
+    import onnxruntime
+
+    cell = write_cell(tmp_path / "results", backbone=backbone, epochs=1)
+    export.main(["--cell", str(cell), "--out", str(tmp_path / "out"), "--onnx"])
+    session = onnxruntime.InferenceSession(tmp_path / "out/model.onnx")
+    model = load(cell, read_trained(cell))
+    for count in (1, 5):
+        images = torch.rand(count, 1, 32, 32)
+        with torch.inference_mode():
+            own = model(images).numpy()
+        assert np.allclose(session.run(None, {"images": images.numpy()})[0], own, atol=1e-4)
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch):
+    cell = write_cell(tmp_path / "results", epochs=1)
+    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnx" else 1)
+    with pytest.raises(UserError, match="--onnx needs onnx: pip install onnx"):
+        export.main(["--cell", str(cell), "--out", str(tmp_path / "out"), "--onnx"])
