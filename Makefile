@@ -27,7 +27,7 @@ check: .venv/ready
 	snakemake --lint
 
 lock:
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra test --extra onnx --extra track --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header -q -o envs/requirements.txt
 
 .venv/ready: envs/requirements.txt pyproject.toml

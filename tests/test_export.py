@@ -14,7 +14,7 @@ from cxrgrid import export, models
 from cxrgrid.config import UserError
 from cxrgrid.data import load_split, write_parquet
 from cxrgrid.scoresheet import COLUMNS, schema
-from cxrgrid.trained import load, read_trained
+from cxrgrid.trained import read_trained
 from small_cell import FRAME, write_cell
 
 ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)
@@ -41,7 +41,7 @@ def test_timm_loads_the_folder_and_gives_the_same_logits(exported):
     cell, out = exported
     trained = read_trained(cell)
     split, _ = load_split(cell.parents[6] / "data/toy", "test")
-    own = models.logits(load(cell, trained), split, 8)
+    own = models.logits(trained.network(), split, 8)
     theirs = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
     cfg = theirs.pretrained_cfg
     images = torch.from_numpy(split.pixels[split.rows]).unsqueeze(1).float() / 255
@@ -106,7 +106,7 @@ def test_onnx_gives_the_logits_for_any_number_of_images(tmp_path, backbone):
     cell = write_cell(tmp_path / "results", backbone=backbone, epochs=1)
     export.main(["--cell", str(cell), "--out", str(tmp_path / "out"), "--onnx"])
     session = onnxruntime.InferenceSession(tmp_path / "out/model.onnx")
-    model = load(cell, read_trained(cell))
+    model = read_trained(cell).network()
     for count in (1, 5):
         images = torch.rand(count, 1, 32, 32)
         with torch.inference_mode():

@@ -36,7 +36,7 @@ from cxrgrid.data import Split
 from cxrgrid.dicom import is_dicom
 from cxrgrid.image import decode, reason
 from cxrgrid.predictions import Predictions
-from cxrgrid.trained import Trained, load, read_trained
+from cxrgrid.trained import Trained, read_trained
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
@@ -231,7 +231,7 @@ def main(argv: list[str] | None) -> None:
     fit = operating.fit(trained.val, trained.val.facts, (point,), calibrate)
     for (_, label), why in fit.reasons.items():
         logging.warning(f"threshold of {label}: {why}")
-    frame = rows(load(args.cell, trained), trained, fit, paths, args.heatmaps)
+    frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
     for column, what in (("reason", "could not be read"), ("note", "may have been learnt from")):
         if count := int(frame[column].notna().sum()):
             logging.warning(f"{count} of {len(frame)} images {what}: see the column {column!r}")

@@ -26,7 +26,7 @@ from cxrgrid import command, operating
 from cxrgrid.check import UserError
 from cxrgrid.data import read_parquet
 from cxrgrid.model_card import card
-from cxrgrid.trained import Trained, load, read_trained
+from cxrgrid.trained import Trained, read_trained
 
 TOLERANCE = 1e-4  # of the logits, between ONNX and torch
 EXTRA = ("onnx", "onnxruntime", "onnxscript")
@@ -120,7 +120,7 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     trained = read_trained(args.cell, args.data)
     # Plain memory, as safetensors wants it.
-    model = load(args.cell, trained).to("cpu", memory_format=torch.contiguous_format)
+    model = trained.network().to("cpu", memory_format=torch.contiguous_format)
     args.out.mkdir(parents=True, exist_ok=True)
     write_folder(model, trained, args.out)
     difference = write_onnx(model, trained, args.out / "model.onnx") if args.onnx else None

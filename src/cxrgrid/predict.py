@@ -26,19 +26,7 @@ from cxrgrid.data import Split, load_split, read_parquet, write_parquet
 from cxrgrid.settings import Cell
 from cxrgrid.state import read_cell
 from cxrgrid.step import memory_explained
-
-
-def load(cell: Cell, folder: Path, labels: int, size: int) -> nn.Module:
-    """The trained network of a cell, on its device. size: side of the images, in pixels."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    model = models.build(cell, labels, size)
-    path = folder / "model.safetensors"
-    weights = models.read_weights(path)
-    models.check_fit(model.state_dict(), weights, path)
-    model.load_state_dict(weights)
-    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(device, memory_format=layout)
+from cxrgrid.trained import load
 
 
 def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
@@ -102,7 +90,7 @@ def predict(args) -> None:
     _, ours = read_parquet(args.cell / "predictions/val.parquet")
     split, theirs = load_split(args.data, args.part)
     labels, task = common(ours, theirs, str(args.data))
-    model = load(cell, args.cell, len(ours["labels"]), split.pixels.shape[-1])
+    model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
     scores = answer(model, split, cell, ours["task"], args.tta)
     facts = {axis: getattr(cell, axis) for axis in Grid.AXES}
     facts |= {"target": theirs.get("dataset", args.data.name), "part": args.part, "task": task}

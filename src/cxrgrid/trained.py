@@ -19,10 +19,12 @@ from cxrgrid.state import read_cell
 class Trained:
     """A cell that has finished.
 
-    val: its own validation predictions, with labels and task in their facts; dataset: the facts of
-    its table.parquet; learnt: train and val images, split by file name; batch: images at once.
+    folder: where it lies; val: its own validation predictions, with labels and task in their
+    facts; dataset: the facts of its table.parquet; learnt: train and val images, split by file
+    name; batch: images at once.
     """
 
+    folder: Path
     cell: Cell
     val: Predictions
     dataset: dict
@@ -44,6 +46,10 @@ class Trained:
         """How an image file becomes a square of grey levels."""
         settings = self.dataset["image"]
         return Image(**{name: settings[name] for name in Image.__struct_fields__})
+
+    def network(self) -> nn.Module:
+        """The cell's network, as `load` gives it."""
+        return load(self.folder, self.cell, len(self.labels), self.recipe.size)
 
     @property
     def frame(self) -> Sides | None:
@@ -74,7 +80,7 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
         )
     pairs = zip(table["image"].to_pylist(), table["split"].to_pylist(), strict=True)
     learnt = {Path(image).name: split for image, split in pairs if split != "test"}
-    return Trained(cell, val, facts, learnt, batch(folder, cell))
+    return Trained(folder, cell, val, facts, learnt, batch(folder, cell))
 
 
 def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
@@ -97,13 +103,17 @@ def batch(folder: Path, cell: Cell) -> int:
     return -(-cell.batch_size // facts.get("parts", cell.accumulate))
 
 
-def load(folder: Path, trained: Trained) -> nn.Module:
-    """The network with the weights of the best epoch, for prediction; on a GPU if there is one."""
-    model = models.build(trained.cell, len(trained.labels), trained.recipe.size)
+def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:
+    """The network with the weights of the best epoch, for prediction; on a GPU if there is one.
+
+    labels: how many outputs; size: side of the images, in pixels.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model = models.build(cell, labels, size)
     path = folder / "model.safetensors"
     weights = models.read_weights(path)
     models.check_fit(model.state_dict(), weights, path)
     model.load_state_dict(weights)
-    layout = torch.channels_last if trained.cell.channels_last else torch.contiguous_format
+    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return model.to(device, memory_format=layout).eval()
