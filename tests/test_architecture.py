@@ -79,7 +79,8 @@ LEVELS = [
     }
     | {"operating", "rates"},
     {"cards", "evaluation", "pages", "gradcam", "trained"},
-    {"model_card", "scoresheet"},
+    {"gaps", "model_card"},
+    {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
 TORCH |= {"apply", "explain", "export", "gradcam", "trained"}

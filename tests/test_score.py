@@ -179,6 +179,44 @@ def test_intervals_are_percentiles_over_resampled_patients(study):
         assert [low, high] == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=1e-12)
 
 
+def test_bca_intervals_leave_out_each_patient_in_turn(study):
+    study.fill_all()
+    study_settings(study, interval="bca")
+    table, facts = read_parquet(study.run())
+    assert "bias-corrected" in facts["interval"]
+    cell = study.cells[0]
+    test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
+    known, patient = ~np.isnan(test.labels[:, 0]), np.array(test.patient)
+    y, p = test.labels[known, 0], test.scores[known, 0]
+    drawn = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+    kept = np.array([patient != name for name in np.unique(patient)])
+    everyone = np.ones((1, len(patient)))
+    values, left_out = (
+        np.array([[roc_auc_score(y, p, sample_weight=row[known])] for row in rows])
+        for rows in ((*everyone, *drawn), kept)
+    )
+    ends = [one(table, 0, "effusion", "auroc", column) for column in ("low", "high")]
+    assert ends == pytest.approx(np.ravel(stats.bca(values, left_out)), abs=1e-9)
+    assert ends != pytest.approx(np.ravel(stats.interval(values[1:])), abs=1e-6)
+
+
+def test_stratified_intervals_are_of_stratified_resamples(study):
+    study.fill_all()
+    study_settings(study, stratify=True)
+    table, facts = read_parquet(study.run())
+    assert facts["stratify"] is True
+    cell = study.cells[0]
+    test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
+    strata = stats.strata(test.labels, test.patient)
+    rng = stats.generator(test.patient)
+    weights = stats.patient_weights(test.patient, 100, rng, strata)
+    known = ~np.isnan(test.labels[:, 0])
+    y, p = test.labels[known, 0], test.scores[known, 0]
+    values = [roc_auc_score(y, p, sample_weight=row[known]) for row in weights]
+    ends = [one(table, cell.seed, "effusion", "auroc", c) for c in ("low", "high")]
+    assert ends == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=1e-12)
+
+
 def test_intervals_surround_values_and_counts_have_none(study):
     study.fill_all()
     table, _ = read_parquet(study.run())

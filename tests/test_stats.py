@@ -30,6 +30,24 @@ def test_the_same_patients_in_any_order_get_the_same_resamples():
     assert (weights != other).any()
 
 
+def test_strata_keep_the_patients_of_the_rarest_finding():
+    rng = np.random.default_rng(2)
+    patients = [f"{n // 2:02}" for n in range(80)]
+    labels = np.zeros((80, 3))
+    labels[:, 1] = rng.integers(2, size=80)  # common
+    labels[[3, 40], 0] = 1  # two patients; one of them is the common one's as well
+    labels[41, 1] = 1
+    labels[:, 2] = np.nan
+    found = stats.strata(labels, patients)
+    assert set(np.flatnonzero(found == 0)) == {2, 3, 40, 41}, "all images of these patients"
+    assert (found[::2] == found[1::2]).all() and set(found) <= {0, 1, 3}
+    free = stats.patient_weights(patients, 400, np.random.default_rng(1))
+    kept = stats.patient_weights(patients, 400, np.random.default_rng(1), found)
+    positives = [weights.astype(int) @ labels[:, 0] for weights in (free, kept)]
+    assert positives[0].min() == 0 and positives[1].min() == positives[1].max() == 2
+    assert (kept[:, ::2] == kept[:, 1::2]).all() and (kept.sum(axis=1) == 80).all()
+
+
 def test_blocks_change_nothing(monkeypatch):
     whole = stats.patient_weights(PATIENTS, 10, np.random.default_rng(3))
     monkeypatch.setattr(stats, "BLOCK", 18)

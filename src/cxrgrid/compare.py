@@ -28,6 +28,7 @@ from cxrgrid.frames import PLACE, read_grid
 from cxrgrid.matching import aligned, by_image, check_same
 from cxrgrid.predictions import Predictions, read
 from cxrgrid.section import Section, latex, section, write
+from cxrgrid.settings import Report
 
 NOTE = (
     "Every two places that differ in one axis, and models from elsewhere (external), on the same "
@@ -62,11 +63,12 @@ def two(args) -> None:
     for other in [*a[1:], *b]:
         check_same(a[0], other)
     names = tuple(args.names or name_sides(a, b))
-    frame = versus.rows(a, b, names, args.threshold, args.resamples, args.interval)
+    how = Report(resamples=args.resamples, interval=args.interval, stratify=args.stratify)
+    frame = versus.rows(a, b, names, args.threshold, how)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.out.suffix.lower() == ".json":
         facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
-        facts |= {"resamples": args.resamples, "interval": args.interval}
+        facts |= {"resamples": args.resamples, "interval": args.interval, "stratify": args.stratify}
         table = json.loads(frame.to_json(orient="records"))
         args.out.write_text(json.dumps({**facts, "rows": table}, indent=2) + "\n")
     else:
@@ -106,7 +108,7 @@ def study(args) -> None:
     measured = {}
     for dataset in {cell.dataset: None for cell in grid.cells}:
         found = cells(grid, args.study.parent / "cells", dataset)
-        measured[dataset] = contrasts.measure(found, grid.study.report.resamples)
+        measured[dataset] = contrasts.measure(found, grid.study.report)
         logging.info(f"{dataset}: {len(measured[dataset].values)} cells measured")
     table = contrasts.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +188,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument(
         "--interval", choices=["percentile", "bca"], default="percentile", help="of A and B alone"
     )
+    parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
     parser.add_argument("--study", type=Path, help="study.json: compare all its places instead")
     parser.add_argument("--places", type=Path, help="with --study: each place's interval, as CSV")
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")

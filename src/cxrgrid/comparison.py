@@ -46,14 +46,19 @@ def mean(values: np.ndarray) -> np.ndarray:
 
 
 def resampled(
-    made: Predictions, resamples: int, thresholds: np.ndarray | None = None
+    made: Predictions,
+    resamples: int,
+    thresholds: np.ndarray | None = None,
+    stratify: bool = False,
 ) -> np.ndarray:
     """What `statistic` says of the images as they are, and of resampled patients [1 + R, M, L + 1].
 
     The same patients give the same resamples, so that rows of two models may be subtracted.
+    stratify: draw patients within `stats.strata`.
     """
     rng = stats.generator(made.patient)
-    return stats.bootstrap(statistic(made, thresholds), made.patient, resamples, rng)
+    strata = stats.strata(made.labels, made.patient) if stratify else None
+    return stats.bootstrap(statistic(made, thresholds), made.patient, resamples, rng, strata)
 
 
 def sizes(made: Predictions) -> list[dict[str, int]]:

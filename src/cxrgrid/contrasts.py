@@ -19,6 +19,7 @@ from cxrgrid.config import Grid
 from cxrgrid.frames import PLACE
 from cxrgrid.predictions import Predictions
 from cxrgrid.seeds import Spread, pool
+from cxrgrid.settings import Report
 from cxrgrid.significance import holm
 
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
@@ -114,12 +115,15 @@ class Measured:
         return pool([np.array(group) for group in groups.values()])
 
 
-def measure(cells: Iterator[tuple[tuple, int, Predictions]], resamples: int) -> Measured:
-    """Each cell of a dataset, (place, seed, predictions), on the same resamples."""
+def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
+    """Each cell of a dataset, (place, seed, predictions), on the same resamples.
+
+    how: `resamples`, and whether to `stratify`.
+    """
     first, values = None, {}
     for place, seed, found in cells:
         first = first or found
-        values[place, seed] = comparison.resampled(found, resamples)
+        values[place, seed] = comparison.resampled(found, how.resamples, stratify=how.stratify)
     if first is None:
         nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
         return Measured(["macro"], [nothing], {})

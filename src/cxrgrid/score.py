@@ -104,7 +104,8 @@ def basis(test: Predictions, how: Report) -> dict:
     """The facts of a scores file."""
     facts = {name: test.facts[name] for name in BASIS}
     points = [rule(point) for point in how.operating_points]
-    facts |= {"resamples": how.resamples, "interval": stats.INTERVAL, "operating_points": points}
+    facts |= {"resamples": how.resamples, "interval": stats.INTERVALS[how.interval]}
+    facts |= {"stratify": how.stratify, "operating_points": points}
     return facts | {"calibrate": how.calibrate, "thresholds": RULES[facts["task"]]}
 
 
@@ -203,6 +204,8 @@ def score_file(args: argparse.Namespace) -> None:
         resamples=args.resamples,
         operating_points=tuple(dict.fromkeys(operating.parse(word) for word in points)),
         calibrate=args.calibrate,
+        interval=args.interval,
+        stratify=args.stratify,
     )
     asked = [rule(point) for point in how.operating_points if operating.fitted(point)]
     if args.calibrate != "none":
@@ -228,6 +231,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
     parser.add_argument("--calibrate", choices=("none", "temperature"), default="none")
     parser.add_argument("--resamples", type=resamples, default=1000, help="of a file")
+    parser.add_argument("--interval", choices=stats.INTERVALS, default="percentile")
+    parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
     parser.add_argument("--thresholds", type=Path, help="also write thresholds and temperatures")
     parser.add_argument("--out", type=Path, required=True, help="scores, .parquet or .csv")

@@ -8,10 +8,12 @@ import pyarrow as pa
 
 from cxrgrid import operating, stats
 from cxrgrid.config import Grid
-from cxrgrid.evaluation import WITHOUT, Evaluation, Row, mean
+from cxrgrid.evaluation import WITHOUT, Evaluation, Row
+from cxrgrid.gaps import Group, column, gap, grouped, joined
 from cxrgrid.predictions import Predictions, only
 from cxrgrid.rates import curves
 from cxrgrid.settings import Report
+from cxrgrid.stats import Drawn
 
 AXES = Grid.AXES
 PLACE = [*AXES, "target"]
@@ -57,46 +59,44 @@ def add(
     sheet: Sheet, place: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
 ) -> None:
     """Score one model. place: AXES; how: resamples, operating points, calibration, subgroups."""
-    labels = test.facts["labels"]
+    labels, patient = test.facts["labels"], test.patient
     fit = operating.fit(val, test.facts, how.operating_points, how.calibrate)
     test = operating.cooled(test, fit.temperatures)
     place = {**place, "target": test.facts["target"]}
-    rng = stats.generator
+    strata = stats.strata(test.labels, patient) if how.stratify else None
     whole = Evaluation(test, fit.cuts)
-    values = stats.bootstrap(whole.metrics, test.patient, how.resamples, rng(test.patient))
-    sheet.scores += rows(place | {"subset": "all"}, whole, values)
+    drawn = stats.draw(whole.metrics, patient, how.resamples, how.interval, strata)
+    sheet.scores += rows(place | {"subset": "all"}, whole, drawn)
     sheet.scores += metadata_rows(place | {"subset": "all"}, test, parts.metadata)
     for name, images in parts.subsets.items():
         part = Evaluation(only(test, images), fit.cuts)
-        values = resampled(part, how.resamples)
-        sheet.scores += rows(place | {"subset": name}, part, values)
+        sheet.scores += rows(place | {"subset": name}, part, resampled(part, how))
     for axis, members in parts.groups.items():
-        sheet.scores += group_rows(place, axis, grouped(test, members, fit.cuts, how), how)
+        sheet.scores += group_rows(place, axis, grouped(test, members, fit.cuts, how, strata))
     sheet.curves += [{**place, **row} for row in curves(test)]
     sheet.thresholds += threshold_rows(place, labels, fit)
 
 
-def resampled(part: Evaluation, resamples: int) -> np.ndarray:
-    """Values [1 + R, rows] over the part's own patients; NaN if it holds no image."""
+def resampled(part: Evaluation, how: Report) -> Drawn:
+    """Values over the part's own patients; NaN if it holds no image."""
     patient = part.test.patient
     if not patient:
-        return np.full((2, len(part.rows)), np.nan)
-    return stats.bootstrap(part.metrics, patient, resamples, stats.generator(patient))
+        return Drawn(np.full((2, len(part.rows)), np.nan))
+    strata = stats.strata(part.test.labels, patient) if how.stratify else None
+    return stats.draw(part.metrics, patient, how.resamples, how.interval, strata)
 
 
 # ------------------------------------------------------------------ rows
 
 
 def rows(
-    start: dict, made: Evaluation, values: np.ndarray, few: frozenset[str] = frozenset()
+    start: dict, made: Evaluation, drawn: Drawn, few: frozenset[str] = frozenset()
 ) -> Iterator[dict]:
     """One row a metric, from values [1 + R, rows]; few: labels that a group has too little of."""
     size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
     whole = sizes(made.test, slice(None))
-    point = dict(zip(made.rows, values[0], strict=True))
-    for row, value, low, high in zip(
-        made.rows, values[0], *stats.interval(values[1:]), strict=True
-    ):
+    point = dict(zip(made.rows, drawn.value, strict=True))
+    for row, value, low, high in zip(made.rows, drawn.value, *drawn.ends(), strict=True):
         if row.metric in WITHOUT:
             low = high = np.nan
         reason = made.reason(row) if np.isnan(value) else None
@@ -148,47 +148,12 @@ def threshold_rows(place: dict, labels: list[str], fit: operating.Fit) -> Iterat
 # ------------------------------------------------------------------ groups
 
 
-@dataclass(frozen=True)
-class Group:
-    """A group, scored on the resamples of the whole. few: labels too rare in it, or too common."""
-
-    made: Evaluation
-    values: np.ndarray
-    few: frozenset[str]
-
-
-def grouped(
-    test: Predictions, members: dict[str, set[str]], cuts: dict[str, np.ndarray], how: Report
-) -> dict[str, Group]:
-    """Each group that has images, all on the same resampled patients, so that they compare."""
-    found = {}
-    for name, images in members.items():
-        at = np.flatnonzero([image in images for image in test.image])
-        if not len(at):
-            continue
-        part = only(test, images)
-        counts = [(part.labels == value).sum(axis=0) for value in (1, 0)]
-        rare = np.minimum(*counts) < how.subgroup_minimum
-        few = frozenset(
-            label for label, is_rare in zip(test.facts["labels"], rare, strict=True) if is_rare
-        )
-        made = Evaluation(part, cuts)
-        made.both &= ~rare
-
-        def statistic(weights: np.ndarray, made: Evaluation = made, at: np.ndarray = at):
-            return made.metrics(weights.take(at, axis=1))
-
-        rng = stats.generator(test.patient)
-        found[name] = Group(made, stats.bootstrap(statistic, test.patient, how.resamples, rng), few)
-    return found
-
-
-def group_rows(place: dict, axis: str, groups: dict[str, Group], how: Report) -> list[dict]:
+def group_rows(place: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
     """The scores of each group, `sex=F`, and the gaps between them, `gap:sex`."""
     found = []
     for name, group in groups.items():
         start = place | {"subset": f"{axis}={name}"}
-        found += rows(start, group.made, group.values, group.few)
+        found += rows(start, group.made, group.drawn, group.few)
     if len(groups) > 1:
         found += gap_rows(place | {"subset": f"gap:{axis}"}, groups)
     return found
@@ -217,31 +182,3 @@ def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
             both = joined([groups[name].made.test for name in columns])
             row |= sizes(both, of) if both else dict.fromkeys(("n", "positives", "patients"), 0)
             yield start | row | {"labels_scored": len(common) if label == "macro" else None}
-
-
-def joined(parts: list[Predictions]) -> Predictions | None:
-    """The images of several groups; None of none."""
-    if not parts:
-        return None
-    image, patient = (sum((getattr(p, n) for p in parts), []) for n in ("image", "patient"))
-    labels, scores = (np.concatenate([getattr(p, n) for p in parts]) for n in ("labels", "scores"))
-    return Predictions(image, patient, labels, scores, parts[0].facts)
-
-
-def column(group: Group, labels: list[str], kind: tuple[str, str]) -> np.ndarray:
-    """The mean of a metric over some labels of a group, [1 + R]."""
-    at = [group.made.rows.index(Row(label, *kind)) for label in labels]
-    return mean(group.values[:, at])
-
-
-def gap(columns: dict[str, np.ndarray]) -> dict:
-    """Value, interval and the two groups of a gap, from each group's values [1 + R]."""
-    columns = {name: values for name, values in columns.items() if not np.isnan(values[0])}
-    if len(columns) < 2:
-        why = "fewer than two groups with enough positives and negatives"
-        return {"value": np.nan, "low": np.nan, "high": np.nan, "reason": why, "groups": None}
-    ranked = sorted(columns, key=lambda name: columns[name][0])
-    difference = columns[ranked[-1]] - columns[ranked[0]]
-    low, high = stats.interval(difference[1:, None])
-    numbers = {"value": difference[0], "low": low[0], "high": high[0]}
-    return numbers | {"reason": None, "groups": f"{ranked[-1]} - {ranked[0]}"}

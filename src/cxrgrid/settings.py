@@ -118,6 +118,13 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auroc"
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
+    interval: Annotated[
+        Literal["percentile", "bca"],
+        about("of one cell's scores; bca: corrected for bias and skew, and dearer"),
+    ] = "percentile"
+    stratify: Annotated[
+        bool, about("resample patients within the rarest finding they have, so that none gets lost")
+    ] = False
     operating_points: Annotated[
         tuple[Point, ...],
         about(

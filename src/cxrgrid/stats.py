@@ -7,11 +7,15 @@ stays flat however many there are.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-INTERVAL = "95 % percentile interval, patients resampled"
+INTERVALS = {
+    "percentile": "95 % percentile interval, patients resampled",
+    "bca": "95 % bias-corrected and accelerated interval, patients resampled",
+}
 BLOCK = 1_000_000  # weights in a block: 1 MB, so that what follows stays in the cache
 SEED = 20_000
 NORMAL = NormalDist()
@@ -24,25 +28,56 @@ def generator(patients: Sequence[str]) -> np.random.Generator:
     return np.random.default_rng([SEED, *np.frombuffer(digest, np.uint32)])
 
 
-def draws(
-    patients: Sequence[str], resamples: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Blocks uint8 [B, N] of `resamples` rows in all: how often each image is in each resample."""
+def strata(labels: np.ndarray, patients: Sequence[str]) -> np.ndarray:
+    """For each image its patient's stratum [N]: the rarest thing that the patient stands for.
+
+    labels: 1, 0 or NaN [N, L]. Each label has a rarer class; of those that any image of a patient
+    shows, the one with the fewest patients counts, and L where there is none. Where patients are
+    drawn within strata, no resample lacks the rarest class of all; others vary less.
+    """
     names, patient = np.unique(patients, return_inverse=True)
+    shown = np.zeros((2, len(names), labels.shape[1]), bool)
+    for kind in (0, 1):
+        np.logical_or.at(shown[kind], patient, labels == kind)
+    rarer = shown.sum(axis=1).argmin(axis=0)
+    members = np.take_along_axis(shown, rarer[None, None, :], axis=0)[0]
+    ranked = np.argsort(members.sum(axis=0), kind="stable")
+    first = members[:, ranked].argmax(axis=1)
+    found = np.where(members.any(axis=1), ranked[first], labels.shape[1])
+    return found[patient]
+
+
+def draws(
+    patients: Sequence[str],
+    resamples: int,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Blocks uint8 [B, N] of `resamples` rows in all: how often each image is in each resample.
+
+    strata: of each image, alike for all images of a patient; each keeps its number of patients.
+    """
+    names, first_image, patient = np.unique(patients, return_index=True, return_inverse=True)
+    kinds = np.zeros(len(names), int) if strata is None else strata[first_image]
+    parts = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
     rows = max(1, BLOCK // len(patient))
     for first in range(0, resamples, rows):
         block = min(rows, resamples - first)
         counts = np.empty((block, len(names)), np.uint8)  # one patient in 255 copies: never
         for count in counts:
-            count[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            drawn = [part[rng.integers(len(part), size=len(part))] for part in parts]
+            count[:] = np.bincount(np.concatenate(drawn), minlength=len(names))
         yield counts.take(patient, axis=1)
 
 
 def patient_weights(
-    patients: Sequence[str], resamples: int, rng: np.random.Generator
+    patients: Sequence[str],
+    resamples: int,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
 ) -> np.ndarray:
     """All resamples at once: uint8 [R, N], images of one patient alike."""
-    return np.concatenate(list(draws(patients, resamples, rng)))
+    return np.concatenate(list(draws(patients, resamples, rng, strata)))
 
 
 def bootstrap(
@@ -50,6 +85,7 @@ def bootstrap(
     patients: Sequence[str],
     resamples: int,
     rng: np.random.Generator,
+    strata: np.ndarray | None = None,
 ) -> np.ndarray:
     """`statistic(weights [B, N]) -> [B, ...]` over the images as they are, then over resamples.
 
@@ -57,7 +93,7 @@ def bootstrap(
     patients. Statistics of several models on the same rows of weights may be compared pair by pair.
     """
     values = [statistic(np.ones((1, len(patients)), np.uint8))]
-    values += [statistic(weights) for weights in draws(patients, resamples, rng)]
+    values += [statistic(weights) for weights in draws(patients, resamples, rng, strata)]
     return np.concatenate(values)
 
 
@@ -108,6 +144,49 @@ def bca(values: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarra
         shares = bca_shares(value, resampled, without[~np.isnan(without)])
         lows[at], highs[at] = np.percentile(resampled, 100 * shares)
     return lows.reshape(estimate.shape), highs.reshape(estimate.shape)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A statistic of the images and of resamples of their patients.
+
+    values: [1 + R, ...] of `bootstrap`; left_out: [P, ...] of `jackknife`, None for percentiles.
+    """
+
+    values: np.ndarray
+    left_out: np.ndarray | None = None
+
+    @property
+    def value(self) -> np.ndarray:
+        """Of the images as they are."""
+        return self.values[0]
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends of the interval."""
+        if self.left_out is None:
+            return interval(self.values[1:])
+        return bca(self.values, self.left_out)
+
+    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Drawn":
+        """Another statistic, made of this one draw by draw."""
+        return Drawn(change(self.values), None if self.left_out is None else change(self.left_out))
+
+    def __sub__(self, other: "Drawn") -> "Drawn":
+        """The difference of two statistics of the same draws."""
+        both = None if self.left_out is None else self.left_out - other.left_out
+        return Drawn(self.values - other.values, both)
+
+
+def draw(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    patients: Sequence[str],
+    resamples: int,
+    kind: str = "percentile",
+    strata: np.ndarray | None = None,
+) -> Drawn:
+    """`bootstrap` on the resamples that belong to these patients; kind: one of `INTERVALS`."""
+    values = bootstrap(statistic, patients, resamples, generator(patients), strata)
+    return Drawn(values, jackknife(statistic, patients) if kind == "bca" else None)
 
 
 def bca_shares(value: float, resampled: np.ndarray, without: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from cxrgrid import comparison, delong, stats
 from cxrgrid.predictions import Predictions
+from cxrgrid.settings import Report
 from cxrgrid.significance import holm, mcnemar
 
 CLUSTERED = "some patients have several images, and it takes images for independent"
@@ -15,20 +16,23 @@ def rows(
     b: list[Predictions],
     names: tuple[str, str],
     thresholds: list[float] | None,
-    resamples: int,
-    kind: str,
+    how: Report,
 ) -> pd.DataFrame:
     """One row a metric and label, the macro mean last; Holm runs over the labels of a metric.
 
-    thresholds: none, one, or A's and B's; kind: `percentile` or `bca`, of each model by itself.
+    thresholds: none, one, or A's and B's; how: `resamples`, `stratify`, and the `interval` of each
+    model by itself.
     Columns of DeLong's test stand beside an AUROC, of McNemar's beside an accuracy, else `no_test`.
     """
     cuts = [None, None] if thresholds is None else [thresholds[0], thresholds[-1]]
     both = list(zip((a, b), cuts, strict=True))
-    sides = [np.stack([comparison.resampled(x, resamples, cut) for x in s]) for s, cut in both]
+    sides = [
+        np.stack([comparison.resampled(x, how.resamples, cut, how.stratify) for x in side])
+        for side, cut in both
+    ]
     labels, size = [*a[0].facts["labels"], "macro"], comparison.sizes(a[0])
     paired = len(a) == len(b) and all(same_seed(*pair) for pair in zip(a, b, strict=True))
-    ends = [bounds(s, *more, size, kind) for s, more in zip(sides, both, strict=True)]
+    ends = [bounds(s, *more, size, how.interval) for s, more in zip(sides, both, strict=True)]
     made = []
     for number, metric in enumerate(list(comparison.METRICS)[: sides[0].shape[2]]):
         found = [
