@@ -445,6 +445,16 @@ def test_groups_and_their_gap_stand_on_the_same_resamples(study):
     assert ends == pytest.approx(wanted, abs=1e-12)
     assert one(parts["gap:sex"], 0, "effusion", "auroc", "groups") == f"{high} - {low}"
     assert one(parts["gap:sex"], 0, "macro", "auroc", "labels_scored") == 2
+    # Named subsets that are the same groups differ by as much.
+    study.subsets(women={"sex": ["F"]}, men={"sex": ["M"]})
+    again, _ = read_parquet(study.run())
+    again = again.filter(pc.field("subset") == "gap:subsets")
+    for column in ("value", "low", "high", "n"):
+        for label in ("effusion", "nodule", "macro"):
+            numbers = [one(rows, 0, label, "auroc", column) for rows in (again, parts["gap:sex"])]
+            assert numbers[0] == numbers[1]
+    names = {"F": "women", "M": "men"}
+    assert one(again, 0, "effusion", "auroc", "groups") == f"{names[high]} - {names[low]}"
     assert np.isnan(one(parts["gap:sex"], 0, "fracture", "auroc"))
     assert "enough" in one(parts["gap:sex"], 0, "fracture", "auroc", "reason")
 

@@ -71,6 +71,8 @@ def add(
     for name, images in parts.subsets.items():
         part = Evaluation(only(test, images), fit.cuts)
         sheet.scores += rows(place | {"subset": name}, part, resampled(part, how))
+    named_ones = grouped(test, parts.subsets, fit.cuts, how, strata)
+    sheet.scores += gap_rows(place | {"subset": "gap:subsets"}, named_ones)
     for axis, members in parts.groups.items():
         sheet.scores += group_rows(place, axis, grouped(test, members, fit.cuts, how, strata))
     sheet.curves += [{**place, **row} for row in curves(test)]
@@ -154,9 +156,7 @@ def group_rows(place: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
     for name, group in groups.items():
         start = place | {"subset": f"{axis}={name}"}
         found += rows(start, group.made, group.drawn, group.few)
-    if len(groups) > 1:
-        found += gap_rows(place | {"subset": f"gap:{axis}"}, groups)
-    return found
+    return [*found, *gap_rows(place | {"subset": f"gap:{axis}"}, groups)]
 
 
 def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
@@ -166,6 +166,8 @@ def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
     so that an interval can hold 0. Of many groups the extremes differ by chance alone: read the
     interval as of these two groups. The mean is over the labels that every group has enough of.
     """
+    if len(groups) < 2:
+        return
     any_group = next(iter(groups.values())).made
     kinds = any_group.kinds(GAPS)
     common = [
