@@ -63,3 +63,12 @@ def test_without_two_classes_there_is_nothing_to_say():
 @pytest.mark.parametrize("monitor", ["auroc", "loss"])
 def test_auroc_is_always_there(monitor):
     assert set(judged(LABELS, ANSWERS, "multilabel", monitor)) == {"val_auroc"}
+
+
+def test_auroc_of_competing_classes_is_that_of_their_probabilities():
+    # What is added to all logits of an image changes no probability.
+    raised = ANSWERS + torch.from_numpy(RNG.normal(0, 3, (60, 1)))
+    wanted = reference.roc_auc_score(CLASSES, ANSWERS.double().softmax(1).numpy(), average="macro")
+    for answers in (ANSWERS, raised):
+        found = judged(CLASSES, answers, "multiclass", "auroc")
+        assert found == {"val_auroc": pytest.approx(wanted)}

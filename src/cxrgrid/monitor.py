@@ -20,7 +20,9 @@ def judged(labels: np.ndarray, answers: Tensor, task: str, monitor: str) -> dict
     labels: [N, L], NaN unknown; answers: logits, alike. Each a mean over the labels that have both
     classes, NaN if none has; `accuracy` is the share of images whose class is named.
     """
-    found = {"val_auroc": float(metrics.mean_auroc(labels, answers.double().numpy()))}
+    # Ranks as the probabilities do, and does not saturate.
+    ranking = answers.double().log_softmax(1) if task == "multiclass" else answers.double()
+    found = {"val_auroc": float(metrics.mean_auroc(labels, ranking.numpy()))}
     if monitor not in ("auroc", "loss"):
         found[f"val_{monitor}"] = measured(labels, answers, task, monitor)
     return found
