@@ -79,7 +79,7 @@ LEVELS = [
     }
     | {"operating", "rates"},
     {"cards", "evaluation", "pages", "gradcam", "trained"},
-    {"gaps", "model_card"},
+    {"gaps", "model_card", "sinks"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}

@@ -15,7 +15,11 @@ from cxrgrid import slurm
 from cxrgrid.config import Cell, Grid, finished
 
 STATES = ("done", "running", "waiting", "failed", "never tried")
-EPOCH = re.compile(r"epoch (\d+)/(\d+)  train loss (\S+) .*?  ([\d.]+) s  ")
+EPOCH = re.compile(
+    r"epoch (?P<epoch>\d+)/(?P<epochs>\d+)  train loss (?P<train_loss>\S+)  "
+    r"val loss (?P<val_loss>\S+)  val AUROC (?P<val_auroc>\S+)  lr (?P<lr>\S+)  "
+    r"(?P<seconds>[\d.]+) s  (?P<images_per_second>\d+) images/s"
+)
 # What an error line means, the first that matches.
 CAUSES = {
     r"loss is not finite": "NaN",
@@ -101,17 +105,19 @@ def tail(log: Path) -> list[str]:
 
 def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
     """A cell at work: epoch, loss and the time that the epochs to come will take."""
-    log = folder / "train.log"
-    epochs = [
-        found.groups() for found in map(EPOCH.search, tail(log) if log.is_file() else []) if found
-    ]
-    if not epochs:
+    done = epochs(folder / "train.log")
+    if not done:
         return Progress(cell, "running", reason="starting", seconds=seconds, job=job)
-    spent = [float(row[3]) for row in epochs]
-    at, of, loss, _ = epochs[-1]
-    left = (int(of) - int(at)) * statistics.median(spent)
+    spent, last = [row["seconds"] for row in done], done[-1]
+    left = (last["epochs"] - last["epoch"]) * statistics.median(spent)
     more = {"seconds": seconds or sum(spent), "left": left, "job": job}
-    return Progress(cell, "running", epoch=int(at), loss=float(loss), **more)
+    return Progress(cell, "running", epoch=int(last["epoch"]), loss=last["train_loss"], **more)
+
+
+def epochs(log: Path) -> list[dict[str, float]]:
+    """The epochs that a log tells of, by the history's names; `epochs`: how many are planned."""
+    found = map(EPOCH.search, tail(log) if log.is_file() else [])
+    return [{k: float(v) for k, v in row.groupdict().items()} for row in found if row]
 
 
 def failed(cell: Cell, folder: Path) -> Progress:
