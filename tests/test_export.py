@@ -53,6 +53,11 @@ def test_timm_loads_the_folder_and_gives_the_same_logits(exported):
     assert tuple(cfg["input_size"]) == (trained.cell.channels, 32, 32)
 
 
+def test_every_file_may_be_read_by_others(exported):
+    modes = {path.name: path.stat().st_mode & 0o777 for path in exported[1].iterdir()}
+    assert len(set(modes.values())) == 1, modes
+
+
 def test_the_config_says_labels_thresholds_and_how_to_decode(exported):
     cell, out = exported
     config = json.loads((out / "config.json").read_text())

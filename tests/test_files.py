@@ -1,6 +1,8 @@
 """A file is there whole or not at all; the disks here are really full."""
 
+import os
 import resource
+import stat
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,3 +127,13 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(tmp_path, monkeypa
             run(cell, data, out)
     assert "state.pt" in [each.name for each in out.iterdir()]
     assert answers(run(cell, data, out)) == whole
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "model.safetensors") as partial:
+            save_file({"x": torch.ones(3)}, partial)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o640

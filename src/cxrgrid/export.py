@@ -25,6 +25,7 @@ from torch import nn
 from cxrgrid import command, operating
 from cxrgrid.check import UserError
 from cxrgrid.data import read_parquet
+from cxrgrid.files import readable
 from cxrgrid.model_card import card
 from cxrgrid.trained import Trained, read_trained
 
@@ -43,6 +44,7 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     fixed = {"img_size": size} if model.pretrained_cfg.get("fixed_input_size") else {}
     arguments = {"in_chans": channels, **fixed}
     save_for_hf(model, out, config, arguments, safe_serialization=True, data_config=data)
+    readable(out / "model.safetensors")
 
 
 def facts(trained: Trained) -> dict:

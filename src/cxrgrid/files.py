@@ -26,6 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
+        readable(partial)
         partial.replace(path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
@@ -35,6 +36,13 @@ def replacing(path: Path) -> Iterator[Path]:
                 "good: make room and run the same command again"
             ) from None
         raise
+
+
+def readable(path: Path) -> None:
+    """Let those read a file who may read any other of the user's: safetensors lets only its owner."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
 
 
 def full(error: BaseException | None) -> str:
