@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def readable(path: Path) -> None:
-    """Let those read a file who may read any other of the user's: safetensors lets only its owner."""
+    """Let those read a file whom the umask lets: safetensors lets only its owner."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
