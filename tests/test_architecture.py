@@ -51,7 +51,7 @@ LEVELS = [
         "survey",
         "twins",
     },
-    {"ensemble", "matching"},
+    {"ensemble", "explained", "matching", "pointing"},
     {
         "calibration",
         "comparison",
@@ -78,11 +78,11 @@ LEVELS = [
         "versus",
     }
     | {"operating", "rates"},
-    {"cards", "evaluation", "pages", "gradcam", "trained"},
-    {"model_card", "scoresheet"},
+    {"cards", "evaluation", "pages", "gradcam", "outcomes", "trained"},
+    {"embedding", "explanations", "model_card", "scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
-TORCH |= {"apply", "explain", "export", "gradcam", "trained"}
+TORCH |= {"apply", "embedding", "explain", "export", "gradcam", "trained"}
 TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body

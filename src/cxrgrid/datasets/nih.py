@@ -90,6 +90,8 @@ HEADER = (
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
 )
 COLUMNS = HEADER.split(",")[:7]
+BOXES = "BBox_List_2017.csv"
+BOXED = 1024  # pixels a side of the images on which the boxes were drawn
 LISTS = {"train_val_list.txt": "trainval", "test_list.txt": "test"}
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365}
 NOTES = [
@@ -215,6 +217,25 @@ def add_official(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
     }
     official = frame["name"].map(part).astype(object)
     return frame.assign(**{"split:official": official.where(official.notna(), None)})
+
+
+def boxes(root: Path) -> pd.DataFrame | None:
+    """A row a box of `BBox_List_2017.csv`; None without it: readers marked 880 images.
+
+    name: of the file; label; left, top, right, bottom: as shares of the image's sides.
+    """
+    path = Path(root) / BOXES
+    if not path.is_file():
+        return None
+    try:
+        # The header speaks of one column of four numbers, and ends with three empty ones.
+        rows = pd.read_csv(path, skiprows=1, header=None, usecols=range(6), dtype={0: str, 1: str})
+        left, top, width, height = (rows[at].astype(float) / BOXED for at in range(2, 6))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not the list of boxes of ChestX-ray14 ({error})") from None
+    label = rows[1].replace("Infiltrate", "Infiltration")
+    sides = {"left": left, "top": top, "right": left + width, "bottom": top + height}
+    return pd.DataFrame({"name": rows[0], "label": label, **sides})
 
 
 def write(root: Path, cohort: list[dict], draw) -> None:
