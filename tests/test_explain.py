@@ -1,4 +1,4 @@
-"""`explain`: heat lies where the evidence is, boxes follow the pixels, and no pixel leaves unasked."""
+"""`explain`: heat lies on the evidence, boxes follow the pixels, and no pixel leaves unasked."""
 
 import io
 import shutil

@@ -28,6 +28,9 @@ def draw(frames: Frames) -> Figure:
     shown = {name: best(frames, name) for name in frames.grid.targets()}
     told = [name for name in COLUMNS[1:] if any(tells(part, name) for _, part in shown.values())]
     columns = ["finding", *told]
+    colours = {
+        name: palette([part[name].dropna() for _, part in shown.values()]) for name in columns
+    }
     figure, grid = style.panels(max(len(shown), 1), len(columns), 3.8, 3.6)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -38,7 +41,7 @@ def draw(frames: Frames) -> Figure:
         for axes, column in zip(row, columns, strict=True):
             if column != "finding" and not tells(part, column):
                 continue
-            panel(axes, part, column)
+            panel(axes, part, column, colours[column])
             place = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
             style.subtitle(axes, dataset, place if column == "finding" else f"by {column}")
     return figure
@@ -63,13 +66,17 @@ def tells(part: pd.DataFrame, column: str) -> bool:
     return part[column].nunique() > 1
 
 
-def panel(axes: Axes, part: pd.DataFrame, column: str) -> None:
-    """The images of one dataset, coloured by one of their columns; the largest groups below."""
+def panel(axes: Axes, part: pd.DataFrame, column: str, colours: dict[str, str]) -> None:
+    """The images of one dataset, coloured by one of their columns; greys below, names above."""
     values = part[column].fillna("unknown")
-    colours = palette(values)
+    named: dict[str, str] = {}
+    for name in frequent(values):
+        # Two names may have got one colour where they did not meet: here the rarer is grey.
+        if name in colours and colours[name] not in named.values():
+            named[name] = colours[name]
+    colours = dict(sorted(named.items())) | GREY
     values = values.where(values.isin(colours), "other")
     some = np.linspace(0, len(part) - 1, min(POINTS, len(part))).astype(int)
-    # Greys below, so that what is named is seen.
     order = sorted(colours, key=lambda name: (name not in GREY, name))
     for name in order:
         here = part.iloc[some][(values == name).to_numpy()[some]]
@@ -87,8 +94,21 @@ def panel(axes: Axes, part: pd.DataFrame, column: str) -> None:
                 handletextpad=0.1, columnspacing=0.8, borderaxespad=0.3)  # fmt: skip
 
 
-def palette(values: pd.Series) -> dict[str, str]:
-    """Colours of the values: the most frequent by name, what is no name in greys."""
-    names = [name for name in values.value_counts(sort=True).index if name not in GREY]
-    named = dict(zip(sorted(names[: len(PALETTE)]), PALETTE, strict=False))
-    return named | GREY
+def palette(several: list[pd.Series]) -> dict[str, str]:
+    """Colours of the values of some panels: in each the most frequent by name, the rest in greys.
+
+    A name has one colour in all panels.
+    """
+    colours: dict[str, str] = {}
+    for values in several:
+        names = sorted(frequent(values))
+        used = {colours[name] for name in names if name in colours}
+        free = [colour for colour in PALETTE if colour not in used]
+        new = [name for name in names if name not in colours]
+        colours |= dict(zip(new, free, strict=False))
+    return colours
+
+
+def frequent(values: pd.Series) -> list[str]:
+    """The names with a colour of their own in a panel."""
+    return [name for name in values.value_counts().index if name not in GREY][: len(PALETTE)]
