@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cxrgrid import embedding, explain, gradcam, operating, outcomes, pointing, settings
+from cxrgrid import embedding, explain, gradcam, operating, outcomes, phantom, pointing, settings
 from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.datasets import nih
@@ -196,6 +196,32 @@ def test_the_list_of_boxes_is_read_as_nih_ships_it(tmp_path):
     (tmp_path / nih.BOXES).write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="not the list of boxes"):
         nih.boxes(tmp_path)
+
+
+def test_phantoms_in_nihs_layout_have_boxes_where_their_findings_are(tmp_path):
+    """The reference: the same film without the finding, which differs inside of the box."""
+    plan = {"findings": {"Nodule": 0.5, "Effusion": 0.5}, "ages": [20, 90], "views": {"PA": 1.0}}
+    cohort = phantom.make_cohort(settings.Phantom(patients=40), plan | {"images": 1})
+    shares = []
+    for row in [row for row in cohort if row["labels"]]:
+        for label, box in phantom.boxes(row, ["Nodule", "Effusion"]).items():
+            rest = {name: how for name, how in row["findings"].items() if name != label}
+            films = [
+                phantom.radiograph(row | {"findings": f}, 128) for f in (row["findings"], rest)
+            ]
+            change = np.abs(np.subtract(*films, dtype=float)) ** 2
+            left, top, right, bottom = (round(128 * edge) for edge in box)
+            shares.append(change[top:bottom, left:right].sum() / change.sum())
+    assert len(shares) > 20 and np.median(shares) > 0.8
+    arguments = '{"adapter": "nih", "patients": 12, "size": 64}'
+    phantom.main([arguments, "--out", str(tmp_path / "nih")])
+    listed, found = nih.read(tmp_path / "nih", {}), nih.boxes(tmp_path / "nih")
+    labels = listed.set_index(listed["image"].str.split("/").str[-1])
+    assert len(found) and all(
+        labels.loc[row.name_, row.label] == 1
+        for row in found.rename(columns={"name": "name_"}).itertuples()
+    )
+    assert (found[["left", "top"]] >= 0).all(axis=None) and (found["right"] <= 1).all()
 
 
 def test_the_game_is_played_on_test_images_with_a_box(cell, data, tmp_path):

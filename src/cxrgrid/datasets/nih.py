@@ -79,6 +79,8 @@ PHANTOM = {
         "Pleural_Thickening": 0.07,
         "Hernia": 0.04,
     },
+    "boxed": ["Atelectasis", "Cardiomegaly", "Effusion", "Infiltration"]
+    + ["Mass", "Nodule", "Pneumonia", "Pneumothorax"],
     "ages": [20, 90],
     "views": {"PA": 0.6, "AP": 0.4},
     "images": 2,
@@ -243,6 +245,7 @@ def write(root: Path, cohort: list[dict], draw) -> None:
     folder = Path(root) / "images_001" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     lines, lists = [HEADER], {name: [] for name in LISTS}
+    marked = ["Image Index,Finding Label,Bbox [x,y,w,h],,,"]
     for row in cohort:
         name = f"{row['patient']:08d}_{row['study']:03d}.png"
         image = draw(row)
@@ -252,7 +255,12 @@ def write(root: Path, cohort: list[dict], draw) -> None:
         about = f"{row['study']},{row['patient']},{row['age']:.0f},{row['sex']},{row['view']}"
         height, width = image.shape
         lines.append(f"{name},{labels},{about},{width},{height},0.143,0.143")
+        for label, (left, top, right, bottom) in row.get("boxes", {}).items():
+            corner = [BOXED * value for value in (left, top, right - left, bottom - top)]
+            said = label.replace("Infiltration", "Infiltrate")
+            marked.append(",".join([name, said, *(f"{value:.1f}" for value in corner), ",,"]))
         lists["test_list.txt" if row["split"] == "test" else "train_val_list.txt"].append(name)
     (Path(root) / CSVS[0]).write_text("\n".join(lines) + "\n")
+    (Path(root) / BOXES).write_text("\n".join(marked) + "\n")
     for name, names in lists.items():
         (Path(root) / name).write_text("".join(f"{line}\n" for line in names))
