@@ -12,6 +12,7 @@ from snakemake.utils import min_version
 
 from cxrgrid import launch
 from cxrgrid.config import Grid, UserError
+from cxrgrid.explained import Explained
 from cxrgrid.needs import Needs
 
 min_version("9.27")
@@ -30,6 +31,7 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 needs = Needs(grid)
+explained = Explained(grid)
 launch.enter(workflow)
 
 

@@ -1,9 +1,11 @@
 """A small synthetic study, as the pipeline would leave it: what tables, figures and report read.
 
 Two datasets (several labels at once; classes that compete), two backbones, scratch and pretrained,
-two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run.
+two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run, and the first seeds but
+`UNEXPLAINED` are explained.
 """
 
+import io
 import json
 from pathlib import Path
 
@@ -11,13 +13,16 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cxrgrid import collect, compare, figure, table
 from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.explained import Explained
 
 AXES = list(Grid.AXES)
 MISSING = "ward/resnet18/pretrained/default/seed1"
+UNEXPLAINED = "children/resnet18/scratch/default/seed0"
 LABELS = {"ward": ["Effusion", "Nodule", "Hernia"], "children": ["Normal", "Bacterial", "Viral"]}
 HASHES = {"ward": "aa11bb22cc33dd44", "children": "0f1e2d3c4b5a6978"}
 CONFIG = {
@@ -92,6 +97,32 @@ def write_predictions(folder: Path, data: Path, cell) -> None:
     write_parquet(columns, folder / cell.path() / f"predictions/{cell.dataset}.parquet", facts)
 
 
+def write_explained(folder: Path, data: Path, cell) -> None:
+    """Two pictures of the first label, a pointing game of two labels, and 16 places."""
+    table, facts = read_parquet(data / cell.dataset / "table.parquet")
+    test = table.to_pandas().query("split == 'test'")
+    rng = np.random.default_rng(len(cell.path()))
+    pictures = []
+    for _ in range(2):
+        file = io.BytesIO()
+        pixels = rng.integers(255, size=(24, 48), dtype=np.uint8)
+        Image.fromarray(pixels).save(file, format="webp")
+        pictures.append(file.getvalue())
+    said = {"rule": "youden", "hidden": False, "images": 16, "margin": 0.03, "reason": ""}
+    names = list(test["image"])
+    out = folder / cell.path() / "explain"
+    rows = {"image": names[:2], "label": LABELS[cell.dataset][:1] * 2, "sure": ["most", "least"]}
+    rows |= {"outcome": ["true positive"] * 2, "probability": [0.9, 0.6], "threshold": [0.5] * 2}
+    write_parquet(rows | {"picture": pictures}, out / "gallery.parquet", said)
+    boxed = {"image": names[:4], "label": LABELS["ward"][:2] * 2, "hit": [True, False, True, True]}
+    boxed = boxed if cell.dataset == "ward" else {name: [] for name in boxed}
+    write_parquet({**boxed, "chance": [0.1] * len(boxed["hit"])}, out / "pointing.parquet", said)
+    places = {"image": names, "x": rng.normal(size=16), "y": rng.normal(size=16)}
+    views = [view if isinstance(view, str) else None for view in test["view"]]
+    places |= {"finding": LABELS[cell.dataset][:2] * 8, "view": views}
+    write_parquet({**places, "source": [None] * 16}, out / "embedding.parquet", facts)
+
+
 def score_rows(cell) -> list[dict]:
     """Every metric of one cell, with plausible numbers."""
     rng = np.random.default_rng([cell.seed, len(cell.path()), cell.init == "scratch"])
@@ -154,6 +185,9 @@ def write_study(results: Path, **config) -> Path:
     for cell in done:
         write_history(study / "cells", cell)
         write_predictions(study / "cells", results / "data", cell)
+    for cell in Explained(grid).cells:
+        if cell in done and cell.path() != UNEXPLAINED:
+            write_explained(study / "cells", results / "data", cell)
     write_scores(study, done)
     (study / "study.json").write_text(json.dumps(CONFIG | config))
     return study / "study.json"

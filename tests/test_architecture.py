@@ -51,7 +51,7 @@ LEVELS = [
         "survey",
         "twins",
     },
-    {"ensemble", "matching"},
+    {"ensemble", "explained", "matching", "pointing"},
     {
         "calibration",
         "comparison",
@@ -78,12 +78,12 @@ LEVELS = [
         "versus",
     }
     | {"operating", "rates"},
-    {"cards", "evaluation", "pages", "gradcam", "trained"},
-    {"gaps", "model_card", "sinks"},
+    {"cards", "evaluation", "pages", "gradcam", "outcomes", "trained"},
+    {"embedding", "explanations", "gaps", "model_card", "sinks"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
-TORCH |= {"apply", "explain", "export", "gradcam", "trained"}
+TORCH |= {"apply", "embedding", "explain", "export", "gradcam", "trained"}
 TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body

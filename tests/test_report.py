@@ -11,8 +11,17 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from conftest import CONFIG, HASHES, LABELS, MISSING, write_dataset, write_report, write_study
-from cxrgrid import cards, findings, frames, report
+from conftest import (
+    CONFIG,
+    HASHES,
+    LABELS,
+    MISSING,
+    UNEXPLAINED,
+    write_dataset,
+    write_report,
+    write_study,
+)
+from cxrgrid import cards, explanations, findings, frames, report
 from cxrgrid.check import FIGURES, modules
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -87,7 +96,7 @@ def test_nothing_is_fetched(page, text):
 
 
 def test_every_image_says_what_it_shows(page):
-    assert len(page.all("img")) == 24
+    assert len(page.all("img")) == 24 + 2 * 2, "samples of two datasets, and their galleries"
     assert all(image["alt"] for image in page.all("img"))
     plots = [a for a in page.all("div") if a.get("role") == "img"]
     shown = set(modules(FIGURES)) - {"transfer"}  # for which the study does not ask
@@ -134,14 +143,16 @@ def write_credentialed(results, **config):
 
 def test_credentialed_pixels_are_shown_only_if_the_config_says_so(tmp_path):
     hidden = write_credentialed(tmp_path / "a", datasets=REAL)
-    assert hidden.count("base64,") == 12, "the other dataset's images"
+    assert hidden.count("png;base64,") == 12, "the other dataset's images"
+    assert hidden.count("webp;base64,") == 2, "its gallery; the tables that lie there are not asked"
     assert "may not be redistributed" in hidden
     show = {"show_credentialed": True}
-    assert write_credentialed(tmp_path / "b", datasets=REAL, report=show).count("base64,") == 24
+    shown = write_credentialed(tmp_path / "b", datasets=REAL, report=show)
+    assert (shown.count("png;base64,"), shown.count("webp;base64,")) == (24, 4)
 
 
 def test_phantoms_in_a_credentialed_layout_are_shown(tmp_path):
-    assert write_credentialed(tmp_path).count("base64,") == 24
+    assert write_credentialed(tmp_path).count("base64,") == 28
 
 
 def test_data_that_do_not_say_are_not_shown(tmp_path):
@@ -151,6 +162,33 @@ def test_data_that_do_not_say_are_not_shown(tmp_path):
     read.facts["ward"].pop("credentialed")
     folder = study.parent.parent / "data/ward"
     assert cards.card("ward", read, folder, {}, None)["samples"] == []
+
+
+def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished, text):
+    start = text.index('<h2 id="explanations">')
+    part = html.unescape(text[start : text.index("</section>", start)])
+    order = pd.read_csv(finished.parent / "report/leaderboard.csv").sort_values("value")
+    for dataset in ("ward", "children"):
+        own = order[order["dataset"] == dataset]
+        own = own[
+            own["backbone"].eq("resnet10t") | own["init"].eq("pretrained") | (dataset == "ward")
+        ]
+        best = own.iloc[-1]
+        name = f"{best['backbone']} · {best['init']} · default · seed 0"
+        assert f'Shown: <a href="cells/{dataset}/{best["backbone"]}/{best["init"]}' in part, name
+    missing = re.search(r"Missing: <a href=\"([^\"]+)\">", part)[1]
+    assert missing == f"cells/{UNEXPLAINED}.html" and part.count("Missing:") == 1
+    # Four cells of two labels: 2 of 2 and 1 of 2 images hit; Wilson's interval of 1 of 2.
+    assert part.count("0.500 (0.095–0.905)") == 4 and part.count(">1.000 (0.342–1.000)<") == 4
+
+
+def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, monkeypatch):
+    monkeypatch.setattr(explanations, "BUDGET", 0)
+    text = make(finished).read_text()
+    assert text.count("webp;base64,") == 0 and text.count("this page would grow too heavy") == 2
+    pages = (finished.parent / "report/cells").glob("*/*/*/default/seed0.html")
+    shown = [path.read_text().count("webp;base64,") for path in pages]
+    assert sorted(shown) == [0] + [2] * 7
 
 
 def test_text_from_data_is_escaped(study):

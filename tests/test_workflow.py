@@ -102,7 +102,6 @@ def test_second_run_does_nothing(finished):
 LIGHT = {"phantom", "index", "pixels", "split", "audit"}
 CHANGES = [
     ("title", "Another title", set(), LIGHT),
-    ("report.headline", "ap", set(), LIGHT),
     ("report.operating_points", [0.5], set(), LIGHT),
     ("recipes.unused", {"lr": 1.0}, set(), LIGHT),
     ("recipes.default.lr", 0.002, {FAR, SCRATCH, PRETRAINED}, LIGHT),
@@ -120,6 +119,8 @@ CHANGES = [
     ("datasets.far.image", {"size": 48}, {FAR, PRETRAINED}, {"phantom", "index"}),
     ("transfer", "all", set(), LIGHT),
     ("report.ensembles", False, set(), LIGHT),
+    ("report.explain", "none", set(), LIGHT | {"explain"}),
+    ("report.headline", "ap", set(), LIGHT | {"explain"}),
 ]
 
 
@@ -144,6 +145,19 @@ def test_another_dataset_to_be_tested_on_is_predicted_and_trains_nothing(finishe
     jobs = planned(finished, config)
     assert jobs["predict"] == {f"{cell}/transfer" for cell in (FAR, SCRATCH, PRETRAINED)}
     assert "train" not in jobs and jobs["split"] == {"results/data/third"}
+
+
+def test_another_operating_point_explains_anew_and_trains_nothing(finished):
+    config = dict(TINY)
+    for name in (FAR, SCRATCH, PRETRAINED):
+        assert (finished / name / "explain/gallery.parquet").is_file()
+    tables = {"study", "score", "overlap", "collect", "compare", "table", "figure", "report"}
+    config["report"] = TINY["report"] | {"operating_points": [0.5]}
+    jobs = planned(finished, config)
+    assert jobs["explain"] == {f"{cell}/explain" for cell in (FAR, SCRATCH, PRETRAINED)}
+    assert set(jobs) <= tables | {"explain"}
+    config["report"] = TINY["report"] | {"explain": "none"}
+    assert set(planned(finished, config)) <= tables
 
 
 def test_comments_docstrings_and_spaces_rerun_nothing(finished, tmp_path):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from cxrgrid import audits
 from cxrgrid.data import read_parquet
+from cxrgrid.explained import may_show
 from cxrgrid.frames import Frames
 from cxrgrid.section import Section
 
@@ -53,8 +54,7 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
     """What the page says of one dataset; no pixels of data that may not be shown."""
     facts = frames.facts[name]
     phantom = frames.grid.study.datasets[name].phantom is not None
-    allowed = phantom or frames.grid.study.report.show_credentialed
-    hidden = facts.get("credentialed", True) and not allowed
+    hidden = facts.get("credentialed", True) and not may_show(frames.grid, name)
     return {
         "name": name,
         "facts": facts,

@@ -15,6 +15,7 @@ from cxrgrid.check_report import ARGMAX, rule
 from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet
 from cxrgrid.ensemble import is_ensemble
+from cxrgrid.explained import Explained
 
 AXES = list(Grid.AXES)
 PLACE = AXES[:-1]  # a place in the grid: all of a cell's coordinates but the seed
@@ -26,6 +27,7 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
 }
 POINT = ["label", "curve", "x", "y", "n"]
+PLANE = ["image", "x", "y", "finding", "view", "source"]
 FILES = ("metrics", "history", "cells", "comparisons", "places")
 TEXT = dict.fromkeys(
     [*PLACE, "target", "subset", "label", "metric", "threshold_rule", "state", "reason", "rerun"]
@@ -46,7 +48,7 @@ class Frames:
     `compare`; counts: one row a dataset, split and label with images, patients, positives,
     negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
     `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
-    positives.
+    positives; embeddings: those of `explain`, of cells that are done, with their axes.
     """
 
     grid: Grid
@@ -62,6 +64,7 @@ class Frames:
     views: pd.DataFrame
     across: pd.DataFrame
     beside: pd.DataFrame
+    embeddings: pd.DataFrame
 
     @property
     def metric(self) -> str:
@@ -170,6 +173,7 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
         pd.concat([count_views(name, *table) for name, table in tables.items()]),
         metrics[across].reset_index(drop=True),
         metrics[beside].reset_index(drop=True),
+        read_embeddings(study.parent, grid, others[1]),
     )
 
 
@@ -179,6 +183,18 @@ def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
     read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
     points = pd.concat([pd.DataFrame(columns=[*AXES, "target", *POINT]), *read])
     return points[points["target"] == points["dataset"]].reset_index(drop=True)
+
+
+def read_embeddings(study: Path, grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
+    """The images of each explained cell that is done, with AXES; empty where there is none."""
+    done = set(cells.loc[cells["state"] == "done", AXES].itertuples(index=False, name=None))
+    parts = [pd.DataFrame(columns=[*AXES, *PLANE])]
+    for cell in Explained(grid).cells:
+        place = {axis: getattr(cell, axis) for axis in AXES}
+        path = study / "cells" / cell.path() / "explain/embedding.parquet"
+        if tuple(place.values()) in done and path.is_file():
+            parts.append(read_parquet(path)[0].to_pandas().assign(**place))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def read_grid(study: Path) -> Grid:

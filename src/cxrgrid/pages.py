@@ -51,8 +51,11 @@ def address(place: dict) -> str:
     return "/".join(["cells", *map(quote, parts), f"seed{place['seed']}.html"])
 
 
-def write(frames: Frames, study: Path, out: Path, labels: dict[tuple, Section]) -> None:
-    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a cell."""
+def write(
+    frames: Frames, study: Path, out: Path, labels: dict[tuple, Section], galleries: dict
+) -> None:
+    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a cell;
+    galleries: what `explanations.read` gives of a cell."""
     template = environment().get_template("cell.html.j2")
     history = split(frames.history)
     points = split(frames.curves)
@@ -69,6 +72,7 @@ def write(frames: Frames, study: Path, out: Path, labels: dict[tuple, Section]) 
             learning=learning(history.get(place)),
             overfitted=place in history and overfitted(history[place]),
             labels=labels.get(place),
+            gallery=galleries.get(place),
             metric=frames.metric_name,
             charts=of_labels(points.get(place)),
             thresholds=thresholds_table(thresholds.get(place)),

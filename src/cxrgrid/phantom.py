@@ -16,12 +16,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from cxrgrid.anatomy import DRAWN, Pose, make_body, make_chest
+from cxrgrid.anatomy import DRAWN, Body, Pose, make_body, make_chest
 from cxrgrid.check import ADAPTERS, UserError, checked, known, modules
 from cxrgrid.command import parser, run
 from cxrgrid.settings import Phantom
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
+COARSE = 128  # pixels a side on which boxes are found
+TRACE = 0.2  # of the largest change: what is less stands outside of a box
 STAYS = 0.6  # chance that a study shows what the one before it showed
 # Findings that grow with age, and some that come together: chance of the second beside the first.
 OLD = {"Cardiomegaly", "Effusion", "Edema", "Emphysema", "Fibrosis", "Mass", "Hernia"}
@@ -120,8 +122,8 @@ def drawn(labels: dict[str, float], plan: dict) -> dict[str, float]:
     return {name: labels[label] for label in labels for name in meant.get(label, [label])}
 
 
-def radiograph(row: dict, size: int) -> np.ndarray:
-    """The image of a row of the cohort, uint8 [size, size]."""
+def posed(row: dict) -> tuple[Body, Pose, np.random.Generator]:
+    """The person of a row of the cohort, before the film, and what chance is left for the film."""
     rng = np.random.default_rng([row["build"], row["film"]])
     body = make_body(np.random.default_rng(row["build"]), row["age"], row["sex"])
     loose = 1 + 0.5 * (row["view"] == "AP")
@@ -132,6 +134,30 @@ def radiograph(row: dict, size: int) -> np.ndarray:
         tilt=rng.normal(0, 0.02 * loose),
         turn=rng.normal(0, 0.3 * loose),
     )
+    return body, pose, rng
+
+
+def boxes(row: dict, labels: list[str]) -> dict[str, tuple[float, float, float, float]]:
+    """Where those of some labels that a row has show: left, top, right, bottom, shares of the side.
+
+    A box holds what a finding changes of the rays, but for traces.
+    """
+    body, pose, _ = posed(row)
+    whole = make_chest(body, row["findings"], row["view"], pose, COARSE).attenuation()
+    found = {}
+    for label in [label for label in labels if label in row["findings"]]:
+        rest = {name: how for name, how in row["findings"].items() if name != label}
+        change = np.abs(whole - make_chest(body, rest, row["view"], pose, COARSE).attenuation())
+        seen = change > TRACE * change.max()
+        down, across = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+        corners = (across[0], down[0], across[-1] + 1, down[-1] + 1)
+        found[label] = tuple(float(edge) / COARSE for edge in corners)
+    return found
+
+
+def radiograph(row: dict, size: int) -> np.ndarray:
+    """The image of a row of the cohort, uint8 [size, size]."""
+    body, pose, rng = posed(row)
     # Anatomy holds nothing finer than this; larger films are enlarged, with their own noise.
     chest = make_chest(body, row["findings"], row["view"], pose, min(size, 512))
     return print_film(expose(chest.attenuation(), size, rng, row["view"]), rng, row["view"])
@@ -221,6 +247,9 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.out.is_dir() and any(arguments.out.iterdir()):
         raise UserError(f"{arguments.out}: is not empty; remove it or choose another --out")
     cohort = make_cohort(settings, plan)
+    for row in cohort if "boxed" in plan else []:
+        # Readers mark few of many images; here those of every other patient.
+        row["boxes"] = boxes(row, plan["boxed"]) if row["patient"] % 2 == 0 else {}
     draw = partial(radiograph, size=settings.size)
     arguments.out.mkdir(parents=True, exist_ok=True)
     adapter.write(arguments.out, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import command, pages
+from cxrgrid import command, explanations, pages
 from cxrgrid.cards import card
 from cxrgrid.config import UserError
 from cxrgrid.findings import findings, overfitted
@@ -167,6 +167,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         for name in frames.facts
     ]
     study = frames.grid.study
+    galleries = explanations.read(frames, args.study.parent)
     html = (
         pages.environment()
         .get_template("report.html.j2")
@@ -184,13 +185,15 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             tables=tables,
             figures=figures(frames, args.report / "figures"),
             cards=cards,
+            explained=explanations.of_datasets(frames, galleries),
             runs=runs(frames.cells),
             commit=commit(),
             config=json.dumps(frames.grid.config, indent=2),
         )
     )
     args.out.write_text(html)
-    pages.write(frames, args.study.parent, args.out.parent, of_cells(tables["labels"], labels))
+    scores = of_cells(tables["labels"], labels)
+    pages.write(frames, args.study.parent, args.out.parent, scores, galleries)
 
 
 def headline(leaderboard: pd.DataFrame, metric: str) -> str:

@@ -149,6 +149,13 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ensembles: Annotated[
         bool, about("score the mean of the seeds' probabilities too, and that of all backbones")
     ] = True
+    explain: Annotated[
+        Literal["none", "first_seed", "all"],
+        about(
+            "cells whose heat maps, pointing game and embedding are made: none, the first seed of "
+            "each place, or all; a job a cell, nothing is trained for it"
+        ),
+    ] = "first_seed"
     show_credentialed: Annotated[
         bool, about("show pixels of data that may not be redistributed")
     ] = False

@@ -156,6 +156,7 @@ rule figure:
         cells=rules.collect.output.cells,
         compared=rules.compare.output,
         tables=expand(rules.split.output.table, dataset=grid.tested()),
+        embeddings=explained.files("embedding"),
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
@@ -187,6 +188,8 @@ rule report:
         audits=expand(rules.audit.output.audit, dataset=grid.tested()),
         overlap=rules.overlap.output.overlap,
         scores=expand(rules.score.output, target=grid.targets()),
+        galleries=explained.files("gallery"),
+        pointing=explained.files("pointing"),
     output:
         page=report(
             "<study>/report/report.html",

@@ -2,7 +2,8 @@
 #
 # needs  a dataset's table.parquet and pixels.npy; the weights that the cell starts from
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/, and in its
-#        transfer/{target}.parquet what the cell says of other datasets
+#        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
+#        it looks
 # cost   the grid. What is stopped goes on there when it is run again
 
 
@@ -79,3 +80,34 @@ rule predict:
     shell:
         "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output}"
         " --threads {threads} > {log} 2>&1"
+
+
+rule explain:
+    """Show where a cell looks in its test images, and which of them it sees alike."""
+    input:
+        cell=rules.train.output.cell,
+        model=rules.train.output.model,
+        val=rules.train.output.val,
+        test=rules.train.output.test,
+        table=rules.split.output.table,
+        pixels=rules.pixels.output.pixels,
+    output:
+        gallery="<cell>/explain/gallery.parquet",
+        pointing="<cell>/explain/pointing.parquet",
+        embedding="<cell>/explain/embedding.parquet",
+    log:
+        "<cell>/explain/explain.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    resources:
+        gpu=1,
+        mem_mb=needs.memory,
+        runtime=needs.runtime,
+    params:
+        cell=subpath(input.cell, parent=True),
+        data=subpath(input.table, parent=True),
+        flags=explained.flags,
+        out=subpath(output.gallery, parent=True),
+    shell:
+        "python -m cxrgrid.explain {params.cell} --data {params.data} {params.flags}"
+        " --out {params.out} --threads {threads} > {log} 2>&1"

@@ -79,6 +79,16 @@ PHANTOM = {
         "Pleural_Thickening": 0.07,
         "Hernia": 0.04,
     },
+    "boxed": [
+        "Atelectasis",
+        "Cardiomegaly",
+        "Effusion",
+        "Infiltration",
+        "Mass",
+        "Nodule",
+        "Pneumonia",
+        "Pneumothorax",
+    ],
     "ages": [20, 90],
     "views": {"PA": 0.6, "AP": 0.4},
     "images": 2,
@@ -90,6 +100,8 @@ HEADER = (
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
 )
 COLUMNS = HEADER.split(",")[:7]
+BOXES = "BBox_List_2017.csv"
+BOXED = 1024  # pixels a side of the images on which the boxes were drawn
 LISTS = {"train_val_list.txt": "trainval", "test_list.txt": "test"}
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365}
 NOTES = [
@@ -217,11 +229,31 @@ def add_official(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
     return frame.assign(**{"split:official": official.where(official.notna(), None)})
 
 
+def boxes(root: Path) -> pd.DataFrame | None:
+    """A row a box of `BBox_List_2017.csv`; None without it: readers marked 880 images.
+
+    name: of the file; label; left, top, right, bottom: as shares of the image's sides.
+    """
+    path = Path(root) / BOXES
+    if not path.is_file():
+        return None
+    try:
+        # The header speaks of one column of four numbers, and ends with three empty ones.
+        rows = pd.read_csv(path, skiprows=1, header=None, usecols=range(6), dtype={0: str, 1: str})
+        left, top, width, height = (rows[at].astype(float) / BOXED for at in range(2, 6))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not the list of boxes of ChestX-ray14 ({error})") from None
+    label = rows[1].replace("Infiltrate", "Infiltration")
+    sides = {"left": left, "top": top, "right": left + width, "bottom": top + height}
+    return pd.DataFrame({"name": rows[0], "label": label, **sides})
+
+
 def write(root: Path, cohort: list[dict], draw) -> None:
     """The phantom cohort as one folder of images, the CSV and the two split lists."""
     folder = Path(root) / "images_001" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     lines, lists = [HEADER], {name: [] for name in LISTS}
+    marked = ["Image Index,Finding Label,Bbox [x,y,w,h],,,"]
     for row in cohort:
         name = f"{row['patient']:08d}_{row['study']:03d}.png"
         image = draw(row)
@@ -231,7 +263,12 @@ def write(root: Path, cohort: list[dict], draw) -> None:
         about = f"{row['study']},{row['patient']},{row['age']:.0f},{row['sex']},{row['view']}"
         height, width = image.shape
         lines.append(f"{name},{labels},{about},{width},{height},0.143,0.143")
+        for label, (left, top, right, bottom) in row.get("boxes", {}).items():
+            corner = [BOXED * value for value in (left, top, right - left, bottom - top)]
+            said = label.replace("Infiltration", "Infiltrate")
+            marked.append(",".join([name, said, *(f"{value:.1f}" for value in corner), ",,"]))
         lists["test_list.txt" if row["split"] == "test" else "train_val_list.txt"].append(name)
     (Path(root) / CSVS[0]).write_text("\n".join(lines) + "\n")
+    (Path(root) / BOXES).write_text("\n".join(marked) + "\n")
     for name, names in lists.items():
         (Path(root) / name).write_text("".join(f"{line}\n" for line in names))

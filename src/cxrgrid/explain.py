@@ -1,0 +1,212 @@
+"""Where a trained cell looks: heat maps by outcome, the pointing game, images as it sees them.
+
+Writes three tables to --out. gallery.parquet: for each label and outcome the test images of which
+the cell is most and least sure, as pictures, the image beside itself under its Grad-CAM map; no
+picture of data that may not be redistributed, unless --show-credentialed. pointing.parquet: for
+each image and label with a box of NIH's readers, whether the map points into it. embedding.parquet:
+test images on a plane, near each other where the network's features are (t-SNE).
+
+Example:
+  python -m cxrgrid.explain results/demo/cells/ward/…/seed0 --data results/data/ward \\
+      --out results/demo/cells/ward/…/seed0/explain
+"""
+
+import argparse
+import importlib
+import io
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from threadpoolctl import threadpool_limits
+from torch import nn
+
+from cxrgrid import command, embedding, gradcam, image, lock, operating, outcomes, pointing
+from cxrgrid.check import UserError
+from cxrgrid.config import Grid
+from cxrgrid.data import Split, load_split, read_parquet, write_parquet
+from cxrgrid.predictions import Predictions, read_predictions
+from cxrgrid.trained import Trained, read_trained
+
+SIDE = 160  # pixels of a picture's image: no more than it has on a page
+QUALITY = 75  # of WebP, 0 to 100: two images of 160 pixels take about 6 kB
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell, its test images and what it said of them; facts: of the dataset's table."""
+
+    trained: Trained
+    split: Split
+    made: Predictions
+    facts: dict
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Some test images: uint8 [N, H, W]."""
+        return self.split.pixels[self.split.rows[rows]]
+
+
+def read(folder: Path, data: Path) -> Subject:
+    """What is explained; `UserError` if the cell was tested on other images than the data has."""
+    trained = read_trained(folder, data)
+    split, facts = load_split(data, "test")
+    path = folder / f"predictions/{trained.cell.dataset}.parquet"
+    made = read_predictions(path, trained.cell)
+    if made.image != split.image or made.facts["labels"] != trained.labels:
+        raise UserError(f"{path}: is of other test images or labels than {data}; train anew")
+    return Subject(trained, split, made, facts)
+
+
+def heat(
+    model: nn.Module, subject: Subject, rows: np.ndarray, labels: np.ndarray
+) -> list[np.ndarray]:
+    """A map float32 [H, W] for each pair of a test image and a label."""
+    layer = gradcam.find_layer(model, subject.split.pixels.shape[-1])
+    batch, maps = subject.trained.batch, []
+    for start in range(0, len(rows), batch):
+        some = slice(start, start + batch)
+        maps += list(gradcam.heat(model, layer, subject.pixels(rows[some]), labels[some]))
+    return maps
+
+
+# ------------------------------------------------------------------ the gallery
+
+
+def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: bool) -> tuple:
+    """The rows of gallery.parquet, and its facts; without a picture where none may be shown."""
+    facts = subject.trained.val.facts
+    fit = operating.fit(subject.trained.val, facts, (point,), calibrate)
+    scores = operating.cooled(subject.made, fit.temperatures).scores
+    rule, cut = next(iter(fit.cuts.items()))
+    frame = outcomes.choose(subject.made.labels, scores, cut, subject.trained.labels)
+    rows = frame["row"].to_numpy(int)
+    hidden = subject.facts.get("credentialed", True) and not show
+    pictures = [None] * len(frame)
+    if not hidden and len(frame):
+        maps = heat(model, subject, rows, frame["at"].to_numpy(int))
+        pairs = zip(subject.pixels(rows), maps, strict=True)
+        pictures = [picture(pixels, of_image) for pixels, of_image in pairs]
+    columns = {"image": [subject.made.image[row] for row in rows]}
+    columns |= {name: frame[name].to_numpy() for name in outcomes.COLUMNS[2:]}
+    made = pd.DataFrame(columns | {"picture": pd.Series(pictures, dtype=object)})
+    return made, {"rule": rule, "hidden": hidden, "images": len(subject.made.image)}
+
+
+def picture(pixels: np.ndarray, of_image: np.ndarray) -> bytes:
+    """The image, and at its right itself under the map, as WebP."""
+    plain = gradcam.overlay(pixels, np.zeros_like(of_image), SIDE)
+    both = Image.new("RGB", (2 * plain.width, plain.height))
+    both.paste(plain, (0, 0))
+    both.paste(gradcam.overlay(pixels, of_image, SIDE), (plain.width, 0))
+    file = io.BytesIO()
+    both.save(file, format="webp", quality=QUALITY)
+    return file.getvalue()
+
+
+# ------------------------------------------------------------------ the pointing game
+
+
+def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
+    """Test images and labels with their boxes on the square; and why some or all are left out.
+
+    Columns: row, at (of the label), boxes (list of `image.Box`).
+    """
+    empty = pd.DataFrame(columns=["row", "at", "boxes"])
+    adapter = importlib.import_module(f"cxrgrid.datasets.{subject.facts.get('adapter')}")
+    root = Path(subject.facts.get("root", ""))
+    marked = adapter.boxes(root) if hasattr(adapter, "boxes") else None
+    if marked is None:
+        return empty, "the dataset has no readers' boxes"
+    names = {Path(name).name: row for row, name in enumerate(subject.made.image)}
+    known = marked["name"].isin(names) & marked["label"].isin(subject.trained.labels)
+    found: dict[tuple, list] = {}
+    left_out = 0
+    for (name, label), part in marked[known].groupby(["name", "label"], sort=True):
+        row, at = names[name], subject.trained.labels.index(label)
+        placed = place(root / subject.made.image[row], part, subject.trained)
+        left_out += not placed
+        found |= {(row, at): placed} if placed else {}
+    rows = pd.DataFrame([(*pair, placed) for pair, placed in found.items()], columns=empty.columns)
+    return rows, f"{left_out} boxes cannot be followed through the image recipe" * bool(left_out)
+
+
+def place(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
+    """The boxes of an image and label on its square; none of an image that is no square itself.
+
+    The boxes' own images are squares: another shape was cut or squashed by someone else.
+    """
+    width, height = image.sides(path)
+    if width != height:
+        return []
+    shares = part[["left", "top", "right", "bottom"]].to_numpy() * width
+    return [
+        placed
+        for box in shares.tolist()
+        if (placed := pointing.place(tuple(box), (width, height), trained.recipe, trained.frame))
+    ]
+
+
+def game(model: nn.Module, subject: Subject) -> tuple[pd.DataFrame, dict]:
+    """The rows of pointing.parquet, and its facts; chance: how much of the image is a hit."""
+    rows, reason = boxes(subject)
+    pairs = rows["row"].to_numpy(int), rows["at"].to_numpy(int)
+    maps = heat(model, subject, *pairs) if len(rows) else []
+    size = subject.split.pixels.shape[-1]
+    wanted = [pointing.inside(size, placed) for placed in rows["boxes"]]
+    frame = pd.DataFrame(
+        {
+            "image": [subject.made.image[row] for row in pairs[0]],
+            "label": [subject.trained.labels[at] for at in pairs[1]],
+            "hit": [pointing.hit(*pair) for pair in zip(maps, wanted, strict=True)],
+            "chance": [float(one.mean()) for one in wanted],
+        }
+    ).astype({"image": str, "label": str, "hit": bool, "chance": float})
+    return frame, {"margin": pointing.MARGIN, "reason": reason}
+
+
+# ------------------------------------------------------------------ the command
+
+
+def explain(args) -> None:
+    """Read a cell and its dataset, write the three tables."""
+    subject = read(args.cell, args.data)
+    model = subject.trained.network()
+    facts = {axis: getattr(subject.trained.cell, axis) for axis in Grid.AXES}
+    facts |= {"split_hash": subject.facts["split_hash"], "labels": subject.trained.labels}
+    point = operating.parse(args.threshold, "--threshold")
+    calibrate = "temperature" if args.calibrate else "none"
+    rows, more = gallery(model, subject, point, calibrate, args.show_credentialed)
+    pointed, of_game = game(model, subject)
+    table = read_parquet(args.data / "table.parquet")[0].to_pandas()
+    of_test = table[table["split"] == "test"]
+    placed = embedding.embed(model, subject.split, of_test, subject.trained)
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_parquet(rows, args.out / "gallery.parquet", facts | more)
+    write_parquet(pointed, args.out / "pointing.parquet", facts | of_game)
+    write_parquet(placed, args.out / "embedding.parquet", facts)
+
+
+def main(argv: list[str] | None) -> None:
+    """Explain one cell."""
+    parser: argparse.ArgumentParser = command.parser("explain", __doc__)
+    parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
+    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    parser.add_argument("--threshold", default="youden", help="where a label counts as present")
+    parser.add_argument("--calibrate", action="store_true", help="scale by temperature before")
+    parser.add_argument(
+        "--show-credentialed", action="store_true", help="pictures also of data under an agreement"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the three tables")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    with lock.own_gpu() or nullcontext(), threadpool_limits(args.threads):
+        explain(args)
+
+
+if __name__ == "__main__":
+    command.run(main)

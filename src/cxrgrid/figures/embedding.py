@@ -1,0 +1,114 @@
+"""Test images as the networks see them, on a plane."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from cxrgrid import style
+from cxrgrid.frames import PLACE, Frames
+
+CAPTION = (
+    "Test images by the features that the classifier sees, t-SNE with a fixed seed; near: seen "
+    "alike. Axes have no unit, and distances between far groups mean nothing. A row a dataset, of "
+    "the best place by the headline metric whose first seed is explained; coloured by finding "
+    "(several: more than one label; none: none of them), by view and by source, where known and "
+    "more than one. n: test images; of more than 800, 800 are drawn."
+)
+POINTS = 800
+COLUMNS = ("finding", "view", "source")
+# Paul Tol's muted scheme, safe for the colour-blind; inits have other colours.
+PALETTE = ("#332288", "#cc6677", "#44aa99", "#ddcc77", "#88ccee", "#882255", "#117733", "#999933")
+GREY = {"several": "#555555", "other": "#888888", "none": "#c4c4c4", "unknown": "#dddddd"}
+
+
+def draw(frames: Frames) -> Figure:
+    """A row a dataset, a column what the points are coloured by."""
+    shown = {name: best(frames, name) for name in frames.grid.targets()}
+    told = [name for name in COLUMNS[1:] if any(tells(part, name) for _, part in shown.values())]
+    columns = ["finding", *told]
+    colours = {
+        name: palette([part[name].dropna() for _, part in shown.values()]) for name in columns
+    }
+    figure, grid = style.panels(max(len(shown), 1), len(columns), 3.8, 3.6)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for row, (dataset, (cell, part)) in zip(grid, shown.items(), strict=False):
+        if part.empty:
+            style.subtitle(row[0], dataset, "no cell is explained")
+            continue
+        for axes, column in zip(row, columns, strict=True):
+            if column != "finding" and not tells(part, column):
+                continue
+            panel(axes, part, column, colours[column])
+            place = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
+            style.subtitle(axes, dataset, place if column == "finding" else f"by {column}")
+    return figure
+
+
+def best(frames: Frames, dataset: str) -> tuple[dict, pd.DataFrame]:
+    """The cell that is shown of a dataset, and its points; none where none is explained."""
+    places = frames.best()
+    places = places[places["dataset"] == dataset].sort_values("value", ascending=False)
+    found = places[PLACE].merge(frames.embeddings, on=PLACE)
+    rest = frames.embeddings[frames.embeddings["dataset"] == dataset]
+    found = found if len(found) else rest
+    if found.empty:
+        return {}, found
+    first = found.iloc[0]
+    here = (found[[*PLACE, "seed"]] == first[[*PLACE, "seed"]]).all(axis=1)
+    return first.to_dict(), found[here]
+
+
+def tells(part: pd.DataFrame, column: str) -> bool:
+    """Whether a column has more than one value."""
+    return part[column].nunique() > 1
+
+
+def panel(axes: Axes, part: pd.DataFrame, column: str, colours: dict[str, str]) -> None:
+    """The images of one dataset, coloured by one of their columns; greys below, names above."""
+    values = part[column].fillna("unknown")
+    named: dict[str, str] = {}
+    for name in frequent(values):
+        # Two names may have got one colour where they did not meet: here the rarer is grey.
+        if name in colours and colours[name] not in named.values():
+            named[name] = colours[name]
+    colours = dict(sorted(named.items())) | GREY
+    values = values.where(values.isin(colours), "other")
+    some = np.linspace(0, len(part) - 1, min(POINTS, len(part))).astype(int)
+    order = sorted(colours, key=lambda name: (name not in GREY, name))
+    for name in order:
+        here = part.iloc[some][(values == name).to_numpy()[some]]
+        axes.scatter(here["x"], here["y"], s=16, c=[colours[name]], edgecolors="white",
+                     linewidths=0.4)  # fmt: skip
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    axes.set_aspect("equal", "datalim")
+    marks = [
+        Line2D([], [], color=colour, marker="o", linestyle="", markersize=5, label=name)
+        for name, colour in colours.items()
+        if (values == name).any()
+    ]
+    axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(0, 0), ncols=3, fontsize=7.5,
+                handletextpad=0.1, columnspacing=0.8, borderaxespad=0.3)  # fmt: skip
+
+
+def palette(several: list[pd.Series]) -> dict[str, str]:
+    """Colours of the values of some panels: in each the most frequent by name, the rest in greys.
+
+    A name has one colour in all panels.
+    """
+    colours: dict[str, str] = {}
+    for values in several:
+        names = sorted(frequent(values))
+        used = {colours[name] for name in names if name in colours}
+        free = [colour for colour in PALETTE if colour not in used]
+        new = [name for name in names if name not in colours]
+        colours |= dict(zip(new, free, strict=False))
+    return colours
+
+
+def frequent(values: pd.Series) -> list[str]:
+    """The names with a colour of their own in a panel."""
+    return [name for name in values.value_counts().index if name not in GREY][: len(PALETTE)]
