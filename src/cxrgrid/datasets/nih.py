@@ -79,8 +79,16 @@ PHANTOM = {
         "Pleural_Thickening": 0.07,
         "Hernia": 0.04,
     },
-    "boxed": ["Atelectasis", "Cardiomegaly", "Effusion", "Infiltration"]
-    + ["Mass", "Nodule", "Pneumonia", "Pneumothorax"],
+    "boxed": [
+        "Atelectasis",
+        "Cardiomegaly",
+        "Effusion",
+        "Infiltration",
+        "Mass",
+        "Nodule",
+        "Pneumonia",
+        "Pneumothorax",
+    ],
     "ages": [20, 90],
     "views": {"PA": 0.6, "AP": 0.4},
     "images": 2,
