@@ -22,7 +22,7 @@ from cxrgrid.command import parser, run
 from cxrgrid.settings import Phantom
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
-COARSE = 128  # pixels a side on which boxes are found
+COARSE = 64  # pixels a side on which boxes are found
 TRACE = 0.2  # of the largest change: what is less stands outside of a box
 STAYS = 0.6  # chance that a study shows what the one before it showed
 # Findings that grow with age, and some that come together: chance of the second beside the first.
@@ -142,10 +142,13 @@ def boxes(row: dict, labels: list[str]) -> dict[str, tuple[float, float, float, 
 
     A box holds what a finding changes of the rays, but for traces.
     """
+    labels = [label for label in labels if label in row["findings"]]
+    if not labels:
+        return {}
     body, pose, _ = posed(row)
     whole = make_chest(body, row["findings"], row["view"], pose, COARSE).attenuation()
     found = {}
-    for label in [label for label in labels if label in row["findings"]]:
+    for label in labels:
         rest = {name: how for name, how in row["findings"].items() if name != label}
         change = np.abs(whole - make_chest(body, rest, row["view"], pose, COARSE).attenuation())
         seen = change > TRACE * change.max()
