@@ -79,7 +79,7 @@ LEVELS = [
     }
     | {"operating", "rates"},
     {"cards", "evaluation", "pages", "gradcam", "outcomes", "trained"},
-    {"embedding", "explanations", "gaps", "model_card", "sinks"},
+    {"embedding", "explanations", "gaps", "links", "model_card", "sinks"},
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}

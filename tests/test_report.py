@@ -1,6 +1,8 @@
 """`report`: one page that needs nothing else, hides nothing, and keeps to the data's terms."""
 
+import base64
 import html
+import io
 import json
 import re
 import shutil
@@ -8,8 +10,10 @@ import subprocess
 from collections import Counter
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from conftest import (
     CONFIG,
@@ -23,6 +27,7 @@ from conftest import (
 )
 from cxrgrid import cards, explanations, findings, frames, report
 from cxrgrid.check import FIGURES, modules
+from cxrgrid.data import read_parquet, write_parquet
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -301,3 +306,32 @@ def test_a_browser_shows_it_without_errors_or_sideways_scrolling(path, text, tmp
     )
     assert "CONSOLE" not in done.stderr
     assert "<title>0 1</title>" in done.stdout
+
+
+def test_samples_stand_beside_their_files_while_these_are_there(study, tmp_path):
+    table, facts = read_parquet(study.parents[1] / "data/ward/table.parquet")
+    root = tmp_path / "raw"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for name in table["image"].to_pylist():
+        pixels = rng.integers(255, size=(40, 60), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / name)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    write_parquet(
+        columns, study.parents[1] / "data/ward/table.parquet", facts | {"root": str(root)}
+    )
+    text = make(study).read_text()
+    page = Page(text)
+    shown = [image["alt"] for image in page.all("img") if image["alt"].startswith("ward, ")]
+    on_disk = [alt for alt in shown if " on disk: " in alt]
+    assert len(on_disk) == 12 and len(shown) == 24
+    assert text.count("not there any more") == 1, "children's files are not there"
+    first = next(image["src"] for image in page.all("img") if " on disk: " in image["alt"])
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
+    side = cards.SIDE
+    assert drawn.shape == (side, side)
+    assert (
+        not drawn[: side // 6 - 2].any() and drawn[side // 6 + 2 : -side // 6 - 2].any(axis=1).all()
+    )
+    shutil.rmtree(root)
+    assert make(study).read_text().count("not there any more") == 2

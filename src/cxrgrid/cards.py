@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+import PIL.Image
 
 from cxrgrid import audits
 from cxrgrid.data import read_parquet
 from cxrgrid.explained import may_show
 from cxrgrid.frames import Frames
+from cxrgrid.image import decode
 from cxrgrid.section import Section
+from cxrgrid.settings import Image
 
 SAMPLES = 12
 SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
@@ -26,8 +28,20 @@ def samples(folder: Path, facts: dict) -> list[dict]:
     for _, image in choose(table, facts["labels"]).iterrows():
         present = [label for label in facts["labels"] if image[label] == 1]
         text = ", ".join(present) or "none of the labels"
-        shown.append({"png": png(pixels[image["row"]]), "name": image["image"], "labels": text})
+        about = {"name": image["image"], "labels": text, "raw": raw(facts, image["image"])}
+        shown.append({"png": png(pixels[image["row"]]), **about})
     return shown
+
+
+def raw(facts: dict, image: str) -> str | None:
+    """The whole image as its file has it, edges filled to a square; None where it is gone."""
+    path = Path(facts.get("root", "")) / image
+    if not path.is_file():
+        return None
+    try:
+        return png(decode(path, Image(size=SIDE, resize="fit")))
+    except (OSError, ValueError):
+        return None
 
 
 def choose(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
@@ -43,8 +57,8 @@ def choose(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
 
 def png(pixels: np.ndarray) -> str:
     """Grey levels as an inline PNG."""
-    image = Image.fromarray(np.asarray(pixels))
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image = PIL.Image.fromarray(np.asarray(pixels))
+    image.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, format="png", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import command, explanations, pages
+from cxrgrid import command, explanations, links, pages
 from cxrgrid.cards import card
 from cxrgrid.config import UserError
 from cxrgrid.findings import findings, overfitted
@@ -100,26 +100,7 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-# ------------------------------------------------------------------ links to the cells' pages
-
-
-def place_links(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict[str, list[list[tuple]]]:
-    """For each dataset the links of the leaderboard's rows: (text, address) of each seed's page."""
-    seeds = {place: part.to_dict("records") for place, part in cells.groupby(PLACE, sort=False)}
-    links: dict[str, list] = {}
-    for row in leaderboard.to_dict("records"):
-        here = seeds.get(tuple(row[axis] for axis in PLACE), [])
-        found = [(str(cell["seed"]), pages.address(cell)) for cell in here]
-        links.setdefault(row["dataset"], []).append(found)
-    return links
-
-
-def label_links(labels: pd.DataFrame) -> dict[str, list[list[tuple]]]:
-    """For each dataset the links of the label table's rows."""
-    links: dict[str, list] = {}
-    for row in labels[AXES].to_dict("records"):
-        links.setdefault(row["dataset"], []).append([(str(row["seed"]), pages.address(row))])
-    return links
+# ------------------------------------------------------------------ the cells' own pages
 
 
 def of_cells(sections: list[Section], labels: pd.DataFrame) -> dict[tuple, Section]:
@@ -178,7 +159,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             findings=findings(frames, leaderboard, audited),
             overlap=read_overlap(args.study),
             glance=glance(leaderboard, frames.cells),
-            links={"places": place_links(leaderboard, frames.cells), "labels": label_links(labels)},
+            links=links.of_tables(args.report, frames.cells),
             addresses=[pages.address(row) for row in frames.cells[AXES].to_dict("records")],
             overfitted=fitted_too_far(frames),
             cells=frames.cells,

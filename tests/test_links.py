@@ -1,0 +1,88 @@
+"""Every row of the report's tables that rests on cells leads to the pages of just these."""
+
+import pandas as pd
+import pytest
+
+from conftest import CONFIG, write_report, write_study
+from cxrgrid import frames, links
+from cxrgrid.frames import PLACE
+from cxrgrid.section import parse
+from test_report import make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The report's folder of a study with two recipes, the links, and the cells."""
+    grid = CONFIG["grid"] | {"recipes": ["default", "slow"]}
+    folder = tmp_path_factory.mktemp("links") / "results"
+    study = write_study(folder, grid=grid, recipes={"slow": {"lr": 1e-4}})
+    write_report(study)
+    found = frames.read(study, study.parent / "report")
+    make(study)
+    return study.parent / "report", links.of_tables(study.parent / "report", found.cells)
+
+
+def test_each_table_has_links_for_each_of_its_rows(made):
+    folder, found = made
+    for name in ("leaderboard", "pretrained", "comparisons", "labels"):
+        sections = parse((folder / f"{name}.md").read_text())
+        assert sections
+        for section in sections:
+            rows = found[name][section.title]
+            assert len(rows) == len(section.rows), (name, section.title)
+
+
+def test_every_address_is_a_page(made):
+    folder, found = made
+    addresses = {
+        to for table in found.values() for rows in table.values() for r in rows for _, to in r
+    }
+    assert len(addresses) == 32
+    assert all((folder / to).is_file() for to in addresses)
+
+
+def test_a_pair_leads_to_the_seeds_of_both(made):
+    folder, found = made
+    table = pd.read_csv(folder / "comparisons.csv", keep_default_na=False)
+    macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
+    axes = set()
+    for dataset, part in macro.groupby("dataset", sort=False):
+        for row, to in zip(part.to_dict("records"), found["comparisons"][dataset], strict=True):
+            wanted = []
+            for side in "ab":
+                place = [row[side] if axis == row["axis"] else row[axis] for axis in PLACE]
+                wanted += [(f"{side}{n}", f"cells/{'/'.join(place)}/seed{n}.html") for n in (0, 1)]
+            assert to == wanted
+            axes.add(row["axis"])
+    assert axes == {"init", "backbone", "recipe"}
+
+
+def test_an_init_leads_to_its_cells_and_to_those_from_scratch(made):
+    _, found = made
+    first = found["pretrained"]["ward"][0]
+    texts = [text for text, _ in first]
+    assert texts == ["a0", "a1", "b0", "b1"]
+    assert all("/pretrained/" in to for _, to in first[:2])
+    assert all("/scratch/" in to for _, to in first[2:])
+
+
+def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
+    _, found = made
+    cells = pd.DataFrame(
+        [("ward", "resnet18", "scratch", recipe, 0) for recipe in ("default", "slow")],
+        columns=[*PLACE, "seed"],
+    )
+    row = {"dataset": "ward", "backbone": "", "init": "", "recipe": "", "axis": "external"}
+    rows = pd.DataFrame(
+        [row | {"a": "theirs", "b": b} for b in ("resnet18/scratch", "resnet18/scratch/slow")]
+    )
+    got = links.of_pairs(rows, cells)["ward"]
+    assert [to for line in got for _, to in line] == [
+        f"cells/ward/resnet18/scratch/{recipe}/seed0.html" for recipe in ("default", "slow")
+    ]
+
+
+def test_an_ensemble_has_no_page(made):
+    rows = pd.DataFrame([("ward", "ensemble", "scratch", "default")], columns=PLACE)
+    cells = pd.DataFrame([("ward", "resnet18", "scratch", "default", 0)], columns=[*PLACE, "seed"])
+    assert links.of_places(rows, cells) == {"ward": [[]]}
