@@ -179,20 +179,16 @@ def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturb
 
 
 def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undisturbed, cluster):
-    """No signal before the limit, and a training that does not react to the one at it."""
+    """No signal before the limit; at it, the training is held, and so cannot save."""
     site.configure(of([0]))
     run = site.train("--retries", "0", "--set-resources", "train:slurm_extra=''")
-    pid = hold(site, 0)
-    job = cluster.training("default_0")
-    end = ["update", f"JobId={job}", "EndTime=now"]
-    subprocess.run(["scontrol", *end], env=cluster.env, check=True)
-    while run.poll() is None:  # also when Slurm lets it go on
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.01)
+    hold(site, 0)
+    words = ["update", f"JobId={cluster.training('default_0')}", "EndTime=now"]
+    subprocess.run(["scontrol", *words], env=cluster.env, check=True)
     status, said = site.finish(run)
     assert status != 0
-    assert "time limit: " in said and "DUE TO TIME LIMIT" in said
+    assert "time limit: " in said and "DUE TO TIME LIMIT" in said, said
+    cluster.wait(lambda: not site.trainings(), "the training to be killed")
     status, said = site.finish(site.train())
     assert status == 0, said
     assert "runtime=60" in said and "going on after epoch" in site.log(0)
