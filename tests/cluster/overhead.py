@@ -29,6 +29,7 @@ def prepare(folder: Path, env: dict[str, str], cells: int) -> Site:
     site = Site(folder, env, study)
     (folder / "workflow").unlink()
     shutil.copytree(ROOT / "workflow", folder / "workflow")
+    (folder / "envs").symlink_to(ROOT / "envs")
     rules = folder / "workflow/rules/train.smk"
     command = r'"python -m cxrgrid\.train .*?2>&1"'
     text, replaced = re.subn(command, '"touch {output} {log}"', rules.read_text(), flags=re.S)
