@@ -100,7 +100,7 @@ def test_second_run_does_nothing(finished):
 
 # What changes in the config → the folders that train again, and rules that must not run.
 LIGHT = {"phantom", "index", "pixels", "split", "audit"}
-REPORT = {"resamples": 50, "figures": ["roc"], "calibrate": "temperature", "subgroups": ["sex"]}
+REPORT = {"resamples": 200, "figures": ["roc"], "calibrate": "temperature", "subgroups": ["sex"]}
 CHANGES = [
     ("title", "Another title", set(), LIGHT),
     ("report.headline", "ap", set(), LIGHT),
