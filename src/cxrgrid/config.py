@@ -221,9 +221,7 @@ class Grid:
 
     def targets(self) -> list[str]:
         """The datasets on whose test images cells are scored, in the order of the cells."""
-        cells = self.cells
-        if self.incomplete:
-            cells = [cell for cell in cells if finished(self.folder(cell), cell)]
+        cells = [c for c in self.cells if not self.incomplete or finished(self.folder(c), c)]
         return list(dict.fromkeys(cell.dataset for cell in cells))
 
     def tested(self) -> list[str]:
