@@ -100,9 +100,11 @@ def test_second_run_does_nothing(finished):
 
 # What changes in the config → the folders that train again, and rules that must not run.
 LIGHT = {"phantom", "index", "pixels", "split", "audit"}
+REPORT = {"resamples": 200, "figures": ["roc"], "calibrate": "temperature", "subgroups": ["sex"]}
 CHANGES = [
     ("title", "Another title", set(), LIGHT),
     ("report.operating_points", [0.5], set(), LIGHT),
+    ("report", REPORT, set(), LIGHT),
     ("recipes.unused", {"lr": 1.0}, set(), LIGHT),
     ("recipes.default.lr", 0.002, {FAR, SCRATCH, PRETRAINED}, LIGHT),
     ("overrides", [{"init": "pretrained", "set": {"lr": 0.1}}], {PRETRAINED}, LIGHT),
@@ -137,6 +139,16 @@ def test_a_new_backbone_trains_only_its_cells(finished):
     jobs = planned(finished, changed("grid.backbones", ["test_resnet", "test_vit"]))
     assert len(jobs["train"]) == 3
     assert all("/test_vit/" in folder for folder in jobs["train"])
+
+
+def test_a_new_recipe_and_a_new_dataset_train_only_their_cells(finished):
+    config = changed("recipes.more", {"lr": 0.1})
+    config["datasets"]["third"] = TINY["datasets"]["near"] | {"phantom": PHANTOM | {"seed": 3}}
+    config["grid"] |= {"datasets": ["near", "third"], "recipes": ["default", "more"]}
+    jobs = planned(finished, config)
+    assert len(jobs["train"]) == 6
+    assert all("/third/" in folder or "/more/" in folder for folder in jobs["train"])
+    assert jobs["split"] == {"results/data/third"}
 
 
 def test_another_dataset_to_be_tested_on_is_predicted_and_trains_nothing(finished):

@@ -130,18 +130,22 @@ class Grid:
 
     # What the rules ask for. Each takes Snakemake's wildcards, so that a rule names it as it is.
 
-    def cell(self, wildcards: Any) -> str:
-        """`cell.json` of the cell that the wildcards name."""
+    def named(self, wildcards: Any) -> Cell:
+        """The cell that the wildcards name."""
         where = CELL.format_map(vars(wildcards))
         if where not in self.by_path:
             # Only a path typed by hand gets here. Snakemake would show a traceback of a UserError.
             near = suggest(where, list(self.by_path))
             sys.exit(f"error: the study {self.name!r} has no cell {where}; {near}")
-        return msgspec.json.encode(self.by_path[where]).decode()
+        return self.by_path[where]
+
+    def cell(self, wildcards: Any) -> str:
+        """`cell.json` of the cell that the wildcards name."""
+        return msgspec.json.encode(self.named(wildcards)).decode()
 
     def weights(self, wildcards: Any) -> list[str]:
         """The weights file that the cell starts from, if any."""
-        weights = json.loads(self.cell(wildcards))["weights"]
+        weights = self.named(wildcards).weights
         return [weights] if weights else []
 
     def dataset(self, wildcards: Any) -> Dataset:
@@ -186,11 +190,11 @@ class Grid:
         return files.paths() if files else []
 
     def predictions(self, wildcards: Any) -> list[str]:
-        """The cells' predictions on the target, or on all, and on their own validation images."""
+        """The cells' predictions on the target, and on their own validation images."""
         return [
             f"{self.folder(cell)}/predictions/{name}.parquet"
             for cell in self.cells
-            if cell.dataset == getattr(wildcards, "target", cell.dataset)
+            if cell.dataset == wildcards.target
             and (not self.incomplete or finished(self.folder(cell), cell))
             for name in ("val", cell.dataset)
         ]
@@ -207,9 +211,8 @@ class Grid:
         return [pair for pair in paths if not self.incomplete or Path(pair[0]).is_file()]
 
     def external(self, wildcards: Any) -> list[str]:
-        """The files of the models from elsewhere that the target has, or all."""
-        target = getattr(wildcards, "target", "")
-        models = [m for m in self.study.external.values() if target in ("", m.dataset)]
+        """The files of the models from elsewhere that the target has."""
+        models = [m for m in self.study.external.values() if m.dataset == wildcards.target]
         return [path for model in models for path in model.files()]
 
     def folder(self, cell: Cell) -> str:
@@ -218,9 +221,7 @@ class Grid:
 
     def targets(self) -> list[str]:
         """The datasets on whose test images cells are scored, in the order of the cells."""
-        cells = self.cells
-        if self.incomplete:
-            cells = [cell for cell in cells if finished(self.folder(cell), cell)]
+        cells = [c for c in self.cells if not self.incomplete or finished(self.folder(c), c)]
         return list(dict.fromkeys(cell.dataset for cell in cells))
 
     def tested(self) -> list[str]:

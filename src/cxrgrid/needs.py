@@ -31,21 +31,17 @@ class Needs:
 
     def memory(self, wildcards: Any) -> int:
         """MB: twice what the largest cell of its kind took, doubled for each end by memory."""
-        cell = self.cell(wildcards)
+        cell = self.grid.named(wildcards)
         known = [run["max_rss"] for run in self.runs(cell)]
         asked = max([MEMORY, *(ROOM * rss for rss in known)])
         return int(asked * self.times("out of memory", cell))
 
     def runtime(self, wildcards: Any) -> int:
         """Minutes: twice what the slowest cell of its kind took, doubled for each end by time."""
-        cell = self.cell(wildcards)
+        cell = self.grid.named(wildcards)
         known = [ROOM * run["s"] / 60 for run in self.runs(cell)]
         asked = max(known) if known else estimate(cell)
         return int(max(30, asked) * self.times("time limit", cell))
-
-    def cell(self, wildcards: Any) -> Cell:
-        """The cell that the wildcards name."""
-        return self.grid.by_path[json_path(self.grid.cell(wildcards))]
 
     def runs(self, cell: Cell) -> list[dict]:
         """Snakemake's benchmarks of the cells of the same kind, read once."""
@@ -64,12 +60,6 @@ class Needs:
             causes[0] = explain(Path(self.grid.folder(cell)) / "train.log", [])[0]
         ended = next((at for at, each in enumerate(causes) if not each), len(causes))
         return min(MOST, 2 ** causes[:ended].count(cause))
-
-
-def json_path(text: str) -> str:
-    """The path of a cell from its settings."""
-    settings = json.loads(text)
-    return "/".join(settings[axis] for axis in Grid.AXES[:-1]) + f"/seed{settings['seed']}"
 
 
 def full(path: Path) -> bool:

@@ -21,9 +21,8 @@ import time
 from pathlib import Path
 
 import slurm
-from sites import STUDY, Site
+from sites import Site
 
-SEEDS = STUDY["grid"]["seeds"]
 TIRES = 30  # runs without a good end
 
 

@@ -25,6 +25,7 @@ STUDY = {
     "report": {"resamples": 100},
     "grid": {"datasets": ["ward"], "backbones": ["test_resnet"], "seeds": [0, 1, 2]},
 }
+SEEDS = STUDY["grid"]["seeds"]
 CELLS = "results/tiny/cells/ward/test_resnet/scratch/default"
 # As typed, but for what makes tests quick on two cores.
 QUICK = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10"]
@@ -124,10 +125,11 @@ class Site:
         here = {pid: out for pid, out in outs.items() if cwd(pid) == self.folder}
         return {pid: out.rpartition("seed")[2] for pid, out in here.items()}
 
-    def predictions(self, seed: int) -> dict[str, bytes]:
-        """What a cell's training came to, as it lies on the disk."""
-        found = sorted((self.cell(seed) / "predictions").glob("*.parquet"))
-        return {path.name: path.read_bytes() for path in found}
+    def answers(self, seeds: list[int] = SEEDS) -> dict[str, bytes]:
+        """What trainings came to, as it lies on the disk: the predictions, byte for byte."""
+        folders = [self.cell(seed) / "predictions" for seed in seeds]
+        paths = [folder / f"{name}.parquet" for folder in folders for name in ("val", "ward")]
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
     def until(self, done, seconds: float = 120) -> None:
         """Wait until `done()`."""

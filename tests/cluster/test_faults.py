@@ -1,5 +1,6 @@
 """What clusters do to trainings, and what is said of it and done about it."""
 
+import contextlib
 import copy
 import json
 import os
@@ -13,10 +14,9 @@ from pathlib import Path
 import pytest
 import slurm
 from chaos import Storm
-from sites import STUDY, Site
+from sites import SEEDS, STUDY, Site
 
 pytestmark = pytest.mark.cluster
-SEEDS = STUDY["grid"]["seeds"]
 
 
 @pytest.fixture(scope="session")
@@ -84,29 +84,36 @@ def finish_watched(site, run) -> tuple[int, str]:
     return site.finish(run, 1)
 
 
-@pytest.mark.slow
-def test_cells_die_each_in_its_own_way_and_say_so(site, cluster):
+def all_fallen(site, blows) -> bool:
+    """Strike each cell, by its seed, that is in mid-training; whether that was the last."""
+    for seed in [seed for seed in blows if "epoch 2/" in site.log(seed)]:
+        blows.pop(seed)()
+    return not blows
+
+
+def test_cells_die_each_in_its_own_way_and_say_so(site, undisturbed, cluster):
     """Killed, cancelled, disk full, NaN, a broken state: each its reason; then all is repaired."""
     study = of(SEEDS)
     study["recipes"]["wild"] = {"lr": 1e30, "optimizer": "sgd", "epochs": 1, "batch_size": 8}
-    study["grid"]["recipes"] = ["default", "wild"]
+    # Seeds of their own: by these a process is known here.
+    wild = study["grid"] | {"recipes": ["wild"], "seeds": [7, 8]}
+    study["grid"] = [study["grid"], wild]
     site.configure(study)
     site.cell(2).mkdir(parents=True)
     (site.cell(2) / ".state.pt.partial").symlink_to("/dev/full")
-    broken = Path(str(site.cell(2)).replace("default", "wild")) / "state.pt"
+    broken = Path(str(site.cell(8)).replace("default", "wild")) / "state.pt"
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"not a state")
     run = site.train("--retries", "0")
-    under_way(site, [0])
-    os.kill(pid_of(site, 0), signal.SIGKILL)
-    under_way(site, [1])
-    subprocess.run(["scancel", cluster.training("default_1")], env=cluster.env, check=True)
+    blows = {0: lambda: os.kill(pid_of(site, 0), signal.SIGKILL)}
+    blows[1] = lambda: cluster.ask("scancel", cluster.training("default_1"))
+    site.until(lambda: all_fallen(site, blows))
     status, said = site.finish(run)
     assert status != 0
     cells = json.loads(site.status("tiny", "--json"))["tiny"]
     causes = {(cell["recipe"], cell["seed"]): cell["cause"] for cell in cells}
     assert [causes["default", seed] for seed in SEEDS] == ["stopped", "cancelled", "disk full"]
-    assert [causes["wild", seed] for seed in SEEDS] == ["NaN", "NaN", "error"]
+    assert [causes["wild", seed] for seed in (7, 8)] == ["NaN", "error"]
     # The last lines of the run name each, with its reason and its command.
     assert "the loss is not finite in epoch 1" in said and "start afresh with --fresh" in said
     for cell in cells:
@@ -119,7 +126,7 @@ def test_cells_die_each_in_its_own_way_and_say_so(site, cluster):
     site.configure(STUDY)
     status, said = site.finish(site.train())
     assert status == 0, said
-    assert site.metrics() == site.true
+    assert site.answers() == undisturbed.answers()
 
 
 def test_too_little_memory_asks_for_more_the_next_time(site, undisturbed, cluster):
@@ -130,40 +137,65 @@ def test_too_little_memory_asks_for_more_the_next_time(site, undisturbed, cluste
     status, said = site.finish(site.train())
     assert status == 0, said
     assert "mem_mb=16000" in said
-    assert site.predictions(0) == undisturbed.predictions(0) != {}
+    assert site.answers([0]) == undisturbed.answers([0])
 
 
-def warned(pid: int) -> bool:
-    """Whether SIGUSR1 waits for a process that is held."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
-    return any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks)
+def held(pid: int) -> bool:
+    """Whether a process is still stopped by SIGSTOP, and SIGUSR1 has not come."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    facts = {line.split()[0]: line.split()[1] for line in lines if line.split()[1:]}
+    masks = [int(facts[name], 16) for name in ("SigPnd:", "ShdPnd:")]
+    return facts["State:"] == "T" and not any(m >> (signal.SIGUSR1 - 1) & 1 for m in masks)
 
 
-@pytest.mark.slow
+def hold(site, seed) -> int:
+    """Stop a cell's process in mid-training: Slurm looks at time limits only every 30 s."""
+    under_way(site, [seed])
+    pid = pid_of(site, seed)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
 def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturbed, cluster):
     site.configure(of([0]))
     run = site.train()
-    under_way(site, [0])
-    # Slurm looks at time limits every 30 s: the training is held meanwhile, and warned in time.
-    pid = pid_of(site, 0)
-    os.kill(pid, signal.SIGSTOP)
+    pid = hold(site, 0)
     seen = site.status("tiny")
     assert "running" in seen and "/40  loss " in seen
     words = ["update", f"JobId={cluster.training('default_0')}", "TimeLimit=2"]
     subprocess.run(["scontrol", *words], env=cluster.env, check=True)
-    site.until(lambda: warned(pid))
-    os.kill(pid, signal.SIGCONT)
+    site.until(lambda: not held(pid))
+    with contextlib.suppress(ProcessLookupError):  # Slurm may have let it go on by itself
+        os.kill(pid, signal.SIGCONT)
     site.until(lambda: "stopped by SIGUSR1" in site.log(0))
-    assert (site.cell(0) / "state.pt").is_file()
-    site.until(lambda: "going on" in site.log(0))
     status, said = site.finish(run)
     assert status == 0, said
+    assert "going on after epoch" in site.log(0)
     assert "runtime=30" in said and "runtime=60" in said
-    assert site.predictions(0) == undisturbed.predictions(0) != {}
+    assert site.answers([0]) == undisturbed.answers([0])
 
 
-def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, cluster):
+def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undisturbed, cluster):
+    """No signal before the limit; at it, the training is held, and so cannot save."""
+    site.configure(of([0]))
+    run = site.train("--retries", "0", "--set-resources", "train:slurm_extra=''")
+    hold(site, 0)
+    words = ["update", f"JobId={cluster.training('default_0')}", "EndTime=now"]
+    subprocess.run(["scontrol", *words], env=cluster.env, check=True)
+    status, said = site.finish(run)
+    assert status != 0
+    assert "time limit: " in said and "DUE TO TIME LIMIT" in said, said
+    cluster.wait(lambda: not site.trainings(), "the training to be killed")
+    status, said = site.finish(site.train())
+    assert status == 0, said
+    assert "runtime=60" in said and "going on after epoch" in site.log(0)
+    assert site.answers([0]) == undisturbed.answers([0])
+
+
+def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undisturbed, cluster):
     run = site.train()
     under_way(site)
     run.send_signal(signal.SIGINT)
@@ -183,10 +215,10 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, clus
     assert not cluster.jobs()
     status, said = finish_watched(site, site.train())
     assert status == 0, said
-    assert site.metrics() == site.true
+    assert site.answers() == undisturbed.answers()
 
 
-def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, cluster):
+def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, undisturbed, cluster):
     """The run ends well by itself: the lost node's jobs are sent again, and go on."""
     run = site.train()
     under_way(site)
@@ -201,7 +233,7 @@ def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, cluster):
     status, said = finish_watched(site, run)
     assert status == 0, said
     cluster.wait(lambda: set(cluster.nodes().values()) == {"idle"}, "both nodes")
-    assert site.metrics() == site.true
+    assert site.answers() == undisturbed.answers()
 
 
 def test_a_site_with_gres_alone(site, cluster):
@@ -219,7 +251,6 @@ def test_a_site_with_gres_alone(site, cluster):
     assert "guess" not in said.lower()
 
 
-@pytest.mark.slow
 def test_a_short_storm_of_faults_changes_no_number(site, cluster):
     Storm(site, cluster, seed=5, faults=4).blow()
 

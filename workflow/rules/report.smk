@@ -50,8 +50,8 @@ rule compare:
     """Compare every two places of the study that differ in one axis, on the same patients."""
     input:
         study=rules.study.output.study,
-        predictions=grid.predictions,
-        external=grid.external,
+        # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
+        scores=expand(rules.score.output.scores, target=grid.targets()),
     output:
         comparisons=report(
             "<study>/report/comparisons.csv",

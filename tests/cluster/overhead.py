@@ -1,0 +1,70 @@
+"""What a cell costs beside its training: cells that do nothing, through a real Slurm.
+
+All else is as in a run: the plan, the queue, a job a cell with Snakemake in it, files looked for
+and noted. Only the training's command is replaced, by one that makes empty files.
+
+Example:
+  python tests/cluster/overhead.py --cells 60
+"""
+
+import argparse
+import copy
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import slurm
+from sites import ROOT, STUDY, Site
+
+GPUS = 2 * len(slurm.NODES)
+
+
+def prepare(folder: Path, env: dict[str, str], cells: int) -> Site:
+    """A site whose trainings do nothing, with its data ready."""
+    study = copy.deepcopy(STUDY)
+    study["grid"]["seeds"] = list(range(cells))
+    site = Site(folder, env, study)
+    (folder / "workflow").unlink()
+    shutil.copytree(ROOT / "workflow", folder / "workflow")
+    (folder / "envs").symlink_to(ROOT / "envs")
+    rules = folder / "workflow/rules/train.smk"
+    command = r'"python -m cxrgrid\.train .*?2>&1"'
+    text, replaced = re.subn(command, '"touch {output} {log}"', rules.read_text(), flags=re.S)
+    assert replaced == 1
+    rules.write_text(text)
+    status, said = site.run("results/data/ward/audit.json", "--cores", "2")
+    assert status == 0, said
+    return site
+
+
+def main() -> None:
+    """Start a cluster, send the cells through it, print what each took."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cells", type=int, default=60)
+    args = parser.parse_args()
+    if slurm.missing():
+        sys.exit(f"no Slurm here: {', '.join(slurm.missing())} not found")
+    cluster = slurm.Cluster()
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            cluster.start()
+            site = prepare(Path(name), cluster.env, args.cells)
+            began = time.perf_counter()
+            status, said = site.finish(site.train(), seconds=60 + 30 * args.cells)
+            seconds = time.perf_counter() - began
+        finally:
+            cluster.stop()
+    assert status == 0, said
+    print(f"{args.cells} cells that do nothing, {GPUS} at a time: {seconds:.0f} s")
+    print(
+        f"a cell: {seconds / args.cells:.1f} s, or {GPUS * seconds / args.cells:.1f} s of its GPU"
+    )
+
+
+if __name__ == "__main__":
+    main()
