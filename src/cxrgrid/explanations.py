@@ -140,11 +140,11 @@ def table(dataset: str, galleries: dict[tuple, dict]) -> Section | None:
     names = ["cell", "label", "hit rate", "chance", "hits", "n"]
     first = next(iter(galleries.values()))["pointing"]
     note = (
-        "Pointing game (Zhang et al. 2018): the hottest place of the map lies in a box that NIH's "
-        f"readers drew, or at most {first['margin']:.0%} of the image's side beside it. Of the "
-        "test images with a box for the label, found or not by the network; in brackets Wilson's "
-        "95 % interval, images taken for independent. Chance: the share of the image that counts "
-        "as a hit."
+        "Pointing game (Zhang et al. 2018): the hottest place of the map lies in a box of "
+        f"BBox_List_2017.csv, or at most {first['margin']:.0%} of the image's side beside it. Of "
+        "the test images with a box for the label, found or not by the network; in brackets "
+        "Wilson's 95 % interval, images taken for independent. Chance: the share of the image "
+        "that counts as a hit. Maps have few places a side, so a small finding is hard to hit."
     )
     reasons = [f"{first['reason'].capitalize()}."] if first["reason"] else []
     return section(dataset, pd.DataFrame(rows, columns=names), names[:2], [note, *reasons])

@@ -57,8 +57,15 @@ def inside(size: int, boxes: list[Box]) -> np.ndarray:
 
 
 def hit(heat: np.ndarray, wanted: np.ndarray) -> bool:
-    """Whether the highest place of a map [H, W] is wanted, bool [H, W]; an empty map misses."""
-    return bool(heat.max() > 0 and wanted.flat[heat.argmax()])
+    """Whether the highest place of a map [H, W] is wanted, bool [H, W]; an empty map misses.
+
+    A coarse map, enlarged, has a plateau along the border: of equal places the one in their middle.
+    """
+    if heat.max() <= 0:
+        return False
+    highest = np.argwhere(heat >= heat.max() - 1e-6)
+    apart = np.linalg.norm(highest - highest.mean(axis=0), axis=1)
+    return bool(wanted[tuple(highest[apart.argmin()])])
 
 
 def interval(hits: int, n: int) -> tuple[float, float]:
