@@ -171,6 +171,20 @@ def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
     assert len(cells) == 1 + len(grid) and not any(",missing," in line for line in cells)
     report = (folder / "report.html").read_text()
     assert all(part in report for part in (*config["datasets"], *CELLS[name]))
+    if name == "pneumothorax-chexpert":
+        answers_for_what_it_wished(folder)
+
+
+def answers_for_what_it_wished(folder):
+    """A misclassification rate, and the pneumothorax classifier on CheXpert."""
+    labels = pd.read_csv(folder / "labels.csv")
+    wrong = (labels["fp"] + labels["fn"]) / labels["n"]
+    assert labels["error_rate"].to_numpy() == pytest.approx(wrong, abs=1e-5, nan_ok=True)
+    assert labels["error_rate"].notna().any()
+    across = pd.read_csv(folder / "transfer.csv")
+    there = across[across["dataset"].str.startswith("siim")]
+    assert set(there["target"]) == {"chexpert-done-right"} and (there["seeds"] == 1).all()
+    assert set(there["labels"]) == {"Pneumothorax"} and (there["n"] > 0).all()
 
 
 def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_and_start():

@@ -105,6 +105,7 @@ def test_every_cell_and_label_has_a_row(report):
     metrics = pd.read_csv(report / "metrics.csv").set_index([*AXES, "label", "metric"])["value"]
     for metric in ("auroc", "sensitivity", "tp", "majority_accuracy"):
         assert one[metric] == metrics[(*one[AXES], "Nodule", metric)]
+    assert one["error_rate"] == pytest.approx(1 - metrics[(*one[AXES], "Nodule", "accuracy")])
 
 
 def test_datasets_count_images_patients_and_labels(report, finished):

@@ -230,9 +230,8 @@ class Grid:
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all that have what to show."""
-        inits = {cell.init for cell in self.cells}
-        empty = {"transfer": not self.transfers, "pretrained": not {"scratch"} < inits}
-        empty["embedding"] = self.study.report.explain == "none"
+        empty = {"transfer": not self.transfers, "embedding": self.study.report.explain == "none"}
+        empty["pretrained"] = not {"scratch"} < {cell.init for cell in self.cells}
         every = [name for name in modules(FIGURES) if not empty.get(name)]
         return list(self.study.report.figures) or every
 

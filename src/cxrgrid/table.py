@@ -39,7 +39,8 @@ NOTES = {
     ),
     "labels": (
         "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
-        "sensitivity, specificity, F1 and counts are at the study's first operating point, which "
+        "sensitivity, specificity, F1, error rate (1 − accuracy: the misclassification rate) and "
+        "counts are at the study's first operating point, which "
         "is fitted on validation images unless it is a number (youden: the largest sensitivity + "
         "specificity − 1); where classes compete, the highest score decides. "
         "n: test images whose label is known. –: not defined, as one class is absent."
@@ -121,6 +122,7 @@ def labels(frames: Frames) -> pd.DataFrame:
     keys = [*AXES, "label"]
     wide = own.pivot(index=keys, columns="metric", values="value").reindex(columns=OF_LABEL)
     auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
+    wide = wide.assign(error_rate=1 - wide["accuracy"])
     wide = wide.reset_index().merge(auroc, on=keys, how="left")
     return frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
 
@@ -177,6 +179,7 @@ def show_labels(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     for name in ("TP", "FP", "TN", "FN", "n", "positives"):
         shown[name] = table[name.lower()].map(whole)
     shown["prevalence"] = table["prevalence"].map(number)
+    shown["error rate"] = table["error_rate"].map(number)
     shown["majority accuracy"] = table["majority_accuracy"].map(number)
     return shown
 
