@@ -16,7 +16,7 @@ status: .venv/ready
 	@python -m cxrgrid.status
 
 test: .venv/ready
-	pytest -n 2 --dist loadfile -m "not cluster"
+	pytest -n 2 --dist loadfile -m "not cluster" --durations 40
 
 check: .venv/ready
 	ruff format --check . && ruff check .
@@ -38,6 +38,6 @@ lock:
 	@touch $@
 
 cluster: .venv/ready
-	pytest -m "cluster and not slow" tests/cluster
+	pytest -m cluster --durations 15 tests/cluster
 
 .PHONY: demo status test cluster check lock

@@ -317,21 +317,21 @@ def test_samples_stand_beside_their_files_while_these_are_there(study, tmp_path)
         pixels = rng.integers(255, size=(40, 60), dtype=np.uint8)
         Image.fromarray(pixels).save(root / name)
     columns = {name: table[name].to_pylist() for name in table.column_names}
-    write_parquet(
-        columns, study.parents[1] / "data/ward/table.parquet", facts | {"root": str(root)}
-    )
+    facts |= {"root": str(root)}
+    write_parquet(columns, study.parents[1] / "data/ward/table.parquet", facts)
+    write_report(study)
     text = make(study).read_text()
     page = Page(text)
     shown = [image["alt"] for image in page.all("img") if image["alt"].startswith("ward, ")]
-    on_disk = [alt for alt in shown if " on disk: " in alt]
-    assert len(on_disk) == 12 and len(shown) == 24
+    on_disk = [alt.split(" on disk: ") for alt in shown if " on disk: " in alt]
+    read = [alt.split(" as the models read it: ") for alt in shown if " as the models" in alt]
+    assert len(on_disk) == 12 and on_disk == read
     assert text.count("not there any more") == 1, "children's files are not there"
     first = next(image["src"] for image in page.all("img") if " on disk: " in image["alt"])
     drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
     side = cards.SIDE
     assert drawn.shape == (side, side)
-    assert (
-        not drawn[: side // 6 - 2].any() and drawn[side // 6 + 2 : -side // 6 - 2].any(axis=1).all()
-    )
+    assert not drawn[: side // 6 - 2].any(), "filled to a square"
+    assert drawn[side // 6 + 2 : -side // 6 - 2].any(axis=1).all()
     shutil.rmtree(root)
     assert make(study).read_text().count("not there any more") == 2
