@@ -7,6 +7,9 @@ two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run, and th
 
 import io
 import json
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -40,6 +43,21 @@ CONFIG = {
         "seeds": [0, 1],
     },
 }
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Outside of the cluster tests Slurm answers at once that it is not there.
+
+    Where it is installed and does not run, each question would wait some ten seconds for it.
+    """
+    if any(item.get_closest_marker("cluster") for item in session.items):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="no-slurm-"))
+    session.config.add_cleanup(lambda: shutil.rmtree(folder))
+    for name in ("sacct", "scancel", "sinfo", "squeue"):
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
 
 
 def write_dataset(folder: Path, name: str, credentialed: bool = False) -> None:
