@@ -181,20 +181,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=20)
     args = parser.parse_args()
-    if slurm.missing():
-        sys.exit(f"no Slurm here: {', '.join(slurm.missing())} not found")
-    cluster = slurm.Cluster()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "storm").mkdir()
-        try:
-            cluster.start()
-            site = Site(folder / "storm", cluster.env | {"OMP_NUM_THREADS": "1"})
-            site.true = site.metrics()
-            shutil.rmtree(site.folder / "results/tiny")
-            Storm(site, cluster, args.seed, args.faults).blow()
-        finally:
-            cluster.stop()
+    with tempfile.TemporaryDirectory() as name, slurm.running() as cluster:
+        (Path(name) / "storm").mkdir()
+        site = Site(Path(name) / "storm", cluster.env | {"OMP_NUM_THREADS": "1"})
+        site.true = site.metrics()
+        shutil.rmtree(site.folder / "results/tiny")
+        Storm(site, cluster, args.seed, args.faults).blow()
     left = slurm.processes(cluster.base)
     print(f"{args.faults} faults, seed {args.seed}; left over: {left or 'nothing'}")
     sys.exit(bool(left))

@@ -10,8 +10,8 @@ Example:
 import argparse
 import copy
 import re
+import resource
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -47,22 +47,19 @@ def main() -> None:
     )
     parser.add_argument("--cells", type=int, default=60)
     args = parser.parse_args()
-    if slurm.missing():
-        sys.exit(f"no Slurm here: {', '.join(slurm.missing())} not found")
-    cluster = slurm.Cluster()
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            cluster.start()
-            site = prepare(Path(name), cluster.env, args.cells)
-            began = time.perf_counter()
-            status, said = site.finish(site.train(), seconds=60 + 30 * args.cells)
-            seconds = time.perf_counter() - began
-        finally:
-            cluster.stop()
+    with tempfile.TemporaryDirectory() as name, slurm.running() as cluster:
+        site = prepare(Path(name), cluster.env, args.cells)
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        status, said = site.finish(site.train(), seconds=60 + 30 * args.cells)
+        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     assert status == 0, said
+    cell = seconds / args.cells
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{args.cells} cells that do nothing, {GPUS} at a time: {seconds:.0f} s")
+    print(f"a cell: {cell:.1f} s, or {GPUS * cell:.1f} s of its GPU")
     print(
-        f"a cell: {seconds / args.cells:.1f} s, or {GPUS * seconds / args.cells:.1f} s of its GPU"
+        f"the Snakemake that sends them: {busy / args.cells:.2f} CPU-s a cell, "
+        f"{after.ru_maxrss / 1024:.0f} MB at most"
     )
 
 

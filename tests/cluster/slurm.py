@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
@@ -225,6 +226,18 @@ class Cluster:
         self.watcher.wait(60)
 
 
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    """A cluster that stops with the block; where Slurm is not installed one line says so."""
+    if missing():
+        sys.exit(f"no Slurm here: {', '.join(missing())} not found; see .ci/run for the packages")
+    cluster = Cluster()
+    try:
+        yield cluster.start()
+    finally:
+        cluster.stop()
+
+
 def processes(base: Path | str) -> dict[int, str]:
     """Processes of the cluster and its users, but for this one: each has its folder in PATH."""
     mark, found = f"{base}/bin:".encode(), {}
@@ -258,9 +271,6 @@ def watch(base: Path) -> None:
 if __name__ == "__main__":
     if "--watch" in sys.argv:
         watch(Path(sys.argv[-1]))
-    elif missing():
-        sys.exit(f"no Slurm here: {', '.join(missing())} not found; see .ci/run for the packages")
     else:
-        cluster = Cluster().start()
-        subprocess.run([os.environ.get("SHELL", "sh")], env=cluster.env)
-        cluster.stop()
+        with running() as cluster:
+            subprocess.run([os.environ.get("SHELL", "sh")], env=cluster.env)
