@@ -20,7 +20,7 @@ LEVELS = [
     | {"check_transfer"},
     {"config"},
     {"files", "stop"},
-    {"command", "data", "disk", "lock", "slurm", "tone"},
+    {"command", "data", "disk", "lock", "slurm", "tone"} | {"lungs"},
     {"cost", "dicom", "feed"},
     {
         "anatomy",

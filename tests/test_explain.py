@@ -14,7 +14,7 @@ from cxrgrid.config import Grid, UserError
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.datasets import nih
 from cxrgrid.explained import Explained
-from cxrgrid.image import decode
+from cxrgrid.image import decode, middle, part
 from small_cell import FRAME, RECIPE, write_cell
 from test_config import replaced
 from test_workflow import TINY
@@ -151,14 +151,15 @@ def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole)
     bright = decode(tmp_path / "a.png", recipe, frame) > 127
     rows, columns = (np.flatnonzero(bright.any(axis=axis)) for axis in (1, 0))
     seen = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-    placed = pointing.place((left, top, right, bottom), whole, recipe, frame)
+    used = part(tmp_path / "a.png", recipe, frame)
+    placed = pointing.place((left, top, right, bottom), used, recipe)
     assert np.abs(np.subtract(placed, seen)).max() <= 1
 
 
 def test_a_box_that_is_cut_away_is_none():
     recipe = settings.Image(size=64, resize="crop")
-    assert pointing.place((0, 0, 20, 20), (100, 50), recipe, None) is None
-    assert pointing.place((20, 0, 40, 20), (100, 50), recipe, None)[0] == 0
+    assert pointing.place((0, 0, 20, 20), (0, 0, 100, 50), recipe) is None
+    assert pointing.place((20, 0, 40, 20), (0, 0, 100, 50), recipe)[0] == 0
 
 
 def test_hits_and_margin_by_hand():
@@ -248,12 +249,12 @@ def test_the_game_is_played_on_test_images_with_a_box(cell, data, tmp_path):
     for at, row in enumerate(rows.itertuples()):
         heat = gradcam.heat(model, layer, subject.pixels(np.array([0])), np.array([at]))[0]
         highest = np.argwhere(heat > heat.max() - 1e-6)
-        middle = np.abs(highest - highest.mean(axis=0)).sum(axis=1).argmin()
-        y, x = highest[middle]
+        centre = np.abs(highest - highest.mean(axis=0)).sum(axis=1).argmin()
+        y, x = highest[centre]
         # The recipe pads nothing of a square of 40 pixels in a frame of 44 by 40.
         (left, top, right, bottom), margin = pointing.place(
             tuple((np.array([119.2, 256, 351.9, 512]) + [509.2 * at, 0, 509.2 * at, 0]) / 25.6),
-            (40, 40), RECIPE, FRAME,
+            middle((40, 40), FRAME), RECIPE,
         ), 0.03 * 32  # fmt: skip
         inside = left - margin <= x + 0.5 <= right + margin
         inside &= top - margin <= y + 0.5 <= bottom + margin

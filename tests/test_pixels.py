@@ -134,6 +134,15 @@ def test_the_middle_of_median_width_and_height_is_kept_and_noted(tmp_path):
         close(array[n], by_hand(cut))
 
 
+def test_lungs_are_not_looked_for_from_the_side(tmp_path):
+    (tmp_path / "images").mkdir()
+    facts = {"root": str(tmp_path / "images")}
+    table = {"image": ["a.png", "b.png"], "view": ["PA", "LATERAL"]}
+    write_parquet(table, tmp_path / "index.parquet", facts)
+    with pytest.raises(UserError, match=r"1 of 2 images are lateral.*view: \[frontal\]"):
+        run(tmp_path, crop_to="lungs")
+
+
 def test_too_many_bad_files_stop_the_run_and_are_named(tmp_path):
     (tmp_path / "images").mkdir()
     prepare(tmp_path, [f"{n}.png" for n in range(9)])

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 import cv2
@@ -126,6 +126,7 @@ def rows(
 ) -> pd.DataFrame:
     """One row a file, in order; heat maps go to the folder `maps`."""
     frames = []
+    names = dict(zip(paths, unique([path.stem for path in paths]), strict=True))
     for some, images in blocks(paths, trained):
         good = [at for at, image in enumerate(images) if not isinstance(image, str)]
         frame = pd.DataFrame({"image": [str(path) for path in some]})
@@ -137,7 +138,7 @@ def rows(
         found = pd.DataFrame(answers(scores, trained, fit), index=good)
         frames.append(frame.join(found))
         if maps and good:
-            write_maps(model, trained, [some[at] for at in good], pixels, found, maps)
+            write_maps(model, trained, [names[some[at]] for at in good], pixels, found, maps)
     frame = pd.concat(frames, ignore_index=True)
     return frame.astype({f"decision:{label}": "Int64" for label in trained.labels})
 
@@ -145,19 +146,18 @@ def rows(
 def write_maps(
     model: nn.Module,
     trained: Trained,
-    paths: list[Path],
+    names: list[str],
     pixels: np.ndarray,
     found: pd.DataFrame,
     folder: Path,
 ) -> None:
-    """`folder/<image>.<label>.png` for each label decided present; else for the likeliest."""
+    """`folder/<name>.<label>.png` for each label decided present; else for the likeliest."""
     layer = gradcam.find_layer(model, pixels.shape[-1])
     folder.mkdir(parents=True, exist_ok=True)
     scores = np.stack([found[f"p:{label}"] for label in trained.labels], axis=1)
     present = np.stack([found[f"decision:{label}"] for label in trained.labels], axis=1) == 1
     present[~present.any(axis=1), scores[~present.any(axis=1)].argmax(axis=1)] = True
     asked = np.argwhere(present)
-    names = unique([path.stem for path in paths])
     for start in range(0, len(asked), trained.batch):
         some = asked[start : start + trained.batch]
         heat = gradcam.heat(model, layer, pixels[some[:, 0]], some[:, 1])
@@ -167,13 +167,12 @@ def write_maps(
 
 
 def unique(names: list[str]) -> list[str]:
-    """The same names; of those that stand there twice, with their number behind."""
-    counts: dict[str, int] = {}
-    made = []
+    """The same names; those that were there before with a number behind that makes them new."""
+    made: dict[str, None] = {}
     for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        made.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
-    return made
+        numbered = (f"{name}-{number}" for number in count(2))
+        made[next(one for one in chain([name], numbered) if one not in made)] = None
+    return list(made)
 
 
 # ------------------------------------------------------------------ files

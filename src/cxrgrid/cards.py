@@ -10,7 +10,7 @@ import PIL.Image
 
 from cxrgrid import audits
 from cxrgrid.data import read_parquet
-from cxrgrid.explained import may_show
+from cxrgrid.explained import hidden
 from cxrgrid.frames import Frames
 from cxrgrid.image import decode
 from cxrgrid.section import Section
@@ -68,7 +68,7 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
     """What the page says of one dataset; no pixels of data that may not be shown."""
     facts = frames.facts[name]
     phantom = frames.grid.study.datasets[name].phantom is not None
-    hidden = facts.get("credentialed", True) and not may_show(frames.grid, name)
+    kept_back = hidden(frames.grid, name, facts)
     return {
         "name": name,
         "facts": facts,
@@ -78,8 +78,8 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
         "copies": audits.copies(audit),
         "metadata": audits.metadata(audit),
         "phantom": phantom,
-        "hidden": hidden,
+        "hidden": kept_back,
         "samples": []
-        if hidden or not (folder / "pixels.npy").is_file()
+        if kept_back or not (folder / "pixels.npy").is_file()
         else samples(folder, facts),
     }

@@ -56,9 +56,8 @@ def resampled(
     The same patients give the same resamples, so that rows of two models may be subtracted.
     stratify: draw patients within `stats.strata`.
     """
-    rng = stats.generator(made.patient)
     strata = stats.strata(made.labels, made.patient) if stratify else None
-    return stats.bootstrap(statistic(made, thresholds), made.patient, resamples, rng, strata)
+    return stats.draw(statistic(made, thresholds), made.patient, resamples, strata=strata).values
 
 
 def sizes(made: Predictions) -> list[dict[str, int]]:

@@ -142,12 +142,10 @@ def place(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
     width, height = image.sides(path)
     if width != height:
         return []
+    used = image.part(path, trained.recipe, trained.frame)
     shares = part[["left", "top", "right", "bottom"]].to_numpy() * width
-    return [
-        placed
-        for box in shares.tolist()
-        if (placed := pointing.place(tuple(box), (width, height), trained.recipe, trained.frame))
-    ]
+    placed = [pointing.place(tuple(box), used, trained.recipe) for box in shares.tolist()]
+    return [box for box in placed if box]
 
 
 def game(model: nn.Module, subject: Subject) -> tuple[pd.DataFrame, dict]:

@@ -30,6 +30,11 @@ class Explained:
         return " ".join(flags)
 
 
+def hidden(grid: Grid, dataset: str, facts: dict) -> bool:
+    """Whether no pixel of a dataset may be shown; facts: of its table.parquet."""
+    return facts.get("credentialed", True) and not may_show(grid, dataset)
+
+
 def may_show(grid: Grid, dataset: str) -> bool:
     """Whether the study allows pixels of a dataset that its source does not let go further."""
     phantom = grid.study.datasets[dataset].phantom is not None

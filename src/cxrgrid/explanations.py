@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cxrgrid import pages, pointing
 from cxrgrid.data import read_parquet
-from cxrgrid.explained import Explained, may_show
+from cxrgrid.explained import Explained, hidden
 from cxrgrid.frames import AXES, PLACE, Frames, number
 from cxrgrid.outcomes import OUTCOMES
 from cxrgrid.section import Section, section
@@ -36,14 +36,13 @@ def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:
     """One cell's. rows, pointed: its two tables, each with its facts."""
     table, facts = rows
     # What may be shown is asked once more: the tables may be older than the setting.
-    allowed = not frames.facts[dataset].get("credentialed", True) or may_show(frames.grid, dataset)
-    hidden = facts["hidden"] or not allowed
+    kept_back = facts["hidden"] or hidden(frames.grid, dataset, frames.facts[dataset])
     return {
-        "hidden": hidden,
+        "hidden": kept_back,
         "rule": facts["rule"],
         "images": facts["images"],
-        "labels": [] if hidden else by_label(dataset, table),
-        "bytes": 0 if hidden else sum(len(one or b"") for one in table["picture"].to_pylist()),
+        "labels": [] if kept_back else by_label(dataset, table),
+        "bytes": 0 if kept_back else sum(len(one or b"") for one in table["picture"].to_pylist()),
         "pointed": pointed[0].to_pandas(),
         "pointing": pointed[1],
     }

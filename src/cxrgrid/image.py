@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cxrgrid import dicom, settings, tone
+from cxrgrid import dicom, lungs, settings, tone
+from cxrgrid.lungs import Box
 
 SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
 WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
@@ -26,7 +27,6 @@ REDUCED = {
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
 Sides = tuple[int, int]  # width, height
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np.ndarray:
@@ -34,15 +34,31 @@ def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np
 
     frame: width and height to which the middle is cut before resizing; sides below it stay.
     """
+    pixels, box = opened(path, recipe, frame)
+    return square(pixels, recipe, box)
+
+
+def part(path: Path, recipe: settings.Image, frame: Sides | None) -> Box:
+    """What `decode` takes of a file before it resizes, in the pixels of the file, upright."""
+    whole = sides(path)
+    if recipe.crop_to != "lungs":
+        return middle(whole, frame)
+    pixels, box = opened(path, recipe, frame)
+    return rescaled(box, pixels.shape[::-1], whole)
+
+
+def opened(path: Path, recipe: settings.Image, frame: Sides | None) -> tuple[np.ndarray, Box]:
+    """Grey levels uint8 [height, width], perhaps at a smaller scale, and the box to use of them."""
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
             image = dicom.read(path, recipe.sixteen_bit)
             check(image)
-            return square(np.asarray(image), recipe, middle(image.size, frame))
-        with Image.open(file) as image:
-            check(image)
-            pixels, box = upright_grey(image, path, recipe, frame)
-            return square(pixels, recipe, box)
+            pixels, box = np.asarray(image), middle(image.size, frame)
+        else:
+            with Image.open(file) as image:
+                check(image)
+                pixels, box = upright_grey(image, path, recipe, frame)
+    return pixels, lungs.find(pixels) if recipe.crop_to == "lungs" else box
 
 
 def reason(error: Exception, path: Path) -> str:
@@ -104,8 +120,12 @@ def upright_grey(
         pixels = grey(image, recipe.sixteen_bit)
     if turn != 1:
         pixels = turned(pixels, turn)
-    now = pixels.shape[::-1]
-    return pixels, tuple(edge * n / w for edge, n, w in zip(box, 2 * now, 2 * whole, strict=True))
+    return pixels, rescaled(box, whole, pixels.shape[::-1])
+
+
+def rescaled(box: Box, sides: Sides, now: Sides) -> Box:
+    """A box of an image of these sides, once the image has others."""
+    return tuple(edge * new / old for edge, new, old in zip(box, 2 * now, 2 * sides, strict=True))
 
 
 def halvings(box: Box, whole: Sides, recipe: settings.Image) -> int:
@@ -113,11 +133,13 @@ def halvings(box: Box, whole: Sides, recipe: settings.Image) -> int:
 
     A third more than the target is left: averaged over areas, that is as near to the image itself
     as the usual way, bilinear from the whole (docs/log.md has the distances). Twice the target
-    where the image is cut, since the cut is rounded to whole pixels.
+    where the image is cut, since the cut is rounded to whole pixels; and three times where the
+    lungs will be, since they are a part of the image only.
     """
     used = (box[2] - box[0], box[3] - box[1])
     wanted = inner(used, recipe.size, recipe.resize)
     spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
+    spare = 3 if recipe.crop_to == "lungs" else spare
     room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
     return max(scale for scale in REDUCED if scale <= max(room, 1))
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from cxrgrid import models
 from cxrgrid.frames import NAMES, number
 from cxrgrid.settings import Cell
 from cxrgrid.trained import Trained
 
 SHOWN = ("auroc", "ap", "sensitivity", "specificity")
 RULE = "youden"
-OWN = ("au_", "toh_")  # networks of src/cxrgrid/models
 NOT_FOR = (
     "For research only. This is no medical device: it must not inform any decision on a patient.",
     "It answers for images like those that it was trained on, in their views, ages and scanners; "
@@ -65,7 +65,11 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
     """How images go in, and what comes out."""
     image, cfg = trained.dataset["image"], config["pretrained_cfg"]
     steps = [f"{name} {value}" for name, value in image.items() if value not in ("none", 0, None)]
-    own = "\nimport cxrgrid.models  # registers the network" if is_own(trained.cell) else ""
+    own = (
+        "\nimport cxrgrid.models  # registers the network"
+        if models.is_own(trained.cell.backbone)
+        else ""
+    )
     lines = [
         USE.format(folder="FOLDER", own=own).rstrip(),
         f"- Input: float [N, {trained.cell.channels}, {trained.recipe.size}, "
@@ -81,11 +85,6 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
     if onnx is not None:
         lines.append(f"- model.onnx: logits within {onnx:.1g} of torch's on random images.")
     return "\n".join(lines)
-
-
-def is_own(cell: Cell) -> bool:
-    """Whether timm knows the network only through this package."""
-    return cell.backbone.startswith(OWN)
 
 
 def rounded(values: list[float]) -> str:

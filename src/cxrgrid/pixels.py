@@ -166,6 +166,15 @@ def files_table(images: list[str], aside: dict[str, str]) -> pa.Table:
     return pa.table({"image": images, "row": rows.astype(np.int64), "reason": reasons})
 
 
+def check_frontal(index: pa.Table) -> None:
+    """`UserError` where lungs would be looked for in views from the side."""
+    if lateral := index["view"].to_pylist().count("LATERAL"):
+        raise UserError(
+            f"image.crop_to: lungs looks for lungs seen from the front, but {lateral} of "
+            f"{index.num_rows} images are lateral; give the dataset `view: [frontal]`"
+        )
+
+
 def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
     """What a run that goes on has to have in common with the one that was killed."""
     common = json.dumps([str(root), images, recipe, PIL.__version__, cv2.__version__])
@@ -188,6 +197,8 @@ def main(argv: list[str] | None) -> None:
     images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    if recipe.crop_to == "lungs":
+        check_frontal(table)
     facts, frame = msgspec.structs.asdict(recipe), None
     if recipe.crop_to == "median":
         frame = median_sides(root, images, args.threads)

@@ -10,18 +10,18 @@ import numpy as np
 from scipy.stats import binomtest
 
 from cxrgrid import settings
-from cxrgrid.image import Box, Sides, inner, middle
+from cxrgrid.image import Box, inner
 
 MARGIN = 0.03  # of the side
 
 
-def place(box: Box, whole: Sides, recipe: settings.Image, frame: Sides | None) -> Box | None:
+def place(box: Box, part: Box, recipe: settings.Image) -> Box | None:
     """A box of an image file, on the square that `image.decode` makes of the file.
 
-    box: left, top, right, bottom in the file's pixels; whole: its width and height. None where
-    nothing of the box is left.
+    box: left, top, right, bottom in the file's pixels; part: what `image.part` says is used of
+    it. None where nothing of the box is left.
     """
-    left, top, right, bottom = middle(whole, frame)
+    left, top, right, bottom = part
     target = inner((right - left, bottom - top), recipe.size, recipe.resize)
     if recipe.resize == "crop":
         side, target = min(right - left, bottom - top), (recipe.size, recipe.size)

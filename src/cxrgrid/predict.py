@@ -26,7 +26,7 @@ from cxrgrid.data import Split, load_split, read_parquet, write_parquet
 from cxrgrid.settings import Cell
 from cxrgrid.state import read_cell
 from cxrgrid.step import memory_explained
-from cxrgrid.trained import load
+from cxrgrid.trained import batch, load
 
 
 def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
@@ -39,10 +39,13 @@ def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
     return change
 
 
-def answer(model: nn.Module, split: Split, cell: Cell, task: str, draws: int) -> np.ndarray:
-    """Probabilities [N, L] of all images; the mean over so many augmented draws, or of none."""
-    # As many at once as in the largest part of a step.
-    size = -(-cell.batch_size // cell.accumulate)
+def answer(
+    model: nn.Module, split: Split, cell: Cell, task: str, size: int, draws: int
+) -> np.ndarray:
+    """Probabilities [N, L] of all images; the mean over so many augmented draws, or of none.
+
+    size: images at once.
+    """
     if not draws:
         return models.probabilities(models.logits(model, split, size), task)
     total = np.zeros((len(split.rows), 1))
@@ -91,7 +94,7 @@ def predict(args) -> None:
     split, theirs = load_split(args.data, args.part)
     labels, task = common(ours, theirs, str(args.data))
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
-    scores = answer(model, split, cell, ours["task"], args.tta)
+    scores = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
     facts = {axis: getattr(cell, axis) for axis in Grid.AXES}
     facts |= {"target": theirs.get("dataset", args.data.name), "part": args.part, "task": task}
     facts |= {"labels": labels, "split": theirs["split"], "split_hash": theirs["split_hash"]}

@@ -26,8 +26,11 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         about("squash: ignore the aspect; fit: pad with black; crop: cut the longer side"),
     ] = "squash"
     crop_to: Annotated[
-        Literal["none", "median"],
-        about("before resizing: the middle of the dataset's median width and height, or all"),
+        Literal["none", "median", "lungs"],
+        about(
+            "before resizing: the middle of the dataset's median width and height; where template "
+            "matching finds the lungs, in frontal views; or all"
+        ),
     ] = "none"
     equalize: Annotated[
         Literal["none", "histogram", "clahe"],

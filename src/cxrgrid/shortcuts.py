@@ -93,9 +93,7 @@ def of_label(table: pd.DataFrame, designs: dict[str, Design], label: str) -> dic
 
 def interval(order: metrics.Order, patients: np.ndarray) -> tuple[float, float]:
     """The interval of an AUROC over resampled patients."""
-    rng = stats.generator(patients)
-    values = stats.bootstrap(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES, rng)
-    return stats.interval(values[1:])
+    return stats.draw(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
 
 
 def rounded(value: float) -> float | None:

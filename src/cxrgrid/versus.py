@@ -42,10 +42,7 @@ def rows(
         p = np.array([one.p for one in found])
         adjusted = np.append(holm(p[:-1]), p[-1])
         for at, label in enumerate(labels):
-            row = {"metric": metric, "label": label}
-            for side, values, (low, high) in zip("ab", sides, ends, strict=True):
-                row |= {f"value_{side}": values[:, 0, number, at].mean()}
-                row |= {f"low_{side}": low[number, at], f"high_{side}": high[number, at]}
+            row = {"metric": metric, "label": label} | each(sides, ends, (number, at))
             row |= numbers(found[at], adjusted[at], a, b, size[at])
             family = len(labels) - 1 if label != "macro" else 1
             words = comparison.basis(trainings(a, b), size[at])
@@ -73,6 +70,15 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
     low = np.array([[one.low for one in line] for line in found])
     high = np.array([[one.high for one in line] for line in found])
     return low, high
+
+
+def each(sides: list[np.ndarray], ends: list[tuple], place: tuple[int, int]) -> dict:
+    """The columns of both models by themselves; place: which metric and label."""
+    columns = {}
+    for side, values, (low, high) in zip("ab", sides, ends, strict=True):
+        columns |= {f"value_{side}": values[:, 0, *place].mean()}
+        columns |= {f"low_{side}": low[place], f"high_{side}": high[place]}
+    return columns
 
 
 def numbers(found: comparison.Combined, p_holm: float, a, b, size: dict[str, int]) -> dict:

@@ -49,6 +49,11 @@ def build(cell: Cell, labels: int, size: int) -> nn.Module:
     return model
 
 
+def is_own(backbone: str) -> bool:
+    """Whether timm knows the network only through this folder."""
+    return timm.models.model_entrypoint(backbone).__module__.startswith(__name__)
+
+
 def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:
     """Load all weights but the classifier's, which stays fresh; the input adapts its channels.
 
