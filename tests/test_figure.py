@@ -44,7 +44,7 @@ def test_a_figure_has_a_caption(name):
 def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE))
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"pretrained", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {"pretrained", "subgroups", "transfer"}
 
 
 def test_figures_are_drawn_when_nothing_has_run(study):
@@ -52,7 +52,7 @@ def test_figures_are_drawn_when_nothing_has_run(study):
         shutil.rmtree(study.parent / name)
     report = write_report(study)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"transfer"}
+    assert set(modules(FIGURES)) - drawn == {"subgroups", "transfer"}
 
 
 def test_the_missing_cell_is_marked(read):

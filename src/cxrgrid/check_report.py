@@ -3,7 +3,7 @@
 from typing import Any
 
 from cxrgrid.check import UserError, check_name, checked, known
-from cxrgrid.settings import External, Target
+from cxrgrid.settings import External, Study, Target
 
 ARGMAX = "argmax"  # the rule where classes compete: the highest score decides
 POINTS = "report.operating_points"
@@ -24,6 +24,17 @@ def check_report(report: Any) -> None:
     numbers = isinstance(bands, (list, tuple)) and all(isinstance(b, (int, float)) for b in bands)
     if numbers and any(old >= new for old, new in zip(bands, bands[1:], strict=False)):
         raise UserError(f"report.age_bands: ages in rising order, please, not {list(bands)}")
+
+
+def idle_figures(study: Study, inits: set[str]) -> set[str]:
+    """The figures that would have nothing to show; inits: of the study's cells."""
+    grouped = any(dataset.subsets for dataset in study.datasets.values()) or study.report.subgroups
+    shown = {
+        "embedding": study.report.explain != "none",
+        "pretrained": {"scratch"} < inits,
+        "subgroups": bool(grouped),
+    }
+    return {name for name, has in shown.items() if not has}
 
 
 def check_external(external: Any, datasets: Any) -> None:

@@ -27,7 +27,7 @@ from cxrgrid.check import (
 from cxrgrid.check_files import check_external_files, check_root, check_shared
 from cxrgrid.check_grid import check_block, check_override, file_of
 from cxrgrid.check_recipe import check_recipe
-from cxrgrid.check_report import check_external, check_report
+from cxrgrid.check_report import check_external, check_report, idle_figures
 from cxrgrid.check_selection import check_selection
 from cxrgrid.check_transfer import transfers
 from cxrgrid.settings import Block, Cell, Dataset, Override
@@ -230,9 +230,9 @@ class Grid:
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all that have what to show."""
-        empty = {"transfer": not self.transfers, "embedding": self.study.report.explain == "none"}
-        empty["pretrained"] = not {"scratch"} < {cell.init for cell in self.cells}
-        every = [name for name in modules(FIGURES) if not empty.get(name)]
+        idle = idle_figures(self.study, {cell.init for cell in self.cells})
+        idle |= set() if self.transfers else {"transfer"}
+        every = [name for name in modules(FIGURES) if name not in idle]
         return list(self.study.report.figures) or every
 
     def to_json(self) -> str:

@@ -236,6 +236,19 @@ def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, undisturbed, clust
     assert site.answers() == undisturbed.answers()
 
 
+def test_a_slow_results_folder_costs_time_alone(site, undisturbed, cluster):
+    """Each request takes a while, files of other machines are seen late; and a job is cancelled."""
+    slow = {"PYTHONPATH": str(Path(__file__).with_name("slow"))}
+    run = site.train(**slow, SLOW_FOLDER=str(site.folder / "results"))
+    under_way(site)
+    cluster.ask("scancel", cluster.training("default_1"))
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert "for missing files" in said, "nothing was late"
+    assert "going on" in site.log(1)
+    assert site.answers() == undisturbed.answers()
+
+
 def test_a_site_with_gres_alone(site, cluster):
     site.configure(of([0], epochs=2))
     words = ["train:gres=gpu:1", "train:gpu=0", "train:gpus=1"]
