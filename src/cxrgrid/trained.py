@@ -43,9 +43,10 @@ class Trained:
 
     @property
     def recipe(self) -> Image:
-        """How an image file becomes a square of grey levels."""
+        """How an image file becomes a square of grey levels; what came later is at its default."""
         settings = self.dataset["image"]
-        return Image(**{name: settings[name] for name in Image.__struct_fields__})
+        names = [name for name in Image.__struct_fields__ if name in settings]
+        return Image(**{name: settings[name] for name in names})
 
     def network(self) -> nn.Module:
         """The cell's network, as `load` gives it."""
