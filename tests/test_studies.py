@@ -187,9 +187,10 @@ def zoo(folder, report):
 
 def lungs(folder, report):
     """F1 by epoch, confusion matrices, t-SNE, Grad-CAM, and what the networks cost."""
-    assert pd.read_csv(folder / "history.csv")["val_f1"].notna().any()
+    history = pd.read_csv(folder / "history.csv").set_index("monitor")
+    assert history.loc["f1", "monitored"].notna().all()
     assert {"confusion", "embedding"} <= {path.stem for path in (folder / "figures").glob("*.svg")}
-    assert "data:image/webp" in report and "weighted by class" in report
+    assert "data:image/webp" in report
     assert (pd.read_csv(folder / "cells.csv")["multiply_adds"] > 0).all()
 
 
@@ -205,7 +206,8 @@ def effusion(folder, report):
 def eleven(folder, report):
     """Figure 3 and the classification report: at 0.2, micro and macro; and the time."""
     metrics = pd.read_csv(folder / "metrics.csv")
-    cells, rows = pd.read_csv(folder / "cells.csv"), metrics[metrics["threshold_rule"] == "0.2"]
+    cells = pd.read_csv(folder / "cells.csv")
+    rows = metrics[(metrics["threshold_rule"] == "0.2") & (metrics["seed"] >= 0)]  # no ensemble
     counts = rows.groupby(["metric", "label"])["value"].count()
     for metric in ("precision", "sensitivity", "f1"):
         assert counts[metric][["micro", "macro"]].min() == len(cells)
