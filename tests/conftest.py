@@ -16,12 +16,17 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from cxrgrid import collect, compare, figure, table
 from cxrgrid.config import Grid
 from cxrgrid.data import read_parquet, write_parquet
 from cxrgrid.explained import Explained
+
+# How long an example takes is the machine's affair, not the code's.
+settings.register_profile("cxrgrid", deadline=None)
+settings.load_profile("cxrgrid")
 
 AXES = list(Grid.AXES)
 MISSING = "ward/resnet18/pretrained/default/seed1"
