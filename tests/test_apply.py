@@ -156,3 +156,8 @@ def test_what_is_not_there_is_one_line(tmp_path, cell, files):
         run(tmp_path, [files], tmp_path / "out.csv")
     with pytest.raises(UserError, match=".csv or .json"):
         apply.main([str(files), "--cell", str(cell), "--out", str(tmp_path / "a.txt")])
+
+
+def test_maps_of_files_with_one_name_have_names_of_their_own():
+    names = ["a", "a", "a-2", "b", "a"]
+    assert apply.unique(names) == ["a", "a-2", "a-2-2", "b", "a-3"]

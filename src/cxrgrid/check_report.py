@@ -26,13 +26,17 @@ def check_report(report: Any) -> None:
         raise UserError(f"report.age_bands: ages in rising order, please, not {list(bands)}")
 
 
-def idle_figures(study: Study, inits: set[str]) -> set[str]:
-    """The figures that would have nothing to show; inits: of the study's cells."""
-    grouped = any(dataset.subsets for dataset in study.datasets.values()) or study.report.subgroups
+def idle_figures(study: Study, inits: set[str], crosses: bool) -> set[str]:
+    """The figures that would have nothing to show.
+
+    inits: of the study's cells; crosses: whether any is tested on another dataset.
+    """
+    subsets = any(dataset.subsets for dataset in study.datasets.values())
     shown = {
         "embedding": study.report.explain != "none",
         "pretrained": {"scratch"} < inits,
-        "subgroups": bool(grouped),
+        "subgroups": subsets or bool(study.report.subgroups),
+        "transfer": crosses,
     }
     return {name for name, has in shown.items() if not has}
 

@@ -230,8 +230,8 @@ class Grid:
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all that have what to show."""
-        idle = idle_figures(self.study, {cell.init for cell in self.cells})
-        idle |= set() if self.transfers else {"transfer"}
+        inits = {cell.init for cell in self.cells}
+        idle = idle_figures(self.study, inits, bool(self.transfers))
         every = [name for name in modules(FIGURES) if name not in idle]
         return list(self.study.report.figures) or every
 
