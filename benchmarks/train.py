@@ -5,7 +5,7 @@ trains one backbone on them with each loop, as processes of their own, in turn: 
 batch, optimiser, precision, layout and threads, no augmentation, validation after each epoch. Each
 loop runs with few and with more epochs: the difference is what an epoch costs, the rest start-up.
 cxrgrid decodes once, before: that is shown apart. Then steady throughput against the same model on
-images already in memory, and start-up against importing torch and timm alone.
+images already in memory, start-up against importing torch and timm alone, and two cells at once.
 
 timm's train.py is not part of its package: save it from timm's repository and name it with --timm.
 
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +246,24 @@ def report_steady(pairs: list[tuple[float, float]]) -> None:
     rate, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(ours / limit for ours, limit in pairs)
     print(f"steady, images/s: {rate:.1f}; the same model on images in memory {limit:.1f}; ", end="")
-    print(f"cxrgrid / this, median of rounds = {ratio:.2f}")
+    print(f"cxrgrid / this: {rate / limit:.2f} of the medians, {ratio:.2f} median of rounds")
+
+
+def side_by_side(folder: Path, args: argparse.Namespace) -> None:
+    """Two cells at once beside one alone: each with its threads, and with those of all cores."""
+    ways = {"one": (1, args.threads), "two": (2, args.threads), "all cores": (2, os.cpu_count())}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(args.rounds):
+        for way, (cells, threads) in ways.items():
+            own = argparse.Namespace(**{**vars(args), "threads": threads})
+            with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(cells) as pool:
+                outs = [Path(temporary) / str(number) for number in range(cells)]
+                calls = [ours(folder, out, args.epochs[1], own) for out in outs]
+                ran = list(pool.map(run, calls, [own] * cells))
+            seconds[way].append(max(each["wall"] for each in ran))
+    one, two, fighting = (statistics.median(walls) for walls in seconds.values())
+    print(f"one cell {one:.1f} s wall; two at once {two:.1f} s; ", end="")
+    print(f"two that each take all {os.cpu_count()} cores {fighting:.1f} s")
 
 
 def synthetic(args: argparse.Namespace) -> None:
@@ -276,17 +294,22 @@ def synthetic(args: argparse.Namespace) -> None:
 
 FIRST_STEP = """
 import os, sys
-from cxrgrid import step, train
+sys.argv[0] = "-m"  # as it is while `python -m cxrgrid.train` finds its module
+from cxrgrid import command, step, train
 step.Step.__call__ = lambda *batch: os._exit(0)
-train.main(sys.argv[1:])
+command.run(train.main)
 """
+IMPORTS = "import os, torch, timm; os._exit(0)"
 
 
 def start(folder: Path, args: argparse.Namespace) -> None:
-    """What a training process costs until its first step, beside importing torch and timm alone."""
+    """What a training process costs until its first step, beside importing torch and timm alone.
+
+    Both end at once, as every command of cxrgrid does: taking down what was imported costs more.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         first = [sys.executable, "-c", FIRST_STEP, *ours(folder, Path(temporary), 1, args)[3:]]
-        wanted = {"torch, timm": [sys.executable, "-c", "import torch, timm"], "first step": first}
+        wanted = {"torch, timm": [sys.executable, "-c", IMPORTS], "first step": first}
         found: dict[str, list[float]] = {name: [] for name in wanted}
         for _ in range(max(5, args.rounds)):
             for name, command in wanted.items():
@@ -330,6 +353,7 @@ def main() -> None:
             report(kind, race(folder, args), prepared, args)
             report_steady(list(steady(folder, args)))
             start(folder, args)
+            side_by_side(folder, args)
     return None
 
 

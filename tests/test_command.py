@@ -19,6 +19,46 @@ def test_help_shows_an_example(name):
     assert f"python -m cxrgrid.{name} " in done.stdout
 
 
+START = """
+import atexit, sys
+from cxrgrid import command
+from cxrgrid.config import UserError
+
+def main(argv):
+    atexit.register(print, "and left")
+    print("did something")
+    {ending}
+
+command.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "said"),
+    [
+        ("return", 0, ""),
+        ("raise UserError('not so')", 1, "error: not so\n"),
+        ("raise KeyboardInterrupt", 130, ""),
+        ("sys.exit(143)", 143, ""),
+        ("sys.exit()", 0, ""),
+        ("sys.exit('no such cell')", 1, "no such cell\n"),
+        ("raise ZeroDivisionError('a bug')", 1, "ZeroDivisionError: a bug\n"),
+    ],
+)
+def test_a_quick_end_loses_nothing(ending, status, said):
+    done = subprocess.run(
+        [sys.executable, "-c", START.format(ending=ending)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (status, "did something\nand left\n")
+    assert done.stderr.endswith(said) and bool(said) == bool(done.stderr)
+
+
+def test_an_import_in_a_program_of_ones_own_changes_nothing():
+    asks = "import cxrgrid.data, gc; print(gc.isenabled(), gc.get_freeze_count())"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True)
+    assert done.stdout == "True 0\n"
+
+
 def test_a_users_mistake_is_one_line_and_status_one(tmp_path):
     command = [
         sys.executable,

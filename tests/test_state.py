@@ -139,8 +139,20 @@ def test_death_while_saving_leaves_the_state_before(tmp_path, data, whole, monke
 
 
 def test_a_signal_while_saving_lets_it_finish(tmp_path, data, whole, monkeypatch):
-    stop_at(tmp_path, data, monkeypatch, "save_state", 2, module=state)
-    assert len(torch.load(tmp_path / train.STATE, weights_only=True)["history"]) == 2
+    real, saves = state.save_state, []
+
+    def interrupted(run, *arguments):
+        saves.append((len(run.history), run.step))
+        if len(saves) == 5:
+            signal.raise_signal(signal.SIGTERM)
+        real(run, *arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(state, "save_state", interrupted)
+        run(CELL, data, tmp_path, "--save-minutes", "0")
+    kept = torch.load(tmp_path / train.STATE, weights_only=True)
+    assert len(saves) == 6, "the next pause saves once more, and ends"
+    assert (len(kept["history"]), kept["step"]) == saves[-1]
     assert answers(run(CELL, data, tmp_path)) == whole
 
 
@@ -194,6 +206,25 @@ def test_the_first_signal_counts_and_handlers_are_put_back():
         with pytest.raises(Stopped, match="stopped by SIGUSR1 here; the same command goes on"):
             stop.check("here")
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_saving_takes_a_small_share_of_the_time(tmp_path, data, whole, monkeypatch):
+    saves = []
+    monkeypatch.setattr(state, "save_state", lambda *_: saves.append(time.sleep(1)))
+    assert answers(run(CELL, data, tmp_path)) == whole
+    assert len(saves) == 1, "of three epochs, which together take less than 50 times that long"
+
+
+def test_the_validation_answers_are_those_of_the_kept_network(tmp_path, data, monkeypatch):
+    """They are kept with the best epoch's weights, and not computed again: the same bits."""
+    monkeypatch.setattr(history, "is_better", lambda judged, rows, _: len(rows) < 2)
+    out = run(CELL, data, tmp_path)
+    assert read_parquet(out / "history.parquet")[0]["best"].to_pylist() == [False, True, False]
+    command = [sys.executable, "-m", "cxrgrid.predict", str(out), "--data", str(data)]
+    again = tmp_path / "again.parquet"
+    subprocess.run([*command, "--part", "val", "--out", str(again)], check=True)
+    kept = read_parquet(out / "predictions/val.parquet")[0]
+    assert read_parquet(again)[0].equals(kept)
 
 
 def test_fresh_ignores_the_state(tmp_path, data, whole, monkeypatch):
@@ -252,9 +283,11 @@ def test_the_first_step_whose_loss_is_not_finite_is_named(tmp_path, data, monkey
 
     monkeypatch.setattr(train, "augment", spoilt)
     with pytest.raises(UserError, match=r"cell toy/test_resnet.* in epoch 2, step 2; try an lr"):
-        run(make_cell(), data, tmp_path)
+        run(make_cell(), data, tmp_path, "--save-minutes", "0")
     kept = torch.load(tmp_path / train.STATE, weights_only=True)
-    assert len(kept["history"]) == 1, "a state with such weights must not replace a good one"
+    assert (len(kept["history"]), kept["step"]) == (1, 1), (
+        "a state with such weights must not replace a good one"
+    )
 
 
 def test_the_loss_of_a_resumed_epoch_is_over_all_its_steps(tmp_path, data, monkeypatch):

@@ -33,7 +33,8 @@ def write_parquet(table, path: str | Path, facts: dict) -> None:
 def read_parquet(path: str | Path) -> tuple[pa.Table, dict]:
     """A table and its facts, {} where it carries none. `UserError` if missing or not Parquet."""
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # read_table would first import all of pyarrow.dataset
+            table = file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except pa.ArrowInvalid as error:

@@ -21,8 +21,10 @@ from cxrgrid.settings import Cell
 from cxrgrid.stop import Stop
 
 LOOK = 100  # steps between two looks at the device for a loss that is not finite
+WORTH = 50  # times what a save took must pass until the end of an epoch is saved: 2 % of the time
 # Fields of a Run that a state holds as they are.
-PLAIN = ("history", "best", "step", "losses", "rate", "parts", "seconds", "first_step", "spent")
+PLAIN = ("history", "best", "answers", "step", "losses")
+PLAIN += ("rate", "parts", "seconds", "first_step", "spent")
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Run:
     parts: int = 1  # that a step's batch is taken in; grows where memory runs out
     history: list[dict] = field(default_factory=list)  # one row an epoch that is done
     best: dict[str, Tensor] = field(default_factory=dict)  # a copy of the best epoch's weights
+    answers: Tensor = field(default_factory=lambda: torch.zeros(0))  # theirs to the val images
     step: int = 0  # steps done in the epoch under way
     losses: Tensor = field(default_factory=lambda: torch.zeros(0))  # of its steps, on the device
     rate: float = math.nan  # learning rate of the last step
@@ -65,9 +68,9 @@ class Run:
 
 
 def state_key(cell: Cell, facts: dict) -> str:
-    """What a state belongs to: the cell, split, pixels, labels' meaning, and where it started."""
+    """What a state belongs to: cell, split, pixels, labels' meaning, start; and what it holds."""
     data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
-    parts = [msgspec.json.encode(cell), json.dumps(data).encode()]
+    parts = [msgspec.json.encode(cell), json.dumps([data, PLAIN]).encode()]
     if cell.weights:
         parts.append(Path(cell.weights).read_bytes())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -117,8 +120,8 @@ def resume(run: Run, path: Path, key: str) -> None:
 class Keeper:
     """Keeps a run's state on the disk, and stops the run where it was asked to.
 
-    minutes: between two saves within an epoch. Each step's loss stays on the device, and is
-    fetched only where it is looked at.
+    minutes: between two saves, at most. Each step's loss stays on the device, and is fetched only
+    where it is looked at.
     """
 
     def __init__(self, run: Run, path: Path, cell: Cell, facts: dict, stop: Stop, minutes: float):
@@ -126,7 +129,8 @@ class Keeper:
         self.key = state_key(cell, facts)
         self.every = 60 * minutes
         self.began = time.perf_counter()
-        self.due = self.began + self.every
+        self.due = self.began + self.every  # in mid-epoch
+        self.worth = self.began  # at the end of one
         self.meter = Meter(run.model.mean.device, {})
 
     def resume(self) -> None:
@@ -147,11 +151,8 @@ class Keeper:
         run.step += 1
         if run.first_step is None or run.step % LOOK == 0:
             self.look()
-        now = time.perf_counter()
-        run.seconds = now - self.began
+        run.seconds = time.perf_counter() - self.began
         run.first_step = run.first_step or run.seconds
-        if now > self.due:
-            self.save()
         self.pause()
 
     def look(self) -> None:
@@ -173,14 +174,25 @@ class Keeper:
     def save(self) -> None:
         """Put the state on the disk, if it is worth keeping."""
         self.look()
+        began = time.perf_counter()
         self.run.spent = self.meter.read()
         save_state(self.run, self.path, self.key)
-        self.due = time.perf_counter() + self.every
+        ended = time.perf_counter()
+        self.due = ended + self.every
+        self.worth = ended + min(WORTH * (ended - began), self.every)
+
+    def end_epoch(self) -> None:
+        """Save, if that costs little beside what would be lost; stop, if a signal has come."""
+        if time.perf_counter() > self.worth:
+            self.save()
+        self.pause()
 
     def pause(self) -> None:
-        """If a signal has come: save, and end with `Stopped`."""
-        if self.stop.signal:
+        """Save where it is time to; if a signal has come, save, and end with `Stopped`."""
+        asked = self.stop.signal
+        if asked or time.perf_counter() > self.due:
             self.save()
+        if asked:  # one that has come since waits until the next pause, which saves once more
             self.stop.check(self.run.where())
 
 

@@ -5,9 +5,10 @@ Example (any `train` command that Snakemake prints can be pasted and run like th
 
 CELL_JSON is the cell's settings as JSON, or the path of a cell.json. The folder --out receives
 cell.json, model.safetensors (the best epoch), history.parquet, predictions/val.parquet and
-predictions/{dataset}.parquet. The run's state is saved there too, after each epoch, every few
-minutes, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status 128 + signal: started
-again, a stopped run goes on from there and ends with the same bits as if it had never stopped.
+predictions/{dataset}.parquet. The run's state is saved there too, every few minutes or oftener
+where that costs little, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status
+128 + signal: started again, a stopped run goes on from there and ends with the same bits as if it
+had never stopped.
 """
 
 import os
@@ -19,15 +20,15 @@ import msgspec
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from cxrgrid import command, history, lock, models, monitor
 from cxrgrid.augment import augment, mix
-from cxrgrid.cost import Meter
 from cxrgrid.data import Split, load_split, write_parquet
 from cxrgrid.feed import Feed
 from cxrgrid.files import replacing
-from cxrgrid.objective import make_loss
+from cxrgrid.objective import Loss, make_loss
 from cxrgrid.sampling import batches
 from cxrgrid.schedule import set_rate
 from cxrgrid.settings import Cell
@@ -38,12 +39,10 @@ from cxrgrid.stop import Stop, Stopped
 STATE = "state.pt"
 
 
-def train(
-    cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float
-) -> tuple[Run, dict, Meter]:
+def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tuple[Keeper, dict]:
     """Train `cell` on the dataset in `folder`; its state goes to `out`.
 
-    Returns the run, its facts and its cost so far. minutes: between two saves within an epoch.
+    Returns the run with its keeper, and its facts. minutes: between two saves, at most.
     `Stopped` if `stop` has caught a signal.
     """
     train_split, facts = load_split(folder, "train")
@@ -77,22 +76,30 @@ def train(
             bar.update(len(images))
         bar.close()
         train_loss = keeper.train_loss(sizes)
-        judged = judge(run, val_split, loss, cell, facts["task"], keeper)
+        answers, judged = judge(keeper, val_split, loss, cell, facts["task"])
         history.close_epoch(run, cell, train_loss, judged, sum(sizes))
+        if run.history[-1]["best"]:
+            run.answers = answers
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
-        keeper.save()
-        stop.check(run.where())
+        keeper.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings}
-    return run, history.run_facts(run, cell, facts, images, size, more), keeper.meter
+    return keeper, history.run_facts(run, cell, facts, images, size, more)
 
 
-def judge(run: Run, split: Split, loss, cell: Cell, task: str, keeper: Keeper) -> dict[str, float]:
-    """Loss, mean AUROC and monitor on the validation split, whole images, no augmentation."""
+def judge(
+    keeper: Keeper, split: Split, loss: Loss, cell: Cell, task: str
+) -> tuple[Tensor, dict[str, float]]:
+    """What the network says of the validation split, whole images, no augmentation, and its worth.
+
+    Returns logits (float32 [N, L], on the CPU), and their loss, mean AUROC and monitor.
+    """
+    run = keeper.run
     answers = models.logits(run.judged, split, batch_of(run, cell), keeper.pause)
     device = run.model.mean.device
-    value = loss(answers.to(device), torch.from_numpy(split.labels).to(device))
-    return {"val_loss": value.item(), **monitor.judged(split.labels, answers, task, cell.monitor)}
+    value = loss(answers.to(device), torch.from_numpy(split.labels).to(device)).item()
+    scores = monitor.judged(split.labels, answers, task, cell.monitor)
+    return answers, {"val_loss": value, **scores}
 
 
 def batch_of(run: Run, cell: Cell) -> int:
@@ -100,16 +107,17 @@ def batch_of(run: Run, cell: Cell) -> int:
     return -(-cell.batch_size // run.parts)
 
 
-def write_predictions(run: Run, cell: Cell, folder: Path, out: Path, stop: Stop) -> None:
+def write_predictions(keeper: Keeper, cell: Cell, folder: Path, out: Path) -> None:
     """The best epoch's weights, and what they say of the validation and test images."""
+    run = keeper.run
     with replacing(out / "model.safetensors") as partial:
         save_file(run.best, partial)
     run.model.load_state_dict(run.best)
     for part, name in (("val", "val"), ("test", cell.dataset)):
         split, own = load_split(folder, part)
-        answers = models.logits(
-            run.model, split, batch_of(run, cell), lambda: stop.check("while writing results")
-        )
+        answers = run.answers  # the network that is kept has seen the validation images already
+        if part == "test":
+            answers = models.logits(run.model, split, batch_of(run, cell), keeper.pause)
         table = predictions(split, models.probabilities(answers, own["task"]), own["labels"])
         write_parquet(table, out / f"predictions/{name}.parquet", prediction_facts(cell, part, own))
 
@@ -118,7 +126,7 @@ def write_history(run: Run, facts: dict, out: Path) -> None:
     """The history; then the state has done its work."""
     rows = {name: [row[name] for row in run.history] for name in run.history[0]}
     write_parquet(rows, out / "history.parquet", facts)
-    (out / STATE).unlink()
+    (out / STATE).unlink(missing_ok=True)
 
 
 def predictions(split: Split, answers: np.ndarray, labels: list[str]) -> dict:
@@ -157,7 +165,7 @@ def main(argv: list[str] | None) -> None:
         "--threads", type=int, help="CPU threads (SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, or 1)"
     )
     parser.add_argument(
-        "--save-minutes", type=float, default=5, help="between two saves within an epoch (5)"
+        "--save-minutes", type=float, default=5, help="between two saves, at most (5)"
     )
     parser.add_argument("--fresh", action="store_true", help="remove a saved state: start anew")
     args = parser.parse_args(argv)
@@ -175,9 +183,9 @@ def run_cell(args) -> None:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, memory_explained(cell):
-            run, facts, meter = train(cell, args.data, args.out, stop, args.save_minutes)
-            write_predictions(run, cell, args.data, args.out, stop)
-            write_history(run, facts | {"cost": meter.read()}, args.out)
+            keeper, facts = train(cell, args.data, args.out, stop, args.save_minutes)
+            write_predictions(keeper, cell, args.data, args.out)
+            write_history(keeper.run, facts | {"cost": keeper.meter.read()}, args.out)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)
