@@ -223,30 +223,35 @@ def report(kind: str, found: dict, prepared: float, args: argparse.Namespace) ->
         )
 
 
-def steady(folder: Path, args: argparse.Namespace) -> Iterator[tuple[float, float]]:
-    """Images a second: of cxrgrid's last epochs, and of the same model fed from memory, in turn."""
-    from cxrgrid.data import read_parquet
-
-    for _ in range(args.rounds):
-        with tempfile.TemporaryDirectory() as temporary:
-            out = Path(temporary) / "cell"
-            run(ours(folder, out, args.epochs[1], args), args)
-            history = read_parquet(out / "history.parquet")[0]
-        rate = statistics.median(history["images_per_second"].to_pylist())
-        limit = [sys.executable, __file__, "--synthetic", "--backbone", args.backbone]
-        limit += ["--size", str(args.size), "--batch-size", str(args.batch_size)]
-        limit += ["--threads", str(args.threads), "--train", str(args.train)]
-        limit += ["--fast"] if args.fast else []
-        done = subprocess.run(limit, capture_output=True, text=True, check=True)
-        yield rate, float(done.stdout)
-
-
-def report_steady(pairs: list[tuple[float, float]]) -> None:
-    """Medians of both sides, and the median of the ratios of rounds."""
+def steady(folder: Path, args: argparse.Namespace) -> None:
+    """cxrgrid's epochs and the same model's on images in memory, in turn, in one process."""
+    with tempfile.TemporaryDirectory() as temporary:
+        cell = ours(folder, Path(temporary), 1 + 2 * args.rounds, args)[3:]
+        command = [sys.executable, __file__, "--steady", json.dumps(cell)]
+        command += ["--backbone", args.backbone, "--size", str(args.size)]
+        command += ["--batch-size", str(args.batch_size), "--train", str(args.train)]
+        command += ["--fast"] if args.fast else []
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    pairs = json.loads(done.stdout)[1:]  # the first epoch warms both up
     rate, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(ours / limit for ours, limit in pairs)
     print(f"steady, images/s: {rate:.1f}; the same model on images in memory {limit:.1f}; ", end="")
-    print(f"cxrgrid / this: {rate / limit:.2f} of the medians, {ratio:.2f} median of rounds")
+    print(f"cxrgrid / this: {rate / limit:.2f}, median of {len(pairs)} pairs of epochs {ratio:.2f}")
+
+
+def train_beside(args: argparse.Namespace) -> None:
+    """A cell, with an epoch of `synthetic` before each of its own. Prints images a second."""
+    from cxrgrid import train
+    from cxrgrid.data import read_parquet
+
+    epoch, limits, batches = synthetic(args), [], train.batches
+    # Called before the clock of an epoch starts.
+    train.batches = lambda *given: limits.append(next(epoch)) or batches(*given)
+    call = json.loads(args.steady)
+    train.main(call)
+    out = Path(call[call.index("--out") + 1])
+    rates = read_parquet(out / "history.parquet")[0]["images_per_second"].to_pylist()
+    print(json.dumps(list(zip(rates, limits, strict=True))))
 
 
 def side_by_side(folder: Path, args: argparse.Namespace) -> None:
@@ -266,12 +271,11 @@ def side_by_side(folder: Path, args: argparse.Namespace) -> None:
     print(f"two that each take all {os.cpu_count()} cores {fighting:.1f} s")
 
 
-def synthetic(args: argparse.Namespace) -> None:
-    """The limit: the same steps on one batch that is already in memory. Prints images a second."""
+def synthetic(args: argparse.Namespace) -> Iterator[float]:
+    """The limit: the same steps on one batch that is already in memory, images a second."""
     import timm
     import torch
 
-    torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     layout, autocast = speed(args)
     model = timm.create_model(args.backbone, num_classes=len(CLASSES)).train()
@@ -279,17 +283,16 @@ def synthetic(args: argparse.Namespace) -> None:
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     images = torch.randn(args.batch_size, 3, args.size, args.size).contiguous(memory_format=layout)
     labels = torch.randint(len(CLASSES), (args.batch_size,))
-    speeds = []
-    for _ in range(3):
-        started, steps = time.perf_counter(), args.train // args.batch_size
+    steps = args.train // args.batch_size
+    while True:
+        started = time.perf_counter()
         for _ in range(steps):
             with autocast:
                 answers = model(images)
             torch.nn.functional.cross_entropy(answers.float(), labels).backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        speeds.append(steps * args.batch_size / (time.perf_counter() - started))
-    print(statistics.median(speeds))
+        yield steps * args.batch_size / (time.perf_counter() - started)
 
 
 FIRST_STEP = """
@@ -337,21 +340,21 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="bfloat16 and channels_last, for all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--synthetic", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--steady", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.steady:
+        return train_beside(args)
     if args.plain:
         args.epochs = args.epochs[0]
         return train_plainly(args)
-    if args.synthetic:
-        return synthetic(args)
     for kind in args.kinds:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             draw(folder, kind, {"train": args.train, "val": args.val})
             prepared = prepare(folder, args.size, args.threads)
             report(kind, race(folder, args), prepared, args)
-            report_steady(list(steady(folder, args)))
+            steady(folder, args)
             start(folder, args)
             side_by_side(folder, args)
     return None

@@ -1,5 +1,6 @@
 """Every figure draws, whatever is missing, and twice the same."""
 
+import json
 import shutil
 import xml.etree.ElementTree as ElementTree
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import write_report, write_study
 from cxrgrid import figure, frames, style
 from cxrgrid.check import FIGURES, modules
+from cxrgrid.config import Grid
 from cxrgrid.figures import classes, cost, pretrained, ranks
 
 ONE = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch"], "seeds": [0]}
@@ -44,7 +46,7 @@ def test_a_figure_has_a_caption(name):
 def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE))
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"pretrained", "subgroups", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {"pretrained", "ranks", "subgroups", "transfer"}
 
 
 def test_figures_are_drawn_when_nothing_has_run(study):
@@ -102,8 +104,17 @@ def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished)
     assert any("left out: 1" in text for text in texts(figure.render("ranks", read)["svg"]))
 
 
-def test_no_ranking_is_drawn_of_one_dataset(tmp_path):
-    report = write_report(write_study(tmp_path / "results", grid=ONE))
+@pytest.mark.parametrize("more, drawn", [("resnet18", True), ("resnet10t", False)])
+def test_a_ranking_takes_two_backbones_that_meet_on_both_datasets(tmp_path, more, drawn):
+    ward = ONE | {"backbones": ["resnet10t", "resnet18"]}
+    children = ONE | {"datasets": ["children"], "backbones": sorted({"resnet10t", more})}
+    study = write_study(tmp_path / "results", grid=[ward, children])
+    assert ("ranks" in Grid(json.loads(study.read_text())).figures()) == drawn
+
+
+def test_a_ranking_of_one_dataset_that_is_asked_for_says_why_there_is_none(tmp_path):
+    asked = {"figures": ["ranks"]}
+    report = write_report(write_study(tmp_path / "results", grid=ONE, report=asked))
     svg = (report / "figures/ranks.svg").read_bytes()
     assert any("No ranking over datasets" in text for text in texts(svg))
 

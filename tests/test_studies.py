@@ -241,10 +241,13 @@ def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_
         ("x-as-published", "b", "default", 0.7),  # not done right: nothing is said of it
         ("x-done-right", "a", "done-right", 0.8),
         ("x-done-right", "a", "flip", 0.1),
+        ("x-as-published", "c", "default", 0.5),
+        ("x-done-right", "c", "done-right", 0.6),
         ("y", "a", "default", 0.5),
     ]
     board = pd.DataFrame(rows, columns=["dataset", "backbone", "recipe", "value"])
     (sentence,) = worth(board.assign(init="scratch", seeds=1), "AUROC")
-    assert "0.900 as published and 0.800 done right (+0.100)" in sentence
+    assert "a from scratch has 0.900 as published and 0.800 done right (+0.100); c from" in sentence
+    assert "0.500 as published and 0.600 done right (−0.100). Split" in sentence
     assert "no test is made" in sentence
     assert not list(worth(board.assign(init="scratch", seeds=0), "AUROC"))

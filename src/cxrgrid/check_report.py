@@ -3,7 +3,7 @@
 from typing import Any
 
 from cxrgrid.check import UserError, check_name, checked, known
-from cxrgrid.settings import External, Study, Target
+from cxrgrid.settings import External, Target
 
 ARGMAX = "argmax"  # the rule where classes compete: the highest score decides
 POINTS = "report.operating_points"
@@ -26,19 +26,29 @@ def check_report(report: Any) -> None:
         raise UserError(f"report.age_bands: ages in rising order, please, not {list(bands)}")
 
 
-def idle_figures(study: Study, inits: set[str], crosses: bool) -> set[str]:
-    """The figures that would have nothing to show.
-
-    inits: of the study's cells; crosses: whether any is tested on another dataset.
-    """
+def idle_figures(grid: Any) -> set[str]:
+    """The figures for which the cells of a `config.Grid` would have nothing to show."""
+    study = grid.study
     subsets = any(dataset.subsets for dataset in study.datasets.values())
     shown = {
         "embedding": study.report.explain != "none",
-        "pretrained": {"scratch"} < inits,
+        "pretrained": {"scratch"} < {cell.init for cell in grid.cells},
+        "ranks": can_rank(grid),
         "subgroups": subsets or bool(study.report.subgroups),
-        "transfer": crosses,
+        "transfer": bool(grid.transfers),
     }
     return {name for name, has in shown.items() if not has}
+
+
+def can_rank(grid: Any) -> bool:
+    """Whether two backbones are trained alike on each of the grid's datasets, and these are two."""
+    models: dict[str, set[tuple[str, str, str]]] = {
+        name: set() for block in grid.blocks() for name in block.datasets
+    }
+    for cell in grid.cells:
+        models.get(cell.dataset, set()).add((cell.backbone, cell.init, cell.recipe))
+    common = set.intersection(*models.values())
+    return len(models) > 1 and len({backbone for backbone, _, _ in common}) > 1
 
 
 def check_external(external: Any, datasets: Any) -> None:

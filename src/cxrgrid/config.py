@@ -230,8 +230,7 @@ class Grid:
 
     def figures(self) -> list[str]:
         """The figures that the report shows: those asked for, or all that have what to show."""
-        inits = {cell.init for cell in self.cells}
-        idle = idle_figures(self.study, inits, bool(self.transfers))
+        idle = idle_figures(self)
         every = [name for name in modules(FIGURES) if name not in idle]
         return list(self.study.report.figures) or every
 

@@ -11,9 +11,8 @@ OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
 def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
-    """Three to six sentences: best places, other starts, weaknesses, what is missing."""
-    best = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
-    sentences = best if len(best) <= 3 else [" ".join(best)]
+    """Sentences: each dataset's best place, other starts, weaknesses, what is missing."""
+    sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
     sentences += worth(leaderboard, frames.metric_name)
     sentences += filter(None, [tested(frames, axis) for axis in ("backbone", "recipe")])
@@ -55,12 +54,16 @@ def worth(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
         if not name.endswith(PUBLISHED) or other not in right.index.get_level_values(0):
             continue
         pairs = means[name].to_frame("a").join(right[other].rename("b"), how="inner")
-        yield from [
-            f"{name} against {other}: {backbone} from {init} has {metric} {row['a']:.3f} as "
-            f"published and {row['b']:.3f} done right ({signed(row['a'] - row['b'])}). "
-            "Split, training and seeds differ together, and so do the test images: no test is made."
+        each = [
+            f"{backbone} from {init} has {row['a']:.3f} as published and {row['b']:.3f} done right "
+            f"({signed(row['a'] - row['b'])})"
             for (backbone, init), row in pairs.iterrows()
         ]
+        if each:
+            yield (
+                f"{name} against {other}, {metric}: {'; '.join(each)}. Split, training and seeds "
+                "differ together, and so do the test images: no test is made."
+            )
 
 
 def place(row: pd.Series) -> str:
