@@ -83,7 +83,7 @@ LEVELS = [
     {"scoresheet"},
 ]
 TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
-TORCH |= {"apply", "embedding", "explain", "export", "gradcam", "trained"}
+TORCH |= {"apply", "embedding", "explain", "export", "find_speed", "gradcam", "trained"}
 TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
 RULES = {
     name: body

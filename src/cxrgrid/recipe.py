@@ -161,5 +161,5 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ),
     ] = 0.0
     compile: Annotated[bool, about("torch.compile; the first step then takes long")] = False
-    amp: Annotated[bool, about("bfloat16 autocast")] = False
-    channels_last: Annotated[bool, about("channels_last memory layout")] = False
+    amp: Annotated[bool, about("bfloat16 autocast: find_speed says if it gains")] = False
+    channels_last: Annotated[bool, about("memory layout: find_speed says if it gains")] = False
