@@ -20,6 +20,11 @@ CHUNK = 1024  # images that are uploaded at once
 T = TypeVar("T")
 
 
+def pick_device() -> torch.device:
+    """Where to compute: the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class Feed:
     """The images and labels of a split, batch by batch, on a device.
 

@@ -24,7 +24,7 @@ from cxrgrid import command, models, style
 from cxrgrid.augment import augment, mix
 from cxrgrid.config import UserError
 from cxrgrid.data import load_split
-from cxrgrid.feed import Feed
+from cxrgrid.feed import Feed, pick_device
 from cxrgrid.objective import make_loss
 from cxrgrid.sampling import batches
 from cxrgrid.settings import Cell
@@ -64,7 +64,7 @@ def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
 def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     """The training loss of a step at each rate, until it diverges."""
     split, facts = load_split(folder, "train")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device()
     run = make_run(cell, len(facts["labels"]), split.pixels.shape[-1], device)
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
     models.set_trainable(run.model, cell, 1)

@@ -24,7 +24,7 @@ from cxrgrid import command, lock, models
 from cxrgrid.augment import augment, mix
 from cxrgrid.config import UserError
 from cxrgrid.data import load_split
-from cxrgrid.feed import Feed
+from cxrgrid.feed import Feed, pick_device
 from cxrgrid.objective import make_loss
 from cxrgrid.sampling import batches
 from cxrgrid.settings import Cell
@@ -39,7 +39,7 @@ GAIN = 1.05  # times as quick as the least way, or it is not worth the change
 def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
     """Images a second of each of `WAYS`: medians over rounds of so many steps."""
     split, facts = load_split(folder, "train")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device()
     feed, loss = Feed(split, device), make_loss(cell, facts["task"], split.labels, device)
     order = list(islice(cycle(batches(split.labels, cell, 1)), steps))
     taken = []

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from cxrgrid import command, history, lock, models, monitor
 from cxrgrid.augment import augment, mix
 from cxrgrid.data import Split, load_split, write_parquet
-from cxrgrid.feed import Feed
+from cxrgrid.feed import Feed, pick_device
 from cxrgrid.files import replacing
 from cxrgrid.objective import Loss, make_loss
 from cxrgrid.sampling import batches
@@ -47,7 +47,7 @@ def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tu
     """
     train_split, facts = load_split(folder, "train")
     val_split, _ = load_split(folder, "val")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device()
     size = train_split.pixels.shape[-1]
     run = make_run(cell, len(facts["labels"]), size, device)
     warnings = history.warnings(facts["labels"], train_split.labels)

@@ -9,6 +9,7 @@ from torch import nn
 from cxrgrid import models
 from cxrgrid.check import UserError
 from cxrgrid.data import read_parquet
+from cxrgrid.feed import pick_device
 from cxrgrid.image import Sides
 from cxrgrid.predictions import Predictions, read_predictions
 from cxrgrid.settings import Cell, Image
@@ -116,5 +117,5 @@ def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:
     models.check_fit(model.state_dict(), weights, path)
     model.load_state_dict(weights)
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device()
     return model.to(device, memory_format=layout).eval()
