@@ -10,10 +10,10 @@ import sys
 
 from snakemake.utils import min_version
 
-from cxrgrid import launch
-from cxrgrid.config import Grid, UserError
-from cxrgrid.explained import Explained
-from cxrgrid.needs import Needs
+from cxrgrid.cluster import preflight
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.explained_cells import Explained
+from cxrgrid.cluster.resources import Needs
 
 min_version("9.27")
 
@@ -32,7 +32,7 @@ except UserError as error:
     sys.exit(f"error: {error}")
 needs = Needs(grid)
 explained = Explained(grid)
-launch.enter(workflow)
+preflight.enter(workflow)
 
 
 pathvars:
@@ -55,7 +55,7 @@ rule all:
 
 
 onstart:
-    launch.begin(workflow)
+    preflight.begin(workflow)
 
 
 onerror:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from cxrgrid.augment import augment
 from cxrgrid.settings import Cell
+from cxrgrid.training.augment import augment
 
 NAMES = {"study": "b", "dataset": "b", "backbone": "b", "init": "scratch", "recipe": "b"}
 CASES: dict[str, dict] = {

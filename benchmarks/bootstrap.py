@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from cxrgrid import metrics, stats
+from cxrgrid.evaluation import bootstrap, metrics
 
 
 def cohort(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,7 +33,7 @@ def ours(patients, labels, scores, resamples: int) -> np.ndarray:
     def statistic(weights: np.ndarray) -> np.ndarray:
         return np.stack([order.weigh(weights).auroc() for order in orders], axis=1)
 
-    return stats.bootstrap(statistic, patients, resamples, stats.generator(patients))
+    return bootstrap.bootstrap(statistic, patients, resamples, bootstrap.generator(patients))
 
 
 def theirs(weights, labels, scores) -> np.ndarray:
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     data = patients, labels, scores = cohort(args)
-    weights = next(stats.draws(patients, args.loop_resamples, stats.generator(patients)))
+    weights = next(bootstrap.draws(patients, args.loop_resamples, bootstrap.generator(patients)))
     fast, slow = [], []
     for _ in range(args.rounds):
         values, *seconds = timed(lambda: ours(*data, args.resamples))

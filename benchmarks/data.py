@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import twins
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.data import near_duplicates
+from cxrgrid.data.split_lists import read_list
 from cxrgrid.datasets import nih
-from cxrgrid.lists import read_list
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 FOLDERS = 12
 SETTINGS = {"adapter": "nih", "dataset": "nih", "labels": [], "task": "auto", "patient": ""}
@@ -81,13 +81,13 @@ def time_hashes(folder: Path, images: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     np.save(folder / "pixels.npy", rng.integers(256, size=(SQUARES, 224, 224), dtype=np.uint8))
     start = time.perf_counter()
-    twins.fingerprints(folder / "pixels.npy")
+    near_duplicates.fingerprints(folder / "pixels.npy")
     hashed = time.perf_counter() - start
     hashes = rng.integers(256, size=(images, 32), dtype=np.uint8)
     train, val, test = np.split(hashes, [int(0.7 * images), int(0.8 * images)])
     start = time.perf_counter()
     for one, other in ((train, val), (train, test), (val, test)):
-        twins.near(one, other)
+        near_duplicates.near(one, other)
     compared = time.perf_counter() - start
     return {f"hashes of {SQUARES:,} images": hashed, "near-identical, all": compared}
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cxrgrid import disk, image, lungs
+from cxrgrid.config.preparation import Image
+from cxrgrid.data import image, lungs, publisher_files
 from cxrgrid.datasets import nih
-from cxrgrid.preparation import Image
 
 RECIPE = Image(crop_to="lungs")
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--most", type=int, default=1000, help="images at most, evenly (1000)")
     args = parser.parse_args()
-    names = disk.by_name(args.root, (".png", ".jpg", ".jpeg")).values()
+    names = publisher_files.by_name(args.root, (".png", ".jpg", ".jpeg")).values()
     paths = sorted(args.root / name for name in names)
     marked = nih.boxes(args.root)
     boxed = set() if marked is None else set(marked["name"])

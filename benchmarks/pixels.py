@@ -27,8 +27,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cxrgrid import image, pixels, settings
-from cxrgrid.data import write_parquet
+from cxrgrid import pixels, settings
+from cxrgrid.data import image
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.phantom import radiograph
 
 KINDS = ("png", "jpg")

@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from cxrgrid.predictions import Predictions
-from cxrgrid.scoresheet import Parts, Sheet, add
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 from cxrgrid.settings import Report
 
 

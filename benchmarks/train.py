@@ -56,7 +56,7 @@ def hash_of(split: str, number: int) -> int:
 def prepare(folder: Path, size: int, threads: int) -> float:
     """What cxrgrid makes of a dataset once: table.parquet and pixels.npy. CPU-seconds."""
     from cxrgrid import pixels
-    from cxrgrid.data import read_parquet, write_parquet
+    from cxrgrid.io.parquet import read_parquet, write_parquet
 
     started = cpu(resource.RUSAGE_SELF)
     files = sorted(path.relative_to(folder) for path in folder.glob("*/*/*.*"))
@@ -242,7 +242,7 @@ def steady(folder: Path, args: argparse.Namespace) -> None:
 def train_beside(args: argparse.Namespace) -> None:
     """A cell, with an epoch of `synthetic` before each of its own. Prints images a second."""
     from cxrgrid import train
-    from cxrgrid.data import read_parquet
+    from cxrgrid.io.parquet import read_parquet
 
     epoch, limits, batches = synthetic(args), [], train.batches
     # Called before the clock of an epoch starts.

@@ -20,9 +20,9 @@ from hypothesis import settings
 from PIL import Image
 
 from cxrgrid import collect, compare, figure, table
-from cxrgrid.config import Grid
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.explained import Explained
+from cxrgrid.config.explained_cells import Explained
+from cxrgrid.config.grid import Grid
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 # How long an example takes is the machine's affair, not the code's.
 settings.register_profile("cxrgrid", deadline=None)

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from cxrgrid import settings, train
-from cxrgrid.data import write_parquet
-from cxrgrid.image import decode
+from cxrgrid.data.image import decode
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.settings import Cell
 
 RECIPE = settings.Image(size=32, resize="fit", crop_to="median", equalize="clahe")

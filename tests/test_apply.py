@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cxrgrid import apply, dicom
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet
-from cxrgrid.metrics import youden
+from cxrgrid import apply
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import dicom
+from cxrgrid.evaluation.metrics import youden
+from cxrgrid.io.parquet import read_parquet
 from small_cell import SPLITS, write_cell
 
 TEST = [f"{number:02}.png" for number, split in enumerate(SPLITS) if split == "test"]

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cxrgrid import audit, index, lists, pixels, split
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid import audit, index, pixels, split
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import split_lists
 from cxrgrid.datasets import nih
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 SETTINGS = {"dataset": "mine", "adapter": "folder", "labels": ["A", "B"], "task": "auto"}
 FILES = {"index": "index.parquet", "files": "pixels.parquet", "table": "table.parquet"}
@@ -179,7 +180,7 @@ def test_real_lists_the_community_trains_on_17920_official_test_images():
     official = {
         name: part
         for part, file in (("trainval", "train_val_list"), ("test", "test_list"))
-        for name in lists.read_list(folder / f"{file}.txt.gz")
+        for name in split_lists.read_list(folder / f"{file}.txt.gz")
     }
     frame = frame.assign(
         row=np.arange(len(frame)), **{"split:official": frame["image"].map(official)}

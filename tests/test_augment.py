@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as reference
 
-from cxrgrid.augment import (
+from cxrgrid.training.augment import (
     augment,
     crops,
     erase,

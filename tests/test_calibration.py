@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from cxrgrid import calibration
+from cxrgrid.evaluation import calibration
 
 NAN = float("nan")
 steady = settings(deadline=None, derandomize=True, max_examples=40)

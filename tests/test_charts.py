@@ -1,6 +1,16 @@
 """`charts`: points stand where they belong, and what is not finite is not drawn."""
 
-from cxrgrid.charts import BOTTOM, HEIGHT, LEFT, POINTS, RIGHT, TOP, WIDTH, Line, chart
+from cxrgrid.reporting.svg_charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    POINTS,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Line,
+    chart,
+)
 
 
 def test_ends_stand_in_the_corners():

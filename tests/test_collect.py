@@ -8,8 +8,8 @@ import pytest
 
 from conftest import AXES, CONFIG, MISSING, write_scores
 from cxrgrid import collect
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 RERUN = (
     f"snakemake results/demo/cells/{MISSING}/model.safetensors --configfile results/demo/study.json"

@@ -8,8 +8,8 @@ import pytest
 
 from conftest import CONFIG, MISSING, write_report, write_study
 from cxrgrid import compare
-from cxrgrid.check import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.checks import UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ["Effusion", "Nodule"]
 INITS = ("scratch", "pretrained")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from cxrgrid import comparison
-from cxrgrid.predictions import Predictions
+from cxrgrid.evaluation import difference
+from cxrgrid.evaluation.predictions import Predictions
 
 SEED = st.integers(0, 10_000)
 
@@ -31,8 +31,8 @@ def scored(rng, truth, shared, skill=1.0):
 
 
 def against(a, b, resamples=200):
-    values = [comparison.resampled(one, resamples)[None, :, 0, 0] for one in (a, b)]
-    return comparison.contrast(*values, True, comparison.sizes(a)[0]["rarer"])
+    values = [difference.resampled(one, resamples)[None, :, 0, 0] for one in (a, b)]
+    return difference.contrast(*values, True, difference.sizes(a)[0]["rarer"])
 
 
 @settings(max_examples=25, deadline=None)
@@ -99,10 +99,10 @@ def test_unknown_labels_and_absent_classes_stay_outside():
     scores = np.stack([scored(rng, truth, shared)] * 2, axis=1)
     names = ([str(name) for name in column] for column in (np.arange(90), patient))
     one = Predictions(*names, two, scores, {"labels": ["x", "none"]})
-    values = comparison.resampled(one, 100)
+    values = difference.resampled(one, 100)
     assert values.shape == (101, 2, 3) and np.isnan(values[:, :, 1]).all()
     np.testing.assert_array_equal(values[..., 2], values[..., 0])
-    x, none, macro = comparison.sizes(one)
+    x, none, macro = difference.sizes(one)
     assert (x["n"], none["n"], macro["n"]) == (85, 90, 90) and none["rarer"] == 0
     assert macro["rarer"] == x["rarer"] == len(set(patient[two[:, 0] == 1]))
 
@@ -111,8 +111,8 @@ BASIS = "3 seeds, 420 images of 377 patients"
 
 
 def say(value, low, high, p, p_holm, family=4):
-    found = comparison.Combined(value, 0.01, 0.01, 0.01, low, high, p)
-    return comparison.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
+    found = difference.Combined(value, 0.01, 0.01, 0.01, low, high, p)
+    return difference.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
 
 
 def test_sentences_say_what_may_and_what_may_not_be_concluded():
@@ -143,8 +143,8 @@ def test_a_place_of_three_seeds_covers_what_training_again_on_new_patients_would
         for skill in rng.normal(1.2, 0.3, size=3):
             scores = skill * truth + shared + 0.5 * rng.normal(size=len(patient))
             one = answers(patient, truth, scores)
-            values.append(comparison.resampled(one, 200)[:, 0, 0])
-        found = comparison.place(np.stack(values), 55)
+            values.append(difference.resampled(one, 200)[:, 0, 0])
+        found = difference.place(np.stack(values), 55)
         hits[0] += found.low <= truth_value <= found.high
         hits[1] += abs(found.value - truth_value) <= 1.96 * found.sampling_se
     assert 0.93 <= hits[0] / tries <= 0.995

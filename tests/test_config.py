@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from cxrgrid.config import Grid, UserError
+from cxrgrid.config.grid import Grid, UserError
 from cxrgrid.settings import Cell, Recipe
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from cxrgrid import confusion
+from cxrgrid.evaluation import confusion
 
 LABELS = ["a", "b", "c"]
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from cxrgrid import cost
+from cxrgrid.training import cost
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrgrid.config import UserError
-from cxrgrid.data import load_split, read_parquet, write_parquet
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import load_split, read_parquet, write_parquet
 
 FACTS = {"labels": ["B", "A"], "task": "multilabel", "note": "µ ≠ m"}
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from cxrgrid import phantom
-from cxrgrid.check import ADAPTERS, UserError, adapter_facts, modules
+from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
 from cxrgrid.settings import Dataset
 
 NAMES = modules(ADAPTERS)

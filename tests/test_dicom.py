@@ -12,7 +12,8 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from cxrgrid import dicom, image, settings
+from cxrgrid import settings
+from cxrgrid.data import dicom, image
 
 ROW = {"patient": 3, "study": 1, "view": "PA", "sex": "F", "age": 61.0}
 GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)

@@ -4,21 +4,21 @@ import zipfile
 
 import pytest
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 
 
 def test_files_are_found_by_name_the_first_by_path_first(tmp_path):
     for path in ("b/x.png", "a/x.png", "a/y.PNG", ".git/z.png", "a/._y.png", "a/y.txt"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
-    assert disk.by_name(tmp_path, (".png",)) == {"x.png": "a/x.png", "y.PNG": "a/y.PNG"}
+    assert publisher_files.by_name(tmp_path, (".png",)) == {"x.png": "a/x.png", "y.PNG": "a/y.PNG"}
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "BOM"])
 def test_spaces_and_byte_order_marks_are_no_part_of_a_name(tmp_path, mark):
     (tmp_path / "a.csv").write_bytes(mark + b"Id, Value ,more\r\n1, -1,x\r\n2 ,NA,y\r\n")
-    rows = disk.read_table(tmp_path / "a.csv", ["Value", "Id"])
+    rows = publisher_files.read_table(tmp_path / "a.csv", ["Value", "Id"])
     assert rows.to_dict("list") == {"Value": ["-1", "NA"], "Id": ["1", "2"]}
 
 
@@ -33,16 +33,16 @@ BAD = [
 def test_a_table_that_cannot_be_read_is_named(tmp_path, text, said):
     (tmp_path / "a.csv").write_bytes(text)
     with pytest.raises(UserError, match=said) as error:
-        disk.read_table(tmp_path / "a.csv", ["Id", "Value"])
+        publisher_files.read_table(tmp_path / "a.csv", ["Id", "Value"])
     assert "a.csv" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_table_is_found_below_root_or_asked_for(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/b.csv").touch()
-    assert disk.find_table(tmp_path, ("a.csv", "b.csv"), "") == tmp_path / "deep/b.csv"
+    assert publisher_files.find_table(tmp_path, ("a.csv", "b.csv"), "") == tmp_path / "deep/b.csv"
     with pytest.raises(UserError, match=r"no a\.csv\. Get it"):
-        disk.find_table(tmp_path, ("a.csv",), "Get it")
+        publisher_files.find_table(tmp_path, ("a.csv",), "Get it")
 
 
 def test_a_spreadsheets_cells_are_text_whatever_their_kind(tmp_path):
@@ -59,23 +59,23 @@ def test_a_spreadsheets_cells_are_text_whatever_their_kind(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as file:
         file.writestr("xl/worksheets/sheet1.xml", sheet)
         file.writestr("xl/sharedStrings.xml", strings)
-    rows = disk.read_sheet(tmp_path / "a.xlsx")
+    rows = publisher_files.read_sheet(tmp_path / "a.xlsx")
     assert rows.to_dict("list") == {"A": ["7", ""], "B": ["", "rich"]}
 
 
 def test_a_file_that_is_no_spreadsheet_is_named(tmp_path):
     (tmp_path / "a.xlsx").write_text("A,B")
     with pytest.raises(UserError, match=r"a\.xlsx: not a spreadsheet"):
-        disk.read_sheet(tmp_path / "a.xlsx")
+        publisher_files.read_sheet(tmp_path / "a.xlsx")
 
 
 def test_what_is_written_is_read_again(tmp_path):
     rows = [["A", "B & b"], ["1", "<x>"], ["", "y"]]
-    disk.write_sheet(tmp_path / "a.xlsx", rows)
+    publisher_files.write_sheet(tmp_path / "a.xlsx", rows)
     first = (tmp_path / "a.xlsx").read_bytes()
-    assert disk.read_sheet(tmp_path / "a.xlsx").to_dict("list") == {
+    assert publisher_files.read_sheet(tmp_path / "a.xlsx").to_dict("list") == {
         "A": ["1", ""],
         "B & b": ["<x>", "y"],
     }
-    disk.write_sheet(tmp_path / "a.xlsx", rows)
+    publisher_files.write_sheet(tmp_path / "a.xlsx", rows)
     assert (tmp_path / "a.xlsx").read_bytes() == first

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cxrgrid.config import Grid
-from cxrgrid.ensemble import Ensembles, is_ensemble, members
-from cxrgrid.predictions import Predictions
+from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation.ensemble import Ensembles, is_ensemble, members
+from cxrgrid.evaluation.predictions import Predictions
 from test_config import DEMO
 
 

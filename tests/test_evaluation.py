@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from cxrgrid.evaluation import Evaluation, Row
-from cxrgrid.predictions import Predictions
+from cxrgrid.evaluation.all_metrics import Evaluation, Row
+from cxrgrid.evaluation.predictions import Predictions
 
 NAN = float("nan")
 LABELS = ["a", "b", "c"]

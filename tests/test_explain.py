@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from cxrgrid import embedding, explain, gradcam, operating, outcomes, phantom, pointing, settings
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid import explain, phantom, settings
+from cxrgrid.config.explained_cells import Explained
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.data.image import decode, middle, part
 from cxrgrid.datasets import nih
-from cxrgrid.explained import Explained
-from cxrgrid.image import decode, middle, part
+from cxrgrid.evaluation import thresholds
+from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from small_cell import FRAME, RECIPE, write_cell
 from test_config import replaced
 from test_workflow import TINY
@@ -58,9 +60,9 @@ def test_the_gallery_agrees_with_the_cells_predictions(cell, data, tmp_path, poi
     assert facts["rule"] == point.replace("=", " ") and len(rows) > 6
     for row in rows.itertuples():
         truth, score = test.loc[row.image, [f"y:{row.label}", f"p:{row.label}"]]
-        cut = operating.threshold(
+        cut = thresholds.threshold(
             val[f"y:{row.label}"].to_numpy(), val[f"p:{row.label}"].to_numpy(),
-            operating.parse(point),
+            thresholds.parse(point),
         )  # fmt: skip
         assert row.threshold == cut and row.probability == score
         right = "true" if (score >= cut) == (truth == 1) else "false"
@@ -78,14 +80,14 @@ def test_unknown_truth_is_in_no_outcome_and_few_labels_are_shown():
     truth, scores = (rng.random((40, 10)) < 0.5).astype(float), rng.random((40, 10))
     truth[:, 3], truth[1:, 7] = np.nan, 0
     labels = [f"L{at}" for at in range(10)]
-    rows = outcomes.choose(truth, scores, np.full(10, 0.5), labels)
+    rows = gallery_choice.choose(truth, scores, np.full(10, 0.5), labels)
     assert set(rows["label"]) == set(labels) - {"L3", "L7"}
 
 
 def test_where_classes_compete_sure_is_the_distance_from_the_next():
     truth = np.eye(3)[[0, 0, 0, 1]]
     scores = np.array([[0.9, 0.1, 0], [0.5, 0.1, 0.4], [0.6, 0.3, 0.1], [0.55, 0.45, 0]])
-    rows = outcomes.choose(truth, scores, np.full(3, np.nan), ["A", "B", "C"])
+    rows = gallery_choice.choose(truth, scores, np.full(3, np.nan), ["A", "B", "C"])
     of_a = rows[rows["label"] == "A"].set_index(["outcome", "sure"])["row"]
     assert of_a["true positive", "most"] == 0 and of_a["true positive", "least"] == 1
     assert of_a["false positive", "only"] == 3
@@ -152,38 +154,38 @@ def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole)
     rows, columns = (np.flatnonzero(bright.any(axis=axis)) for axis in (1, 0))
     seen = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     used = part(tmp_path / "a.png", recipe, frame)
-    placed = pointing.place((left, top, right, bottom), used, recipe)
+    placed = pointing_game.place((left, top, right, bottom), used, recipe)
     assert np.abs(np.subtract(placed, seen)).max() <= 1
 
 
 def test_a_box_that_is_cut_away_is_none():
     recipe = settings.Image(size=64, resize="crop")
-    assert pointing.place((0, 0, 20, 20), (0, 0, 100, 50), recipe) is None
-    assert pointing.place((20, 0, 40, 20), (0, 0, 100, 50), recipe)[0] == 0
+    assert pointing_game.place((0, 0, 20, 20), (0, 0, 100, 50), recipe) is None
+    assert pointing_game.place((20, 0, 40, 20), (0, 0, 100, 50), recipe)[0] == 0
 
 
 def test_hits_and_margin_by_hand():
-    wanted = pointing.inside(100, [(20.0, 30.0, 40.0, 50.0)])
+    wanted = pointing_game.inside(100, [(20.0, 30.0, 40.0, 50.0)])
     # The margin of 3 pixels; a pixel counts by its centre.
     assert wanted.sum() == 26 * 26 and wanted[27, 17] and not wanted[26, 17]
     heat = np.zeros((100, 100))
-    assert not pointing.hit(heat, np.ones((100, 100), bool)), "an empty map points nowhere"
+    assert not pointing_game.hit(heat, np.ones((100, 100), bool)), "an empty map points nowhere"
     heat[52, 42], heat[90, 90] = 1, 0.9
-    assert pointing.hit(heat, wanted)
+    assert pointing_game.hit(heat, wanted)
     heat[90, 90] = 2
-    assert not pointing.hit(heat, wanted)
+    assert not pointing_game.hit(heat, wanted)
     heat[:] = 0
     heat[20:61, 0:61] = 1  # a plateau: its middle is at 40, 30
-    assert pointing.hit(heat, wanted)
+    assert pointing_game.hit(heat, wanted)
     heat[20:61, 0:61] = 0
     heat[20:61, 0:21] = 1  # at 40, 10
-    assert not pointing.hit(heat, wanted)
+    assert not pointing_game.hit(heat, wanted)
 
 
 def test_wilsons_interval_is_that_of_the_book():
     """Altman et al. 2000, Statistics with Confidence: 81 of 263 is 0.2553 to 0.3662."""
-    assert pointing.interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert np.isnan(pointing.interval(0, 0)).all()
+    assert pointing_game.interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert np.isnan(pointing_game.interval(0, 0)).all()
 
 
 BOXES = """Image Index,Finding Label,Bbox [x,y,w,h],,,
@@ -252,7 +254,7 @@ def test_the_game_is_played_on_test_images_with_a_box(cell, data, tmp_path):
         centre = np.abs(highest - highest.mean(axis=0)).sum(axis=1).argmin()
         y, x = highest[centre]
         # The recipe pads nothing of a square of 40 pixels in a frame of 44 by 40.
-        (left, top, right, bottom), margin = pointing.place(
+        (left, top, right, bottom), margin = pointing_game.place(
             tuple((np.array([119.2, 256, 351.9, 512]) + [509.2 * at, 0, 509.2 * at, 0]) / 25.6),
             middle((40, 40), FRAME), RECIPE,
         ), 0.03 * 32  # fmt: skip

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from cxrgrid import export, models
-from cxrgrid.config import UserError
-from cxrgrid.data import load_split, write_parquet
-from cxrgrid.scoresheet import COLUMNS, schema
-from cxrgrid.trained import read_trained
+from cxrgrid.config.grid import UserError
+from cxrgrid.evaluation.score_rows import COLUMNS, schema
+from cxrgrid.inference.trained_cell import read_trained
+from cxrgrid.io.parquet import load_split, write_parquet
 from small_cell import FRAME, write_cell
 
 ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from cxrgrid import feed
-from cxrgrid.data import Split
-from cxrgrid.feed import Feed
+from cxrgrid.data import loader
+from cxrgrid.data.loader import Feed
+from cxrgrid.io.parquet import Split
 
 CPU = torch.device("cpu")
 
@@ -24,7 +24,7 @@ def split() -> Split:
 
 @pytest.mark.parametrize("way", ["resident", "prefetch", "gather"])
 def test_a_batch_holds_its_images_and_labels(split, way, monkeypatch):
-    monkeypatch.setattr(feed, "CHUNK", 7)
+    monkeypatch.setattr(loader, "CHUNK", 7)
     batches = np.array_split(np.random.default_rng(1).permutation(20), 6)
     given = list(Feed(split, CPU, way)(batches))
     assert len(given) == 6
@@ -40,8 +40,8 @@ def test_a_cpu_gathers(split):
 
 
 def test_pixels_may_take_half_of_what_is_free():
-    assert feed.fits(50, 100)
-    assert not feed.fits(51, 100)
+    assert loader.fits(50, 100)
+    assert not loader.fits(51, 100)
 
 
 def test_the_next_batch_is_loaded_while_the_last_is_in_use():
@@ -52,7 +52,7 @@ def test_the_next_batch_is_loaded_while_the_last_is_in_use():
             second.set()
         return number
 
-    ready = feed.ahead(load, range(4))
+    ready = loader.ahead(load, range(4))
     assert next(ready) == 0
     assert second.wait(timeout=5), "batch 1 has to load before it is asked for"
     assert list(ready) == [1, 2, 3]
@@ -60,8 +60,8 @@ def test_the_next_batch_is_loaded_while_the_last_is_in_use():
 
 def test_nothing_is_loaded_twice_or_left_out():
     loaded = []
-    assert list(feed.ahead(lambda n: loaded.append(n) or n, range(5))) == loaded == list(range(5))
-    assert list(feed.ahead(lambda n: n, [])) == []
+    assert list(loader.ahead(lambda n: loaded.append(n) or n, range(5))) == loaded == list(range(5))
+    assert list(loader.ahead(lambda n: n, [])) == []
 
 
 def test_an_error_while_loading_ahead_is_not_lost():
@@ -71,4 +71,4 @@ def test_an_error_while_loading_ahead_is_not_lost():
         return number
 
     with pytest.raises(OSError, match="the disk has gone"):
-        list(feed.ahead(load, range(5)))
+        list(loader.ahead(load, range(5)))

@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 
 from conftest import write_report, write_study
-from cxrgrid import figure, frames, style
-from cxrgrid.check import FIGURES, modules
-from cxrgrid.config import Grid
+from cxrgrid import figure
+from cxrgrid.config.checks import FIGURES, modules
+from cxrgrid.config.grid import Grid
 from cxrgrid.figures import classes, cost, pretrained, ranks
+from cxrgrid.reporting import figure_style, results
 
 ONE = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch"], "seeds": [0]}
 
 
 @pytest.fixture(scope="module")
 def read(finished):
-    return frames.read(finished, finished.parent / "report")
+    return results.read(finished, finished.parent / "report")
 
 
 def texts(svg):
@@ -71,7 +72,10 @@ def test_only_the_figures_asked_for_are_drawn(tmp_path):
 
 
 def test_an_init_has_one_colour_everywhere():
-    few, many = style.colours(["scratch", "timm"]), style.colours(["timm", "scratch", "other"])
+    few, many = (
+        figure_style.colours(["scratch", "timm"]),
+        figure_style.colours(["timm", "scratch", "other"]),
+    )
     assert few["scratch"] == many["scratch"] and few["timm"] == many["timm"]
     assert len(set(many.values())) == 3
 
@@ -80,20 +84,20 @@ def test_an_init_has_one_colour_everywhere():
     "count, shape", [(1, (1, 1)), (2, (1, 2)), (3, (2, 2)), (4, (2, 2)), (5, (3, 2))]
 )
 def test_panels_wrap(count, shape):
-    assert style.wrap(count, 2) == shape
+    assert figure_style.wrap(count, 2) == shape
 
 
 def test_models_are_ranked_on_the_datasets_that_the_grid_names(tmp_path):
     weights = {"pretrained": {"dataset": "ward"}}
     grid = ONE | {"datasets": ["children"], "inits": ["scratch", "pretrained"]}
     report = write_report(write_study(tmp_path / "results", grid=grid, weights=weights))
-    read = frames.read(report.parent / "study.json", report)
+    read = results.read(report.parent / "study.json", report)
     assert set(read.cells["dataset"]) == {"ward", "children"}
     assert list(ranks.table(read).index) == ["children"]
 
 
 def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished):
-    read = frames.read(finished, finished.parent / "report")
+    read = results.read(finished, finished.parent / "report")
     values = ranks.table(read)
     assert values.shape == (2, 4) and values.notna().all(axis=None)
     read.metrics.loc[:, "value"] = read.metrics["value"].mask(
@@ -147,4 +151,4 @@ def test_the_best_place_of_each_init_is_its_highest_mean(read):
     for row in read.best().itertuples():
         cells = read.headline()
         same = cells[(cells["dataset"] == row.dataset) & (cells["init"] == row.init)]
-        assert row.value == same.groupby(frames.PLACE)["value"].mean().max()
+        assert row.value == same.groupby(results.PLACE)["value"].mean().max()

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 
 from cxrgrid import train
-from cxrgrid.config import UserError
-from cxrgrid.data import write_parquet
-from cxrgrid.files import replacing
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.atomic import replacing
+from cxrgrid.io.parquet import write_parquet
 from test_train import answers, make_cell, make_data, run
 
 LARGE = 100_000  # numbers; more than any of the disks here has room for

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrgrid import filters
-from cxrgrid.check import UserError
-from cxrgrid.selection import Sample, Selection
+from cxrgrid.config.checks import UserError
+from cxrgrid.config.dataset import Sample, Selection
+from cxrgrid.data import filters
 
 PEOPLE = pd.DataFrame(
     [

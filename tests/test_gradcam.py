@@ -6,7 +6,8 @@ import pytest
 import torch
 import yaml
 
-from cxrgrid import gradcam, models
+from cxrgrid import models
+from cxrgrid.inference import gradcam
 from cxrgrid.settings import Cell
 from test_architecture import ROOT
 

@@ -5,7 +5,8 @@ import pydicom
 import pytest
 from PIL import Image, ImageOps
 
-from cxrgrid import dicom, image, settings, tone
+from cxrgrid import settings
+from cxrgrid.data import dicom, grey_levels, image
 
 SIZE = 32
 
@@ -180,7 +181,7 @@ def test_equalising_and_blurring_come_after_resizing_and_leave_the_padding(tmp_p
     Image.fromarray(smooth(40, 80)).save(tmp_path / "a.png")
     plain = decoded(tmp_path / "a.png", resize="fit")
     found = decoded(tmp_path / "a.png", resize="fit", equalize="histogram", blur=5)
-    np.testing.assert_array_equal(found[8:24], tone.smooth(tone.flatten(plain[8:24])))
+    np.testing.assert_array_equal(found[8:24], grey_levels.smooth(grey_levels.flatten(plain[8:24])))
     assert not found[:8].any() and not found[24:].any()
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from cxrgrid import index
-from cxrgrid.check import ADAPTERS, UserError, adapter_facts, modules
-from cxrgrid.data import read_parquet
+from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
 from cxrgrid.datasets import folder
+from cxrgrid.io.parquet import read_parquet
 
 COLUMNS = {"file": "labels.csv", "image": "image", "patient": "patient", "split": ""}
 SETTINGS = {"adapter": "folder", "dataset": "mine", "labels": [], "task": "auto", "patient": ""}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cxrgrid import launch
+from cxrgrid.cluster import preflight
 
 WORKFLOW = SimpleNamespace(is_main_process=True)
 CODE = "import sys, time; from types import SimpleNamespace; from cxrgrid import launch; "
@@ -20,24 +20,24 @@ CODE += "launch.enter(SimpleNamespace(is_main_process=True)); print(1, flush=Tru
 def folder(tmp_path, monkeypatch):
     """A folder in which another run lives; that run, and the lock of Snakemake's."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch, "HELD", [])
+    monkeypatch.setattr(preflight, "HELD", [])
     before = signal.getsignal(signal.SIGUSR1)
     other = subprocess.Popen([sys.executable, "-c", CODE], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "1\n"
-    launch.LOCKS.mkdir()
-    lock = launch.LOCKS / "0.output.lock"
+    preflight.LOCKS.mkdir()
+    lock = preflight.LOCKS / "0.output.lock"
     lock.write_text("results/x\n")
     yield other, lock
     other.kill()
     other.wait()
-    for held in launch.HELD:
+    for held in preflight.HELD:
         held.close()
     signal.signal(signal.SIGUSR1, before)
 
 
 def test_the_lock_of_a_living_run_stays(folder):
     _, lock = folder
-    launch.enter(WORKFLOW)
+    preflight.enter(WORKFLOW)
     assert lock.exists()
 
 
@@ -45,7 +45,7 @@ def test_the_lock_of_a_killed_run_goes(folder):
     other, lock = folder
     other.kill()
     other.wait()
-    launch.enter(WORKFLOW)
+    preflight.enter(WORKFLOW)
     assert not lock.exists()
 
 
@@ -53,9 +53,9 @@ def test_a_run_on_another_machine_may_live(folder):
     other, lock = folder
     other.kill()
     other.wait()
-    (file,) = launch.RUNS.glob("*.run")
+    (file,) = preflight.RUNS.glob("*.run")
     file.rename(file.with_name(file.name.replace(socket.gethostname(), "login2")))
-    launch.enter(WORKFLOW)
+    preflight.enter(WORKFLOW)
     assert lock.exists()
 
 
@@ -63,33 +63,33 @@ def test_a_job_leaves_locks_alone_and_the_time_limits_warning_to_the_trainer(fol
     other, lock = folder
     other.kill()
     other.wait()
-    launch.enter(SimpleNamespace(is_main_process=False))
-    assert lock.exists() and len(list(launch.RUNS.glob("*.run"))) == 1
+    preflight.enter(SimpleNamespace(is_main_process=False))
+    assert lock.exists() and len(list(preflight.RUNS.glob("*.run"))) == 1
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
 
 
 def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(folder, monkeypatch):
     other, _ = folder
-    (before,) = launch.RUNS.glob("*.run")
+    (before,) = preflight.RUNS.glob("*.run")
     other.kill()
     other.wait()
-    launch.enter(WORKFLOW)
-    monkeypatch.setattr(launch.slurm, "answers", lambda: False)
+    preflight.enter(WORKFLOW)
+    monkeypatch.setattr(preflight.slurm, "answers", lambda: False)
     executor = SimpleNamespace(run_uuid="ours")
     with pytest.raises(SystemExit, match="Slurm does not answer"):
-        launch.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)))
+        preflight.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)))
     assert before.exists()
 
 
 def test_the_setting_to_blame_is_the_one_without_which_it_passes(monkeypatch):
     command = "sbatch -p main -t 60 --mem 100 --gpus=h100:1 --cpus-per-task=4"
-    monkeypatch.setattr(launch, "request", lambda executor, job: command)
-    monkeypatch.setattr(launch, "refusal", lambda sent: "no" if "--mem" in sent else "")
+    monkeypatch.setattr(preflight, "request", lambda executor, job: command)
+    monkeypatch.setattr(preflight, "refusal", lambda sent: "no" if "--mem" in sent else "")
     job = SimpleNamespace(rule=SimpleNamespace(name="train"))
     with pytest.raises(SystemExit, match=r"rule train \(no\): change `mem_mb` .*sent: --mem 100"):
-        launch.check(None, job)
-    monkeypatch.setattr(launch, "refusal", lambda sent: "")
-    launch.check(None, job)
+        preflight.check(None, job)
+    monkeypatch.setattr(preflight, "refusal", lambda sent: "")
+    preflight.check(None, job)
 
 
 # Stands for a site that enforces accounts, which takes Slurm a database; the words are Slurm's.
@@ -110,9 +110,9 @@ def test_an_account_that_is_wrong_or_missing_is_named(tmp_path, monkeypatch, pas
     (tmp_path / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     command = f"sbatch {account} -p main -t 60 --mem 100 --gpus=1"
-    monkeypatch.setattr(launch, "request", lambda executor, job: command)
+    monkeypatch.setattr(preflight, "request", lambda executor, job: command)
     with pytest.raises(SystemExit) as error:
-        launch.check(None, SimpleNamespace(rule=SimpleNamespace(name="train")))
+        preflight.check(None, SimpleNamespace(rule=SimpleNamespace(name="train")))
     said = str(error.value)
     assert "rule train (Invalid account or account/partition" in said and "\n" not in said
     assert f"change `slurm_account` in profiles/slurm/config.yaml (sent: {sent})" in said
@@ -120,7 +120,7 @@ def test_an_account_that_is_wrong_or_missing_is_named(tmp_path, monkeypatch, pas
 
 def test_a_folder_without_runs_is_entered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch, "HELD", [])
-    launch.enter(WORKFLOW)
+    monkeypatch.setattr(preflight, "HELD", [])
+    preflight.enter(WORKFLOW)
     assert len(list(Path(".snakemake/runs").glob("*.run"))) == 1
-    launch.HELD[0].close()
+    preflight.HELD[0].close()

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from conftest import CONFIG, write_report, write_study
-from cxrgrid import frames, links
-from cxrgrid.frames import PLACE
-from cxrgrid.section import parse
+from cxrgrid.reporting import cell_links, results
+from cxrgrid.reporting.markdown import parse
+from cxrgrid.reporting.results import PLACE
 from test_report import make
 
 
@@ -17,9 +17,9 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("links") / "results"
     study = write_study(folder, grid=grid, recipes={"slow": {"lr": 1e-4}})
     write_report(study)
-    found = frames.read(study, study.parent / "report")
+    found = results.read(study, study.parent / "report")
     make(study)
-    return study.parent / "report", links.of_tables(study.parent / "report", found.cells)
+    return study.parent / "report", cell_links.of_tables(study.parent / "report", found.cells)
 
 
 def test_each_table_has_links_for_each_of_its_rows(made):
@@ -76,7 +76,7 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
     rows = pd.DataFrame(
         [row | {"a": "theirs", "b": b} for b in ("resnet18/scratch", "resnet18/scratch/slow")]
     )
-    got = links.of_pairs(rows, cells)["ward"]
+    got = cell_links.of_pairs(rows, cells)["ward"]
     assert [to for line in got for _, to in line] == [
         f"cells/ward/resnet18/scratch/{recipe}/seed0.html" for recipe in ("default", "slow")
     ]
@@ -85,4 +85,4 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
 def test_an_ensemble_has_no_page(made):
     rows = pd.DataFrame([("ward", "ensemble", "scratch", "default")], columns=PLACE)
     cells = pd.DataFrame([("ward", "resnet18", "scratch", "default", 0)], columns=[*PLACE, "seed"])
-    assert links.of_places(rows, cells) == {"ward": [[]]}
+    assert cell_links.of_places(rows, cells) == {"ward": [[]]}

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 
 from conftest import CONFIG, write_report, write_study
-from cxrgrid import literature, papers, report
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.frames import read, read_csv
-from cxrgrid.section import parse
+from cxrgrid import report
+from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting import papers
+from cxrgrid.reporting.markdown import parse
+from cxrgrid.reporting.results import read, read_csv
+from cxrgrid.tables import literature
 
 BASE = dict.fromkeys(papers.COLUMNS)
 BASE |= {"paper": "A paper", "source": "doi", "where": "Table 1", "read_in": "the source"}

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from cxrgrid import lock
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.io import locks
 
 HOLDER = "import sys, time; from cxrgrid import lock; from pathlib import Path; "
 HOLDER += "held = lock.hold(Path(sys.argv[1])); print(bool(held), flush=True); time.sleep(60)"
@@ -25,33 +25,33 @@ def holder(path) -> subprocess.Popen:
 
 def test_a_lock_ends_with_its_holder_even_if_that_is_killed(tmp_path):
     other = holder(tmp_path / "a.lock")
-    assert lock.hold(tmp_path / "a.lock") is None
+    assert locks.hold(tmp_path / "a.lock") is None
     other.send_signal(signal.SIGKILL)
     other.wait()
-    assert lock.hold(tmp_path / "a.lock") is not None
+    assert locks.hold(tmp_path / "a.lock") is not None
 
 
 def test_a_cell_is_claimed_by_one_process_only(tmp_path):
     other = holder(tmp_path / "train.lock")
     with pytest.raises(UserError, match="another process is training this cell"):
-        lock.claim(tmp_path)
+        locks.claim(tmp_path)
     other.kill()
     other.wait()
-    assert lock.claim(tmp_path)
+    assert locks.claim(tmp_path)
 
 
 def test_each_training_gets_a_gpu_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(locks.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    first = lock.own_gpu()
+    first = locks.own_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    second = lock.own_gpu()
+    second = locks.own_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
     first.close()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    third = lock.own_gpu()
+    third = locks.own_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
     assert second and third
 
@@ -62,5 +62,5 @@ def test_where_there_is_nothing_to_choose_nothing_is_changed(monkeypatch, job, g
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     if job:
         monkeypatch.setenv("SLURM_JOB_ID", job)
-    assert lock.own_gpu() is None
+    assert locks.own_gpu() is None
     assert os.environ["CUDA_VISIBLE_DEVICES"] == gpus

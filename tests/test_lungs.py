@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cxrgrid import image, lungs, phantom, preparation
+from cxrgrid import phantom
 from cxrgrid.anatomy import make_chest
+from cxrgrid.config import preparation
+from cxrgrid.data import image, lungs
 from cxrgrid.datasets import nih
 
 SIDE = 256

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from cxrgrid import metrics
+from cxrgrid.evaluation import metrics
 
 NAN = float("nan")
 steady = settings(deadline=None, derandomize=True)

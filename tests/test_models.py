@@ -8,20 +8,21 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from cxrgrid import check, models
-from cxrgrid.config import UserError
-from cxrgrid.data import Split
-from cxrgrid.objective import make_optimizer
+from cxrgrid import models
+from cxrgrid.config import checks
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import Split
+from cxrgrid.training.loss import make_optimizer
 from test_train import make_cell
 
 
 def test_names_in_the_config_are_timms_own():
     """Read from timm's sources without importing it: no name too many, hardly a tag too few."""
-    names = check.backbones()
+    names = checks.backbones()
     assert {name for name in names if "." not in name} == set(timm.list_models())
     assert len(set(timm.list_pretrained()) - names) < 0.03 * len(timm.list_pretrained())
     for name in timm.list_pretrained()[::100]:
-        check.check_backbone(name, names, "grid.backbones")
+        checks.check_backbone(name, names, "grid.backbones")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from cxrgrid.monitor import judged
+from cxrgrid.training.monitor import judged
 
 RNG = np.random.default_rng(0)
 LABELS = (RNG.random((60, 3)) < 0.4).astype(np.float32)

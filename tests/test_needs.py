@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import CONFIG, MISSING
-from cxrgrid.config import Grid
-from cxrgrid.needs import MEMORY, MINUTES, Needs
+from cxrgrid.cluster.resources import MEMORY, MINUTES, Needs
+from cxrgrid.config.grid import Grid
 
 DATASET, BACKBONE, INIT, RECIPE, SEED = MISSING.replace("seed", "").split("/")
 WILDCARDS = SimpleNamespace(dataset=DATASET, backbone=BACKBONE, init=INIT, recipe=RECIPE, seed=SEED)

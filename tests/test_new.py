@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cxrgrid import draft, guess, new, phantom, survey
-from cxrgrid.config import Grid, UserError
+from cxrgrid import new, phantom
+from cxrgrid.config.grid import Grid, UserError
 from cxrgrid.datasets import kermany, nih
+from cxrgrid.drafting import description, guesses, study_file
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ PATTERNS = {
 @pytest.mark.parametrize("name", PATTERNS)
 def test_patients_are_found_in_names_where_they_are(name):
     images, patients = PATTERNS[name]
-    pattern = guess.patient_pattern([f"some/{image}" for image in images])
+    pattern = guesses.patient_pattern([f"some/{image}" for image in images])
     assert bool(pattern) == bool(patients)
     if pattern:
         found = pd.Series(images).str.extract(pattern)[0]
@@ -232,14 +233,14 @@ COLUMNS = {
 def test_the_patients_column(name):
     columns, wanted = COLUMNS[name]
     rows = pd.DataFrame({column: list(values) for column, values in columns.items()})
-    assert guess.patient_column(rows) == wanted
+    assert guesses.patient_column(rows) == wanted
 
 
 def test_labels_are_columns_of_one_zero_and_blank_only():
     columns = {"A": ["1", "0", ""], "B": ["-1", "1.0", ""], "Age": ["1", "0", "1"]}
     columns |= {"grade": ["0", "1", "2"], "blank": ["", "", ""], "followup": ["0", "1", "0"]}
     columns |= {"Effusion id": ["0", "1", "1"], "sex": ["0", "1", "1"], "": ["0", "1", "0"]}
-    assert guess.label_columns(pd.DataFrame(columns)) == ["A", "B"]
+    assert guesses.label_columns(pd.DataFrame(columns)) == ["A", "B"]
 
 
 def test_a_table_that_is_no_help_is_named_and_folders_are_read(tmp_path, capsys):
@@ -277,7 +278,7 @@ def test_numbers_that_start_anew_in_each_class_are_named(tmp_path, capsys):
 
 
 def test_shares_are_of_the_known():
-    assert survey.share(pd.Series([1.0, 0.0, 0.0, np.nan])) == "1 of 3 (33.3%), 1 unknown"
+    assert description.share(pd.Series([1.0, 0.0, 0.0, np.nan])) == "1 of 3 (33.3%), 1 unknown"
 
 
 @pytest.mark.parametrize(
@@ -286,8 +287,8 @@ def test_shares_are_of_the_known():
     + ["~", "", " x", "a,b", "übel", "x\\y", "&a", "*a", "{a", "!x", "%", "@", "`", "2024-01-01"],
 )  # fmt: skip
 def test_any_name_survives_the_file(text):
-    flow, block = f"[{draft.scalar(text)}]", f"- {draft.scalar(text)} # comment"
-    mapping = f"{{a: {draft.scalar(text)}}}"
+    flow, block = f"[{study_file.scalar(text)}]", f"- {study_file.scalar(text)} # comment"
+    mapping = f"{{a: {study_file.scalar(text)}}}"
     assert yaml.safe_load(flow) == yaml.safe_load(block) == [text]
     assert yaml.safe_load(mapping) == {"a": text}
 
@@ -386,7 +387,7 @@ def test_any_table_is_understood_or_refused_in_one_line(tmp_path_factory, text, 
         lay(root, NAMES[:4])
     (root / "labels.csv").write_text("image,patient,Mass\n" * headed + text, encoding="utf-8")
     try:
-        found = guess.table(root, root / "labels.csv")
+        found = guesses.table(root, root / "labels.csv")
     except UserError as error:
         assert "\n" not in str(error)
     else:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cxrgrid import metrics, operating
-from cxrgrid.check import UserError
-from cxrgrid.predictions import Predictions
+from cxrgrid.config.checks import UserError
+from cxrgrid.evaluation import metrics, thresholds
+from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.settings import Target
 
 steady = settings(deadline=None, derandomize=True)
@@ -30,10 +30,10 @@ def test_a_target_is_reached_and_no_stricter_threshold_reaches_it(seed, target):
     def reached(metric, cut):
         return metric(*metrics.confusion(labels, scores >= cut))
 
-    cut = operating.target_sensitivity(labels, scores, target)
+    cut = thresholds.target_sensitivity(labels, scores, target)
     assert reached(metrics.sensitivity, cut) >= target - 1e-9
     assert not any(reached(metrics.sensitivity, s) >= target for s in scores if s > cut)
-    cut = operating.target_specificity(labels, scores, target)
+    cut = thresholds.target_specificity(labels, scores, target)
     assert reached(metrics.specificity, cut) >= target - 1e-9
     assert not any(reached(metrics.specificity, s) >= target for s in scores if s < cut)
 
@@ -43,7 +43,7 @@ def test_each_rule_has_its_threshold_and_a_class_that_lacks_a_reason():
     scores = np.array([[0.9, 0.1], [0.3, 0.1], [0.4, 0.1], [0.2, 0.1]])
     points = ("youden", 0.2, Target(sensitivity=1.0), Target(specificity=1.0))
     val = made(labels, scores)
-    fit = operating.fit(val, val.facts, points, "none")
+    fit = thresholds.fit(val, val.facts, points, "none")
     assert list(fit.cuts) == ["youden", "0.2", "sensitivity 1", "specificity 1"]
     assert [cut[0] for cut in fit.cuts.values()] == [0.9, 0.2, 0.3, np.nextafter(0.4, 1)]
     assert fit.cuts["youden"][1] == 0.5 and "absent" in fit.reasons["youden", "l1"]
@@ -52,9 +52,9 @@ def test_each_rule_has_its_threshold_and_a_class_that_lacks_a_reason():
 
 def test_classes_compete_whatever_the_rules():
     val = made(np.eye(3), np.eye(3), "multiclass")
-    fit = operating.fit(None, val.facts, (0.5,), "none")
+    fit = thresholds.fit(None, val.facts, (0.5,), "none")
     assert list(fit.cuts) == ["argmax"]
-    assert operating.decide(np.array([[0.2, 0.5, 0.3]]), fit.cuts["argmax"]).tolist() == [
+    assert thresholds.decide(np.array([[0.2, 0.5, 0.3]]), fit.cuts["argmax"]).tolist() == [
         [False, True, False]
     ]
 
@@ -64,14 +64,14 @@ def test_a_temperature_makes_validation_images_likelier():
     logits = rng.normal(size=(800, 2))
     labels = (rng.random((800, 2)) < 1 / (1 + np.exp(-logits))).astype(float)
     val = made(labels, 1 / (1 + np.exp(-logits * (4, 0.5))))
-    fit = operating.fit(val, val.facts, ("youden",), "temperature")
+    fit = thresholds.fit(val, val.facts, ("youden",), "temperature")
     assert fit.temperatures == pytest.approx([4, 0.5], rel=0.3)
-    cooled = operating.cooled(val, fit.temperatures)
+    cooled = thresholds.cooled(val, fit.temperatures)
     for at in range(2):
         assert metrics.auroc(labels[:, at], cooled.scores[:, at]) == pytest.approx(
             metrics.auroc(labels[:, at], val.scores[:, at]), abs=1e-9
         )
-    assert operating.cooled(val, np.ones(2)) is val
+    assert thresholds.cooled(val, np.ones(2)) is val
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_a_temperature_makes_validation_images_likelier():
     [("youden", "youden"), ("0.2", 0.2), ("sensitivity=0.9", Target(sensitivity=0.9))],
 )
 def test_words_of_the_command_line(word, point):
-    assert operating.parse(word) == point
+    assert thresholds.parse(word) == point
 
 
 @pytest.mark.parametrize("word", ["youdn", "1.5", "sensitivity", "sensitivity=2", "nan"])
 def test_other_words_are_refused_with_what_may_be_written(word):
     with pytest.raises(UserError, match="no operating point .*(did you mean|known)"):
-        operating.parse(word)
+        thresholds.parse(word)

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from cxrgrid import overlap, twins
-from cxrgrid.check import ADAPTERS, UserError, modules
-from cxrgrid.config import Grid
-from cxrgrid.data import write_parquet
+from cxrgrid import overlap
+from cxrgrid.config.checks import ADAPTERS, UserError, modules
+from cxrgrid.config.grid import Grid
+from cxrgrid.data import near_duplicates
+from cxrgrid.io.parquet import write_parquet
 
 RECIPE = {"size": 32, "resize": "squash"}
 
@@ -23,7 +24,7 @@ def write(folder, pixels, recipe=RECIPE):
     row = np.arange(30)[::-1]
     table = {"image": [f"{n:02}.png" for n in range(30)], "split": splits, "row": row}
     write_parquet(table, folder / "table.parquet", {"image": recipe})
-    np.save(folder / "hashes.npy", twins.phash(pixels[row]))
+    np.save(folder / "hashes.npy", near_duplicates.phash(pixels[row]))
 
 
 def config(one="kermany", other="folder", **more):

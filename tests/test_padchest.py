@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 from cxrgrid.datasets import padchest
 
 ROWS = [
@@ -114,7 +114,7 @@ def test_the_whole_published_table_has_the_published_counts():
     found = sorted(Path(folder).glob("PADCHEST_*.csv*")) if folder else []
     if not found:
         pytest.skip("CXRGRID_METADATA names no folder with PadChest's table")
-    frame = padchest.parse(disk.read_table(found[0], padchest.COLUMNS))
+    frame = padchest.parse(publisher_files.read_table(found[0], padchest.COLUMNS))
     assert (len(frame), frame["patient"].nunique(), frame["study"].nunique()) == (
         160_861,
         67_625,

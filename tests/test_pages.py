@@ -6,7 +6,8 @@ from urllib.parse import unquote
 import pytest
 
 from conftest import MISSING
-from cxrgrid import frames, pages, report
+from cxrgrid import report
+from cxrgrid.reporting import cell_pages, results
 from test_report import Page
 
 
@@ -17,7 +18,7 @@ def folder(finished):
 
 
 def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
-    cells = frames.read_grid(finished).cells
+    cells = results.read_grid(finished).cells
     found = {str(path.relative_to(folder / "cells")) for path in folder.glob("cells/**/*.html")}
     assert found == {f"{cell.path()}.html" for cell in cells}
     for path in [folder / "report.html", *folder.glob("cells/**/*.html")]:
@@ -27,7 +28,7 @@ def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
 
 def test_every_scored_cell_is_linked_from_the_leaderboard_and_the_labels(folder, finished):
     text = (folder / "report.html").read_text()
-    for cell in frames.read_grid(finished).cells:
+    for cell in results.read_grid(finished).cells:
         links = text.count(f'href="cells/{cell.path()}.html"')
         assert links >= (2 if cell.path() == MISSING else 4), cell.path()
 
@@ -47,16 +48,16 @@ def test_a_missing_cell_says_why_and_how_to_run_it(folder):
 
 
 def test_a_page_has_the_cells_own_numbers(folder):
-    labels = frames.read_csv(folder / "labels.csv")
+    labels = results.read_csv(folder / "labels.csv")
     row = labels[labels["label"] == "Nodule"].iloc[0]
-    text = (folder / pages.address(row.to_dict())).read_text()
-    assert frames.number(row["auroc"], row["low"], row["high"]) in text
+    text = (folder / cell_pages.address(row.to_dict())).read_text()
+    assert results.number(row["auroc"], row["low"], row["high"]) in text
     assert "the best is 6" in text and text.count("<polyline") == 3 + 9
 
 
 def test_the_log_ends_with_its_last_lines(tmp_path):
     log = tmp_path / "train.log"
-    assert pages.tail(log) == ""
+    assert cell_pages.tail(log) == ""
     log.write_text("".join(f"line {n}\n" for n in range(5000)) + "0%\r100%\n")
-    lines = pages.tail(log).splitlines()
-    assert len(lines) == pages.TAIL and lines[-1] == "100%" and lines[0] == "line 4977"
+    lines = cell_pages.tail(log).splitlines()
+    assert len(lines) == cell_pages.TAIL and lines[-1] == "100%" and lines[0] == "line 4977"

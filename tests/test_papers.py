@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from cxrgrid import papers
-from cxrgrid.check import backbones
-from cxrgrid.config import UserError
+from cxrgrid.config.checks import backbones
+from cxrgrid.config.grid import UserError
+from cxrgrid.reporting import papers
 
 
 @pytest.fixture(scope="module")

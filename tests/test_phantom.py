@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cxrgrid.anatomy import DRAWN, Pose, make_body, make_chest
-from cxrgrid.check import ADAPTERS, UserError, adapter_facts, modules
+from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
 from cxrgrid.phantom import main, make_cohort, radiograph
 from cxrgrid.settings import Phantom
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from cxrgrid import pixels, settings
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from test_image import by_hand, close, decoded, smooth, write_dicom
 
 SIZE = 32

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrgrid import policy
+from cxrgrid.data import label_policy
 
 NAN = np.nan
 RAW = [1, 0, -1, NAN]
@@ -24,10 +24,10 @@ def applied(raw, uncertain="ignore", blank="ignore", **columns):
     table = table.astype(dict.fromkeys(table.columns[1:], float))
     labels = list(table.columns[1:])
     words = {
-        "uncertain": policy.resolve(uncertain, labels, "ignore"),
-        "blank": policy.resolve(blank, labels, "ignore"),
+        "uncertain": label_policy.resolve(uncertain, labels, "ignore"),
+        "blank": label_policy.resolve(blank, labels, "ignore"),
     }
-    return policy.apply(table, words), policy.fact(table, words)
+    return label_policy.apply(table, words), label_policy.fact(table, words)
 
 
 @pytest.mark.parametrize("uncertain", UNCERTAIN)
@@ -46,28 +46,28 @@ def test_labels_may_have_policies_of_their_own():
 
 
 def test_auto_is_the_adapters_word():
-    assert policy.resolve("auto", ["X"], "absent") == {"X": "absent"}
-    assert policy.resolve({"X": "auto", "Y": "ignore"}, ["X", "Y"], "absent")["X"] == "absent"
+    assert label_policy.resolve("auto", ["X"], "absent") == {"X": "absent"}
+    assert label_policy.resolve({"X": "auto", "Y": "ignore"}, ["X", "Y"], "absent")["X"] == "absent"
 
 
 @given(st.lists(st.sampled_from(RAW), min_size=1, max_size=30), st.randoms())
 def test_smooth_draws_follow_the_image_not_its_row(raw, random):
     before = applied(raw, "smooth")[0].set_index("image")["X"]
     soft = before[[value == -1 for value in raw]]
-    assert soft.between(*policy.SMOOTH).all() and not soft.isin([0, 1]).any()
+    assert soft.between(*label_policy.SMOOTH).all() and not soft.isin([0, 1]).any()
     order = list(range(len(raw)))
     random.shuffle(order)
     shuffled = pd.DataFrame(
         {"image": [f"{n}.png" for n in order], "X": np.array([raw[n] for n in order], float)}
     )
     words = {"uncertain": {"X": "smooth"}, "blank": {"X": "ignore"}}
-    after = policy.apply(shuffled, words).set_index("image")["X"][before.index]
+    after = label_policy.apply(shuffled, words).set_index("image")["X"][before.index]
     assert after.equals(before)
 
 
 def test_smooth_draws_fill_their_range_and_differ_between_labels():
     table, _ = applied([-1] * 2000, "smooth", Y=[-1] * 2000)
-    low, high = policy.SMOOTH
+    low, high = label_policy.SMOOTH
     assert table["X"].mean() == pytest.approx((low + high) / 2, abs=0.01)
     assert table["X"].std() == pytest.approx((high - low) / 12**0.5, rel=0.05)
     assert abs(np.corrcoef(table["X"], table["Y"])[0, 1]) < 0.1
@@ -76,7 +76,7 @@ def test_smooth_draws_fill_their_range_and_differ_between_labels():
 def test_soft_labels_are_for_training_only():
     table = frame(X=[0.7] * 3 + [1, 0, NAN]).assign(split=["train", "val", "test"] * 2)
     table["X"] = table["X"].astype(float)
-    hard = policy.harden(table, ["X"])["X"].tolist()
+    hard = label_policy.harden(table, ["X"])["X"].tolist()
     assert hard == pytest.approx([0.7, NAN, NAN, 1, 0, NAN], nan_ok=True)
 
 

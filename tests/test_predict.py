@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cxrgrid import predict
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from test_train import make_cell, make_data, run
 
 

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from cxrgrid.check import UserError
-from cxrgrid.data import write_parquet
-from cxrgrid.predictions import read_any
+from cxrgrid.config.checks import UserError
+from cxrgrid.evaluation.predictions import read_any
+from cxrgrid.io.parquet import write_parquet
 
 ROWS = """image,patient,y:Edema,p:Edema,y:Mass,p:Mass
 1.png,007,1,0.9,0,0.2

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid import published
+from cxrgrid.data import published_counts
 from cxrgrid.datasets import kermany, nih
 
 FACTS = {"adapter": "kermany", "dataset": "mine", "root": "data/kermany", "labels": kermany.LABELS}
@@ -17,7 +17,7 @@ def index(normal, bacterial, viral):
 
 
 def said(*counts, **facts):
-    return published.sentences(published.compare(index(*counts), FACTS | facts))
+    return published_counts.sentences(published_counts.compare(index(*counts), FACTS | facts))
 
 
 def test_all_of_it_is_no_warning():

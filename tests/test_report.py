@@ -25,9 +25,10 @@ from conftest import (
     write_report,
     write_study,
 )
-from cxrgrid import cards, explanations, findings, frames, report
-from cxrgrid.check import FIGURES, modules
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid import report
+from cxrgrid.config.checks import FIGURES, modules
+from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting import dataset_cards, findings, galleries, results
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -163,10 +164,10 @@ def test_phantoms_in_a_credentialed_layout_are_shown(tmp_path):
 def test_data_that_do_not_say_are_not_shown(tmp_path):
     study = write_study(tmp_path, datasets=REAL)
     write_report(study)
-    read = frames.read(study, study.parent / "report")
+    read = results.read(study, study.parent / "report")
     read.facts["ward"].pop("credentialed")
     folder = study.parent.parent / "data/ward"
-    assert cards.card("ward", read, folder, {}, None)["samples"] == []
+    assert dataset_cards.card("ward", read, folder, {}, None)["samples"] == []
 
 
 def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished, text):
@@ -188,7 +189,7 @@ def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished
 
 
 def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, monkeypatch):
-    monkeypatch.setattr(explanations, "BUDGET", 0)
+    monkeypatch.setattr(galleries, "BUDGET", 0)
     text = make(finished).read_text()
     assert text.count("webp;base64,") == 0 and text.count("this page would grow too heavy") == 2
     pages = (finished.parent / "report/cells").glob("*/*/*/default/seed0.html")
@@ -246,20 +247,20 @@ def test_headline_prints_the_findings_and_writes_nothing(finished, text, capsys)
     assert "1 of 16 cells is missing" in printed
     assert "auroc (95 % interval)" in printed
     for row in pd.read_csv(finished.parent / "report/leaderboard.csv").itertuples():
-        assert frames.number(row.value, row.low, row.high) in printed
+        assert results.number(row.value, row.low, row.high) in printed
     assert (finished.parent / "report/report.html").stat().st_mtime_ns == before
 
 
 def test_findings_name_the_best_with_interval_and_n(finished, text):
     table = pd.read_csv(finished.parent / "report/leaderboard.csv")
     best = table[table["dataset"] == "children"].iloc[0]
-    shown = frames.number(best["value"], best["low"], best["high"])
+    shown = results.number(best["value"], best["low"], best["high"])
     assert best["value"] == table.loc[table["dataset"] == "children", "value"].max()
     assert f"{shown}, mean of 2 seeds, on 16 test images of 8 patients" in html.unescape(text)
 
 
 def test_overfitting_is_found():
-    curve = {axis: ["a"] * 3 for axis in frames.AXES} | {"best": [True, False, False]}
+    curve = {axis: ["a"] * 3 for axis in results.AXES} | {"best": [True, False, False]}
     curve |= {"train_loss": [0.6, 0.4, 0.2], "val_loss": [0.6, 0.7, 0.9]}
     assert "1 of 1 cell over-fitted" in findings.training(pd.DataFrame(curve))
     curve |= {"val_loss": [0.6, 0.6, 0.62], "best": [False, False, True]}
@@ -270,7 +271,7 @@ def test_overfitting_is_found():
 
 def test_what_was_tested_is_said_with_the_clearest_difference(study):
     write_report(study)
-    read = frames.read(study, study.parent / "report")
+    read = results.read(study, study.parent / "report")
     at = read.pairs_of("backbone").index
     read.comparisons.loc[at, "verdict"] = ["not shown", "better", "incomplete", "incomplete"]
     read.comparisons.loc[at[1], "sentence"] = "A is better than B."
@@ -281,7 +282,7 @@ def test_what_was_tested_is_said_with_the_clearest_difference(study):
 
 def test_cells_of_another_split_are_not_comparable(study):
     write_report(study)
-    read = frames.read(study, study.parent / "report")
+    read = results.read(study, study.parent / "report")
     read.facts["ward"]["split_hash"] = "another"
     assert "7 cells of 7 rest on another split" in " ".join(findings.mixed_splits(read))
 
@@ -329,7 +330,7 @@ def test_samples_stand_beside_their_files_while_these_are_there(study, tmp_path)
     assert text.count("not there any more") == 1, "children's files are not there"
     first = next(image["src"] for image in page.all("img") if " on disk: " in image["alt"])
     drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
-    side = cards.SIDE
+    side = dataset_cards.SIDE
     assert drawn.shape == (side, side)
     assert not drawn[: side // 6 - 2].any(), "filled to a square"
     assert drawn[side // 6 + 2 : -side // 6 - 2].any(axis=1).all()

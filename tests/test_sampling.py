@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrgrid.sampling import batches
+from cxrgrid.training.sampling import batches
 from test_train import make_cell
 
 LABELS = np.array([[1, 0]] * 30 + [[0, 1]] * 4 + [[1, 1]] * 2 + [[0, np.nan]] * 14, np.float32)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler as reference
 
-from cxrgrid.objective import make_optimizer
-from cxrgrid.schedule import set_rate
+from cxrgrid.training.loss import make_optimizer
+from cxrgrid.training.schedule import set_rate
 from test_train import make_cell
 
 STEPS = 7

@@ -13,12 +13,13 @@ import pyarrow.csv
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from cxrgrid import operating, score, stats
-from cxrgrid.check import UserError
-from cxrgrid.config import Grid
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.evaluation import OF_MACRO, WITHOUT
-from cxrgrid.scoresheet import SCHEMA
+from cxrgrid import score
+from cxrgrid.config.checks import UserError
+from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation import bootstrap, thresholds
+from cxrgrid.evaluation.all_metrics import OF_MACRO, WITHOUT
+from cxrgrid.evaluation.score_rows import SCHEMA
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ("effusion", "fracture", "nodule")
 NAN = float("nan")
@@ -116,7 +117,7 @@ def test_values_equal_scikit_learn(study):
             score.read_predictions(study.below[cell] / f"{name}.parquet", cell)
             for name in ("val", "ward")
         )
-        cut = operating.fit(val, val.facts, ("youden",), "none").cuts["youden"]
+        cut = thresholds.fit(val, val.facts, ("youden",), "none").cuts["youden"]
         for at, label in ((0, "effusion"), (2, "nodule")):
             known = ~np.isnan(test.labels[:, at])
             y, p = test.labels[known, at], test.scores[known, at]
@@ -171,7 +172,7 @@ def test_intervals_are_percentiles_over_resampled_patients(study):
     table, _ = read_parquet(study.run())
     for cell in study.cells:
         test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
-        weights = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+        weights = bootstrap.patient_weights(test.patient, 100, bootstrap.generator(test.patient))
         known = ~np.isnan(test.labels[:, 0])
         y, p = test.labels[known, 0], test.scores[known, 0]
         values = [roc_auc_score(y, p, sample_weight=row[known]) for row in weights]
@@ -188,7 +189,7 @@ def test_bca_intervals_leave_out_each_patient_in_turn(study):
     test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
     known, patient = ~np.isnan(test.labels[:, 0]), np.array(test.patient)
     y, p = test.labels[known, 0], test.scores[known, 0]
-    drawn = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+    drawn = bootstrap.patient_weights(test.patient, 100, bootstrap.generator(test.patient))
     kept = np.array([patient != name for name in np.unique(patient)])
     everyone = np.ones((1, len(patient)))
     values, left_out = (
@@ -196,8 +197,8 @@ def test_bca_intervals_leave_out_each_patient_in_turn(study):
         for rows in ((*everyone, *drawn), kept)
     )
     ends = [one(table, 0, "effusion", "auroc", column) for column in ("low", "high")]
-    assert ends == pytest.approx(np.ravel(stats.bca(values, left_out)), abs=1e-9)
-    assert ends != pytest.approx(np.ravel(stats.interval(values[1:])), abs=1e-6)
+    assert ends == pytest.approx(np.ravel(bootstrap.bca(values, left_out)), abs=1e-9)
+    assert ends != pytest.approx(np.ravel(bootstrap.interval(values[1:])), abs=1e-6)
 
 
 def test_stratified_intervals_are_of_stratified_resamples(study):
@@ -207,9 +208,9 @@ def test_stratified_intervals_are_of_stratified_resamples(study):
     assert facts["stratify"] is True
     cell = study.cells[0]
     test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
-    strata = stats.strata(test.labels, test.patient)
-    rng = stats.generator(test.patient)
-    weights = stats.patient_weights(test.patient, 100, rng, strata)
+    strata = bootstrap.strata(test.labels, test.patient)
+    rng = bootstrap.generator(test.patient)
+    weights = bootstrap.patient_weights(test.patient, 100, rng, strata)
     known = ~np.isnan(test.labels[:, 0])
     y, p = test.labels[known, 0], test.scores[known, 0]
     values = [roc_auc_score(y, p, sample_weight=row[known]) for row in weights]
@@ -429,7 +430,7 @@ def test_groups_and_their_gap_stand_on_the_same_resamples(study):
     parts = {n: table.filter(pc.field("subset") == n) for n in ("sex=F", "sex=M", "gap:sex")}
     assert set(table["subset"].to_pylist()) == {"all", *parts}, "all images are PA"
     test = score.read_predictions(study.below[study.cells[0]] / "ward.parquet", study.cells[0])
-    weights = stats.patient_weights(test.patient, 100, stats.generator(test.patient))
+    weights = bootstrap.patient_weights(test.patient, 100, bootstrap.generator(test.patient))
     values = {}
     for group in "FM":
         known = (sex == group) & ~np.isnan(labels[:, 0])

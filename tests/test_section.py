@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cxrgrid.section import Section, escape, latex
+from cxrgrid.reporting.markdown import Section, escape, latex
 
 ODD = r"50 % of $a_b$ & {c} #1 ~ ^ \ <x> –"
 

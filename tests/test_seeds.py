@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxrgrid.seeds import Spread, combine, pool
+from cxrgrid.evaluation.seed_variance import Spread, combine, pool
 
 
 def test_one_seed_leaves_the_error_of_sampling():

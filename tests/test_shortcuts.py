@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from cxrgrid import shortcuts
+from cxrgrid.evaluation import metadata_baseline
 
 
 def cohort(n=4000, seed=0):
@@ -23,32 +23,32 @@ def cohort(n=4000, seed=0):
 
 
 def test_what_metadata_tell_is_told():
-    found = shortcuts.baseline(cohort(), ["Edema", "Hernia"])
+    found = metadata_baseline.baseline(cohort(), ["Edema", "Hernia"])
     assert found["fields"] == ["age", "sex", "view"]
     edema, hernia = found["labels"]["Edema"], found["labels"]["Hernia"]
     assert edema["low"] < edema["auroc"]["all"] < edema["high"]
     assert edema["auroc"]["all"] > edema["auroc"]["view"] > edema["auroc"]["age"] > 0.55
     assert abs(edema["auroc"]["sex"] - 0.5) < 0.08 and abs(hernia["auroc"]["all"] - 0.5) < 0.08
-    [warning] = shortcuts.telling(found)
+    [warning] = metadata_baseline.telling(found)
     assert "Edema" in warning and "Hernia" not in warning
 
 
 def test_it_is_a_logistic_regression_on_every_row():
     """Rows that agree are fitted as one with a weight; the outcome is that of all rows."""
     table = cohort(800)
-    fields = shortcuts.coarse(table)
+    fields = metadata_baseline.coarse(table)
     columns = pd.get_dummies(fields).to_numpy(float)
     train, test = table["split"] == "train", table["split"] == "test"
     model = LogisticRegression(max_iter=1000).fit(columns[train], table.loc[train, "Edema"])
     wanted = roc_auc_score(table.loc[test, "Edema"], model.predict_proba(columns[test])[:, 1])
-    row = shortcuts.baseline(table, ["Edema"])["labels"]["Edema"]
+    row = metadata_baseline.baseline(table, ["Edema"])["labels"]["Edema"]
     assert row["auroc"]["all"] == pytest.approx(wanted, abs=2e-3)
     assert (row["n"], row["positives"]) == (test.sum(), table.loc[test, "Edema"].sum())
 
 
 def test_a_source_is_used_where_there_is_one():
     table = cohort().assign(source=lambda frame: frame["Hernia"].map({1: "B", 0: "A"}))
-    found = shortcuts.baseline(table, ["Hernia"])
+    found = metadata_baseline.baseline(table, ["Hernia"])
     assert found["labels"]["Hernia"]["auroc"]["source"] == 1
 
 
@@ -73,17 +73,17 @@ def all_unknown(table):
     ],
 )
 def test_what_cannot_be_said_has_a_reason(change, reason):
-    row = shortcuts.baseline(change(cohort(400)), ["Edema"])["labels"]["Edema"]
+    row = metadata_baseline.baseline(change(cohort(400)), ["Edema"])["labels"]["Edema"]
     assert row["reason"] == reason and row["auroc"] == {} and row["low"] is None
 
 
 def test_unknown_labels_are_not_counted():
     table = cohort(900)
     table.loc[::3, "Edema"] = np.nan
-    row = shortcuts.baseline(table, ["Edema"])["labels"]["Edema"]
+    row = metadata_baseline.baseline(table, ["Edema"])["labels"]["Edema"]
     assert row["n"] == (table["Edema"].notna() & (table["split"] == "test")).sum()
 
 
 def test_two_positives_are_no_warning():
     row = {"auroc": {"all": 0.99}, "low": 0.9, "high": 1.0, "n": 60, "positives": 2}
-    assert shortcuts.telling({"fields": ["age"], "labels": {"Hernia": row}}) == []
+    assert metadata_baseline.telling({"fields": ["age"], "labels": {"Hernia": row}}) == []

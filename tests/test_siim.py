@@ -7,8 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 from cxrgrid.datasets import siim
 
 BLANK = np.zeros((16, 16), np.uint8)
@@ -127,6 +127,6 @@ def test_the_whole_published_table_has_the_published_counts():
     found = sorted(Path(folder).glob("*train-rle.csv*")) if folder else []
     if not found:
         pytest.skip("CXRGRID_METADATA names no folder with train-rle.csv(.gz)")
-    rows = disk.read_table(found[0], siim.COLUMNS).rename(columns={"ImageId": "patient"})
+    rows = publisher_files.read_table(found[0], siim.COLUMNS).rename(columns={"ImageId": "patient"})
     frame = siim.parse(rows)
     assert (len(rows), len(frame), frame["Pneumothorax"].sum()) == (12_954, 12_047, 2_669)

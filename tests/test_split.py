@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrgrid import split
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ["Common", "Usual", "Rare"]
 BY_PATIENT = {"name": "patient", "fractions": [0.7, 0.1, 0.2], "seed": 0}

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 import torch
 
-from cxrgrid import history, metrics, state, train
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet
+from cxrgrid import train
+from cxrgrid.config.grid import UserError
+from cxrgrid.evaluation import metrics
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.signals import SIGNALS, Stop, Stopped
 from cxrgrid.settings import Cell
-from cxrgrid.state import state_key
-from cxrgrid.stop import SIGNALS, Stop, Stopped
+from cxrgrid.training import checkpoint, history
+from cxrgrid.training.checkpoint import state_key
 from test_train import answers, make_cell, make_data, run
 
 STEPS = 9  # of a run: 24 training images in batches of 8, three epochs
@@ -112,7 +114,7 @@ def test_a_signal_while_judging_leaves_only_judging(tmp_path, data, whole, monke
 
 @pytest.mark.parametrize(
     ("where", "module"),
-    [("mean_auroc", metrics), ("close_epoch", history), ("save_state", state)],
+    [("mean_auroc", metrics), ("close_epoch", history), ("save_state", checkpoint)],
 )
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_death_around_the_end_of_an_epoch(tmp_path, data, whole, monkeypatch, where, module, call):
@@ -132,14 +134,14 @@ def test_death_while_saving_leaves_the_state_before(tmp_path, data, whole, monke
             raise Died
 
     with monkeypatch.context() as patch, pytest.raises(Died):
-        patch.setattr(state.torch, "save", half)
+        patch.setattr(checkpoint.torch, "save", half)
         run(CELL, data, tmp_path, "--save-minutes", "0")
     assert (tmp_path / train.STATE).exists() == (save > 1)
     assert answers(run(CELL, data, tmp_path)) == whole
 
 
 def test_a_signal_while_saving_lets_it_finish(tmp_path, data, whole, monkeypatch):
-    real, saves = state.save_state, []
+    real, saves = checkpoint.save_state, []
 
     def interrupted(run, *arguments):
         saves.append((len(run.history), run.step))
@@ -148,7 +150,7 @@ def test_a_signal_while_saving_lets_it_finish(tmp_path, data, whole, monkeypatch
         real(run, *arguments)
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(state, "save_state", interrupted)
+        patch.setattr(checkpoint, "save_state", interrupted)
         run(CELL, data, tmp_path, "--save-minutes", "0")
     kept = torch.load(tmp_path / train.STATE, weights_only=True)
     assert len(saves) == 6, "the next pause saves once more, and ends"
@@ -210,7 +212,7 @@ def test_the_first_signal_counts_and_handlers_are_put_back():
 
 def test_saving_takes_a_small_share_of_the_time(tmp_path, data, whole, monkeypatch):
     saves = []
-    monkeypatch.setattr(state, "save_state", lambda *_: saves.append(time.sleep(1)))
+    monkeypatch.setattr(checkpoint, "save_state", lambda *_: saves.append(time.sleep(1)))
     assert answers(run(CELL, data, tmp_path)) == whole
     assert len(saves) == 1, "of three epochs, which together take less than 50 times that long"
 

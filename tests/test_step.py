@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from cxrgrid import models, train
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet
-from cxrgrid.objective import make_loss
-from cxrgrid.step import Step, chance, is_short
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.training.loss import make_loss
+from cxrgrid.training.step import Step, chance, is_short
 from test_train import answers, make_cell, make_data, run
 
 CPU = torch.device("cpu")

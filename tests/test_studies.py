@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from cxrgrid.config import Grid, matches
-from cxrgrid.findings import worth
+from cxrgrid.config.grid import Grid, matches
+from cxrgrid.reporting.findings import worth
 from cxrgrid.settings import Cell
 from test_workflow import ROOT, snakemake
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from cxrgrid import study
-from cxrgrid.config import Grid, UserError
+from cxrgrid.config.grid import Grid, UserError
 from test_config import DEMO
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cxrgrid import subsets
-from cxrgrid.data import write_parquet
-from cxrgrid.selection import Subset
+from cxrgrid.config.dataset import Subset
+from cxrgrid.data import subsets
+from cxrgrid.io.parquet import write_parquet
 
 VIEW = ["PA", "AP", "LATERAL", "PA", None]
 SEX = ["F", "M", "M", None, "F"]

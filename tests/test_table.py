@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from conftest import AXES, LABELS, MISSING, write_report, write_study
-from cxrgrid import collect, frames, table
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.section import Section, parse, write
+from cxrgrid import collect, table
+from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting import results
+from cxrgrid.reporting.markdown import Section, parse, write
 
 PLACE = ["ward", "resnet18", "pretrained", "default"]
 
@@ -137,7 +138,7 @@ def test_the_headline_metric_is_the_one_that_the_study_names(tmp_path):
     ],
 )
 def test_a_number_as_all_write_it(value, low, high, text):
-    assert frames.number(value, low, high) == text
+    assert results.number(value, low, high) == text
 
 
 def test_markdown_comes_back_as_it_was_written():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from cxrgrid import tone
+from cxrgrid.data import grey_levels
 
 WIDE = arrays(
     st.sampled_from([np.uint16, np.int16, np.int32]),
@@ -18,7 +18,7 @@ GREY = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=3, max_sid
 
 def plain(values):
     """The stretch as its definition says it, all in floats."""
-    low, high = np.percentile(values, tone.STRETCH)
+    low, high = np.percentile(values, grey_levels.STRETCH)
     if high <= low:
         low, high = float(values.min()), float(values.max())
     grey = (values - low) * (255 / max(high - low, 1e-9))
@@ -27,32 +27,32 @@ def plain(values):
 
 @given(WIDE)
 def test_the_table_gives_the_bits_of_the_plain_stretch(values):
-    np.testing.assert_array_equal(tone.stretch(values), plain(values))
+    np.testing.assert_array_equal(grey_levels.stretch(values), plain(values))
 
 
 @given(WIDE, st.floats(-3, 3).filter(lambda slope: abs(slope) > 0.01), st.integers(-2000, 2000))
 def test_what_values_mean_is_stretched_not_the_values(values, slope, intercept):
-    found = tone.stretch(values, "percentile", lambda levels: levels * slope + intercept)
+    found = grey_levels.stretch(values, "percentile", lambda levels: levels * slope + intercept)
     wanted = plain(values * slope + intercept)
     assert np.abs(found.astype(int) - wanted).max() <= 1  # a tie may round either way
 
 
 def test_full_is_from_darkest_to_brightest():
     values = np.array([[100, 100, 200], [300, 65535, 100]], np.uint16)
-    assert tone.stretch(values, "full").tolist() == [[0, 0, 0], [1, 255, 0]]
+    assert grey_levels.stretch(values, "full").tolist() == [[0, 0, 0], [1, 255, 0]]
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.uint32])
 def test_levels_too_many_for_a_table_are_stretched_as_well(kind):
     values = (np.random.default_rng(0).random((40, 40)) * 1e9).astype(kind)
-    np.testing.assert_array_equal(tone.stretch(values), plain(values))
+    np.testing.assert_array_equal(grey_levels.stretch(values), plain(values))
 
 
 def test_strips_make_no_difference(monkeypatch):
     values = np.random.default_rng(0).integers(0, 4096, (70, 50)).astype(np.uint16)
-    whole = tone.stretch(values)
-    monkeypatch.setattr(tone, "STRIP", 64)
-    np.testing.assert_array_equal(tone.stretch(values), whole)
+    whole = grey_levels.stretch(values)
+    monkeypatch.setattr(grey_levels, "STRIP", 64)
+    np.testing.assert_array_equal(grey_levels.stretch(values), whole)
 
 
 # ------------------------------------------------------------------ recipes
@@ -62,12 +62,12 @@ def test_histogram_equalisation_counted_by_hand():
     # 16 pixels; 4 are of the darkest level: 255 / 12 a pixel for the others.
     grey = np.array([10] * 4 + [20] * 6 + [30] * 3 + [200] * 3, np.uint8).reshape(4, 4)
     wanted = [0] * 4 + [128] * 6 + [191] * 3 + [255] * 3  # 127.5, to the even one
-    assert tone.flatten(grey).ravel().tolist() == wanted
+    assert grey_levels.flatten(grey).ravel().tolist() == wanted
 
 
 @given(GREY)
 def test_equalising_keeps_the_order_of_grey_levels(grey):
-    found = tone.flatten(grey)
+    found = grey_levels.flatten(grey)
     levels = [int(found[grey == level][0]) for level in np.unique(grey)]
     assert levels == sorted(levels)
     assert grey.min() == grey.max() or (found.min(), found.max()) == (0, 255)
@@ -76,8 +76,8 @@ def test_equalising_keeps_the_order_of_grey_levels(grey):
 def test_the_blur_of_a_point_is_the_kernel():
     grey = np.zeros((9, 9), np.uint8)
     grey[4, 4] = 255
-    kernel = np.outer(tone.KERNEL, tone.KERNEL) * 255 / 256
-    np.testing.assert_array_equal(tone.smooth(grey)[2:7, 2:7], np.floor(kernel + 0.5))
+    kernel = np.outer(grey_levels.KERNEL, grey_levels.KERNEL) * 255 / 256
+    np.testing.assert_array_equal(grey_levels.smooth(grey)[2:7, 2:7], np.floor(kernel + 0.5))
 
 
 @given(GREY)
@@ -86,8 +86,8 @@ def test_the_blur_is_that_of_scipy(grey):
 
     wanted = grey.astype(float)
     for axis in (0, 1):
-        wanted = correlate1d(wanted, np.array(tone.KERNEL) / 16, axis, mode="mirror")
-    np.testing.assert_array_equal(tone.smooth(grey), np.floor(wanted + 0.5))
+        wanted = correlate1d(wanted, np.array(grey_levels.KERNEL) / 16, axis, mode="mirror")
+    np.testing.assert_array_equal(grey_levels.smooth(grey), np.floor(wanted + 0.5))
 
 
 def clahe_by_loops(grey, clip=2.0, tiles=8):
@@ -124,13 +124,13 @@ def clahe_by_loops(grey, clip=2.0, tiles=8):
 def test_clahe_is_the_published_method(seed):
     rng = np.random.default_rng(seed)
     grey = np.clip(rng.normal(90, 8 + 20 * seed, (64, 48)), 0, 255).astype(np.uint8)
-    assert np.abs(tone.clahe(grey) - clahe_by_loops(grey)).max() <= 1
+    assert np.abs(grey_levels.clahe(grey) - clahe_by_loops(grey)).max() <= 1
 
 
 def test_clahe_limits_contrast_where_plain_equalisation_does_not():
     grey = np.random.default_rng(0).integers(100, 104, (64, 64)).astype(np.uint8)
-    assert np.ptp(tone.flatten(grey)) == 255
-    assert np.ptp(tone.clahe(grey)) < 64
+    assert np.ptp(grey_levels.flatten(grey)) == 255
+    assert np.ptp(grey_levels.clahe(grey)) < 64
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (224, 224), (100, 77), (224, 180)])
@@ -139,7 +139,9 @@ def test_recipes_are_opencvs_to_the_bit(shape):
     rng = np.random.default_rng(sum(shape))
     noise = rng.integers(0, 256, shape).astype(np.uint8)
     for grey in (noise, noise // 9 + 60):
-        np.testing.assert_array_equal(tone.flatten(grey), cv2.equalizeHist(grey))
-        np.testing.assert_array_equal(tone.smooth(grey), cv2.GaussianBlur(grey, (5, 5), 0))
-        limited = cv2.createCLAHE(tone.CLIP, (tone.TILES, tone.TILES)).apply(grey)
-        np.testing.assert_array_equal(tone.clahe(grey), limited)
+        np.testing.assert_array_equal(grey_levels.flatten(grey), cv2.equalizeHist(grey))
+        np.testing.assert_array_equal(grey_levels.smooth(grey), cv2.GaussianBlur(grey, (5, 5), 0))
+        limited = cv2.createCLAHE(grey_levels.CLIP, (grey_levels.TILES, grey_levels.TILES)).apply(
+            grey
+        )
+        np.testing.assert_array_equal(grey_levels.clahe(grey), limited)

@@ -9,9 +9,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from conftest import CONFIG, MISSING
-from cxrgrid import slurm, track
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid import track
+from cxrgrid.cluster import slurm
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 CELL = "ward/resnet10t/scratch/default/seed0"
 LINE = (
@@ -159,7 +160,7 @@ def test_mistakes_are_one_line(study, missing, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="--mlflow file:") as error:
         track.main([str(study), "--mlflow", f"file:{tmp_path}"])
     assert "\n" not in str(error.value)
-    monkeypatch.setattr("cxrgrid.sinks.find_spec", lambda name: None)
+    monkeypatch.setattr("cxrgrid.reporting.trackers.find_spec", lambda name: None)
     for option, package in (("--tensorboard", "tensorboard"), ("--mlflow", "mlflow")):
         with pytest.raises(UserError, match=rf"{package} is not installed; pip install"):
             track.main([str(study), option, str(tmp_path)])

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import train
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.settings import Cell
 
 SIZE = 32

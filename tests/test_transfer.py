@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cxrgrid import score, transfer
-from cxrgrid.check_transfer import taught
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet, write_parquet
+from cxrgrid import score
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.transfers import taught
+from cxrgrid.evaluation import transfer_predictions
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 BLANK = {"adapter": "nih", "root": "nowhere", "image": {"size": 32}}
 CONFIG = {
@@ -153,5 +154,5 @@ def test_a_target_that_taught_a_cell_hides_none_of_its_own_images():
     grid = asked("all")
     cell = next(cell for cell in grid.cells if cell.init == "pretrained")
     seen = {"ward": {"a"}, "far": {"b"}}
-    assert transfer.masked(grid, cell, "clinic", seen) == {"a", "b"}
-    assert transfer.masked(grid, cell, "far", seen) == {"a"}
+    assert transfer_predictions.masked(grid, cell, "clinic", seen) == {"a", "b"}
+    assert transfer_predictions.masked(grid, cell, "far", seen) == {"a"}

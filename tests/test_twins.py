@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from scipy.fft import dctn
 
-from cxrgrid import phantom, twins
-from cxrgrid.check import adapter_facts
+from cxrgrid import phantom
+from cxrgrid.config.checks import adapter_facts
+from cxrgrid.data import near_duplicates
 from cxrgrid.settings import Phantom
 
 
@@ -49,14 +50,16 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_an_image_is_known_again(chests, change):
     other = np.stack([saved(image, **change) for image in chests])
-    left, right, _ = twins.near(twins.phash(chests), twins.phash(other))
+    left, right, _ = near_duplicates.near(
+        near_duplicates.phash(chests), near_duplicates.phash(other)
+    )
     np.testing.assert_array_equal(left, np.arange(len(chests)))
     np.testing.assert_array_equal(right, left)
 
 
 def test_different_people_are_not_alike(chests):
-    hashes = twins.phash(chests)
-    left, right, bits = twins.near(hashes, hashes)
+    hashes = near_duplicates.phash(chests)
+    left, right, bits = near_duplicates.near(hashes, hashes)
     np.testing.assert_array_equal(left, right)
     assert (bits == 0).all()
 
@@ -66,7 +69,7 @@ def test_the_hash_is_the_sign_of_cosine_frequencies(chests):
     averages = chests.reshape(-1, 32, 4, 32, 4).mean(axis=(2, 4))
     found = dctn(averages, axes=(1, 2))[:, :16, :16].reshape(len(chests), -1)[:, 1:]
     wanted = found > np.median(found, axis=1, keepdims=True)
-    bits = np.unpackbits(twins.phash(chests), axis=1)
+    bits = np.unpackbits(near_duplicates.phash(chests), axis=1)
     # A frequency that is the median, but for rounding, may fall to either side.
     assert (bits[:, :255] != wanted).sum(axis=1).max() <= 2
     assert (bits[:, 255] == 0).all()
@@ -75,7 +78,7 @@ def test_the_hash_is_the_sign_of_cosine_frequencies(chests):
 @pytest.mark.parametrize("shape", [(16, 16), (33, 47), (224, 224)])
 def test_squares_of_any_size_have_a_hash(shape):
     images = np.random.default_rng(0).integers(256, size=(3, *shape), dtype=np.uint8)
-    assert twins.phash(images).shape == (3, 32)
+    assert near_duplicates.phash(images).shape == (3, 32)
 
 
 @settings(deadline=None, max_examples=30)
@@ -85,16 +88,18 @@ def test_near_finds_every_pair_and_no_other(sizes, seed):
     one, other = (rng.integers(256, size=(n, 32), dtype=np.uint8) for n in sizes)
     other[: len(one) : 3] = one[: len(other) : 3]
     other[:, 0] ^= rng.integers(256, size=len(other), dtype=np.uint8)
-    found = set(zip(*map(list, twins.near(one, other, 110)), strict=True))
+    found = set(zip(*map(list, near_duplicates.near(one, other, 110)), strict=True))
     apart = np.bitwise_count(one[:, None] ^ other[None]).sum(axis=2)
     assert found == {(i, j, apart[i, j]) for i, j in np.argwhere(apart <= 110)}
 
 
 def test_blocks_make_no_difference(monkeypatch):
     hashes = np.random.default_rng(0).integers(4, size=(50, 32), dtype=np.uint8)
-    whole = twins.near(hashes, hashes, 40)
-    monkeypatch.setattr(twins, "BLOCK", 7)
-    assert set(zip(*whole, strict=True)) == set(zip(*twins.near(hashes, hashes, 40), strict=True))
+    whole = near_duplicates.near(hashes, hashes, 40)
+    monkeypatch.setattr(near_duplicates, "BLOCK", 7)
+    assert set(zip(*whole, strict=True)) == set(
+        zip(*near_duplicates.near(hashes, hashes, 40), strict=True)
+    )
 
 
 def test_a_copy_in_another_split_is_found_and_one_within_a_split_is_not(chests, tmp_path):
@@ -106,8 +111,8 @@ def test_a_copy_in_another_split_is_found_and_one_within_a_split_is_not(chests, 
     table["patient"] = [f"p{n}" for n in range(40)]
     table["split"] = ["train"] * 25 + ["val"] * 5 + ["test"] * 10
     np.save(tmp_path / "pixels.npy", pixels)
-    digests, hashes = twins.fingerprints(tmp_path / "pixels.npy")
-    [pair] = twins.alike(table, digests, hashes)
+    digests, hashes = near_duplicates.fingerprints(tmp_path / "pixels.npy")
+    [pair] = near_duplicates.alike(table, digests, hashes)
     assert pair["images"] == ["02.png", "30.png"] and pair["splits"] == ["train", "test"]
-    assert 0 <= pair["bits"] <= twins.NEAR and pair["same_patient"] is False
-    assert twins.equal(table, digests) == [["05.png", "31.png"]]
+    assert 0 <= pair["bits"] <= near_duplicates.NEAR and pair["same_patient"] is False
+    assert near_duplicates.equal(table, digests) == [["05.png", "31.png"]]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxrgrid import dicom
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import dicom
 from cxrgrid.datasets import vindr
 
 READERS = {

@@ -29,14 +29,17 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from cxrgrid import command, gradcam, models, operating
-from cxrgrid.check import UserError
-from cxrgrid.check_report import rule
-from cxrgrid.data import Split
-from cxrgrid.dicom import is_dicom
-from cxrgrid.image import decode, reason
-from cxrgrid.predictions import Predictions
-from cxrgrid.trained import Trained, read_trained
+from cxrgrid import models
+from cxrgrid.config.check_report import rule
+from cxrgrid.config.checks import UserError
+from cxrgrid.data.dicom import is_dicom
+from cxrgrid.data.image import decode, reason
+from cxrgrid.evaluation import thresholds
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.inference import gradcam
+from cxrgrid.inference.trained_cell import Trained, read_trained
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import Split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
@@ -101,12 +104,12 @@ def predict(model: nn.Module, trained: Trained, pixels: np.ndarray) -> np.ndarra
     return models.probabilities(answers, trained.task).astype(float)
 
 
-def answers(scores: np.ndarray, trained: Trained, fit: operating.Fit) -> dict[str, np.ndarray]:
+def answers(scores: np.ndarray, trained: Trained, fit: thresholds.Fit) -> dict[str, np.ndarray]:
     """Columns p, threshold and decision of each label, from probabilities [N, L]."""
     made = Predictions([], [], scores, scores, trained.val.facts)
-    scores = operating.cooled(made, fit.temperatures).scores
+    scores = thresholds.cooled(made, fit.temperatures).scores
     cut = next(iter(fit.cuts.values()))
-    decided = operating.decide(scores, cut)
+    decided = thresholds.decide(scores, cut)
     columns = {}
     for at, label in enumerate(trained.labels):
         columns[f"p:{label}"] = scores[:, at]
@@ -122,7 +125,7 @@ def note(path: Path, trained: Trained) -> str | None:
 
 
 def rows(
-    model: nn.Module, trained: Trained, fit: operating.Fit, paths: list[Path], maps: Path | None
+    model: nn.Module, trained: Trained, fit: thresholds.Fit, paths: list[Path], maps: Path | None
 ) -> pd.DataFrame:
     """One row a file, in order; heat maps go to the folder `maps`."""
     frames = []
@@ -178,7 +181,7 @@ def unique(names: list[str]) -> list[str]:
 # ------------------------------------------------------------------ files
 
 
-def write(frame: pd.DataFrame, trained: Trained, fit: operating.Fit, out: Path) -> None:
+def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path) -> None:
     """As CSV, or as JSON with the cell and the rule said once."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
@@ -208,7 +211,7 @@ def table(frame: pd.DataFrame, trained: Trained) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Judge some images."""
-    parser = command.parser("apply", __doc__)
+    parser = cli.parser("apply", __doc__)
     parser.add_argument("images", type=Path, nargs="+", help="files or folders")
     parser.add_argument("--cell", type=Path, required=True, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, help="results/data/{dataset}, if not above the cell")
@@ -225,9 +228,9 @@ def main(argv: list[str] | None) -> None:
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     paths = find(args.images)
     trained = read_trained(args.cell, args.data)
-    point = operating.parse(args.threshold, "--threshold")
+    point = thresholds.parse(args.threshold, "--threshold")
     calibrate = "temperature" if args.calibrate else "none"
-    fit = operating.fit(trained.val, trained.val.facts, (point,), calibrate)
+    fit = thresholds.fit(trained.val, trained.val.facts, (point,), calibrate)
     for (_, label), why in fit.reasons.items():
         logging.warning(f"threshold of {label}: {why}")
     frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
@@ -243,4 +246,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command, lists, published, shortcuts, twins
-from cxrgrid.check import DRAWN
-from cxrgrid.config import UserError
-from cxrgrid.data import read_parquet
-from cxrgrid.policy import harden
+from cxrgrid.config.checks import DRAWN
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import near_duplicates, published_counts, split_lists
+from cxrgrid.data.label_policy import harden
+from cxrgrid.evaluation import metadata_baseline
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet
 
 SPLITS = ["train", "val", "test"]
 SOME = 5  # names in a sentence; the file lists all
@@ -33,9 +35,9 @@ def audit(
     aside = files.loc[files["row"] < 0, ["image", "reason"]]
     crossing = cross(table)
     unknown = int((table["patient"] == table["image"]).sum())
-    counts = published.compare(index, facts)
+    counts = published_counts.compare(index, facts)
     shared = overlaps(table, index, facts["split"])
-    told = shortcuts.baseline(table, facts["labels"])
+    told = metadata_baseline.baseline(table, facts["labels"])
     equal, near = pixels.get("equal", []), pixels.get("near", [])
     warnings = [
         *facts.get("warnings", []),
@@ -44,9 +46,9 @@ def audit(
         *([set_aside(aside)] if len(aside) else []),
         *([alike(equal)] if equal else []),
         *([resembling(near)] if near else []),
-        *published.sentences(counts),
+        *published_counts.sentences(counts),
         *[mixed(pair) for pair in shared if pair["lists"] and pair["images"]],
-        *shortcuts.telling(told),
+        *metadata_baseline.telling(told),
         *unseen(table, facts["labels"]),
     ]
     return {
@@ -60,7 +62,7 @@ def audit(
         "equal_images_in_two_splits": equal,
         "near_images_in_two_splits": {
             "pairs": len(near) if pixels else None,
-            "bits": twins.NEAR,
+            "bits": near_duplicates.NEAR,
             "first": near[:MOST],
         },
         "images_without_known_patient": unknown,
@@ -88,7 +90,7 @@ def overlaps(table: pd.DataFrame, index: pd.DataFrame, name: str) -> list[dict]:
     drawn = name.split(",")[0] in DRAWN
     return [
         pair | {"lists": not (drawn and name in (pair["train_of"], pair["test_of"]))}
-        for pair in lists.compare(found)
+        for pair in split_lists.compare(found)
     ]
 
 
@@ -148,26 +150,26 @@ def set_aside(aside: pd.DataFrame) -> str:
 def alike(twins: list[list[str]]) -> str:
     """The sentence on equal images in two splits."""
     named = [" = ".join(group) for group in twins]
-    return f"Images with equal pixels in more than one split: {len(twins)}, namely {some(named)}."
+    return f"Images with equal pixels in more than one split: {len(near_duplicates)}, namely {some(named)}."
 
 
 def resembling(pairs: list[dict]) -> str:
     """The sentence on near-identical images in two splits."""
     named = [f"{' ≈ '.join(pair['images'])} ({pair['bits']} bits)" for pair in pairs]
     return (
-        f"Pairs of near-identical images in two splits (at most {twins.NEAR} of 255 bits of a "
+        f"Pairs of near-identical images in two splits (at most {near_duplicates.NEAR} of 255 bits of a "
         f"perceptual hash differ): {len(pairs):,}, namely {some(named)}."
     )
 
 
 def look(table: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
     """Equal and near-identical images in two splits; writes all hashes to `out`."""
-    digests, hashes = twins.fingerprints(pixels)
+    digests, hashes = near_duplicates.fingerprints(pixels)
     if out:
         np.save(out, hashes)
     return {
-        "equal": twins.equal(table, digests),
-        "near": twins.alike(table, digests, hashes),
+        "equal": near_duplicates.equal(table, digests),
+        "near": near_duplicates.alike(table, digests, hashes),
     }
 
 
@@ -206,7 +208,7 @@ def check(index: pd.DataFrame, files: pd.DataFrame, table: pd.DataFrame, facts: 
 
 def main(argv: list[str] | None) -> None:
     """Audit one dataset."""
-    parser = command.parser("audit", __doc__)
+    parser = cli.parser("audit", __doc__)
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--table", type=Path, required=True, help="table.parquet")
@@ -241,4 +243,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command, confusion
-from cxrgrid.config import Cell, UserError, finished
-from cxrgrid.data import read_parquet
-from cxrgrid.ensemble import members
-from cxrgrid.frames import AXES, read_grid
-from cxrgrid.progress import Progress, survey
+from cxrgrid.cluster.progress import Progress, survey
+from cxrgrid.config.grid import Cell, UserError, finished
+from cxrgrid.evaluation import confusion
+from cxrgrid.evaluation.ensemble import members
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.results import AXES, read_grid
 
 KEYS = [*AXES, "target", "subset", "label", "metric", "threshold_rule"]
 METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
@@ -142,7 +143,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def main(argv: list[str] | None) -> None:
     """Read what there is, write four CSV files, say what is missing."""
-    parser = command.parser("collect", __doc__)
+    parser = cli.parser("collect", __doc__)
     parser.add_argument("study", type=Path, help="study.json; scores/ and cells/ lie beside it")
     parser.add_argument("--out-dir", type=Path, required=True, help="the report's folder")
     args = parser.parse_args(argv)
@@ -168,4 +169,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

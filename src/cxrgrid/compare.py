@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command, comparison, contrasts, versus
-from cxrgrid.config import Grid, UserError, finished
-from cxrgrid.frames import PLACE, read_grid
-from cxrgrid.matching import aligned, by_image, check_same
-from cxrgrid.predictions import Predictions, read
-from cxrgrid.section import Section, latex, section, write
+from cxrgrid.config.grid import Grid, UserError, finished
+from cxrgrid.evaluation import difference, study_pairs, two_models
+from cxrgrid.evaluation.predictions import Predictions, read
+from cxrgrid.evaluation.same_images import aligned, by_image, check_same
+from cxrgrid.io import cli
+from cxrgrid.reporting.markdown import Section, latex, section, write
+from cxrgrid.reporting.results import PLACE, read_grid
 from cxrgrid.settings import Report
 
 NOTE = (
@@ -64,7 +65,7 @@ def two(args) -> None:
         check_same(a[0], other)
     names = tuple(args.names or name_sides(a, b))
     how = Report(resamples=args.resamples, interval=args.interval, stratify=args.stratify)
-    frame = versus.rows(a, b, names, args.threshold, how)
+    frame = two_models.rows(a, b, names, args.threshold, how)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.out.suffix.lower() == ".json":
         facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
@@ -99,7 +100,7 @@ def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, 
         if model.dataset == dataset:
             path = Path(model.predictions)
             made = aligned(path, read(path), first, f"external.{name}")
-            yield (dataset, name, contrasts.EXTERNAL, contrasts.EXTERNAL), 0, made
+            yield (dataset, name, study_pairs.EXTERNAL, study_pairs.EXTERNAL), 0, made
 
 
 def study(args) -> None:
@@ -108,9 +109,9 @@ def study(args) -> None:
     measured = {}
     for dataset in {cell.dataset: None for cell in grid.cells}:
         found = cells(grid, args.study.parent / "cells", dataset)
-        measured[dataset] = contrasts.measure(found, grid.study.report)
+        measured[dataset] = study_pairs.measure(found, grid.study.report)
         logging.info(f"{dataset}: {len(measured[dataset].values)} cells measured")
-    table = contrasts.table(grid, measured)
+    table = study_pairs.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
     sections = document(table)
@@ -118,15 +119,15 @@ def study(args) -> None:
     args.out.with_suffix(".md").write_text(write(sections, note))
     args.out.with_suffix(".tex").write_text(latex(sections, note, "comparisons"))
     if args.places:
-        frame = contrasts.intervals(grid, measured)
+        frame = study_pairs.intervals(grid, measured)
         frame.to_csv(args.places, index=False, float_format="%.6g", lineterminator="\n")
-    logging.info(f"{len(contrasts.pairs(grid))} pairs compared")
+    logging.info(f"{len(study_pairs.pairs(grid))} pairs compared")
 
 
 def document(table: pd.DataFrame) -> list[Section]:
     """For each dataset the pairs by AUROC, mean over labels."""
     macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
-    recipes = macro.loc[macro["axis"] != contrasts.EXTERNAL, "recipe"]
+    recipes = macro.loc[macro["axis"] != study_pairs.EXTERNAL, "recipe"]
     several = recipes.nunique() > 1 or (macro["axis"] == "recipe").any()
     texts = ["axis", "comparison", "at", "verdict"]
     sections = []
@@ -147,8 +148,8 @@ def shown(part: pd.DataFrame, several: bool) -> pd.DataFrame:
             "AUROC difference (95 % interval)": [
                 "missing" if row.seeds == 0 else spread(row) for row in part.itertuples()
             ],
-            "p": [comparison.p_value(p).removeprefix("= ") for p in part["p"]],
-            "p, Holm": [comparison.p_value(p).removeprefix("= ") for p in part["p_holm"]],
+            "p": [difference.p_value(p).removeprefix("= ") for p in part["p"]],
+            "p, Holm": [difference.p_value(p).removeprefix("= ") for p in part["p_holm"]],
             "verdict": part["verdict"],
             "seeds": [f"{row.seeds} of {row.planned}" for row in part.itertuples()],
             "sampling SE": [number(value) for value in part["sampling_se"]],
@@ -162,8 +163,8 @@ def spread(row) -> str:
     """`+0.031 (+0.012 to +0.049)`; a dash where nothing is defined."""
     if np.isnan(row.difference):
         return "–"
-    low, high = comparison.signed(row.low), comparison.signed(row.high)
-    return f"{comparison.signed(row.difference)} ({low} to {high})"
+    low, high = difference.signed(row.low), difference.signed(row.high)
+    return f"{difference.signed(row.difference)} ({low} to {high})"
 
 
 def number(value: float) -> str:
@@ -173,7 +174,7 @@ def number(value: float) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Compare two models, or a study's."""
-    parser = command.parser("compare", __doc__)
+    parser = cli.parser("compare", __doc__)
     parser.add_argument("files", type=Path, nargs="*", help="predictions of A, and of B")
     parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, a file a seed")
     parser.add_argument("--b", type=Path, nargs="+", help="predictions of B, a file a seed")
@@ -204,4 +205,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

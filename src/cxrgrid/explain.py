@@ -25,12 +25,15 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from cxrgrid import command, embedding, gradcam, image, lock, operating, outcomes, pointing
-from cxrgrid.check import UserError
-from cxrgrid.config import Grid
-from cxrgrid.data import Split, load_split, read_parquet, write_parquet
-from cxrgrid.predictions import Predictions, read_predictions
-from cxrgrid.trained import Trained, read_trained
+from cxrgrid.config.checks import UserError
+from cxrgrid.config.grid import Grid
+from cxrgrid.data import image
+from cxrgrid.evaluation import thresholds
+from cxrgrid.evaluation.predictions import Predictions, read_predictions
+from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
+from cxrgrid.inference.trained_cell import Trained, read_trained
+from cxrgrid.io import cli, locks
+from cxrgrid.io.parquet import Split, load_split, read_parquet, write_parquet
 
 SIDE = 160  # pixels of a picture's image: no more than it has on a page
 QUALITY = 75  # of WebP, 0 to 100: two images of 160 pixels take about 6 kB
@@ -79,10 +82,10 @@ def heat(
 def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: bool) -> tuple:
     """The rows of gallery.parquet, and its facts; without a picture where none may be shown."""
     facts = subject.trained.val.facts
-    fit = operating.fit(subject.trained.val, facts, (point,), calibrate)
-    scores = operating.cooled(subject.made, fit.temperatures).scores
+    fit = thresholds.fit(subject.trained.val, facts, (point,), calibrate)
+    scores = thresholds.cooled(subject.made, fit.temperatures).scores
     rule, cut = next(iter(fit.cuts.items()))
-    frame = outcomes.choose(subject.made.labels, scores, cut, subject.trained.labels)
+    frame = gallery_choice.choose(subject.made.labels, scores, cut, subject.trained.labels)
     rows = frame["row"].to_numpy(int)
     hidden = subject.facts.get("credentialed", True) and not show
     pictures = [None] * len(frame)
@@ -91,7 +94,7 @@ def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: boo
         pairs = zip(subject.pixels(rows), maps, strict=True)
         pictures = [picture(pixels, of_image) for pixels, of_image in pairs]
     columns = {"image": [subject.made.image[row] for row in rows]}
-    columns |= {name: frame[name].to_numpy() for name in outcomes.COLUMNS[2:]}
+    columns |= {name: frame[name].to_numpy() for name in gallery_choice.COLUMNS[2:]}
     made = pd.DataFrame(columns | {"picture": pd.Series(pictures, dtype=object)})
     return made, {"rule": rule, "hidden": hidden, "images": len(subject.made.image)}
 
@@ -144,7 +147,7 @@ def place(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
         return []
     used = image.part(path, trained.recipe, trained.frame)
     shares = part[["left", "top", "right", "bottom"]].to_numpy() * width
-    placed = [pointing.place(tuple(box), used, trained.recipe) for box in shares.tolist()]
+    placed = [pointing_game.place(tuple(box), used, trained.recipe) for box in shares.tolist()]
     return [box for box in placed if box]
 
 
@@ -154,16 +157,16 @@ def game(model: nn.Module, subject: Subject) -> tuple[pd.DataFrame, dict]:
     pairs = rows["row"].to_numpy(int), rows["at"].to_numpy(int)
     maps = heat(model, subject, *pairs) if len(rows) else []
     size = subject.split.pixels.shape[-1]
-    wanted = [pointing.inside(size, placed) for placed in rows["boxes"]]
+    wanted = [pointing_game.inside(size, placed) for placed in rows["boxes"]]
     frame = pd.DataFrame(
         {
             "image": [subject.made.image[row] for row in pairs[0]],
             "label": [subject.trained.labels[at] for at in pairs[1]],
-            "hit": [pointing.hit(*pair) for pair in zip(maps, wanted, strict=True)],
+            "hit": [pointing_game.hit(*pair) for pair in zip(maps, wanted, strict=True)],
             "chance": [float(one.mean()) for one in wanted],
         }
     ).astype({"image": str, "label": str, "hit": bool, "chance": float})
-    return frame, {"margin": pointing.MARGIN, "reason": reason}
+    return frame, {"margin": pointing_game.MARGIN, "reason": reason}
 
 
 # ------------------------------------------------------------------ the command
@@ -175,7 +178,7 @@ def explain(args) -> None:
     model = subject.trained.network()
     facts = {axis: getattr(subject.trained.cell, axis) for axis in Grid.AXES}
     facts |= {"split_hash": subject.facts["split_hash"], "labels": subject.trained.labels}
-    point = operating.parse(args.threshold, "--threshold")
+    point = thresholds.parse(args.threshold, "--threshold")
     calibrate = "temperature" if args.calibrate else "none"
     rows, more = gallery(model, subject, point, calibrate, args.show_credentialed)
     pointed, of_game = game(model, subject)
@@ -190,7 +193,7 @@ def explain(args) -> None:
 
 def main(argv: list[str] | None) -> None:
     """Explain one cell."""
-    parser: argparse.ArgumentParser = command.parser("explain", __doc__)
+    parser: argparse.ArgumentParser = cli.parser("explain", __doc__)
     parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--threshold", default="youden", help="where a label counts as present")
@@ -202,9 +205,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder of the three tables")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    with lock.own_gpu() or nullcontext(), threadpool_limits(args.threads):
+    with locks.own_gpu() or nullcontext(), threadpool_limits(args.threads):
         explain(args)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -22,12 +22,13 @@ import torch
 from timm.models import save_for_hf
 from torch import nn
 
-from cxrgrid import command, operating
-from cxrgrid.check import UserError
-from cxrgrid.data import read_parquet
-from cxrgrid.files import readable
-from cxrgrid.model_card import card
-from cxrgrid.trained import Trained, read_trained
+from cxrgrid.config.checks import UserError
+from cxrgrid.evaluation import thresholds
+from cxrgrid.inference.trained_cell import Trained, read_trained
+from cxrgrid.io import cli
+from cxrgrid.io.atomic import readable
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.model_card import card
 
 TOLERANCE = 1e-4  # of the logits, between ONNX and torch
 EXTRA = ("onnx", "onnxruntime", "onnxscript")
@@ -49,16 +50,16 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
 
 def facts(trained: Trained) -> dict:
     """What timm has no word for: how images are decoded, and where a label counts as present."""
-    fit = operating.fit(trained.val, trained.val.facts, ("youden",), "none")
+    fit = thresholds.fit(trained.val, trained.val.facts, ("youden",), "none")
     (name, cut), *_ = fit.cuts.items()
     pairs = zip(trained.labels, cut.tolist(), strict=True)
-    thresholds = {label: None if np.isnan(at) else at for label, at in pairs}
+    cuts = {label: None if np.isnan(at) else at for label, at in pairs}
     return {
         "cell": msgspec.to_builtins(trained.cell),
         "task": trained.task,
         "image": trained.dataset["image"],
         "threshold_rule": name,
-        "thresholds": thresholds,
+        "thresholds": cuts,
         **{name: trained.dataset[name] for name in ("split", "split_hash")},
     }
 
@@ -114,7 +115,7 @@ def quiet():
 
 def main(argv: list[str] | None) -> None:
     """Write one cell's folder."""
-    parser = command.parser("export", __doc__)
+    parser = cli.parser("export", __doc__)
     parser.add_argument("--cell", type=Path, required=True, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, help="results/data/{dataset}, if not above the cell")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
@@ -146,4 +147,4 @@ def scores(folder: Path, trained: Trained) -> list[dict]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import matplotlib
 
-from cxrgrid import command, style
-from cxrgrid.frames import Frames, read
+from cxrgrid.io import cli
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames, read
 
 # What matplotlib would else write of itself and of the time.
 METADATA = {
@@ -28,7 +29,7 @@ def render(name: str, frames: Frames) -> dict[str, bytes]:
     """A figure as `svg` and `pdf`; its text stays text."""
     module = importlib.import_module(f"cxrgrid.figures.{name}")
     drawn = {}
-    with matplotlib.rc_context(style.RC):
+    with matplotlib.rc_context(figure_style.RC):
         figure = module.draw(frames)
         for kind, metadata in METADATA.items():
             file = io.BytesIO()
@@ -39,7 +40,7 @@ def render(name: str, frames: Frames) -> dict[str, bytes]:
 
 def main(argv: list[str] | None) -> None:
     """Draw each figure to its files."""
-    parser = command.parser("figure", __doc__)
+    parser = cli.parser("figure", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
@@ -55,4 +56,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

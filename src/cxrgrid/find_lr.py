@@ -20,16 +20,18 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from cxrgrid import command, models, style
-from cxrgrid.augment import augment, mix
-from cxrgrid.config import UserError
-from cxrgrid.data import load_split
-from cxrgrid.feed import Feed, pick_device
-from cxrgrid.objective import make_loss
-from cxrgrid.sampling import batches
+from cxrgrid import models
+from cxrgrid.config.grid import UserError
+from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import load_split
+from cxrgrid.reporting import figure_style
 from cxrgrid.settings import Cell
-from cxrgrid.state import read_cell
-from cxrgrid.step import Step, make_run
+from cxrgrid.training.augment import augment, mix
+from cxrgrid.training.checkpoint import read_cell
+from cxrgrid.training.loss import make_loss
+from cxrgrid.training.sampling import batches
+from cxrgrid.training.step import Step, make_run
 
 SMOOTHING = 0.9  # share of the past in the smoothed loss
 DIVERGED = 4  # times the smallest loss so far
@@ -99,11 +101,11 @@ def diverged(losses: list[float]) -> bool:
 
 def draw(rates: np.ndarray, losses: list[float], suggested: tuple[float, float]) -> Figure:
     """Loss over the learning rate, with the suggestions marked."""
-    figure, axes = style.panels(1, 1, 5.2, 3.2)
+    figure, axes = figure_style.panels(1, 1, 5.2, 3.2)
     axes = axes[0, 0]
-    axes.plot(rates, losses, color=style.QUIET, alpha=0.5, linewidth=1, label="each step")
+    axes.plot(rates, losses, color=figure_style.QUIET, alpha=0.5, linewidth=1, label="each step")
     smoothed = smooth(losses)
-    axes.plot(rates, smoothed, color=style.SPLITS["train"], linewidth=1.8, label="smoothed")
+    axes.plot(rates, smoothed, color=figure_style.SPLITS["train"], linewidth=1.8, label="smoothed")
     names = ("steepest", "a tenth of the lowest")
     for value, name, line in zip(suggested, names, ("-", "--"), strict=True):
         axes.axvline(value, color="#d1660c", linestyle=line, label=f"{name}: {value:.1e}")
@@ -125,7 +127,7 @@ def write_csv(rates: np.ndarray, losses: list[float], path: Path) -> None:
 
 def main(argv: list[str] | None) -> None:
     """Run the test, write the curve, print the suggestion."""
-    parser = command.parser("find_lr", __doc__)
+    parser = cli.parser("find_lr", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
@@ -146,7 +148,7 @@ def main(argv: list[str] | None) -> None:
         raise UserError(f"find_lr: the loss diverges at once; try a --low below {args.low:g}")
     suggested = suggest(rates, smooth(losses))
     if args.figure:
-        with matplotlib.rc_context(style.RC):
+        with matplotlib.rc_context(figure_style.RC):
             metadata = {"Date": None, "Creator": None}
             draw(rates, losses, suggested).savefig(args.figure, format="svg", metadata=metadata)
     if len(losses) < args.steps:
@@ -155,4 +157,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -20,16 +20,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from cxrgrid import command, lock, models
-from cxrgrid.augment import augment, mix
-from cxrgrid.config import UserError
-from cxrgrid.data import load_split
-from cxrgrid.feed import Feed, pick_device
-from cxrgrid.objective import make_loss
-from cxrgrid.sampling import batches
+from cxrgrid import models
+from cxrgrid.config.grid import UserError
+from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.io import cli, locks
+from cxrgrid.io.parquet import load_split
 from cxrgrid.settings import Cell
-from cxrgrid.state import read_cell
-from cxrgrid.step import Step, make_run, memory_explained
+from cxrgrid.training.augment import augment, mix
+from cxrgrid.training.checkpoint import read_cell
+from cxrgrid.training.loss import make_loss
+from cxrgrid.training.sampling import batches
+from cxrgrid.training.step import Step, make_run, memory_explained
 
 # From what changes least to what changes most.
 WAYS = [{"amp": amp, "channels_last": layout} for amp in (False, True) for layout in (False, True)]
@@ -85,7 +86,7 @@ def table(rates: list[float]) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Measure, and say what to set."""
-    parser = command.parser("find_speed", __doc__)
+    parser = cli.parser("find_speed", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--steps", type=int, default=10, help="of each way, each round (10)")
@@ -96,9 +97,9 @@ def main(argv: list[str] | None) -> None:
         raise UserError("find_speed: one or more --steps and --rounds, please")
     torch.set_num_threads(args.threads)
     cell = read_cell(args.cell)
-    with lock.own_gpu() or nullcontext(), memory_explained(cell):
+    with locks.own_gpu() or nullcontext(), memory_explained(cell):
         print(table(measure(cell, args.data, args.steps, args.rounds)))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -20,11 +20,12 @@ import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from cxrgrid import command, filters, policy
-from cxrgrid.check import UserError, known
-from cxrgrid.data import write_parquet
-from cxrgrid.disk import count
-from cxrgrid.selection import Selection
+from cxrgrid.config.checks import UserError, known
+from cxrgrid.config.dataset import Selection
+from cxrgrid.data import filters, label_policy
+from cxrgrid.data.publisher_files import count
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import write_parquet
 
 TEXT = ("image", "patient", "study", "view", "sex")
 LATER = ("split", "row")  # columns that table.parquet adds
@@ -53,7 +54,7 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     steps = list(attrs["accounting"])
     frame = follow(filters.people(frame, wanted), frame, steps, settings)
     meaning, raw = words(wanted, labels, there, adapter, settings), frame
-    frame = policy.apply(raw, meaning)
+    frame = label_policy.apply(raw, meaning)
     if task == "multiclass":
         frame = one_class(frame, labels, wanted.several)
         if len(frame) < steps[-1]["images"]:
@@ -64,7 +65,7 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     if frame.empty:
         raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
     frame = follow(filters.drawn(frame, labels, wanted), frame, steps, settings)
-    meant = policy.fact(raw[raw["image"].isin(frame["image"])], meaning)
+    meant = label_policy.fact(raw[raw["image"].isin(frame["image"])], meaning)
     facts = {name: settings[name] for name in ("dataset", "adapter", "root")}
     facts |= {"task": task, "labels": labels, "source": adapter.SOURCE, "terms": adapter.TERMS}
     facts |= {"credentialed": adapter.CREDENTIALED, "notes": [*attrs["notes"], *meant["notes"]]}
@@ -103,7 +104,7 @@ def words(
         for label in setting if isinstance(setting, dict) else ():
             known(label, there, f"datasets.{settings['dataset']}.{name}", "label")
     return {
-        name: policy.resolve(getattr(wanted, name), labels, default)
+        name: label_policy.resolve(getattr(wanted, name), labels, default)
         for name, default in defaults.items()
     }
 
@@ -173,7 +174,7 @@ def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:
 
 def main(argv: list[str] | None) -> None:
     """Read one dataset's folder."""
-    parser = command.parser("index", __doc__)
+    parser = cli.parser("index", __doc__)
     parser.add_argument("settings", help="where the images lie, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="index.parquet")
     args = parser.parse_args(argv)
@@ -184,4 +185,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

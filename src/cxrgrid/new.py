@@ -20,10 +20,11 @@ import msgspec
 import pandas as pd
 import yaml
 
-from cxrgrid import command, draft, guess, survey
-from cxrgrid.check import ADAPTERS, UserError, checked, known, modules
-from cxrgrid.config import Grid
+from cxrgrid.config.checks import ADAPTERS, UserError, checked, known, modules
+from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import csv, folder
+from cxrgrid.drafting import description, guesses, study_file
+from cxrgrid.io import cli
 from cxrgrid.settings import Dataset
 
 FALLBACKS = ("csv", "folder")
@@ -51,7 +52,7 @@ def find(path: Path, adapter: str) -> dict:
     if path.is_file():
         if path.suffix.lower() in folder.SUFFIXES:
             raise UserError(f"{path}: is one image; give the folder that holds all of them")
-        return guess.table(path.parent, path)
+        return guesses.table(path.parent, path)
     if not path.is_dir():
         raise UserError(f"{path}: no such folder or CSV file; check the path")
     if not any(path.iterdir()):
@@ -68,7 +69,7 @@ def one_of(path: Path, names: list[str]) -> str:
         raise UserError(
             f"{path}: looks like {' and like '.join(names)}; choose with --adapter {names[0]}"
         )
-    for item in [] if names else guess.folders(path, deep=False):
+    for item in [] if names else guesses.folders(path, deep=False):
         if inner := recognised(item):
             raise UserError(f"{path}: {item} is laid out as {inner[0]!r}; give that folder")
     return names[0] if names else ""
@@ -92,7 +93,7 @@ def tables(path: Path) -> dict:
     found = (table for pattern in csv.FILES for table in sorted(path.glob(pattern)))
     for table in itertools.islice(found, TABLES):
         try:
-            return guess.table(path, table)
+            return guesses.table(path, table)
         except UserError as error:
             first = first or error
     raise first or UserError(f"{path}: no CSV file in it; {csv.SOURCE}")
@@ -110,17 +111,17 @@ def read(entry: dict, name: str) -> pd.DataFrame:
 def complete(entry: dict, frame: pd.DataFrame) -> tuple[dict, dict]:
     """The entry with patients, labels and split chosen, and what to say beside them."""
     labels = frame.attrs["labels"]
-    same = survey.constant(frame, labels)
+    same = description.constant(frame, labels)
     chosen = [label for label in labels if label not in same]
     if not chosen:
         raise UserError(f"{entry['root']}: nothing to tell apart in {', '.join(labels)}")
     if frame["patient"].nunique() < 3:
         raise UserError(f"{entry['root']}: 3 patients are needed for train, val and test")
-    lists = guess.shipped(frame)
+    lists = guesses.shipped(frame)
     split = next((name for name, fault in lists.items() if not fault), "patient")
     faults = [f"not {name!r}, as {fault}" for name, fault in lists.items() if fault]
     notes = {
-        "labels": {label: survey.share(frame[label]) for label in chosen},
+        "labels": {label: description.share(frame[label]) for label in chosen},
         "left_out": {label: f"always {value}" for label, value in same.items()},
         "split": "; ".join([about_split(split), *faults]),
         "patient": about_patients(frame),
@@ -138,7 +139,7 @@ def about_split(name: str) -> str:
 
 def about_patients(frame: pd.DataFrame) -> str:
     """Who the patients are, in the study file."""
-    if not survey.is_known(frame):
+    if not description.is_known(frame):
         return "no patient is known: each image counts as its own"
     patients = frame["patient"].nunique()
     return f"{patients:,} patients, {len(frame) / patients:.1f} images each"
@@ -152,7 +153,9 @@ def exclusive(frame: pd.DataFrame, labels: list[str]) -> str:
 
 def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd.DataFrame]:
     """For `folder`: read anew with the patients that file names tell, if they do."""
-    pattern = guess.patient_pattern(frame["image"].tolist()) if entry["adapter"] == "folder" else ""
+    pattern = (
+        guesses.patient_pattern(frame["image"].tolist()) if entry["adapter"] == "folder" else ""
+    )
     if not pattern:
         return entry, frame
     entry = entry | {"patient": pattern}
@@ -161,11 +164,11 @@ def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd
 
 def report(entry: dict, frame: pd.DataFrame) -> list[str]:
     """What was found, a line each, and what is odd about it."""
-    files = survey.open_some(Path(entry["root"]), frame["image"].tolist())
+    files = description.open_some(Path(entry["root"]), frame["image"].tolist())
     if len(files["broken"]) == files["opened"]:
         raise UserError(f"{entry['root']}: none of {files['opened']} opened files is an image")
     labels, lines, last = frame.attrs["labels"], [f"{entry['root']}: {entry['adapter']}"], ""
-    for what, text in survey.describe(frame, labels, files):
+    for what, text in description.describe(frame, labels, files):
         lines.append(f"  {what if what != last else '':9} {text}")
         last = what
     if pattern := entry.get("patient"):
@@ -174,7 +177,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
         )
     if columns := entry.get("columns"):
         lines.append("  columns   " + ", ".join(f"{key} {value}" for key, value in columns.items()))
-    odd = survey.odd(frame, labels, files, frame.attrs["accounting"])
+    odd = description.odd(frame, labels, files, frame.attrs["accounting"])
     # What `folder` notes is all above.
     notes = frame.attrs["notes"] if entry["adapter"] != "folder" else []
     return [*lines, *(f"  - {text}" for text in notes), *(f"  ! {text}" for text in odd)]
@@ -210,7 +213,7 @@ def main(argv: list[str] | None) -> None:
     print("\n".join(report(entry, frame)))
     entry, notes = complete(entry, frame)
     notes |= {"source": args.path.as_posix(), "out": out.as_posix()}
-    text = draft.write(name, entry, notes, args.quick, schema_from(out))
+    text = study_file.write(name, entry, notes, args.quick, schema_from(out))
     Grid(yaml.safe_load(text)).check_files()
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
@@ -222,7 +225,7 @@ def main(argv: list[str] | None) -> None:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = command.parser("new", __doc__)
+    parser = cli.parser("new", __doc__)
     parser.add_argument("path", type=Path, metavar="FOLDER", help="the images' folder, or a CSV")
     parser.add_argument("--name", default="", help="of study and dataset; the folder's if left out")
     parser.add_argument("--out", type=Path, help="study file; studies/<name>.yaml if left out")
@@ -233,4 +236,4 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command, twins
-from cxrgrid.check import adapter_facts
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.frames import read_grid
+from cxrgrid.config.checks import adapter_facts
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.data import near_duplicates
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting.results import read_grid
 
 MOST = 1000  # pairs in the file
 SEEN = ["source", "target", "image", "reason"]
@@ -146,7 +147,7 @@ def shared(pair: dict) -> list[str]:
     if ours:
         texts.append(
             f"{ours:,} of {pair['of'][0]:,} images of {one} and {theirs:,} of {pair['of'][1]:,} of "
-            f"{other} are the same, or nearly (at most {twins.NEAR} of 255 bits of a perceptual "
+            f"{other} are the same, or nearly (at most {near_duplicates.NEAR} of 255 bits of a perceptual "
             f"hash differ): {pair['tested'][0]:,} test images of {one} are training images of "
             f"{other}, and {pair['tested'][1]:,} the other way round."
         )
@@ -173,7 +174,7 @@ def prepared(name: str, folder: Path, people: str) -> Prepared:
 
 def main(argv: list[str] | None) -> None:
     """Compare all datasets of a study, two by two."""
-    parser = command.parser("overlap", __doc__)
+    parser = cli.parser("overlap", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, required=True, help="overlap.json")
@@ -185,7 +186,7 @@ def main(argv: list[str] | None) -> None:
     datasets = [prepared(name, data / name, people(name, grid)) for name in names]
     pairs, seen = [], [pd.DataFrame(columns=SEEN, dtype=str)]
     for one, other in itertools.combinations(datasets, 2):
-        near = twins.near(one.hashes, other.hashes)
+        near = near_duplicates.near(one.hashes, other.hashes)
         pairs.append(compare(one, other, near))
         seen += [taught(one, other, near[0], near[1]), taught(other, one, near[1], near[0])]
     if args.seen:
@@ -198,4 +199,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

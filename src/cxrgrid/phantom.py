@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from cxrgrid.anatomy import DRAWN, Body, Pose, make_body, make_chest
-from cxrgrid.check import ADAPTERS, UserError, checked, known, modules
-from cxrgrid.command import parser, run
+from cxrgrid.config.checks import ADAPTERS, UserError, checked, known, modules
+from cxrgrid.io.cli import parser, run
 from cxrgrid.settings import Phantom
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14

@@ -28,10 +28,11 @@ import pyarrow as pa
 from PIL import Image
 from tqdm import tqdm
 
-from cxrgrid import command, settings
-from cxrgrid.check import UserError, checked
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.image import Sides, decode, reason, sides
+from cxrgrid import settings
+from cxrgrid.config.checks import UserError, checked
+from cxrgrid.data.image import Sides, decode, reason, sides
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
@@ -183,7 +184,7 @@ def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Decode one dataset."""
-    parser = command.parser("pixels", __doc__)
+    parser = cli.parser("pixels", __doc__)
     parser.add_argument("settings", help="image recipe and the share that may be unreadable: JSON")
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--out", type=Path, required=True, help="pixels.npy")
@@ -213,4 +214,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -19,14 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cxrgrid import command, lock, models
-from cxrgrid.augment import augment
-from cxrgrid.config import Grid, UserError
-from cxrgrid.data import Split, load_split, read_parquet, write_parquet
+from cxrgrid import models
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.inference.trained_cell import batch, load
+from cxrgrid.io import cli, locks
+from cxrgrid.io.parquet import Split, load_split, read_parquet, write_parquet
 from cxrgrid.settings import Cell
-from cxrgrid.state import read_cell
-from cxrgrid.step import memory_explained
-from cxrgrid.trained import batch, load
+from cxrgrid.training.augment import augment
+from cxrgrid.training.checkpoint import read_cell
+from cxrgrid.training.step import memory_explained
 
 
 def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
@@ -111,7 +112,7 @@ def draws(text: str) -> int:
 
 def main(argv: list[str] | None) -> None:
     """Predict one dataset with one cell."""
-    parser = command.parser("predict", __doc__)
+    parser = cli.parser("predict", __doc__)
     parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--part", choices=("test", "val"), default="test", help="which images")
@@ -120,9 +121,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="a predictions file, .parquet")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    with lock.own_gpu() or nullcontext(), memory_explained(read_cell(f"{args.cell}/cell.json")):
+    with locks.own_gpu() or nullcontext(), memory_explained(read_cell(f"{args.cell}/cell.json")):
         predict(args)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

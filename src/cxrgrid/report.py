@@ -19,12 +19,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import command, explanations, links, pages
-from cxrgrid.cards import card
-from cxrgrid.config import UserError
-from cxrgrid.findings import findings, overfitted
-from cxrgrid.frames import AXES, PLACE, Frames, number, read, read_csv
-from cxrgrid.section import Section, parse
+from cxrgrid.config.grid import UserError
+from cxrgrid.io import cli
+from cxrgrid.reporting import cell_links, cell_pages, galleries
+from cxrgrid.reporting.dataset_cards import card
+from cxrgrid.reporting.findings import findings, overfitted
+from cxrgrid.reporting.markdown import Section, parse
+from cxrgrid.reporting.results import AXES, PLACE, Frames, number, read, read_csv
 
 TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets", "literature")
 OPTIONAL = ("transfer", "subgroups")  # shown where they are
@@ -45,7 +46,7 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
         head = (place["dataset"], place["backbone"], place["recipe"] if several else "")
         shade = (place["value"] - low) / (high - low) if high > low else 1.0
         place |= {"text": number(place["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
-        place["page"] = pages.address(place | {"seed": first[tuple(place[a] for a in PLACE)]})
+        place["page"] = cell_pages.address(place | {"seed": first[tuple(place[a] for a in PLACE)]})
         rows.setdefault(head, {})[place["init"]] = place
     order = list(dict.fromkeys(leaderboard["dataset"]))
     heads = sorted(rows, key=lambda head: order.index(head[0]))
@@ -113,7 +114,7 @@ def of_cells(sections: list[Section], labels: pd.DataFrame) -> dict[tuple, Secti
         for row, texts in zip(keys, part.rows, strict=True):
             if isinstance(row["label"], str):
                 own = replace(part, header=header, numeric=numeric, rows=[])
-                section = found.setdefault(pages.key(row), own)
+                section = found.setdefault(cell_pages.key(row), own)
                 section.rows.append([texts[at] for at in keep])
     return found
 
@@ -122,7 +123,7 @@ def fitted_too_far(frames: Frames) -> list[tuple[str, str]]:
     """The cells that over-fitted, as (name, address)."""
     cells = [part for _, part in frames.history.groupby(AXES, sort=False) if overfitted(part)]
     firsts = [part.iloc[0].to_dict() for part in cells]
-    return [("/".join(str(row[axis]) for axis in AXES), pages.address(row)) for row in firsts]
+    return [("/".join(str(row[axis]) for axis in AXES), cell_pages.address(row)) for row in firsts]
 
 
 def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
@@ -148,9 +149,9 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         for name in frames.facts
     ]
     study = frames.grid.study
-    galleries = explanations.read(frames, args.study.parent)
+    shown = galleries.read(frames, args.study.parent)
     html = (
-        pages.environment()
+        cell_pages.environment()
         .get_template("report.html.j2")
         .render(
             title=study.title or study.study,
@@ -159,14 +160,14 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             findings=findings(frames, leaderboard, audited),
             overlap=read_overlap(args.study),
             glance=glance(leaderboard, frames.cells),
-            links=links.of_tables(args.report, frames.cells),
-            addresses=[pages.address(row) for row in frames.cells[AXES].to_dict("records")],
+            links=cell_links.of_tables(args.report, frames.cells),
+            addresses=[cell_pages.address(row) for row in frames.cells[AXES].to_dict("records")],
             overfitted=fitted_too_far(frames),
             cells=frames.cells,
             tables=tables,
             figures=figures(frames, args.report / "figures"),
             cards=cards,
-            explained=explanations.of_datasets(frames, galleries),
+            explained=galleries.of_datasets(frames, shown),
             runs=runs(frames.cells),
             commit=commit(),
             config=json.dumps(frames.grid.config, indent=2),
@@ -174,7 +175,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     )
     args.out.write_text(html)
     scores = of_cells(tables["labels"], labels)
-    pages.write(frames, args.study.parent, args.out.parent, scores, galleries)
+    cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
 
 
 def headline(leaderboard: pd.DataFrame, metric: str) -> str:
@@ -188,7 +189,7 @@ def headline(leaderboard: pd.DataFrame, metric: str) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Write the page; or print what it would say first."""
-    parser = command.parser("report", __doc__)
+    parser = cli.parser("report", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, help="its tables and figures, if not in report/")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
@@ -209,4 +210,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

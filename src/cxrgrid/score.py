@@ -24,15 +24,27 @@ import msgspec
 import pyarrow as pa
 import pyarrow.csv
 
-from cxrgrid import command, operating, stats, subsets, transfer
-from cxrgrid.check import UserError, known
-from cxrgrid.check_report import rule
-from cxrgrid.config import Grid, finished
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.ensemble import Ensembles, members
-from cxrgrid.matching import aligned, check_apart, check_cells, in_order
-from cxrgrid.predictions import Predictions, read_any, read_predictions
-from cxrgrid.scoresheet import AXES, COLUMNS, CURVES, KEYS, THRESHOLDS, Parts, Sheet, add, schema
+from cxrgrid.config.check_report import rule
+from cxrgrid.config.checks import UserError, known
+from cxrgrid.config.grid import Grid, finished
+from cxrgrid.data import subsets
+from cxrgrid.evaluation import bootstrap, thresholds, transfer_predictions
+from cxrgrid.evaluation.ensemble import Ensembles, members
+from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
+from cxrgrid.evaluation.same_images import aligned, check_apart, check_cells, in_order
+from cxrgrid.evaluation.score_rows import (
+    AXES,
+    COLUMNS,
+    CURVES,
+    KEYS,
+    THRESHOLDS,
+    Parts,
+    Sheet,
+    add,
+    schema,
+)
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.settings import Cell, External, Report
 
 RULES = {
@@ -94,7 +106,7 @@ def add_external(
         val = in_order(Path(model.val), read_any(Path(model.val), task), basis.facts["labels"])
         check_apart(Path(model.val), val, test)
     else:
-        fixed = tuple(point for point in how.operating_points if not operating.fitted(point))
+        fixed = tuple(point for point in how.operating_points if not thresholds.fitted(point))
         how = msgspec.structs.replace(how, operating_points=fixed)
     axes = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
     add(sheet, axes, val, test, how, parts)
@@ -104,7 +116,7 @@ def basis(test: Predictions, how: Report) -> dict:
     """The facts of a scores file."""
     facts = {name: test.facts[name] for name in BASIS}
     points = [rule(point) for point in how.operating_points]
-    facts |= {"resamples": how.resamples, "interval": stats.INTERVALS[how.interval]}
+    facts |= {"resamples": how.resamples, "interval": bootstrap.INTERVALS[how.interval]}
     facts |= {"stratify": how.stratify, "operating_points": points}
     return facts | {"calibrate": how.calibrate, "thresholds": RULES[facts["task"]]}
 
@@ -170,14 +182,20 @@ def score_study(args: argparse.Namespace) -> None:
     folder, target, how = args.study.parent / "cells", args.target, grid.study.report
     found, missing = find(grid, folder, target)
     cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)
-    elsewhere = transfer.paths(grid, folder, target)
+    elsewhere = transfer_predictions.paths(grid, folder, target)
     if not found and not elsewhere:
         raise UserError(
             f"{folder}: no cell of {target} has predictions; run snakemake to make them"
         )
     data = (args.data or args.study.parent.parent / "data") / target
-    seen = transfer.read_seen(args.study.parent / "overlap.parquet", target) if elsewhere else {}
-    others = transfer.read(grid, elsewhere, target, seen, split_hash(data / "table.parquet"))
+    seen = (
+        transfer_predictions.read_seen(args.study.parent / "overlap.parquet", target)
+        if elsewhere
+        else {}
+    )
+    others = transfer_predictions.read(
+        grid, elsewhere, target, seen, split_hash(data / "table.parquet")
+    )
     planned = members(cell for cell in grid.cells if cell.dataset == target and how.ensembles)
     models = {n: m for n, m in grid.study.external.items() if m.dataset == target}
     sheet, facts = score(cells, others, models, planned, how, parts_of(grid, target, data))
@@ -202,12 +220,12 @@ def score_file(args: argparse.Namespace) -> None:
     points = args.points or (["youden", "0.5"] if val else ["0.5"])
     how = Report(
         resamples=args.resamples,
-        operating_points=tuple(dict.fromkeys(operating.parse(word) for word in points)),
+        operating_points=tuple(dict.fromkeys(thresholds.parse(word) for word in points)),
         calibrate=args.calibrate,
         interval=args.interval,
         stratify=args.stratify,
     )
-    asked = [rule(point) for point in how.operating_points if operating.fitted(point)]
+    asked = [rule(point) for point in how.operating_points if thresholds.fitted(point)]
     if args.calibrate != "none":
         asked.append(args.calibrate)
     if asked and not val:
@@ -222,7 +240,7 @@ def score_file(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None) -> None:
     """Score a study's cells, or a file."""
-    parser = command.parser("score", __doc__)
+    parser = cli.parser("score", __doc__)
     parser.add_argument("study", type=Path, help="study.json, or a predictions file")
     parser.add_argument("--target", help="of a study: whose test images are scored")
     parser.add_argument("--data", type=Path, help="of a study: results/data, if not beside it")
@@ -231,7 +249,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
     parser.add_argument("--calibrate", choices=("none", "temperature"), default="none")
     parser.add_argument("--resamples", type=resamples, default=1000, help="of a file")
-    parser.add_argument("--interval", choices=stats.INTERVALS, default="percentile")
+    parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="percentile")
     parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
     parser.add_argument("--thresholds", type=Path, help="also write thresholds and temperatures")
@@ -249,4 +267,4 @@ def resamples(text: str) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

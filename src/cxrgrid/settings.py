@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from cxrgrid.preparation import Columns, Fraction, Image, Lists, Phantom, Split
-from cxrgrid.recipe import Recipe
-from cxrgrid.selection import Sample, Selection, Subset, about
+from cxrgrid.config.dataset import Sample, Selection, Subset, about
+from cxrgrid.config.preparation import Columns, Fraction, Image, Lists, Phantom, Split
+from cxrgrid.config.recipe import Recipe
 
 
 class Dataset(Selection, frozen=True, forbid_unknown_fields=True):

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command
-from cxrgrid.check import DRAWN, UserError, known
-from cxrgrid.data import read_parquet, write_parquet
-from cxrgrid.disk import count
-from cxrgrid.lists import read_lists
-from cxrgrid.policy import harden
+from cxrgrid.config.checks import DRAWN, UserError, known
+from cxrgrid.data.label_policy import harden
+from cxrgrid.data.publisher_files import count
+from cxrgrid.data.split_lists import read_lists
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 SPLITS = ["train", "val", "test"]
 
@@ -205,7 +205,7 @@ def split_hash(frame: pd.DataFrame) -> str:
 
 def main(argv: list[str] | None) -> None:
     """Divide one dataset."""
-    parser = command.parser("split", __doc__)
+    parser = cli.parser("split", __doc__)
     parser.add_argument("settings", help="name, fractions and seed of the split, as JSON")
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
@@ -225,4 +225,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

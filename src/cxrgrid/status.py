@@ -16,9 +16,9 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from cxrgrid import command
-from cxrgrid.config import Grid, UserError
-from cxrgrid.progress import STATES, Progress, forecast, survey
+from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
 
@@ -110,7 +110,7 @@ def as_json(found: list[Progress]) -> list[dict]:
 
 def main(argv: list[str] | None) -> None:
     """Look once, or again and again."""
-    parser = command.parser("status", __doc__)
+    parser = cli.parser("status", __doc__)
     parser.add_argument("study", nargs="*", help="study.json, its folder, or the study's name")
     parser.add_argument("--failed", action="store_true", help="only cells that failed")
     parser.add_argument("--json", action="store_true", help="one JSON object a cell")
@@ -139,4 +139,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -7,13 +7,13 @@ Example:
 import json
 from pathlib import Path
 
-from cxrgrid import command
-from cxrgrid.config import Grid
+from cxrgrid.config.grid import Grid
+from cxrgrid.io import cli
 
 
 def main(argv: list[str] | None) -> None:
     """Check the config once more and write it."""
-    parser = command.parser("study", __doc__)
+    parser = cli.parser("study", __doc__)
     parser.add_argument("config", help="the config as JSON")
     parser.add_argument("--out", type=Path, required=True, help="study.json")
     args = parser.parse_args(argv)
@@ -23,4 +23,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import audits, beside, command, crossing, literature, papers, subgroups
-from cxrgrid.check import OVERALL
-from cxrgrid.frames import AXES, PLACE, Frames, number, read, signed, spread, whole
-from cxrgrid.section import Section, latex, section, write
+from cxrgrid.config.checks import OVERALL
+from cxrgrid.io import cli
+from cxrgrid.reporting import audits, papers
+from cxrgrid.reporting.markdown import Section, latex, section, write
+from cxrgrid.reporting.results import AXES, PLACE, Frames, number, read, signed, spread, whole
+from cxrgrid.tables import literature, others, subgroups, transfer
 
 TEXTS = [*PLACE, "label", "paper", "metric", "in the interval", "target", "note", "labels"]
 TEXTS += ["subset", "groups"]  # the others hold numbers
@@ -48,7 +50,7 @@ NOTES = {
     "datasets": "Images with the label, and patients in the split. Unknown labels are neither "
     "trained on nor scored.",
     "literature": literature.NOTE,
-    "transfer": crossing.NOTE,
+    "transfer": transfer.NOTE,
     "subgroups": subgroups.NOTE,
 }
 
@@ -231,14 +233,14 @@ SHOWN = {
     "labels": show_labels,
     "datasets": show_datasets,
     "literature": literature.show,
-    "transfer": crossing.show,
+    "transfer": transfer.show,
     "subgroups": subgroups.show,
 }
 
 
 def main(argv: list[str] | None) -> None:
     """Write the tables, each three times."""
-    parser = command.parser("table", __doc__)
+    parser = cli.parser("table", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
@@ -252,15 +254,15 @@ def main(argv: list[str] | None) -> None:
         "labels": labels(frames),
         "datasets": frames.counts,
         "literature": literature.compare(frames, places, papers.read(args.papers)),
-        "transfer": crossing.build(frames, args.study.parent / "overlap.parquet"),
+        "transfer": transfer.build(frames, args.study.parent / "overlap.parquet"),
         "subgroups": subgroups.build(frames),
-        "beside": beside.build(frames, prevalence(frames.beside)),
+        "beside": others.build(frames, prevalence(frames.beside)),
     }
     for name, table in tables.items():
         table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV
         path = args.report / f"{name}.csv"
         table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    tables["leaderboard"] = pd.concat([places, beside.as_places(tables.pop("beside"))])
+    tables["leaderboard"] = pd.concat([places, others.as_places(tables.pop("beside"))])
     for name, table in tables.items():
         path, sections = args.report / f"{name}.md", document(name, table.round(6), frames)
         # Tables that a study need not have say nothing then.
@@ -270,4 +272,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -19,14 +19,14 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from cxrgrid import command
-from cxrgrid.check import UserError
-from cxrgrid.config import Cell, Grid
-from cxrgrid.data import read_parquet
-from cxrgrid.frames import AXES, at_default, read_grid
-from cxrgrid.progress import Progress, survey
-from cxrgrid.progress import epochs as logged
-from cxrgrid.sinks import Mark, MLflow, News, TensorBoard
+from cxrgrid.cluster.progress import Progress, survey
+from cxrgrid.cluster.progress import epochs as logged
+from cxrgrid.config.checks import UserError
+from cxrgrid.config.grid import Cell, Grid
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.results import AXES, at_default, read_grid
+from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard
 
 EPOCH = ("epoch", "train_loss", "lr", "seconds", "images_per_second")
 SHOWN = ("auroc", "ap", "f1", "balanced_accuracy", "accuracy", "sensitivity", "specificity")
@@ -114,7 +114,7 @@ def track(study: Path, sinks: list) -> tuple[int, bool]:
 
 def main(argv: list[str] | None) -> None:
     """Write once, or until all cells are done."""
-    parser = command.parser("track", __doc__)
+    parser = cli.parser("track", __doc__)
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="of event files")
     parser.add_argument("--mlflow", metavar="URI", help="a tracking server, or sqlite:///…")
@@ -136,4 +136,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -23,18 +23,20 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from cxrgrid import command, history, lock, models, monitor
-from cxrgrid.augment import augment, mix
-from cxrgrid.data import Split, load_split, write_parquet
-from cxrgrid.feed import Feed, pick_device
-from cxrgrid.files import replacing
-from cxrgrid.objective import Loss, make_loss
-from cxrgrid.sampling import batches
-from cxrgrid.schedule import set_rate
+from cxrgrid import models
+from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.io import cli, locks
+from cxrgrid.io.atomic import replacing
+from cxrgrid.io.parquet import Split, load_split, write_parquet
+from cxrgrid.io.signals import Stop, Stopped
 from cxrgrid.settings import Cell
-from cxrgrid.state import Keeper, Run, read_cell
-from cxrgrid.step import Step, make_run, memory_explained
-from cxrgrid.stop import Stop, Stopped
+from cxrgrid.training import history, monitor
+from cxrgrid.training.augment import augment, mix
+from cxrgrid.training.checkpoint import Keeper, Run, read_cell
+from cxrgrid.training.loss import Loss, make_loss
+from cxrgrid.training.sampling import batches
+from cxrgrid.training.schedule import set_rate
+from cxrgrid.training.step import Step, make_run, memory_explained
 
 STATE = "state.pt"
 
@@ -157,7 +159,7 @@ def allotted(environment: dict[str, str]) -> int:
 
 def main(argv: list[str] | None) -> None:
     """Train one cell."""
-    parser = command.parser("train", __doc__)
+    parser = cli.parser("train", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--out", type=Path, required=True, help="the cell's folder")
@@ -170,7 +172,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--fresh", action="store_true", help="remove a saved state: start anew")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads or allotted(dict(os.environ)))
-    with lock.claim(args.out), lock.own_gpu() or nullcontext():
+    with locks.claim(args.out), locks.own_gpu() or nullcontext():
         run_cell(args)
 
 
@@ -192,4 +194,4 @@ def run_cell(args) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -16,8 +16,8 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import nn
 
-from cxrgrid import command
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.io import cli
 from cxrgrid.models import checksum
 
 
@@ -74,7 +74,7 @@ def load(backbone: str, path: Path) -> nn.Module:
 
 def main(argv: list[str] | None) -> None:
     """Fetch one backbone."""
-    parser = command.parser("weights", __doc__)
+    parser = cli.parser("weights", __doc__)
     parser.add_argument("backbone", help="a timm name, with or without a weight tag")
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
     parser.add_argument("--from", dest="folder", type=Path, help="a folder that holds the file")
@@ -83,4 +83,4 @@ def main(argv: list[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

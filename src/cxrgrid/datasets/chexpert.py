@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -98,7 +98,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     prefix = "" if below == "." else f"{below}/"
     frame = frame.assign(image=prefix + frame["image"]).sort_values("image", ignore_index=True)
     steps = {"rows in the CSV files": listed, "listed once": once, "image file found": frame}
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = NOTES + listed.attrs["notes"]
     return frame
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 
 TASK = "multiclass"
 LABELS = ["COVID", "Lung_Opacity", "Normal", "Viral Pneumonia"]
@@ -68,7 +68,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     labels = [label for label in LABELS if (frame["class"] == label).any()]
     frame = frame.assign(**{label: (frame["class"] == label).astype(float) for label in labels})
     frame.attrs["labels"] = labels
-    frame.attrs["accounting"] = disk.accounting({"image files": frame})
+    frame.attrs["accounting"] = publisher_files.accounting({"image files": frame})
     frame.attrs["notes"] = [*NOTES, *composition(frame)]
     return frame.drop(columns="class")
 
@@ -114,7 +114,7 @@ def sources(path: Path) -> dict[str, str]:
     """The source of each image by the key of its name; {} without the spreadsheet."""
     if not path.is_file():
         return {}
-    rows = disk.read_sheet(path)
+    rows = publisher_files.read_sheet(path)
     missing = [name for name in ("FILE NAME", "URL") if name not in rows]
     if missing:
         raise UserError(f"{path}: no column {missing[0]!r}; it needs {', '.join(SHEET)}")
@@ -150,4 +150,4 @@ def write(root: Path, cohort: list[dict], draw) -> None:
         where = f"https://example.org/{label.split('_')[0].lower().replace(' ', '-')}"
         sheets[label].append([listed, "PNG", "256*256", f"{where}/{row['patient'] % 2}"])
     for label, rows in sheets.items():
-        disk.write_sheet(base / f"{label}.metadata.xlsx", rows)
+        publisher_files.write_sheet(base / f"{label}.metadata.xlsx", rows)

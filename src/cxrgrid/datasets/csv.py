@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import disk
-from cxrgrid.check import UserError, suggest
+from cxrgrid.config.checks import UserError, suggest
+from cxrgrid.data import publisher_files
 
 TASK = "multilabel"
 LABELS = []
@@ -57,13 +57,13 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept = kept.sort_values("image", ignore_index=True)
     steps = {f"rows in {columns['file']}": frame, "listed once": once, "image file found": kept}
     kept.attrs["labels"] = labels
-    kept.attrs["accounting"] = disk.accounting(steps)
+    kept.attrs["accounting"] = publisher_files.accounting(steps)
     kept.attrs["notes"] = notes(steps, int(blank.sum()), settings)
     return kept
 
 
 def recognise(root: Path) -> bool:
-    """Whether there is a CSV file; what is in it, `cxrgrid.guess` looks at."""
+    """Whether there is a CSV file; what is in it, `cxrgrid.drafting.guesses` looks at."""
     return any(True for pattern in FILES for _ in root.glob(pattern))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
 
 TASK = "multiclass"
 LABELS = []

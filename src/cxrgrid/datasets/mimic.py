@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 from cxrgrid.datasets.chexpert import mention, studies
 
 TASK = "multilabel"
@@ -114,7 +114,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = frame.assign(image=prefix + frame["image"]).sort_values("image", ignore_index=True)
     steps = {"rows in the metadata": listed, "image file found": there}
     steps[f"study has {labeler} labels"] = frame
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = [*NOTES, f"Labels are those of {labeler}."]
     return frame
 

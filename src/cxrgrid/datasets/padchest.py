@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid import disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -105,9 +105,9 @@ NOTES = [
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The images that are both listed and on disk; partial downloads are read as they are."""
     root = Path(root)
-    rows = disk.read_table(disk.find_table(root, TABLES, SOURCE), COLUMNS)
+    rows = publisher_files.read_table(publisher_files.find_table(root, TABLES, SOURCE), COLUMNS)
     listed = parse(rows)
-    found = disk.by_name(root, (".png",))
+    found = publisher_files.by_name(root, (".png",))
     frame = listed.copy()
     frame.insert(0, "image", listed["name"].map(found))
     frame = frame.dropna(subset="image").drop(columns="name")
@@ -116,7 +116,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = frame.sort_values("image", ignore_index=True)
     raw = rows.rename(columns={"PatientID": "patient"})
     steps = {"rows in the CSV": raw, "listed once": listed, "image file found": frame}
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = NOTES + listed.attrs["notes"]
     return frame
 

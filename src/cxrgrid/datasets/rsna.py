@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import dicom, disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import dicom, publisher_files
 
 TASK = "multilabel"
 LABELS = ["Lung Opacity", "Normal"]
@@ -50,12 +50,18 @@ NOTES = [
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The labelled images that are on disk; `Normal` only with the table of detailed classes."""
     root = Path(root)
-    path = disk.find_table(root, (TABLE,), SOURCE)
-    rows = disk.read_table(path, ["patientId", "Target"]).rename(columns={"patientId": "patient"})
+    path = publisher_files.find_table(root, (TABLE,), SOURCE)
+    rows = publisher_files.read_table(path, ["patientId", "Target"]).rename(
+        columns={"patientId": "patient"}
+    )
     details = path.with_name(DETAILS)
-    classes = disk.read_table(details, ["patientId", "class"]) if details.is_file() else None
+    classes = (
+        publisher_files.read_table(details, ["patientId", "class"]) if details.is_file() else None
+    )
     listed = parse(rows, classes)
-    stems = {Path(name).stem: path for name, path in disk.by_name(root, SUFFIXES).items()}
+    stems = {
+        Path(name).stem: path for name, path in publisher_files.by_name(root, SUFFIXES).items()
+    }
     frame = listed.assign(image=listed["patient"].map(stems)).dropna(subset="image")
     if frame.empty:
         raise UserError(f"{root}: none of the {len(listed)} images of {TABLE} is there. {SOURCE}")
@@ -65,7 +71,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     about = pd.DataFrame(dicom.people(root, list(frame["image"]))).astype({"age": float})
     frame = pd.concat([frame, about], axis=1)
     frame.attrs["labels"] = LABELS if classes is not None else LABELS[:1]
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = NOTES
     return frame
 

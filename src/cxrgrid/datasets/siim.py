@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid import dicom, disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import dicom, publisher_files
 
 TASK = "multilabel"
 LABELS = ["Pneumothorax"]
@@ -45,7 +45,11 @@ NOTES = [
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The images that are both labelled and on disk."""
     root = Path(root)
-    pictures = [path for name, path in disk.by_name(root, (".png",)).items() if PNG.fullmatch(name)]
+    pictures = [
+        path
+        for name, path in publisher_files.by_name(root, (".png",)).items()
+        if PNG.fullmatch(name)
+    ]
     steps = from_names(pictures) if pictures else from_table(root)
     frame = steps[list(steps)[-1]].assign(study=lambda rows: rows["patient"])
     frame["patient"] = frame["image"]
@@ -55,7 +59,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     if set(frame["split:official"]) != {"trainval", "test"}:
         frame = frame.drop(columns="split:official")
     frame = frame.sort_values("image", ignore_index=True)
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = NOTES
     return frame
 
@@ -77,10 +81,10 @@ def from_names(images: list[str]) -> dict[str, pd.DataFrame]:
 
 def from_table(root: Path) -> dict[str, pd.DataFrame]:
     """The competition's files: one row a mask; `patient` is the image's identifier."""
-    path = disk.find_table(root, TABLES, SOURCE)
-    rows = disk.read_table(path, COLUMNS).rename(columns={"ImageId": "patient"})
+    path = publisher_files.find_table(root, TABLES, SOURCE)
+    rows = publisher_files.read_table(path, COLUMNS).rename(columns={"ImageId": "patient"})
     listed = parse(rows)
-    found = disk.by_name(root, (".dcm",))
+    found = publisher_files.by_name(root, (".dcm",))
     frame = listed.assign(image=(listed["patient"] + ".dcm").map(found)).dropna(subset="image")
     if frame.empty:
         raise UserError(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid import dicom, disk
-from cxrgrid.config import UserError
+from cxrgrid.config.grid import UserError
+from cxrgrid.data import dicom, publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -92,7 +92,9 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     rows = pd.concat([readings(path, part) for path, part in tables(root).items()])
     labels = [label for label in LABELS if label in rows and rows[label].notna().any()]
     listed = vote(rows, labels)
-    stems = {Path(name).stem: path for name, path in disk.by_name(root, SUFFIXES).items()}
+    stems = {
+        Path(name).stem: path for name, path in publisher_files.by_name(root, SUFFIXES).items()
+    }
     frame = listed.assign(image=listed["patient"].map(stems)).dropna(subset="image")
     if frame.empty:
         raise UserError(f"{root}: none of the {len(listed)} listed images is there. {SOURCE}")
@@ -102,7 +104,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     about = pd.DataFrame(dicom.people(root, list(frame["image"]))).astype({"age": float})
     frame = pd.concat([frame, about], axis=1)
     frame.attrs["labels"] = labels
-    frame.attrs["accounting"] = disk.accounting(steps)
+    frame.attrs["accounting"] = publisher_files.accounting(steps)
     frame.attrs["notes"] = NOTES
     return frame
 
@@ -120,7 +122,7 @@ def recognise(root: Path) -> bool:
 
 def tables(root: Path) -> dict[Path, str]:
     """The tables of readings, with the part of the dataset that each describes."""
-    there = disk.by_name(root, (".csv",))
+    there = publisher_files.by_name(root, (".csv",))
     names = {f"image_labels_{part}.csv": part for part in FOLDERS}
     found = {root / there[name]: part for name, part in names.items() if name in there}
     if not found and "train.csv" in there:
@@ -133,13 +135,13 @@ def tables(root: Path) -> dict[Path, str]:
 def readings(path: Path, part: str) -> pd.DataFrame:
     """A row for each image and reader: 1 or 0 a label; `patient` is the image's name."""
     if path.name == "train.csv":
-        rows = disk.read_table(path, ["image_id", "rad_id", "class_name"])
+        rows = publisher_files.read_table(path, ["image_id", "rad_id", "class_name"])
         seen = pd.crosstab([rows["image_id"], rows["rad_id"]], rows["class_name"]).clip(upper=1)
         frame = seen.reset_index().rename(columns={"image_id": "patient"})
     else:
         header = [name.strip() for name in path.open(encoding="utf-8-sig").readline().split(",")]
         labels = [name for name in header if TYPO.get(name, name) in LABELS]
-        frame = disk.read_table(path, ["image_id", *labels])
+        frame = publisher_files.read_table(path, ["image_id", *labels])
         frame = frame.rename(columns={"image_id": "patient", **TYPO})
         values = frame[frame.columns[1:]]
         wrong = ~values.isin(["0", "1", "0.0", "1.0"])

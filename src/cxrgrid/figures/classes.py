@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Images with each label, by split: training / validation / test; a column a view, "
@@ -22,7 +22,7 @@ def draw(frames: Frames) -> Figure:
     columns = max(len(part["view"].unique()) for part in parts.values())
     heights = [0.8 + 0.22 * part["label"].nunique() for part in parts.values()]
     widths = [7.2] if columns == 1 else [4.4, *[2.4] * (columns - 1)]
-    figure, grid = style.panels(
+    figure, grid = figure_style.panels(
         len(parts), columns, sum(widths) / columns, sum(heights) / len(parts),
         gridspec_kw={"height_ratios": heights, "width_ratios": widths},
     )  # fmt: skip
@@ -34,9 +34,11 @@ def draw(frames: Frames) -> Figure:
             axes.set_axis_on()
             panel(axes, here, first=view == ALL)
             note = f"n = {sizes[name]:,} images" if view == ALL else view
-            style.subtitle(axes, name if view == ALL else "", note)
+            figure_style.subtitle(axes, name if view == ALL else "", note)
     names = {"train": "training", "val": "validation", "test": "test"}
-    style.legend(figure, [Patch(color=style.SPLITS[s], label=names[s]) for s in names])
+    figure_style.legend(
+        figure, [Patch(color=figure_style.SPLITS[s], label=names[s]) for s in names]
+    )
     return figure
 
 
@@ -56,15 +58,15 @@ def views(counts: pd.DataFrame) -> pd.DataFrame:
 def panel(axes: Axes, counts: pd.DataFrame, first: bool) -> None:
     """One dataset and view; in the first panel the three numbers stand at the end of each bar."""
     wide = counts.pivot_table("positives", "label", "split", sort=False)
-    wide = wide.reindex(columns=list(style.SPLITS), fill_value=0).fillna(0)
-    style.name_rows(axes, list(wide.index) if first else [""] * len(wide))
+    wide = wide.reindex(columns=list(figure_style.SPLITS), fill_value=0).fillna(0)
+    figure_style.name_rows(axes, list(wide.index) if first else [""] * len(wide))
     left = 0
-    for split, colour in style.SPLITS.items():
+    for split, colour in figure_style.SPLITS.items():
         axes.barh(range(len(wide)), wide[split], left=left, color=colour, height=0.72)
         left = left + wide[split]
     for at, row in enumerate(wide.itertuples(index=False)):
         text = " / ".join(f"{value:,.0f}" for value in row) if first else f"{sum(row):,.0f}"
         axes.annotate(text, (sum(row), at), (4, 0), textcoords="offset points", va="center",
-                      fontsize=7.5, color=style.QUIET)  # fmt: skip
+                      fontsize=7.5, color=figure_style.QUIET)  # fmt: skip
     axes.set_xlim(0, max(left.max(), 1) * (1.5 if first else 1.3))
     axes.set_xlabel("images with the label" if first else "images")

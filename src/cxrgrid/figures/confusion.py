@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import AXES, PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import AXES, PLACE, Frames
 
 CAPTION = (
     "Best place of each init by the headline metric, its first seed. Where classes compete: truth "
@@ -23,7 +23,7 @@ def draw(frames: Frames) -> Figure:
     best, cells = frames.best(), frames.headline().dropna(subset="value")
     inits, datasets = list(dict.fromkeys(best["init"])) or [""], frames.grid.targets()
     heights = [0.9 + 0.3 * len(frames.facts[name]["labels"]) for name in datasets]
-    figure, grid = style.panels(
+    figure, grid = figure_style.panels(
         len(datasets), len(inits), 4.4, sum(heights) / len(heights),
         gridspec_kw={"height_ratios": heights},
     )  # fmt: skip
@@ -33,11 +33,11 @@ def draw(frames: Frames) -> Figure:
             cell = here[PLACE].merge(cells, on=PLACE).head(1)
             if cell.empty:
                 axes.set_axis_off()
-                style.subtitle(axes, dataset, f"{init}: no cell is scored")
+                figure_style.subtitle(axes, dataset, f"{init}: no cell is scored")
                 continue
             panel(axes, *counts(frames, cell))
             name = f"{cell['backbone'].iloc[0]} · {init}, n = {cell['n'].iloc[0]:,.0f}"
-            style.subtitle(axes, dataset, name)
+            figure_style.subtitle(axes, dataset, name)
     return figure
 
 
@@ -61,7 +61,7 @@ def panel(axes: Axes, matrix: pd.DataFrame, share: np.ndarray) -> None:
     # Not imshow, which would embed a bitmap.
     axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
     for (y, x), value in np.ndenumerate(matrix.to_numpy()):
-        ink = "white" if share[y, x] > 0.6 else style.INK
+        ink = "white" if share[y, x] > 0.6 else figure_style.INK
         axes.text(
             x + 0.5, y + 0.5, f"{value:,.0f}", ha="center", va="center", fontsize=8, color=ink
         )

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxrgrid import style
-from cxrgrid.frames import PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import PLACE, Frames
 
 CAPTION = (
     "Headline metric, mean over labels and seeds, against what a place costs: parameters, "
@@ -28,23 +28,23 @@ def draw(frames: Frames) -> Figure:
     """A row a dataset, a column a cost, a colour an init, a mark a backbone."""
     places = table(frames)
     costs = [name for name in COSTS if (places[name] > 0).any()] or ["parameters"]
-    colour, datasets = style.colours(frames.cells["init"]), frames.grid.targets()
+    colour, datasets = figure_style.colours(frames.cells["init"]), frames.grid.targets()
     backbones = list(dict.fromkeys(frames.cells["backbone"]))
     marks = {name: MARKS[at % len(MARKS)] for at, name in enumerate(backbones)}
-    figure, grid = style.panels(len(datasets), len(costs), 3.3, 2.6, sharey="row")
+    figure, grid = figure_style.panels(len(datasets), len(costs), 3.3, 2.6, sharey="row")
     for row, dataset in zip(grid, datasets, strict=True):
         for axes, cost in zip(row, costs, strict=True):
             here = places[(places["dataset"] == dataset) & (places[cost] > 0)]
             panel(axes, here.sort_values([cost, "value"]), cost, colour, marks)
-            style.subtitle(axes, dataset, f"n = {len(here)} places")
+            figure_style.subtitle(axes, dataset, f"n = {len(here)} places")
         row[0].set_ylabel(frames.metric_name)
     few = len(backbones) <= len(MARKS)
     shapes = [
-        Line2D([], [], color=style.QUIET, marker=marks[name], linestyle="", label=name)
+        Line2D([], [], color=figure_style.QUIET, marker=marks[name], linestyle="", label=name)
         for name in backbones
         if few
     ]
-    style.legend(figure, [*style.dots(colour), *shapes])
+    figure_style.legend(figure, [*figure_style.dots(colour), *shapes])
     return figure
 
 
@@ -73,9 +73,9 @@ def panel(axes: Axes, places: pd.DataFrame, cost: str, colour: dict, marks: dict
     best = front(places, cost)
     axes.step([*best[cost] / unit, places[cost].max() / unit],
               [*best["value"], best["value"].iloc[-1]],
-              where="post", color=style.QUIET, linewidth=1, zorder=1)  # fmt: skip
+              where="post", color=figure_style.QUIET, linewidth=1, zorder=1)  # fmt: skip
     for row in places.to_dict("records"):
-        x, shade = row[cost] / unit, colour.get(row["init"], style.QUIET)
+        x, shade = row[cost] / unit, colour.get(row["init"], figure_style.QUIET)
         axes.vlines(x, row["low"], row["high"], color=shade, linewidth=1, alpha=0.5)
         axes.plot(x, row["value"], marks[row["backbone"]], color=shade, markersize=5.5,
                   markeredgecolor="white")  # fmt: skip
@@ -83,4 +83,4 @@ def panel(axes: Axes, places: pd.DataFrame, cost: str, colour: dict, marks: dict
         axes.annotate(row["backbone"], (row[cost] / unit, row["value"]), (4, 4),
                       textcoords="offset points", fontsize=7.5)  # fmt: skip
     axes.margins(x=0.25)
-    style.plain_log(axes, places[cost] / unit)
+    figure_style.plain_log(axes, places[cost] / unit)

@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Line: mean over seeds; band: smallest to largest; dot: the epoch whose "
@@ -14,4 +14,4 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """A row a dataset, a column a backbone, a colour an init; solid is validation."""
     columns = {"train_loss": ("training", (3, 1.5)), "val_loss": ("validation", "")}
-    return style.epochs(frames.cells, frames.history, columns, "loss (cross-entropy)")
+    return figure_style.epochs(frames.cells, frames.history, columns, "loss (cross-entropy)")

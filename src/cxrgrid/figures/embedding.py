@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxrgrid import style
-from cxrgrid.frames import PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import PLACE, Frames
 
 CAPTION = (
     "Test images by the features that the classifier sees, t-SNE with a fixed seed; near: seen "
@@ -31,19 +31,19 @@ def draw(frames: Frames) -> Figure:
     colours = {
         name: palette([part[name].dropna() for _, part in shown.values()]) for name in columns
     }
-    figure, grid = style.panels(max(len(shown), 1), len(columns), 3.8, 3.6)
+    figure, grid = figure_style.panels(max(len(shown), 1), len(columns), 3.8, 3.6)
     for axes in grid.flat:
         axes.set_axis_off()
     for row, (dataset, (cell, part)) in zip(grid, shown.items(), strict=False):
         if part.empty:
-            style.subtitle(row[0], dataset, "no cell is explained")
+            figure_style.subtitle(row[0], dataset, "no cell is explained")
             continue
         for axes, column in zip(row, columns, strict=True):
             if column != "finding" and not tells(part, column):
                 continue
             panel(axes, part, column, colours[column])
             place = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
-            style.subtitle(axes, dataset, place if column == "finding" else f"by {column}")
+            figure_style.subtitle(axes, dataset, place if column == "finding" else f"by {column}")
     return figure
 
 

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxrgrid import style
-from cxrgrid.frames import PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import PLACE, Frames
 
 CAPTION = (
     "Headline metric on the test images. Dot: mean over seeds; rings: seeds; bar: 95 % "
@@ -18,21 +18,21 @@ def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a backbone (and recipe), a colour an init."""
     ends = frames.ends().rename(columns={"low": "from", "high": "to"})
     cells = frames.headline().merge(ends, on=PLACE)
-    colour = style.colours(cells["init"])
+    colour = figure_style.colours(cells["init"])
     datasets = frames.grid.targets()
-    rows, columns = style.wrap(len(datasets), 2)
+    rows, columns = figure_style.wrap(len(datasets), 2)
     most = max(len(places(part)) for _, part in cells.groupby("dataset"))
     height = 1.1 + most * max(0.4, 0.16 * len(colour))
-    figure, grid = style.panels(rows, columns, 4.8, height, sharex=True)
+    figure, grid = figure_style.panels(rows, columns, 4.8, height, sharex=True)
     for axes, dataset in zip(grid.flat, datasets, strict=False):
         panel(axes, cells[cells["dataset"] == dataset], colour)
         axes.set_xlabel(f"{frames.metric_name}, mean over labels")
         axes.tick_params(labelbottom=True)
     for axes in grid.flat[len(datasets) :]:
         axes.set_axis_off()
-    missing = Line2D([], [], color=style.QUIET, marker="x", linestyle="", label="missing")
+    missing = Line2D([], [], color=figure_style.QUIET, marker="x", linestyle="", label="missing")
     some = cells["value"].isna().any()
-    style.legend(figure, [*style.dots(colour), *([missing] if some else [])])
+    figure_style.legend(figure, [*figure_style.dots(colour), *([missing] if some else [])])
     return figure
 
 
@@ -46,14 +46,16 @@ def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
     inits = [name for name in colour if name in set(cells["init"])]
     rows = places(cells)
     several = len({recipe for _, recipe in rows}) > 1
-    style.name_rows(axes, [f"{name} · {recipe}" if several else name for name, recipe in rows])
+    figure_style.name_rows(
+        axes, [f"{name} · {recipe}" if several else name for name, recipe in rows]
+    )
     for at, (backbone, recipe) in enumerate(rows):
         here = cells[(cells["backbone"] == backbone) & (cells["recipe"] == recipe)]
-        for offset, init in zip(style.offsets(len(inits)), inits, strict=True):
+        for offset, init in zip(figure_style.offsets(len(inits)), inits, strict=True):
             dot(axes, at + offset, here[here["init"] == init], colour[init])
     n = cells["n"].max()
     note = "no scores yet" if pd.isna(n) else f"n = {n:,.0f}, {cells['seed'].nunique()} seeds"
-    style.title(axes, cells["dataset"].iloc[0], note.replace(", 1 seeds", ", 1 seed"))
+    figure_style.title(axes, cells["dataset"].iloc[0], note.replace(", 1 seeds", ", 1 seed"))
 
 
 def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:

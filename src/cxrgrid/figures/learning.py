@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Mean over the labels that have both classes. Line: "
@@ -14,4 +14,4 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """A row a dataset, a column a backbone, a colour an init."""
     columns = {"val_auroc": ("validation", "")}
-    return style.epochs(frames.cells, frames.history, columns, "validation AUROC")
+    return figure_style.epochs(frames.cells, frames.history, columns, "validation AUROC")

@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Best place of each init by the headline metric, on test images; a line a seed, at most the "
@@ -14,11 +14,11 @@ CAPTION = (
 
 def draw(frames: Frames) -> Figure:
     """A panel a dataset and label, a colour an init."""
-    return style.small_multiples(frames, one, "recall (sensitivity)", "precision")
+    return figure_style.small_multiples(frames, one, "recall (sensitivity)", "precision")
 
 
 def one(axes, points, colour: tuple, prevalence: float) -> None:
     """A seed's curve."""
     points = points[points["curve"] == "pr"]
-    axes.axhline(prevalence, color=style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
+    axes.axhline(prevalence, color=figure_style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
     axes.plot(points["x"], points["y"], color=colour, linewidth=1.2, alpha=0.85)

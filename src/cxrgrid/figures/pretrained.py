@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Difference to scratch with the same dataset, backbone and recipe, mean over labels. Diamond: "
@@ -19,12 +19,12 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a backbone (and recipe), a colour an init."""
     forest, pairs = against_scratch(frames), frames.pairs()
-    colour = style.colours(frames.cells["init"])
+    colour = figure_style.colours(frames.cells["init"])
     datasets = list(dict.fromkeys(pairs["dataset"])) or [""]
-    rows, columns = style.wrap(len(datasets), 2)
+    rows, columns = figure_style.wrap(len(datasets), 2)
     lines = (len(names(part)) * part["init"].nunique() for _, part in pairs.groupby("dataset"))
     height = 1.1 + max(0.4, 0.28 * max(lines, default=1))
-    figure, grid = style.panels(rows, columns, 4.8, height, sharex=True)
+    figure, grid = figure_style.panels(rows, columns, 4.8, height, sharex=True)
     for axes, dataset in zip(grid.flat, datasets, strict=False):
         panel(axes, *(part[part["dataset"] == dataset] for part in (forest, pairs)), colour)
         axes.set_xlabel(f"difference in {frames.compared_name} (init − scratch)")
@@ -33,9 +33,11 @@ def draw(frames: Frames) -> Figure:
         axes.set_axis_off()
     shown = {name: colour[name] for name in colour if name in set(pairs["init"])}
     if shown:
-        missing = Line2D([], [], color=style.QUIET, marker="x", linestyle="", label="missing")
+        missing = Line2D(
+            [], [], color=figure_style.QUIET, marker="x", linestyle="", label="missing"
+        )
         some = pairs["difference"].isna().any()
-        style.legend(figure, [*style.dots(shown), *([missing] if some else [])])
+        figure_style.legend(figure, [*figure_style.dots(shown), *([missing] if some else [])])
     return figure
 
 
@@ -52,20 +54,22 @@ def names(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -> None:
     """One dataset."""
-    axes.axvline(0, color=style.QUIET, linewidth=1)
+    axes.axvline(0, color=figure_style.QUIET, linewidth=1)
     if pairs.empty:
         axes.set_yticks([])
-        return style.title(axes, "no init besides scratch")
+        return figure_style.title(axes, "no init besides scratch")
     several = pairs["recipe"].nunique() > 1
     rows, inits = names(pairs), list(dict.fromkeys(pairs["init"]))
-    style.name_rows(axes, [f"{name} · {recipe}" if several else name for name, recipe in rows])
+    figure_style.name_rows(
+        axes, [f"{name} · {recipe}" if several else name for name, recipe in rows]
+    )
     keys = ["backbone", "recipe", "init"]
     found = {key: part.iloc[0] for key, part in forest.groupby(keys, sort=False)}
     for key, seeds in pairs.groupby(keys, sort=False):
-        y = rows.index(key[:2]) + style.offsets(len(inits))[inits.index(key[2])]
+        y = rows.index(key[:2]) + figure_style.offsets(len(inits))[inits.index(key[2])]
         bar(axes, y, found.get(key), seeds["difference"], colour[key[2]])
     done, planned = pairs["difference"].count(), len(pairs)
-    return style.title(axes, pairs["dataset"].iloc[0], f"n = {done} of {planned} pairs")
+    return figure_style.title(axes, pairs["dataset"].iloc[0], f"n = {done} of {planned} pairs")
 
 
 def bar(axes: Axes, y: float, row: pd.Series | None, seeds: pd.Series, colour: tuple) -> None:

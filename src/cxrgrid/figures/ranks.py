@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import PLACE, Frames
-from cxrgrid.significance import Ranks, rank
+from cxrgrid.evaluation.significance import Ranks, rank
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import PLACE, Frames
 
 CAPTION = (
     "Rank of each backbone, init and recipe on each dataset by the headline metric, mean over "
@@ -24,20 +24,20 @@ def draw(frames: Frames) -> Figure:
         return nothing(frames, values)
     found = rank(values.to_numpy())
     order = found.mean.argsort(kind="stable")
-    figure, grid = style.panels(1, 1, 6.4, 1.3 + 0.3 * len(order))
+    figure, grid = figure_style.panels(1, 1, 6.4, 1.3 + 0.3 * len(order))
     axes = grid[0, 0]
-    style.name_rows(axes, [name(values.columns[at]) for at in order])
+    figure_style.name_rows(axes, [name(values.columns[at]) for at in order])
     for at, dataset in enumerate(values.index):
         x = found.ranks[at, order]
-        axes.plot(x, range(len(order)), MARKS[at % len(MARKS)], color=style.QUIET, markersize=4.5,
+        axes.plot(x, range(len(order)), MARKS[at % len(MARKS)], color=figure_style.QUIET, markersize=4.5,
                   label=dataset, markerfacecolor="none")  # fmt: skip
-    blue = style.colours([])["scratch"]
+    blue = figure_style.colours([])["scratch"]
     axes.plot(found.mean[order], range(len(order)), "D", color=blue, markersize=7,
               markeredgecolor="white", label="mean rank", zorder=3)  # fmt: skip
     bars(axes, found, len(order))
     axes.set_xlabel(f"rank by {frames.metric_name} (1 is the best)")
-    style.title(axes, f"critical difference {found.critical:.2f}", note(found, frames))
-    style.legend(figure, axes.get_legend_handles_labels()[0])
+    figure_style.title(axes, f"critical difference {found.critical:.2f}", note(found, frames))
+    figure_style.legend(figure, axes.get_legend_handles_labels()[0])
     return figure
 
 
@@ -81,7 +81,7 @@ def note(found: Ranks, frames: Frames) -> str:
 
 def nothing(frames: Frames, values: pd.DataFrame) -> Figure:
     """The sentence that says why there is no ranking."""
-    figure, grid = style.panels(1, 1, 6.4, 0.8)
+    figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
     axes = grid[0, 0]
     axes.set_axis_off()
     datasets = frames.grid.targets()

@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Share of positives against the mean score, in 15 bins of equal numbers of test images; best "
@@ -15,11 +15,11 @@ CAPTION = (
 
 def draw(frames: Frames) -> Figure:
     """A panel a dataset and label, a colour an init."""
-    return style.small_multiples(frames, one, "mean score", "share of positives")
+    return figure_style.small_multiples(frames, one, "mean score", "share of positives")
 
 
 def one(axes, points, colour: tuple, prevalence: float) -> None:
     """A seed's bins."""
     points = points[points["curve"] == "reliability"]
-    axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
+    axes.plot([0, 1], [0, 1], color=figure_style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
     axes.plot(points["x"], points["y"], "o-", color=colour, linewidth=1, markersize=2.6, alpha=0.85)

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxrgrid import style
-from cxrgrid.frames import AXES, PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import AXES, PLACE, Frames
 
 CAPTION = (
     "Headline metric on each subset and subgroup of the test images, mean over labels: best place "
@@ -18,17 +18,17 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a subgroup, a colour an init; says so where none was asked for."""
     rows = table(frames)
-    datasets, colour = frames.grid.targets(), style.colours(frames.cells["init"])
+    datasets, colour = frames.grid.targets(), figure_style.colours(frames.cells["init"])
     parts = [rows[rows["dataset"] == name] for name in datasets]
     heights = [0.9 + 0.34 * max(1, part["subset"].nunique()) for part in parts]
-    figure, grid = style.panels(
+    figure, grid = figure_style.panels(
         len(datasets), 1, 6.4, sum(heights) / len(heights), gridspec_kw={"height_ratios": heights}
     )
     for axes, part, dataset in zip(grid.flat, parts, datasets, strict=True):
         panel(axes, part, colour)
         axes.set_xlabel(f"{frames.metric_name}, mean over labels")
-        style.title(axes, dataset, "" if len(part) else "no subgroup is scored")
-    style.legend(figure, style.dots(colour))
+        figure_style.title(axes, dataset, "" if len(part) else "no subgroup is scored")
+    figure_style.legend(figure, figure_style.dots(colour))
     return figure
 
 
@@ -50,9 +50,9 @@ def panel(axes: Axes, rows: pd.DataFrame, colour: dict) -> None:
     inits = [name for name in colour if name in set(rows["init"])]
     sizes = rows.groupby("subset")["n"].max()
     names = [f"{'all' if name == 'all' else name} (n = {sizes[name]:,.0f})" for name in subsets]
-    style.name_rows(axes, names)
+    figure_style.name_rows(axes, names)
     for row in rows.itertuples():
-        y = subsets.index(row.subset) + style.offsets(len(inits))[inits.index(row.init)]
+        y = subsets.index(row.subset) + figure_style.offsets(len(inits))[inits.index(row.init)]
         axes.hlines(y, row.low, row.high, color=colour[row.init], linewidth=1.6)
         axes.plot(row.value, y, "o", color=colour[row.init], markersize=5.5,
                   markeredgecolor="white")  # fmt: skip

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cxrgrid import style
-from cxrgrid.crossing import build
-from cxrgrid.frames import PLACE, Frames
+from cxrgrid.reporting import figure_style
+from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.tables.transfer import build
 
 CAPTION = (
     "Headline metric, mean over labels and seeds. Row: the dataset that the models were trained "
@@ -29,14 +29,14 @@ def draw(frames: Frames) -> Figure:
     datasets = frames.grid.tested()
     sources = [name for name in datasets if name in set(rows["dataset"])]
     models = list(rows.groupby(PLACE[1:], sort=False))
-    lines, columns = style.wrap(len(models), 3)
+    lines, columns = figure_style.wrap(len(models), 3)
     height = 1.0 + 0.66 * len(sources)
-    figure, grid = style.panels(lines, columns, 1.3 + 0.95 * len(datasets), height)
+    figure, grid = figure_style.panels(lines, columns, 1.3 + 0.95 * len(datasets), height)
     ends = rows["value"].min(), rows["value"].max()
     for axes, (model, part) in zip(grid.flat, models, strict=False):
         panel(axes, part, sources, datasets, ends)
         several = rows["recipe"].nunique() > 1
-        style.subtitle(axes, model[0], " · ".join(model[1 : 3 if several else 2]))
+        figure_style.subtitle(axes, model[0], " · ".join(model[1 : 3 if several else 2]))
     for axes in grid.flat[len(models) :]:
         axes.set_axis_off()
     figure.suptitle(frames.metric_name, x=0.01, ha="left", fontsize=9)
@@ -80,7 +80,7 @@ def panel(
     for y, source in enumerate(sources):
         for x, target in enumerate(targets):
             if (source, target) not in shown:
-                axes.text(x, y, "–", ha="center", va="center", color=style.QUIET)
+                axes.text(x, y, "–", ha="center", va="center", color=figure_style.QUIET)
     axes.set_xticks(range(len(targets)), targets)
     axes.set_yticks(range(len(sources)), sources)
     axes.set(xlim=(-0.5, len(targets) - 0.5), ylim=(len(sources) - 0.5, -0.5))
@@ -91,7 +91,7 @@ def panel(
 
 def nothing(frames: Frames) -> Figure:
     """The sentence that says why there is no matrix."""
-    figure, grid = style.panels(1, 1, 6.4, 0.8)
+    figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
     axes = grid[0, 0]
     axes.set_axis_off()
     lines = ["No model was tested on another dataset: the study asks for no `transfer` between:"]

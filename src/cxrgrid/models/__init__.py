@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from cxrgrid.config import UserError
-from cxrgrid.data import Split
-from cxrgrid.feed import Feed
+from cxrgrid.config.grid import UserError
+from cxrgrid.data.loader import Feed
+from cxrgrid.io.parquet import Split
 from cxrgrid.models import au as au
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt

@@ -1,0 +1,80 @@
+"""What a training asks of a cluster: memory and time, from the cell and from what ended it before.
+
+Snakemake asks again before each job, so what an ended job wrote to its log counts for the next:
+more memory after too little, more time after too short a limit, and the same after anything else.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cxrgrid.cluster import slurm
+from cxrgrid.cluster.progress import coordinates, explain, kind
+from cxrgrid.config.grid import Cell, Grid
+
+MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
+MINUTES = 1440  # where nothing is known yet
+SLOW = 5_000_000  # pixels a second: assumed of a slow GPU where no cell of the kind has run
+ROOM = 2  # times what earlier cells took
+MOST = 8  # times the first request
+
+
+class Needs:
+    """What the cells of a grid ask for; each method takes Snakemake's wildcards."""
+
+    def __init__(self, grid: Grid):
+        self.grid = grid
+        self.measured: dict[tuple, list[dict]] = {}
+        self.alike: dict[tuple, list[Cell]] = {}
+        for cell in grid.cells:
+            self.alike.setdefault(kind(cell), []).append(cell)
+
+    def memory(self, wildcards: Any) -> int:
+        """MB: twice what the largest cell of its kind took, doubled for each end by memory."""
+        cell = self.grid.named(wildcards)
+        known = [run["max_rss"] for run in self.runs(cell)]
+        asked = max([MEMORY, *(ROOM * rss for rss in known)])
+        return int(asked * self.times("out of memory", cell))
+
+    def runtime(self, wildcards: Any) -> int:
+        """Minutes: twice what the slowest cell of its kind took, doubled for each end by time."""
+        cell = self.grid.named(wildcards)
+        known = [ROOM * run["s"] / 60 for run in self.runs(cell)]
+        asked = max(known) if known else estimate(cell)
+        return int(max(30, asked) * self.times("time limit", cell))
+
+    def runs(self, cell: Cell) -> list[dict]:
+        """Snakemake's benchmarks of the cells of the same kind, read once."""
+        if kind(cell) not in self.measured:
+            paths = [Path(self.grid.folder(c)) / "train.jsonl" for c in self.alike[kind(cell)]]
+            runs = [json.loads(path.read_text().splitlines()[-1]) for path in paths if full(path)]
+            numeric = [run for run in runs if number(run.get("s")) and number(run.get("max_rss"))]
+            self.measured[kind(cell)] = numeric
+        return self.measured[kind(cell)]
+
+    def times(self, cause: str, cell: Cell) -> int:
+        """2 for each of the cell's last jobs in a row that ended by `cause`, up to `MOST`."""
+        jobs = slurm.logs("train", coordinates(cell))
+        causes = [slurm.ending(log)[0] for log in reversed(jobs[-MOST:])]
+        if jobs and not causes[0]:
+            causes[0] = explain(Path(self.grid.folder(cell)) / "train.log", [])[0]
+        ended = next((at for at, each in enumerate(causes) if not each), len(causes))
+        return min(MOST, 2 ** causes[:ended].count(cause))
+
+
+def full(path: Path) -> bool:
+    """Whether a file is there and holds something."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def number(value: Any) -> bool:
+    """Whether a benchmark's value was measured: Snakemake writes null or NA where it was not."""
+    return isinstance(value, int | float)
+
+
+def estimate(cell: Cell) -> float:
+    """Minutes for a cell of whose kind none has run: its pixels, at a slow GPU's pace."""
+    pixels = Path(f"results/data/{cell.dataset}/pixels.npy")
+    if not pixels.is_file():
+        return MINUTES
+    return ROOM * pixels.stat().st_size * cell.epochs / SLOW / 60

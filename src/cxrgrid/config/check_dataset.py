@@ -1,0 +1,62 @@
+"""What a config may say of which images are taken, and of what their labels mean."""
+
+from typing import Any
+
+from cxrgrid.config.checks import UserError, adapter_facts, check_name, known, task_of
+from cxrgrid.config.dataset import Sample, Subset
+from cxrgrid.settings import Dataset
+
+POLICIES = {
+    "uncertain": ("ignore", "zero", "one", "smooth"),
+    "blank": ("auto", "absent", "ignore"),
+}
+
+
+def check_selection(name: str, dataset: Dataset) -> None:
+    """Label policy, filters, sample and subsets of one dataset."""
+    where, facts = f"datasets.{name}", adapter_facts(dataset.adapter)
+    labels = dataset.labels or facts["LABELS"]
+    check_policies(where, dataset, facts)
+    check_ages(where, dataset.age)
+    if isinstance(dataset.one_per_patient, str) and labels:
+        known(dataset.one_per_patient, [*labels, "none"], f"{where}.one_per_patient", "label")
+    if dataset.sample:
+        check_sample(f"{where}.sample", dataset.sample)
+    for subset, part in dataset.subsets.items():
+        check_name(subset, f"{where}.subsets")
+        if subset == "all":
+            raise UserError(f"{where}.subsets: 'all' names the whole; choose another name")
+        if part == Subset():
+            raise UserError(f"{where}.subsets.{subset}: names no view, sex or age; name one")
+        check_ages(f"{where}.subsets.{subset}", part.age)
+
+
+def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
+    """Every word of `uncertain` and `blank`, and every label that has one of its own."""
+    labels = facts["LABELS"] or dataset.labels
+    for name, words in POLICIES.items():
+        setting, place = getattr(dataset, name), f"{where}.{name}"
+        own = setting if isinstance(setting, dict) else {}
+        for label, word in own.items():
+            if labels:
+                known(label, labels, place, "label")
+            known(word, words, f"{place}.{label}", "policy")
+        if setting is not own:
+            known(setting, words, place, "policy")
+        if task_of(dataset) == "multiclass" and "smooth" in (setting, *own.values()):
+            raise UserError(f"{place}: smooth is for task: multilabel; a class is one or none")
+
+
+def check_ages(where: str, ages: tuple[float, ...]) -> None:
+    """Nothing, or two ages in their order."""
+    if ages and (len(ages) != 2 or ages[0] > ages[1]):
+        raise UserError(f"{where}.age: [low, high] in years, please, not {list(ages)}")
+
+
+def check_sample(where: str, sample: Sample) -> None:
+    """Positive numbers; numbers by value need a column that they are values of."""
+    numbers = sample.n.values() if isinstance(sample.n, dict) else [sample.n]
+    if not numbers or min(numbers) < 1:
+        raise UserError(f"{where}.n: numbers of images above 0, please")
+    if isinstance(sample.n, dict) and not sample.by:
+        raise UserError(f"{where}.by: name the column that has the values {', '.join(sample.n)}")

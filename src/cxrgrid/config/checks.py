@@ -1,0 +1,241 @@
+"""What a config may say: values against their types, names against what there is.
+
+Every refusal is a `UserError`: one line with the value, the place and the nearest valid name.
+"""
+
+import ast
+import difflib
+import functools
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import msgspec
+
+from cxrgrid.config.dataset import Subset
+from cxrgrid.settings import Dataset, Recipe, Source, Split, Study
+
+
+class UserError(Exception):
+    """A mistake that one line can explain: what is wrong, where it stands, what to do."""
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+ADAPTERS = Path(__file__).parents[1] / "datasets"
+FIGURES = Path(__file__).parents[1] / "figures"
+MODELS = Path(__file__).parents[1] / "models"
+OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
+DRAWN = ("patient", "image")  # splits that `split` draws itself
+
+
+def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
+    """', did you mean …?' or the list of what there is."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    names = sorted(map(str, known))
+    shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+    return f"known: {shown}" if names else "none is defined"
+
+
+def known(name: str, names: Any, where: str, what: str) -> None:
+    """`UserError` with the nearest valid name unless `name` is one of `names`."""
+    if name not in names:
+        raise UserError(f"{where}: no {what} {name!r}; {suggest(name, names)}")
+
+
+def checked(value: Any, kind: type[T], where: str) -> T:
+    """`value` as a `kind`, or a `UserError` that names the setting and the nearest valid name."""
+    check_keys(value, kind, where)
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        path = re.sub(r"\[\.\.\.\]", "", path.rstrip("`"))
+        raise UserError(f"{where}{path}: {message[0].lower()}{message[1:]}") from None
+
+
+def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
+    """Refuse unknown and missing keys, also in the structs below `kind`."""
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: expected settings (key: value), got {value!r}")
+    fields = fields_of(kind)
+    for key, below in value.items():
+        known(key, fields, where, "setting")
+        _, inner, words = fields[key]
+        if words and isinstance(below, str):
+            known(below, words, f"{where}.{key}", "choice")
+        if inner and isinstance(below, dict):
+            check_keys(below, inner, f"{where}.{key}")
+    for name, (required, _, _) in fields.items():
+        if required and name not in value:
+            raise UserError(f"{where}: the setting {name!r} is missing")
+
+
+@functools.cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, tuple]:
+    """Of each setting of a struct: whether it is required, `struct_in` and `words_in` its type."""
+    return {
+        field.name: (field.required, struct_in(field.type), words_in(field.type))
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def words_in(annotation: Any) -> tuple[str, ...]:
+    """The words that a setting may be; none if it may be anything else."""
+    while hasattr(annotation, "__metadata__"):  # Annotated[…]
+        annotation = annotation.__origin__
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return choices if all(isinstance(choice, str) for choice in choices) else ()
+
+
+def struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    """The struct that a setting holds, alone or as one of several choices."""
+    while hasattr(annotation, "__metadata__"):  # Annotated[…]
+        annotation = annotation.__origin__
+    choices = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    structs = (c for c in choices if isinstance(c, type) and issubclass(c, msgspec.Struct))
+    return next(structs, None)
+
+
+def check_name(name: Any, where: str) -> None:
+    """Names become folders: letters, digits, `.`, `_` and `-`."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UserError(
+            f"{where}: the name {name!r} may hold letters, digits, '.', '_' and '-' only"
+        )
+
+
+def modules(folder: Path) -> list[str]:
+    """Names of the modules in one of the package's folders: what a config may name."""
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+@functools.cache
+def adapter_facts(adapter: str) -> dict[str, Any]:
+    """The constants of an adapter (TASK, LABELS, SOURCE, …), read without importing it (pandas)."""
+    tree = ast.parse((ADAPTERS / f"{adapter}.py").read_text())
+    return {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.isupper() and is_literal(node.value)
+    }
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether `ast.literal_eval` can read it."""
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
+
+
+def backbones() -> set[str]:
+    """All timm model names, bare and with a weight tag, from its sources: the import takes 8 s."""
+    spec = importlib.util.find_spec("timm")
+    folders = [MODELS, *(Path(path) / "models" for path in spec.submodule_search_locations)]
+    text = "\n".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
+    names = set(re.findall(r"^@register_model\s+def (\w+)\(", text, re.MULTILINE))
+    quoted = re.findall(r"['\"](\w+)\.([\w.-]+)['\"]", text)
+    return names | {f"{name}.{tag}" for name, tag in quoted if name in names}
+
+
+def check_backbone(name: str, names: set[str], where: str) -> None:
+    """`UserError` unless timm knows `name`; `names` are those of `backbones()`."""
+    if name not in names and name.split(".")[0] in names:
+        # timm makes a few tags by program: only in this doubt it is worth asking timm itself.
+        names = names | set(importlib.import_module("timm").list_pretrained())
+    known(name, names, where, "backbone")
+
+
+def task_of(dataset: Dataset) -> str:
+    """multilabel or multiclass: as the dataset says, else its adapter."""
+    return adapter_facts(dataset.adapter)["TASK"] if dataset.task == "auto" else dataset.task
+
+
+def check_study(config: dict[str, Any]) -> Study:
+    """The settings with every name in them checked, apart from recipes and the grid's axes."""
+    check_keys(config, Study, "config")
+    for name, value in config["datasets"].items():
+        check_name(name, "datasets")
+        for subset, part in subsets_of(value):
+            checked(part, Subset, f"datasets.{name}.subsets.{subset}")
+        checked(value, Dataset, f"datasets.{name}")
+    for name, value in config.get("weights", {}).items():
+        check_name(name, "weights")
+        if isinstance(value, dict):
+            checked(value, Source, f"weights.{name}")
+    study = checked(config, Study, "config")
+    check_name(study.study, "study")
+    for name, dataset in study.datasets.items():
+        check_dataset(name, dataset)
+    for name in study.report.figures:
+        known(name, modules(FIGURES), "report.figures", "figure")
+    return study
+
+
+def subsets_of(value: Any) -> Any:
+    """The raw subsets of a raw dataset, for their own check; none where there is another fault."""
+    subsets = value.get("subsets") if isinstance(value, dict) else None
+    return subsets.items() if isinstance(subsets, dict) else []
+
+
+def check_dataset(name: str, dataset: Dataset) -> None:
+    """Adapter, labels and root of one dataset."""
+    where = f"datasets.{name}"
+    if name == "val":
+        raise UserError(f"{where}: 'val' names the validation predictions; choose another name")
+    known(dataset.adapter, modules(ADAPTERS), f"{where}.adapter", "adapter")
+    facts = adapter_facts(dataset.adapter)
+    for label in dataset.labels:
+        if label in OVERALL:
+            raise UserError(
+                f"{where}.labels: {label!r} names a row of the scores; rename the label"
+            )
+        if facts["LABELS"]:
+            there = [*facts["LABELS"], *facts.get("EXTRA", [])]
+            known(label, there, f"{where}.labels", "label")
+    if dataset.adapter == "csv" and not dataset.labels:
+        raise UserError(f"{where}.labels: name the label columns of {dataset.columns.file}")
+    if dataset.phantom is None and not dataset.root:
+        raise UserError(f"{where}.root: is missing. {facts['SOURCE']}")
+    if dataset.phantom and not facts.get("PHANTOM"):
+        raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
+    check_split(dataset.split, facts.get("SPLITS", []), f"{where}.split")
+
+
+def check_split(split: Split, shipped: list[str], where: str) -> None:
+    """Name, shares and folds of a split; `shipped`: the lists that the adapter knows."""
+    if abs(sum(split.fractions) - 1) > 1e-6 or min(split.fractions) == 0:
+        raise UserError(f"{where}.fractions: three shares above 0 that add up to 1, please")
+    if split.files is None:
+        known(split.name, [*DRAWN, *shipped], f"{where}.name", "split")
+    elif split.name in (*DRAWN, *shipped):
+        raise UserError(
+            f"{where}.name: {split.name!r} is what another split is called; give your lists a name "
+            "of their own, which every number will carry"
+        )
+    if split.folds and (split.name not in DRAWN or split.folds < 2):
+        raise UserError(f"{where}.folds: two or more, of a split by patient or by image")
+    if split.fold >= max(1, split.folds):
+        raise UserError(f"{where}.fold: no fold {split.fold}; folds: {split.folds}")
+
+
+def check_recipes(study: Study) -> dict[str, Recipe]:
+    """Every recipe whole: `default` over the built-in values, the others over `default`."""
+    default = study.recipes.get("default", {})
+    recipes = {}
+    for name, settings in {"default": {}, **study.recipes}.items():
+        check_name(name, "recipes")
+        check_keys(settings, Recipe, f"recipes.{name}")
+        recipes[name] = checked({**default, **settings}, Recipe, f"recipes.{name}")
+    for number, override in enumerate(study.overrides):
+        check_keys(override.set, Recipe, f"overrides[{number}].set")
+    return recipes

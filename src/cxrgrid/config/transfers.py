@@ -1,0 +1,68 @@
+"""Which cells are tested on which other datasets: those whose labels both know, by name."""
+
+from cxrgrid.config.checks import UserError, adapter_facts, known
+from cxrgrid.settings import Cell, Dataset, Source, Study
+
+
+def labels_of(dataset: Dataset) -> tuple[str, ...]:
+    """A dataset's labels in its order; none where only its images will tell."""
+    return dataset.labels or tuple(adapter_facts(dataset.adapter)["LABELS"])
+
+
+def shared(source: Dataset, target: Dataset) -> list[str]:
+    """The labels that two datasets call by the same name, in the target's order."""
+    there = labels_of(source)
+    return [label for label in labels_of(target) if label in there]
+
+
+def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
+    """For each dataset that cells are trained on, the others on which they are tested.
+
+    `UserError` for a dataset that shares no label with any, or whose images are of another size.
+    """
+    asked = study.transfer
+    if asked == "none":
+        return {}
+    named = list(study.datasets) if asked == "all" else list(asked)
+    for name in named:
+        known(name, study.datasets, "transfer", "dataset")
+    for name in dict.fromkeys([*sources, *named]):
+        if not labels_of(study.datasets[name]):
+            raise UserError(f"datasets.{name}.labels: name them, as `transfer` compares them")
+    found = {
+        source: [
+            name
+            for name in dict.fromkeys(named)
+            if name != source and shared(study.datasets[source], study.datasets[name])
+        ]
+        for source in sources
+    }
+    for name in named if asked != "all" else []:
+        if not any(name in targets for targets in found.values()):
+            raise UserError(f"transfer: no other dataset with cells shares a label with {name!r}")
+    for source, targets in found.items():
+        for name in targets:
+            check_size(source, name, study)
+    return found
+
+
+def check_size(source: str, target: str, study: Study) -> None:
+    """`UserError` unless both have images of one size: that on which the network was trained."""
+    ours, theirs = (study.datasets[name].image.size for name in (source, target))
+    if ours != theirs:
+        raise UserError(
+            f"transfer: cells of {source} take images of {ours} px, and those of {target} have "
+            f"{theirs} px; give both one image.size, or leave {target} out of `transfer`"
+        )
+
+
+def taught(study: Study, cell: Cell) -> list[str]:
+    """The datasets from which a cell has learned: its own, and those of the cells it starts from.
+
+    What a weights file was trained on is not known here.
+    """
+    found, source = [cell.dataset], study.weights.get(cell.init)
+    while isinstance(source, Source) and source.dataset:
+        found.append(source.dataset)
+        source = study.weights.get(source.init)
+    return list(dict.fromkeys(found))

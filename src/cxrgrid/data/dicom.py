@@ -1,0 +1,193 @@
+"""One DICOM file: its grey levels as a screen would show them, and what its header says.
+
+pydicom is imported when the first such file is met, not before. Modality and VOI tables are applied
+to grey levels, not to pixels: a film of 16 bits costs its pixels twice, not as floats.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cxrgrid.data import grey_levels
+
+SUFFIXES = (".dcm", ".dicom")
+GREY = ("MONOCHROME1", "MONOCHROME2")
+HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
+YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+PREFIX = "1.2.826.0.1.3680043.8.498."  # pydicom's own root of identifiers
+
+
+def is_dicom(path: Path, start: bytes) -> bool:
+    """By its first 132 bytes, or where these are missing by its name."""
+    return start[128:132] == b"DICM" or path.suffix.lower() in SUFFIXES
+
+
+def load(path: Path, **options):
+    """The data set as pydicom reads it. `ValueError` if the file is not DICOM."""
+    import pydicom
+
+    # Publishers' headers are full of small faults, of which none touches a pixel.
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    try:
+        return pydicom.dcmread(path, **options)
+    except pydicom.errors.InvalidDicomError:
+        raise ValueError("not a DICOM file" if path.stat().st_size else "empty file") from None
+
+
+def sides(path: Path) -> tuple[int, int]:
+    """Width and height by the header."""
+    header = load(path, stop_before_pixels=True, specific_tags=HEADER)
+    return int(header.Columns), int(header.Rows)
+
+
+def person(path: Path) -> dict:
+    """View, sex and age by the header; None and NaN where it does not say."""
+    header = load(path, stop_before_pixels=True, specific_tags=HEADER)
+    sex, view = str(header.get("PatientSex") or ""), str(header.get("ViewPosition") or "")
+    return {
+        "view": view.strip().upper() or None,
+        "sex": sex if sex in ("M", "F") else None,
+        "age": years(str(header.get("PatientAge") or "")),
+    }
+
+
+def people(root: Path, images: list[str]) -> list[dict]:
+    """`person` of each image; nothing known where a header cannot be read."""
+
+    def ask(image: str) -> dict:
+        try:
+            return person(root / image)
+        except Exception:
+            return {"view": None, "sex": None, "age": np.nan}  # `pixels` will say why
+
+    with ThreadPoolExecutor(8) as pool:  # for network disks: a header is one short read
+        return list(pool.map(ask, images))
+
+
+def years(text: str) -> float:
+    """Years from `058Y`, `013M` and from `58`, as some publishers write; NaN where impossible."""
+    text = text.strip()
+    unit = text[-1:] if text[-1:].isalpha() else ""
+    number = text.removesuffix(unit)
+    age = float(number) * YEARS[unit] if number.isdigit() and unit in YEARS else np.nan
+    return age if age <= 100 else np.nan
+
+
+def read(path: Path, sixteen_bit: str) -> Image.Image:
+    """The film as an 8-bit grey image, bright where the patient absorbs.
+
+    sixteen_bit: `voi` (the file's first window or table, else percentiles), `percentile` or `full`.
+    """
+    film = load(path)
+    check(film)
+    pixels = pixels_of(film)
+    if pixels.ndim == 3:
+        return Image.fromarray(pixels).convert("L")
+    grey = eight_bit(pixels, film, sixteen_bit)
+    return Image.fromarray(255 - grey if film.PhotometricInterpretation == GREY[0] else grey)
+
+
+def check(film) -> None:
+    """`ValueError` with a reason for a file that holds no single film."""
+    frames, kind = int(film.get("NumberOfFrames") or 1), film.get("PhotometricInterpretation", "")
+    if "PixelData" not in film or not film.PixelData:
+        raise ValueError("a DICOM file without pixels")
+    if frames > 1:
+        raise ValueError(f"multi-frame: {frames} frames where one film is expected")
+    if kind == "PALETTE COLOR" or not kind:
+        raise ValueError(f"no radiograph: its photometric interpretation is {kind or 'missing'}")
+    if film.Rows * film.Columns > 2 * Image.MAX_IMAGE_PIXELS:
+        raise ValueError(f"image of {film.Columns} x {film.Rows} pixels exceeds limit")
+
+
+def pixels_of(film) -> np.ndarray:
+    """Stored values [H, W], or uint8 [H, W, 3] of a colour film."""
+    from pydicom.pixels import pixel_array
+    from pydicom.uid import UID
+
+    try:
+        return pixel_array(film)
+    except Exception as error:
+        syntax = UID(film.file_meta.TransferSyntaxUID)
+        if not syntax.is_compressed:
+            raise
+        lacking = isinstance(error, RuntimeError) and "missing dependencies" in str(error)
+        if not lacking and syntax.name.startswith(("JPEG Baseline", "RLE")):
+            raise  # these are always read: the file itself is broken
+        how = f"compressed as {syntax.name}, which no installed decoder reads"
+        raise ValueError(f"{how}: pip install python-gdcm") from None
+
+
+def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> np.ndarray:
+    """uint8 [H, W]; levels of at most 8 bits without a window stay what they are."""
+    from pydicom.pixels import apply_modality_lut
+
+    def meaning(levels: np.ndarray) -> np.ndarray:
+        return apply_modality_lut(levels, film)
+
+    if sixteen_bit == "voi" and has_window(film):
+        lowest = int(pixels.min())
+        levels = np.arange(lowest, int(pixels.max()) + 1)
+        return grey_levels.through(windowed(meaning(levels), film), pixels)
+    stored = np.arange(256)
+    if pixels.dtype == np.uint8 and np.array_equal(meaning(stored), stored):
+        return pixels
+    return grey_levels.stretch(pixels, "full" if sixteen_bit == "full" else "percentile", meaning)
+
+
+def has_window(film) -> bool:
+    """Whether the file carries a VOI table, or a window that has a width."""
+    tables = film.get("VOILUTSequence")
+    if tables and tables[0].get("LUTData") is not None and tables[0].get("LUTDescriptor"):
+        return True
+    widths, centers = (film.get(name) for name in ("WindowWidth", "WindowCenter"))
+    if widths in (None, "") or centers in (None, ""):
+        return False
+    return float(np.atleast_1d(widths)[0]) >= 1
+
+
+def windowed(levels: np.ndarray, film) -> np.ndarray:
+    """uint8 for each level, black to white over what the first window or table can give."""
+    from pydicom.pixels import apply_voi_lut
+
+    if film.get("VOILUTSequence"):
+        low, high = 0, 2 ** int(film.VOILUTSequence[0].LUTDescriptor[2]) - 1
+        shown = apply_voi_lut(np.rint(levels).astype(np.int64), film)
+    else:
+        with np.errstate(over="ignore"):  # a sigmoid's far ends
+            low, high = np.sort(apply_voi_lut(np.array([-1e9, 1e9]), film))
+            shown = apply_voi_lut(levels, film)
+    return grey_levels.scaled(shown.astype(float), float(low), float(high), shown)
+
+
+# ------------------------------------------------------------------ the phantom's films
+
+
+def write(path: Path, pixels: np.ndarray, row: dict, kind: str = GREY[1]) -> None:
+    """A row of a phantom cohort as an uncompressed DICOM file; uint8 or, with a window, uint16."""
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    name = f"{PREFIX}{row['patient']}.{row['study']}"
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SECONDARY_CAPTURE, f"{name}.3"
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
+    film.SOPClassUID, film.SOPInstanceUID = SECONDARY_CAPTURE, f"{name}.3"
+    film.StudyInstanceUID, film.SeriesInstanceUID = f"{name}.1", f"{name}.2"
+    film.PatientID, film.PatientSex = str(row["patient"]), row["sex"]
+    film.PatientAge, film.Modality = f"{row['age']:03.0f}Y", "DX"
+    film.ViewPosition, film.PhotometricInterpretation = row["view"], kind
+    film.Rows, film.Columns = pixels.shape
+    film.SamplesPerPixel, film.PixelRepresentation = 1, 0
+    film.BitsAllocated = 8 * pixels.itemsize
+    film.BitsStored = 8 if pixels.itemsize == 1 else 12
+    film.HighBit = film.BitsStored - 1
+    if film.BitsStored > 8:
+        film.WindowCenter, film.WindowWidth = 2048, 4096
+    film.PixelData = (pixels if kind == GREY[1] else 2**film.BitsStored - 1 - pixels).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film.save_as(path, enforce_file_format=True)

@@ -1,0 +1,221 @@
+"""One image file as a square of grey levels.
+
+Colour becomes luminance, transparency black; 16-bit images are stretched from their own 0.5 to 99.5
+percentile, DICOM by the window that the file carries, unless the recipe says otherwise.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cxrgrid import settings
+from cxrgrid.data import dicom, grey_levels, lungs
+from cxrgrid.data.lungs import Box
+
+SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
+WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
+ORIENTATION = 0x0112  # the EXIF tag
+QUICK = (("PNG", "L"), ("JPEG", "L"), ("JPEG", "RGB"))
+JPEG_END = b"\xff\xd9"
+REDUCED = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+Sides = tuple[int, int]  # width, height
+
+
+def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np.ndarray:
+    """One image as uint8 [size, size]. Raises whatever Pillow raises for an unreadable one.
+
+    frame: width and height to which the middle is cut before resizing; sides below it stay.
+    """
+    pixels, box = opened(path, recipe, frame)
+    return square(pixels, recipe, box)
+
+
+def part(path: Path, recipe: settings.Image, frame: Sides | None) -> Box:
+    """What `decode` takes of a file before it resizes, in the pixels of the file, upright."""
+    whole = sides(path)
+    if recipe.crop_to != "lungs":
+        return middle(whole, frame)
+    pixels, box = opened(path, recipe, frame)
+    return rescaled(box, pixels.shape[::-1], whole)
+
+
+def opened(path: Path, recipe: settings.Image, frame: Sides | None) -> tuple[np.ndarray, Box]:
+    """Grey levels uint8 [height, width], perhaps at a smaller scale, and the box to use of them."""
+    with path.open("rb") as file:
+        if dicom.is_dicom(path, file.read(132)):
+            image = dicom.read(path, recipe.sixteen_bit)
+            check(image)
+            pixels, box = np.asarray(image), middle(image.size, frame)
+        else:
+            with Image.open(file) as image:
+                check(image)
+                pixels, box = upright_grey(image, path, recipe, frame)
+    return pixels, lungs.find(pixels) if recipe.crop_to == "lungs" else box
+
+
+def reason(error: Exception, path: Path) -> str:
+    """In a few words, why `decode` could not read a file."""
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow can read" if path.stat().st_size else "empty file"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.removesuffix(", could be decompression bomb DOS attack.")
+
+
+def check(image: Image.Image) -> None:
+    """`ValueError` for what is no radiograph by its size."""
+    if min(image.size) < SMALLEST:
+        raise ValueError(f"too small: {image.width} x {image.height} pixels")
+
+
+def sides(path: Path) -> Sides:
+    """Width and height by the header, upright."""
+    with path.open("rb") as file:
+        if dicom.is_dicom(path, file.read(132)):
+            return dicom.sides(path)
+        with Image.open(file) as image:
+            # A PNG would be decoded whole to find the orientation that hardly any has.
+            return upright(image.size, image.format != "PNG" and lies(image))
+
+
+def lies(image: Image.Image) -> bool:
+    """Whether the camera lay on its side."""
+    return image.getexif().get(ORIENTATION) in LYING
+
+
+def upright(sides: Sides, lying: bool) -> Sides:
+    """Width and height once the image is turned."""
+    return sides[::-1] if lying else sides
+
+
+def middle(whole: Sides, frame: Sides | None) -> Box:
+    """The box of the recipe's frame in an image; all of it without a frame."""
+    width, height = (min(pair) for pair in zip(whole, frame or whole, strict=True))
+    left, top = (whole[0] - width) // 2, (whole[1] - height) // 2
+    return left, top, left + width, top + height
+
+
+def upright_grey(
+    image: Image.Image, path: Path, recipe: settings.Image, frame: Sides | None
+) -> tuple[np.ndarray, Box]:
+    """The image upright, at a smaller scale where that loses nothing; and the box to use of it."""
+    pixels = by_opencv(image, path) if image.format == "PNG" else None
+    turn = 1 if pixels is not None else image.getexif().get(ORIENTATION, 1)
+    whole = upright(image.size, turn in LYING)
+    box = middle(whole, frame)
+    if image.format == "JPEG":
+        scale = halvings(box, whole, recipe)
+        image.draft("L", tuple(side // scale for side in image.size))
+        pixels = by_opencv(image, path, scale)
+    if pixels is None:
+        pixels = grey(image, recipe.sixteen_bit)
+    if turn != 1:
+        pixels = turned(pixels, turn)
+    return pixels, rescaled(box, whole, pixels.shape[::-1])
+
+
+def rescaled(box: Box, sides: Sides, now: Sides) -> Box:
+    """A box of an image of these sides, once the image has others."""
+    return tuple(edge * new / old for edge, new, old in zip(box, 2 * now, 2 * sides, strict=True))
+
+
+def halvings(box: Box, whole: Sides, recipe: settings.Image) -> int:
+    """1, 2, 4 or 8: by how much libjpeg may shrink while it decodes, which is quicker.
+
+    A third more than the target is left: averaged over areas, that is as near to the image itself
+    as the usual way, bilinear from the whole (docs/log.md has the distances). Twice the target
+    where the image is cut, since the cut is rounded to whole pixels; and three times where the
+    lungs will be, since they are a part of the image only.
+    """
+    used = (box[2] - box[0], box[3] - box[1])
+    wanted = inner(used, recipe.size, recipe.resize)
+    spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
+    spare = 3 if recipe.crop_to == "lungs" else spare
+    room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
+    return max(scale for scale in REDUCED if scale <= max(room, 1))
+
+
+def by_opencv(image: Image.Image, path: Path, scale: int = 1) -> np.ndarray | None:
+    """A grey PNG, or a JPEG as grey, as it lies in the file; None for what is left to Pillow.
+
+    OpenCV is quicker. Left are other kinds, broken files, of which OpenCV makes nothing or half an
+    image, and PNG files that may say how they lie. scale: of a JPEG, as `halvings` gives it.
+    """
+    if (image.format, image.mode) not in QUICK:
+        return None
+    data = np.fromfile(path, np.uint8)
+    if image.format == "JPEG" and data[-2:].tobytes() != JPEG_END:
+        return None
+    if image.format == "PNG" and any(word in data.tobytes() for word in EXIF):
+        return None
+    return cv2.imdecode(data, REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Grey levels as the camera's EXIF orientation says that they are to be seen."""
+    image = Image.fromarray(pixels)
+    image.getexif()[ORIENTATION] = orientation
+    return np.asarray(ImageOps.exif_transpose(image))
+
+
+def inner(sides: tuple[float, float], size: int, resize: str) -> Sides:
+    """Width and height that the whole image gets when it is resized; `crop` cuts from these."""
+    if resize == "squash":
+        return size, size
+    scale = size / (max(sides) if resize == "fit" else min(sides))
+    return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
+
+
+def grey(image: Image.Image, sixteen_bit: str) -> np.ndarray:
+    """Any Pillow image as 8-bit grey levels."""
+    if image.mode in WIDE:
+        return grey_levels.stretch(
+            np.asarray(image), "full" if sixteen_bit == "full" else "percentile"
+        )
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
+
+
+def square(pixels: np.ndarray, recipe: settings.Image, box: Box) -> np.ndarray:
+    """The box of an image as a square: squashed, or whole on black (fit), or its middle (crop).
+
+    Equalising and blurring come after resizing and before padding.
+    """
+    size, (left, top, right, bottom) = recipe.size, box
+    width, height = right - left, bottom - top
+    target = inner((width, height), size, recipe.resize)
+    if recipe.resize == "crop":
+        side, target = min(width, height), (size, size)
+        left, top = left + (width - side) / 2, top + (height - side) / 2
+        box = (left, top, right - (width - side) / 2, bottom - (height - side) / 2)
+    small = grey_levels.enhance(resized(pixels, target, box), recipe.equalize, recipe.blur)
+    if target == (size, size):
+        return small
+    canvas = np.zeros((size, size), np.uint8)
+    left, top = (size - target[0]) // 2, (size - target[1]) // 2
+    canvas[top : top + target[1], left : left + target[0]] = small
+    return canvas
+
+
+def resized(pixels: np.ndarray, target: Sides, box: Box) -> np.ndarray:
+    """The box of an image, rounded to whole pixels, at another size: uint8 [height, width].
+
+    Smaller: each pixel is the mean of the area that it covers. A side that grows: bilinear.
+    """
+    left, top, right, bottom = (round(edge) for edge in box)
+    cut = pixels[top:bottom, left:right]
+    if cut.shape[1] < target[0] or cut.shape[0] < target[1]:
+        return np.asarray(Image.fromarray(cut).resize(target, Image.Resampling.BILINEAR))
+    return cv2.resize(cut, target, interpolation=cv2.INTER_AREA)

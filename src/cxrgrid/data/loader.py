@@ -1,0 +1,93 @@
+"""Images on their way to the device: uint8 until they are there, and there before they are needed.
+
+On a CPU a batch is gathered from the memory map when its turn comes: sorting its rows first, or a
+thread that gathers ahead, made it no faster. On a GPU the split lives there if it fits, else a
+thread gathers the next batch into pinned memory while the device works on the last.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cxrgrid.io.parquet import Split
+
+SHARE = 0.5  # of the device's free memory that pixels may take; the rest is the model's
+CHUNK = 1024  # images that are uploaded at once
+T = TypeVar("T")
+
+
+def pick_device() -> torch.device:
+    """Where to compute: the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Feed:
+    """The images and labels of a split, batch by batch, on a device.
+
+    `way` is how they get there: `resident`, `prefetch` or `gather`. The bits do not depend on it.
+    """
+
+    def __init__(self, split: Split, device: torch.device, way: str | None = None):
+        self.split, self.device = split, device
+        self.way = way or choose(split, device)
+        if self.way == "resident":
+            self.pixels = upload(split, device)
+            self.labels = torch.from_numpy(split.labels).to(device)
+
+    def __call__(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each batch of positions in the split: uint8 [N, 1, H, W], float32 [N, L]."""
+        if self.way == "resident":
+            return map(self.select, batches)
+        ready = ahead(self.gather, batches) if self.way == "prefetch" else map(self.gather, batches)
+        return (tuple(part.to(self.device, non_blocking=True) for part in pair) for pair in ready)
+
+    def select(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
+        """A batch of what is on the device already."""
+        at = torch.from_numpy(batch).to(self.device)
+        return self.pixels[at].unsqueeze(1), self.labels[at]
+
+    def gather(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
+        """A batch from the memory map; in pinned memory if a GPU is to fetch it."""
+        images = torch.from_numpy(self.split.pixels[self.split.rows[batch]]).unsqueeze(1)
+        labels = torch.from_numpy(self.split.labels[batch])
+        if self.device.type == "cuda":
+            return images.pin_memory(), labels.pin_memory()
+        return images, labels
+
+
+def choose(split: Split, device: torch.device) -> str:
+    """The way that suits the device and what is free of its memory."""
+    if device.type != "cuda":
+        return "gather"
+    size = len(split.rows) * split.pixels[0].nbytes
+    return "resident" if fits(size, torch.cuda.mem_get_info(device)[0]) else "prefetch"
+
+
+def fits(size: int, free: int) -> bool:
+    """Whether pixels of `size` bytes leave enough of the `free` ones to the model."""
+    return size <= SHARE * free
+
+
+def upload(split: Split, device: torch.device) -> Tensor:
+    """The split's pixels on the device, uint8 [N, H, W]; chunk by chunk, so the host holds few."""
+    pixels = torch.empty(len(split.rows), *split.pixels.shape[1:], dtype=torch.uint8, device=device)
+    for start in range(0, len(split.rows), CHUNK):
+        rows = split.rows[start : start + CHUNK]
+        pixels[start : start + len(rows)] = torch.from_numpy(split.pixels[rows]).to(device)
+    return pixels
+
+
+def ahead(load: Callable[[np.ndarray], T], batches: Iterable[np.ndarray]) -> Iterator[T]:
+    """What `load` makes of each batch, in order; the next one while the last is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = None
+        for batch in batches:
+            last, coming = coming, thread.submit(load, batch)
+            if last is not None:
+                yield last.result()
+        if coming is not None:
+            yield coming.result()

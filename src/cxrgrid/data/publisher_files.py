@@ -1,0 +1,138 @@
+"""What adapters find on disk: files by their names, and the columns of a publisher's table."""
+
+import os
+import re
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import pandas as pd
+
+from cxrgrid.config.grid import UserError
+
+SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+PARTS = {
+    "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
+    '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{KIND}.sheet.main+xml"/>'
+    f'<Override PartName="/{SHEET}" ContentType="{KIND}.worksheet+xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
+    f'Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{SPACE[1:-1]}" xmlns:r="{OFFICE}"><sheets>'
+    '<sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship '
+    f'Id="rId1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+}
+
+
+def by_name(root: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """Path below root of every file, by its name: each mirror nests the folders in another way.
+
+    Of two files with one name the first by path; hidden ones (macOS adds `._x`) are not read.
+    """
+    found: dict[str, str] = {}
+    for folder, below, names in os.walk(root, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        inner = Path(folder).relative_to(root)
+        for name in sorted(names):
+            if name.lower().endswith(suffixes) and not name.startswith("."):
+                found.setdefault(name, (inner / name).as_posix())
+    return found
+
+
+def find_table(root: Path, names: tuple[str, ...], source: str) -> Path:
+    """The first of `names` that is in root or below it; `UserError` with `source` if none is."""
+    there = by_name(root, tuple(name.lower() for name in names))
+    for name in names:
+        if name in there:
+            return root / there[name]
+    raise UserError(f"{root}: no {' or '.join(names)}. {source}")
+
+
+def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Some columns of a CSV file as text, without the spaces around names and values."""
+    try:
+        rows = pd.read_csv(
+            path,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            usecols=lambda name: name.strip() in columns,
+            low_memory=False,
+        )
+    except (ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[-1]
+        raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None
+    rows = rows.rename(columns=str.strip).fillna("").apply(lambda column: column.str.strip())
+    missing = [name for name in columns if name not in rows]
+    if missing:
+        raise UserError(f"{path}: no column {missing[0]!r}; it needs {', '.join(columns)}")
+    return rows[columns]
+
+
+def read_sheet(path: Path) -> pd.DataFrame:
+    """The first sheet of an Excel file (.xlsx) as text; the first row names the columns."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            shared = []
+            if STRINGS in file.namelist():
+                shared = [text_of(item) for item in ElementTree.fromstring(file.read(STRINGS))]
+            sheet = ElementTree.fromstring(file.read(SHEET))
+    except (zipfile.BadZipFile, KeyError, OSError, ElementTree.ParseError) as error:
+        raise UserError(f"{path}: not a spreadsheet (.xlsx) that can be read ({error})") from None
+    rows = []
+    for row in sheet.iter(f"{SPACE}row"):
+        cells = {re.match("[A-Z]+", cell.get("r"))[0]: cell for cell in row}
+        rows.append({place: value_of(cell, shared) for place, cell in cells.items()})
+    frame = pd.DataFrame(rows).fillna("")
+    if frame.empty:
+        raise UserError(f"{path}: its first sheet is empty")
+    return frame.iloc[1:].set_axis(frame.iloc[0], axis=1).reset_index(drop=True)
+
+
+def value_of(cell: ElementTree.Element, shared: list[str]) -> str:
+    """What stands in a cell; `shared` are the file's strings."""
+    value = cell.find(f"{SPACE}v")
+    if cell.get("t") == "s":
+        return shared[int(value.text)]
+    return text_of(cell).strip()
+
+
+def text_of(element: ElementTree.Element) -> str:
+    """All text in an element: what is formatted in part comes in pieces."""
+    return "".join(element.itertext()).strip()
+
+
+def write_sheet(path: Path, rows: list[list[str]]) -> None:
+    """Rows of text as the only sheet of an Excel file; the same rows give the same bytes."""
+    cells = [
+        "".join(
+            f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{escape(text)}</t></is></c>'
+            for at, text in enumerate(row)
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+    lines = "".join(f'<row r="{number}">{row}</row>' for number, row in enumerate(cells, 1))
+    sheet = f'<worksheet xmlns="{SPACE[1:-1]}"><sheetData>{lines}</sheetData></worksheet>'
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in {
+            **PARTS,
+            SHEET: sheet,
+        }.items():  # ZipInfo's date is 1980: no clock in the bytes
+            file.writestr(zipfile.ZipInfo(name), f'<?xml version="1.0"?>{text}')
+
+
+def count(step: str, frame: pd.DataFrame) -> dict:
+    """One line of the accounting; where no patient is known, of images only."""
+    return {"step": step, "images": len(frame), "patients": int(frame["patient"].nunique())}
+
+
+def accounting(steps: dict[str, pd.DataFrame]) -> list[dict]:
+    """`attrs["accounting"]` from the tables of each step."""
+    return [count(step, part) for step, part in steps.items()]

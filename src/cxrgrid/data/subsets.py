@@ -1,0 +1,80 @@
+"""Who is in a subset of a dataset: by view, sex and age. No pandas: `score` starts light."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cxrgrid.config.dataset import Subset
+from cxrgrid.io.parquet import read_parquet
+
+VIEWS = {"frontal": ("PA", "AP"), "lateral": ("LATERAL",)}
+
+
+def spelled(views: tuple[str, ...]) -> list[str]:
+    """The views in upper case; frontal and lateral stand for several."""
+    return [name for view in views for name in VIEWS.get(view.lower(), (view.upper(),))]
+
+
+def matches(view: Sequence, sex: Sequence, age: Sequence, part: Subset) -> np.ndarray:
+    """Which images are of a subset, bool [N]; one of unknown view, sex or age is of none."""
+    found = np.ones(len(view), bool)
+    if part.view:
+        wanted = set(spelled(part.view))
+        found &= np.fromiter((str(name).upper() in wanted for name in view), bool, len(view))
+    if part.sex:
+        found &= np.fromiter((name in part.sex for name in sex), bool, len(view))
+    if part.age:
+        low, high = part.age
+        years = np.asarray(age, float)
+        found &= (years >= low) & (years <= high)
+    return found
+
+
+def members(path: Path, subsets: dict[str, Subset]) -> dict[str, set[str]]:
+    """The images of each subset, by name, from a dataset's table.parquet."""
+    if not subsets:
+        return {}
+    table, _ = read_parquet(path)
+    image = np.array(table["image"].to_pylist(), object)
+    people = [table[name].to_pylist() for name in ("view", "sex")]
+    age = table["age"].to_numpy()
+    found = {name: set(image[matches(*people, age, part)]) for name, part in subsets.items()}
+    for name in [name for name, images in found.items() if not images]:
+        there = ", ".join(sorted({view for view in people[0] if view})) or "none is known"
+        logging.warning(f"subset {name}: no image is in it; views that are there: {there}")
+    return found
+
+
+def groups(
+    path: Path, axes: tuple[str, ...], bands: tuple[float, ...]
+) -> dict[str, dict[str, set[str]]]:
+    """The images of each group along each axis (sex, view, age, source), from a table.parquet.
+
+    An image of which an axis is unknown is in no group of it; an axis that does not vary has none.
+    """
+    if not axes:
+        return {}
+    table, _ = read_parquet(path)
+    image = np.array(table["image"].to_pylist(), object)
+    found = {}
+    for axis in axes:
+        values = table[axis].to_pylist() if axis in table.column_names else [None] * len(image)
+        names = np.array([band(v, bands) if axis == "age" else str(v or "") for v in values])
+        members = {str(name): set(image[names == name]) for name in np.unique(names) if name}
+        if len(members) < 2:
+            logging.warning(f"subgroups: {axis} does not vary among the images, or is unknown")
+            continue
+        found[axis] = members
+    return found
+
+
+def band(age: float | None, starts: tuple[float, ...]) -> str:
+    """The age band of an age: `<18`, `18-<40`, `80+`; empty where unknown."""
+    if age is None or np.isnan(age):
+        return ""
+    at = int(np.searchsorted(starts, age, side="right"))
+    if at == 0:
+        return f"<{starts[0]:g}" if starts else "0+"
+    return f"{starts[-1]:g}+" if at == len(starts) else f"{starts[at - 1]:g}-<{starts[at]:g}"

@@ -1,0 +1,118 @@
+"""How well a label is told without any image, from who was imaged and how.
+
+A logistic regression on age (in decades), sex, view and source, trained on the training rows and
+tested on the test rows. Images that agree in all of these are one row with a weight, so that a
+hundred thousand images take a second.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from cxrgrid.evaluation import bootstrap, metrics
+
+FIELDS = ("age", "sex", "view", "source")
+RESAMPLES = 200
+KNOWN = 0.7  # an AUROC that deserves a warning, if its interval lies above
+ENOUGH = 10  # positives and negatives in the test rows: below, an interval says little
+
+
+def coarse(table: pd.DataFrame) -> pd.DataFrame:
+    """The fields that vary in training, as text; what is unknown is a value of its own."""
+    found = {name: table[name] for name in FIELDS if name in table}
+    if "age" in found:
+        found["age"] = found["age"].floordiv(10)
+    frame = pd.DataFrame(found, index=table.index).astype(object)
+    frame = frame.where(frame.notna(), "unknown").astype(str)
+    train = frame[table["split"] == "train"]
+    return frame[[name for name in frame if train[name].nunique() > 1]]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Rows that agree in all fields as one: code int [N] of each row, columns float [codes, C]."""
+
+    codes: np.ndarray
+    columns: np.ndarray
+
+
+def design(fields: pd.DataFrame) -> Design:
+    """The distinct rows of some fields, as indicator columns."""
+    codes = fields.groupby(list(fields), sort=True).ngroup().to_numpy()
+    _, first = np.unique(codes, return_index=True)
+    return Design(codes, pd.get_dummies(fields.iloc[first]).to_numpy(float))
+
+
+def predict(known: Design, label: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """The label's probability for each row [N], from a model of the rows in `train`, bool [N]."""
+    size, codes = len(known.columns), known.codes[train]
+    present = np.bincount(codes, weights=label[train], minlength=size)
+    absent = np.bincount(codes, weights=1 - label[train], minlength=size)
+    model = LogisticRegression(max_iter=1000)
+    weights = np.concatenate([present, absent])
+    model.fit(np.tile(known.columns, (2, 1)), np.repeat([1, 0], size), weights)
+    return model.predict_proba(known.columns)[known.codes, 1]
+
+
+def baseline(table: pd.DataFrame, labels: list[str]) -> dict:
+    """`fields` that vary, and for each label the AUROC of each field alone and of all together.
+
+    `low`, `high`: the interval of all together over resampled test patients. An AUROC is None where
+    it is not defined; `reason` says why.
+    """
+    fields = coarse(table)
+    chosen = {"all": list(fields)} | {name: [name] for name in fields}
+    designs = {name: design(fields[names]) for name, names in chosen.items() if names}
+    found = {label: of_label(table, designs, label) for label in labels}
+    return {"fields": list(fields), "labels": found}
+
+
+def of_label(table: pd.DataFrame, designs: dict[str, Design], label: str) -> dict:
+    """The row of one label."""
+    known = table[label].isin([0, 1])
+    train, test = ((known & (table["split"] == name)).to_numpy() for name in ("train", "test"))
+    truth = table[label].to_numpy()
+    row = {"n": int(test.sum()), "positives": int(truth[test].sum())}
+    row |= {"auroc": {}, "low": None, "high": None, "reason": None}
+    parts = {"train": truth[train], "test": truth[test]}
+    lacking = [name for name, part in parts.items() if len(np.unique(part)) < 2]
+    if lacking or not designs:
+        why = f"one class only in {lacking[0]}" if lacking else "age, sex and view do not vary"
+        return row | {"reason": why}
+    orders = {
+        name: metrics.order(truth[test], predict(known_by, truth, train)[test])
+        for name, known_by in designs.items()
+    }
+    one = np.ones((1, row["n"]), np.uint8)
+    row["auroc"] = {name: rounded(order.weigh(one).auroc()[0]) for name, order in orders.items()}
+    low, high = interval(orders["all"], table.loc[test, "patient"].to_numpy())
+    return row | {"low": rounded(low), "high": rounded(high)}
+
+
+def interval(order: metrics.Order, patients: np.ndarray) -> tuple[float, float]:
+    """The interval of an AUROC over resampled patients."""
+    return bootstrap.draw(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
+
+
+def rounded(value: float) -> float | None:
+    """As the file holds it; None for NaN, which JSON lacks."""
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def telling(found: dict) -> list[str]:
+    """Warnings for labels that are well told without any image."""
+    rows = [
+        f"{label} {row['auroc']['all']:.3f} ({row['low']:.3f}–{row['high']:.3f}; n = {row['n']:,})"
+        for label, row in found["labels"].items()
+        if row["low"] is not None
+        and row["low"] > KNOWN
+        and ENOUGH <= row["positives"] <= row["n"] - ENOUGH
+    ]
+    if not rows:
+        return []
+    return [
+        f"{', '.join(found['fields'])} alone, without any image, tell the label with an AUROC of: "
+        f"{', '.join(rows)}. A model may have learnt no more than that."
+    ]

@@ -1,0 +1,185 @@
+"""What a model says of images: a cell's predictions file, or any other of the same form.
+
+Parquet or CSV; columns `image`, `patient`, and for each label `y:<label>` (1 present, 0 absent,
+empty unknown) and `p:<label>` (probability; to compare two files, any score will do). This is the
+only reader of such files; `matching` says whether two of them answer the same questions.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from cxrgrid.config.checks import UserError, suggest
+from cxrgrid.config.grid import Grid
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.settings import Cell
+
+FORM = "needs the columns image, y:<label> and p:<label>, and patient where images share one"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One predictions file. labels: float64 [N, L], NaN unknown; scores: float64 [N, L], finite.
+
+    facts: what the file carries, and the names of the labels under `labels`; path: where it lay.
+    """
+
+    image: list[str]
+    patient: list[str]
+    labels: np.ndarray
+    scores: np.ndarray
+    facts: dict
+    path: str = ""
+
+
+def only(test: Predictions, images: set[str]) -> Predictions:
+    """The predictions on some of the images."""
+    rows = [row for row, image in enumerate(test.image) if image in images]
+    names = ([column[row] for row in rows] for column in (test.image, test.patient))
+    return Predictions(*names, test.labels[rows], test.scores[rows], test.facts, test.path)
+
+
+def read_predictions(path: Path, cell: Cell) -> Predictions:
+    """A cell's predictions; `UserError` if they are another cell's or a score is not finite."""
+    made = read(path)
+    for axis in Grid.AXES:
+        if made.facts.get(axis) != getattr(cell, axis):
+            found = made.facts.get(axis)
+            raise UserError(f"{path}: {axis} is {found!r}; not of cell {cell.path()}")
+    return made
+
+
+def read_any(path: Path, task: str = "") -> Predictions:
+    """Any predictions file whose scores are probabilities, with the facts that scoring needs.
+
+    task: `multilabel` or `multiclass`; empty: what the file's facts say, else `multilabel`.
+    """
+    made = read(path)
+    start = {"target": path.stem, "task": "multilabel", "split": None, "split_hash": None}
+    made = replace(made, facts={**start, **made.facts} | ({"task": task} if task else {}))
+    check_probabilities(made)
+    return made
+
+
+def read(path: Path) -> Predictions:
+    """Any predictions file; `UserError`, one line, for whatever in it cannot be judged.
+
+    Its facts are those that it carries, and `labels`; its scores any numbers: the higher, the
+    likelier.
+    """
+    table, facts = read_table(path)
+    labels = [name[2:] for name in table.column_names if name.startswith("y:")]
+    check_columns(path, table.column_names, labels)
+    image = [str(name) for name in table["image"].to_pylist()]
+    patient = patients(path, table, image)
+    truth, scores = (
+        np.stack([numbers(path, table, f"{kind}:{label}") for label in labels], axis=1)
+        for kind in "yp"
+    )
+    made = Predictions(image, patient, truth, scores, {**facts, "labels": labels}, str(path))
+    check_values(made)
+    return made
+
+
+# ------------------------------------------------------------------ a file
+
+
+def read_table(path: Path) -> tuple[pa.Table, dict]:
+    """The table and its facts; a CSV file has none."""
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path)
+    if path.suffix.lower() != ".csv":
+        raise UserError(f"{path}: predictions are a .parquet or a .csv file")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    names = dict.fromkeys(("image", "patient"), pa.string())
+    options = pa.csv.ConvertOptions(column_types=names)
+    try:
+        return pa.csv.read_csv(path, convert_options=options), {}
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a readable CSV file ({error})") from None
+
+
+def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
+    """`UserError` for columns that lack, with the nearest that is there."""
+    wanted = ["image", *(f"p:{label}" for label in labels)]
+    for name in [name for name in wanted if name not in names]:
+        alike = [other for other in names if other[:2] == name[:2]] or names
+        raise UserError(f"{path}: no column {name!r}; {suggest(name, alike)} ({FORM})")
+    if not labels:
+        raise UserError(f"{path}: no column y:<label>; {FORM}")
+    for name in [name for name in names if name.startswith("p:") and name[2:] not in labels]:
+        raise UserError(f"{path}: {name!r} has no truth beside it; add 'y:{name[2:]}' or drop it")
+
+
+def patients(path: Path, table: pa.Table, image: list[str]) -> list[str]:
+    """Whom each image is of; a warning where the file does not say."""
+    if "patient" not in table.column_names:
+        logging.warning(f"{path}: no column 'patient': every image counts as independent")
+        return image
+    patient = table["patient"].to_pylist()
+    for row in [row for row, name in enumerate(patient) if name in (None, "")][:1]:
+        raise UserError(
+            f"{path}: image {image[row]!r} has no patient; name one, or drop the column"
+        )
+    return [str(name) for name in patient]
+
+
+def numbers(path: Path, table: pa.Table, name: str) -> np.ndarray:
+    """A column as float64 [N]; nothing is NaN."""
+    try:
+        return table[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        odd = next(value for value in table[name].to_pylist() if not is_number(value))
+        raise UserError(f"{path}: column {name!r} holds {odd!r}, which is no number") from None
+
+
+def is_number(value: object) -> bool:
+    """Whether a field is a number or empty."""
+    try:
+        float(value or 0)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check_values(made: Predictions) -> None:
+    """`UserError` for the first value that cannot be judged, with its image and label."""
+    if not made.image:
+        raise UserError(f"{made.path}: holds no row")
+    names, counts = np.unique(made.image, return_counts=True)
+    for name in names[counts > 1][:1]:
+        raise UserError(f"{made.path}: image {str(name)!r} stands there twice; keep one row each")
+    for image, label, value in odd(made, made.labels, ~np.isin(made.labels, (0, 1))):
+        what = f"the label {label!r} of image {image!r} is {value:g}"
+        raise UserError(f"{made.path}: {what}; it has to be 1, 0 or empty")
+    for image, label, value in odd(made, made.scores, ~np.isfinite(made.scores), unknown=True):
+        what = f"image {image!r} has the score {value} for {label!r}"
+        hint = "each image needs a number; of a training that diverged, a lower lr may help"
+        raise UserError(f"{made.path}: {what}; {hint}")
+
+
+def check_probabilities(made: Predictions) -> None:
+    """`UserError` for the first score outside of 0 to 1, and where not one class is true."""
+    for image, label, value in odd(made, made.scores, (made.scores < 0) | (made.scores > 1)):
+        raise UserError(
+            f"{made.path}: image {image!r} has the score {value:g} for {label!r}, not a "
+            "probability from 0 to 1; if they are logits, write 1 / (1 + exp(-logit)), or softmax "
+            "where classes compete"
+        )
+    if made.facts["task"] == "multiclass":
+        one = (np.nansum(made.labels, axis=1) == 1) & ~np.isnan(made.labels).any(axis=1)
+        for row in np.flatnonzero(~one)[:1]:
+            raise UserError(f"{made.path}: image {made.image[row]!r} is not of exactly one class")
+
+
+def odd(made: Predictions, values: np.ndarray, where: np.ndarray, unknown: bool = False) -> list:
+    """The first of some values [N, L]: its image, label and value; NaN counts if `unknown`."""
+    where = where & (unknown | ~np.isnan(values))
+    first = np.argwhere(where)[:1]
+    labels = made.facts["labels"]
+    return [(made.image[row], labels[at], float(values[row, at])) for row, at in first]

@@ -1,0 +1,119 @@
+"""Whether two predictions answer the same questions on the same images; `UserError` if not."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cxrgrid.config.checks import UserError, known
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.settings import Cell
+
+SAME = ("target", "part", "task", "split", "split_hash", "policy")  # facts, where both sides say
+
+
+def by_image(made: Predictions) -> Predictions:
+    """The same rows, sorted by image."""
+    at = np.argsort(made.image, kind="stable")
+    image, patient = ([column[row] for row in at] for column in (made.image, made.patient))
+    labels, scores = made.labels[at], made.scores[at]
+    return replace(made, image=image, patient=patient, labels=labels, scores=scores)
+
+
+def check_same(a: Predictions, b: Predictions) -> None:
+    """`UserError`, with the reason, unless both answer the same questions on the same images."""
+    reason = unlike(a, b)
+    if reason:
+        raise UserError(f"{a.path} and {b.path} cannot be compared: {reason}")
+
+
+def unlike(a: Predictions, b: Predictions) -> str:
+    """The first thing in which two files differ that a comparison takes for equal; or nothing."""
+    for name in SAME:
+        if name in a.facts and name in b.facts and a.facts[name] != b.facts[name]:
+            return f"{name} is '{a.facts[name]}' in the one and '{b.facts[name]}' in the other"
+    ours, theirs = a.facts["labels"], b.facts["labels"]
+    if ours != theirs:
+        return f"labels are {', '.join(ours)} in the one and {', '.join(theirs)} in the other"
+    if a.image != b.image:
+        apart = sorted(set(a.image) ^ set(b.image))
+        return f"{len(apart):,} images are in one only, such as '{apart[0]}'"
+    for image, one, other in zip(a.image, a.patient, b.patient, strict=True):
+        if one != other:
+            return f"image '{image}' is of patient '{one}' and of '{other}'"
+    differ = (a.labels != b.labels) & ~(np.isnan(a.labels) & np.isnan(b.labels))
+    for row, at in np.argwhere(differ)[:1]:
+        return (
+            f"y:{ours[at]} of image '{a.image[row]}' is {a.labels[row, at]:g} in the one and "
+            f"{b.labels[row, at]:g} in the other; another label policy?"
+        )
+    return ""
+
+
+def check_cells(
+    cell: Cell, val: Predictions, test: Predictions, first: tuple[Cell, Predictions]
+) -> None:
+    """`UserError` unless a cell was trained on the split, and predicted on the images, of all."""
+    other, basis = first
+    same = {
+        "split_hash": test.facts["split_hash"] == basis.facts["split_hash"],
+        "labels": test.facts["labels"] == basis.facts["labels"],
+        "images": test.image == basis.image and test.patient == basis.patient,
+        "truth": np.array_equal(test.labels, basis.labels, equal_nan=True),
+        "split_hash of val": val.facts["split_hash"] == test.facts["split_hash"],
+        "labels of val": val.facts["labels"] == test.facts["labels"],
+    }
+    for what in [what for what, agrees in same.items() if not agrees]:
+        where = f"cell {cell.path()}: {what} not as in {other.path()}"
+        raise UserError(f"{where}; delete the folder of the older one and run snakemake")
+
+
+def aligned(path: Path, made: Predictions, basis: Predictions, what: str) -> Predictions:
+    """Predictions from elsewhere in the order of others; `UserError` where they differ.
+
+    Images, labels and truth have to be those of `basis`, which says whose the images are.
+    """
+    unlike = differing(path, made, basis.image)
+    if unlike:
+        raise UserError(f"{what}: {unlike}")
+    made = in_order(path, made, basis.facts["labels"])
+    row = {image: at for at, image in enumerate(made.image)}
+    at = [row[image] for image in basis.image]
+    truth = made.labels[at]
+    same = (truth == basis.labels) | (np.isnan(truth) & np.isnan(basis.labels))
+    for image, label in np.argwhere(~same)[:1]:
+        name, pair = basis.facts["labels"][label], (truth[image, label], basis.labels[image, label])
+        raise UserError(
+            f"{what}: {path}: y:{name} of image {basis.image[image]!r} is {pair[0]:g}, in the "
+            f"dataset {pair[1]:g}; another label policy?"
+        )
+    return Predictions(basis.image, basis.patient, basis.labels, made.scores[at], basis.facts)
+
+
+def in_order(path: Path, made: Predictions, labels: list[str]) -> Predictions:
+    """The predictions of some labels, in their order."""
+    there = list(made.facts["labels"])
+    for label in labels:
+        known(label, there, str(path), "label")
+    at = [there.index(label) for label in labels]
+    facts = {**made.facts, "labels": labels}
+    return replace(made, labels=made.labels[:, at], scores=made.scores[:, at], facts=facts)
+
+
+def check_apart(path: Path, val: Predictions, test: Predictions) -> None:
+    """`UserError` if a threshold would be fitted on images on which it is judged."""
+    both = set(val.image) & set(test.image)
+    if both:
+        raise UserError(
+            f"{path}: {len(both):,} validation images are test images, such as {min(both)!r}"
+        )
+
+
+def differing(path: Path, made: Predictions, image: Iterable[str]) -> str:
+    """In which images two sets differ, in words; empty if they are the same images."""
+    ours, theirs = set(image), set(made.image)
+    for names, what in ((ours - theirs, "lacks"), (theirs - ours, "has besides")):
+        if names:
+            return f"{path}: {what} {len(names):,} of the test images, such as {min(names)!r}"
+    return ""

@@ -1,0 +1,186 @@
+"""The rows that are written of one model on one target: scores, subgroups, gaps, thresholds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation import bootstrap, thresholds
+from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
+from cxrgrid.evaluation.bootstrap import Drawn
+from cxrgrid.evaluation.curves import curves
+from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
+from cxrgrid.settings import Report
+
+AXES = Grid.AXES
+PLACE = [*AXES, "target"]
+KEYS = [*PLACE, "subset", "label", "metric", "threshold_rule"]
+NUMBERS = ("value", "low", "high", "temperature", "threshold", "x", "y")
+WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
+COLUMNS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
+COLUMNS += ["groups"]
+CURVES = [*PLACE, "label", "curve", "x", "y", "n"]
+THRESHOLDS = [*PLACE, "label", "threshold_rule", "threshold", "temperature", "reason"]
+GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
+
+
+def schema(columns: list[str]) -> pa.Schema:
+    """The types of a file's columns."""
+    kinds = {name: pa.float64() for name in NUMBERS} | {name: pa.int64() for name in WHOLE}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
+
+
+SCHEMA = schema(COLUMNS)
+
+
+@dataclass
+class Sheet:
+    """Rows of all models so far."""
+
+    scores: list[dict] = field(default_factory=list)
+    curves: list[dict] = field(default_factory=list)
+    thresholds: list[dict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is scored besides the whole. subsets: images by name; groups: images by axis and name;
+    metadata: the audit's `metadata_only`, what age, sex and view alone tell of each label."""
+
+    subsets: dict[str, set[str]] = field(default_factory=dict)
+    groups: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
+
+
+def add(
+    sheet: Sheet, place: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
+) -> None:
+    """Score one model. place: AXES; how: resamples, operating points, calibration, subgroups."""
+    labels, patient = test.facts["labels"], test.patient
+    fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
+    test = thresholds.cooled(test, fit.temperatures)
+    place = {**place, "target": test.facts["target"]}
+    strata = bootstrap.strata(test.labels, patient) if how.stratify else None
+    whole = Evaluation(test, fit.cuts)
+    drawn = bootstrap.draw(whole.metrics, patient, how.resamples, how.interval, strata)
+    sheet.scores += rows(place | {"subset": "all"}, whole, drawn)
+    sheet.scores += metadata_rows(place | {"subset": "all"}, test, parts.metadata)
+    for name, images in parts.subsets.items():
+        part = Evaluation(only(test, images), fit.cuts)
+        sheet.scores += rows(place | {"subset": name}, part, resampled(part, how))
+    named_ones = grouped(test, parts.subsets, fit.cuts, how, strata)
+    sheet.scores += gap_rows(place | {"subset": "gap:subsets"}, named_ones)
+    for axis, members in parts.groups.items():
+        sheet.scores += group_rows(place, axis, grouped(test, members, fit.cuts, how, strata))
+    sheet.curves += [{**place, **row} for row in curves(test)]
+    sheet.thresholds += threshold_rows(place, labels, fit)
+
+
+def resampled(part: Evaluation, how: Report) -> Drawn:
+    """Values over the part's own patients; NaN if it holds no image."""
+    patient = part.test.patient
+    if not patient:
+        return Drawn(np.full((2, len(part.rows)), np.nan))
+    strata = bootstrap.strata(part.test.labels, patient) if how.stratify else None
+    return bootstrap.draw(part.metrics, patient, how.resamples, how.interval, strata)
+
+
+# ------------------------------------------------------------------ rows
+
+
+def rows(
+    start: dict, made: Evaluation, drawn: Drawn, few: frozenset[str] = frozenset()
+) -> Iterator[dict]:
+    """One row a metric, from values [1 + R, rows]; few: labels that a group has too little of."""
+    size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
+    whole = sizes(made.test, slice(None))
+    point = dict(zip(made.rows, drawn.value, strict=True))
+    for row, value, low, high in zip(made.rows, drawn.value, *drawn.ends(), strict=True):
+        if row.metric in WITHOUT:
+            low = high = np.nan
+        reason = made.reason(row) if np.isnan(value) else None
+        if row.label in few:
+            value, low, high, reason = np.nan, np.nan, np.nan, "too few positives or negatives"
+        yield {
+            **start,
+            **named(row),
+            **{"value": value, "low": low, "high": high},
+            **size.get(row.label, whole),
+            **{"labels_scored": made.labels_scored(row, point), "reason": reason, "groups": None},
+        }
+
+
+def named(row: Row) -> dict[str, str]:
+    """A row's own columns."""
+    return {"label": row.label, "metric": row.metric, "threshold_rule": row.rule}
+
+
+def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
+    """How many images with a known label, positives and patients."""
+    labels = test.labels[:, columns]
+    seen = (~np.isnan(labels)).any(axis=1)
+    patients = len(np.unique(np.array(test.patient)[seen]))
+    return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
+
+
+def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[dict]:
+    """The baseline that sees no image: the AUROC of age, sex, view and source together."""
+    for at, label in enumerate(test.facts["labels"]):
+        found = metadata.get("labels", {}).get(label)
+        if found is None:
+            continue
+        numbers = {"value": found["auroc"].get("all"), "low": found["low"], "high": found["high"]}
+        numbers = {name: np.nan if value is None else value for name, value in numbers.items()}
+        row = named(Row(label, "metadata_auroc", "")) | numbers | sizes(test, [at])
+        yield start | row | {"labels_scored": None, "reason": found["reason"], "groups": None}
+
+
+def threshold_rows(place: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
+    """Every threshold and temperature of a model, and why one is not the rule's own."""
+    for rule, cut in fit.cuts.items():
+        for label, threshold, temperature in zip(labels, cut, fit.temperatures, strict=True):
+            row = {"label": label, "threshold_rule": rule, "threshold": threshold}
+            row |= {"temperature": temperature, "reason": fit.reasons.get((rule, label))}
+            yield {**place, **row}
+
+
+# ------------------------------------------------------------------ groups
+
+
+def group_rows(place: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
+    """The scores of each group, `sex=F`, and the gaps between them, `gap:sex`."""
+    found = []
+    for name, group in groups.items():
+        start = place | {"subset": f"{axis}={name}"}
+        found += rows(start, group.made, group.drawn, group.few)
+    return [*found, *gap_rows(place | {"subset": f"gap:{axis}"}, groups)]
+
+
+def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
+    """The largest minus the smallest value, of labels and of their mean; `groups` says which two.
+
+    Which two is settled by the values themselves; in a resample their difference may be negative,
+    so that an interval can hold 0. Of many groups the extremes differ by chance alone: read the
+    interval as of these two groups. The mean is over the labels that every group has enough of.
+    """
+    if len(groups) < 2:
+        return
+    any_group = next(iter(groups.values())).made
+    kinds = any_group.kinds(GAPS)
+    common = [
+        label for label in any_group.labels if not any(label in g.few for g in groups.values())
+    ]
+    for label in (*any_group.labels, "macro"):
+        for kind in kinds:
+            labels = common if label == "macro" else [label]
+            columns = {
+                n: column(g, labels, kind) for n, g in groups.items() if not {*labels} & g.few
+            }
+            row = named(Row(label, *kind)) | gap(columns)
+            of = slice(None) if label == "macro" else [any_group.labels.index(label)]
+            both = joined([groups[name].made.test for name in columns])
+            row |= sizes(both, of) if both else dict.fromkeys(("n", "positives", "patients"), 0)
+            yield start | row | {"labels_scored": len(common) if label == "macro" else None}

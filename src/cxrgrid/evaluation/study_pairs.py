@@ -1,0 +1,226 @@
+"""Every two places of a study that differ in one axis only, compared on the same patients.
+
+Each model from elsewhere is compared with every place of its dataset, as an axis of its own.
+
+A place is a cell without its seed. The family over which Holm's correction runs is all pairs of
+one axis within the study, datasets together, in one metric: its macro rows are one family, the
+rows of single labels another, larger one. Pairs that are planned count, run or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation import bootstrap, difference
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.seed_variance import Spread, pool
+from cxrgrid.evaluation.significance import holm
+from cxrgrid.reporting.results import PLACE
+from cxrgrid.settings import Report
+
+VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
+EXTERNAL = "external"  # the axis of a model from elsewhere against a place; its init and recipe
+KEYS = ["dataset", "target", "axis", "a", "b", "backbone", "init", "recipe", "metric", "label"]
+NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
+COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
+COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
+PLACES = [*PLACE, "metric", "label", "value", "low", "high", "seeds", "planned", "seed_sd"]
+PLACES += ["sampling_se", "n", "positives", "patients"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two places of the grid; a, b: as PLACE says; seeds: that both should have."""
+
+    axis: str
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def names(self) -> tuple[str, str]:
+        """What the two are called: their values on the axis in which they differ."""
+        if self.axis == EXTERNAL:
+            return self.a[1], "/".join(name for name in self.b[1:] if name != "default")
+        at = PLACE.index(self.axis)
+        return self.a[at], self.b[at]
+
+    def keys(self) -> dict[str, str]:
+        """The columns that say which pair this is; the axis that varies is empty among them."""
+        varied = VARIED if self.axis == EXTERNAL else [self.axis]
+        fixed = dict(zip(PLACE, self.a, strict=True)) | dict.fromkeys(varied, "")
+        a, b = self.names()
+        return {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
+
+    def seed_of_a(self, seed: int) -> int:
+        """The seed of a that stands against one of b: a model from elsewhere has a single one."""
+        return 0 if self.axis == EXTERNAL else seed
+
+    def where(self) -> str:
+        """The fixed coordinates, in words."""
+        fixed = self.keys()
+        names = [fixed["backbone"], fixed["init"], fixed["recipe"].replace("default", "")]
+        return f"{', '.join(filter(None, [fixed['dataset'], *names]))}: "
+
+
+def places(grid: Grid) -> dict[tuple[str, ...], list[int]]:
+    """The places of a study in its order, with their seeds."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for cell in grid.cells:
+        found.setdefault(tuple(getattr(cell, axis) for axis in PLACE), []).append(cell.seed)
+    return found
+
+
+def pairs(grid: Grid) -> list[Pair]:
+    """All pairs, by dataset and axis; `b` is scratch, else what the study names first."""
+    every, found = places(grid), []
+    for axis in VARIED:
+        at = PLACE.index(axis)
+        for b, a in combinations(every, 2):
+            if [name for name, x, y in zip(PLACE, a, b, strict=True) if x != y] != [axis]:
+                continue
+            if a[at] == "scratch":
+                a, b = b, a
+            seeds = tuple(seed for seed in every[a] if seed in every[b])
+            found.append(Pair(axis, a, b, seeds))
+    for name, model in grid.study.external.items():
+        a = (model.dataset, name, EXTERNAL, EXTERNAL)
+        own = {place: seeds for place, seeds in every.items() if place[0] == model.dataset}
+        found += [Pair(EXTERNAL, a, b, tuple(seeds)) for b, seeds in own.items()]
+    order = {name: number for number, name in enumerate(grid.study.datasets)}
+    axes = [*VARIED, EXTERNAL]
+    return sorted(found, key=lambda pair: (order[pair.a[0]], axes.index(pair.axis)))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A dataset's cells. values: of each (place, seed) what `comparison.resampled` gives."""
+
+    labels: list[str]
+    sizes: list[dict[str, int]]
+    values: dict[tuple, np.ndarray]
+
+    def seeds(self, place: tuple, seeds: tuple[int, ...]) -> np.ndarray:
+        """The resampled values of a place's seeds [S, 1 + R, metrics, L + 1]."""
+        return np.stack([self.values[place, seed] for seed in seeds])
+
+    def spread(self, number: int, at: int) -> Spread | None:
+        """What the seed alone changes in a metric and label, over all places of the dataset."""
+        groups: dict[tuple, list[float]] = {}
+        for (place, _), values in self.values.items():
+            groups.setdefault(place, []).append(values[0, number, at])
+        return pool([np.array(group) for group in groups.values()])
+
+
+def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
+    """Each cell of a dataset, (place, seed, predictions), on the same resamples.
+
+    how: `resamples`, and whether to `stratify`.
+    """
+    first, values = None, {}
+    for place, seed, found in cells:
+        first = first or found
+        values[place, seed] = difference.resampled(found, how.resamples, stratify=how.stratify)
+    if first is None:
+        nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
+        return Measured(["macro"], [nothing], {})
+    return Measured([*first.facts["labels"], "macro"], difference.sizes(first), values)
+
+
+def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
+    """The rows of a pair without what depends on the family, and what they were made of."""
+    shared = tuple(
+        seed
+        for seed in pair.seeds
+        if (pair.a, pair.seed_of_a(seed)) in measured.values and (pair.b, seed) in measured.values
+    )
+    counts = {"seeds": len(shared), "planned": len(pair.seeds)}
+    of_a = tuple(dict.fromkeys(pair.seed_of_a(seed) for seed in shared))
+    both = ((pair.a, of_a), (pair.b, shared))
+    sides = [measured.seeds(*side) for side in both] if shared else []
+    for number, metric in enumerate(difference.RANKING):
+        for at, label in enumerate(measured.labels):
+            size = dict(measured.sizes[at])
+            rarer = size.pop("rarer")
+            row = pair.keys() | {"metric": metric, "label": label} | counts | size
+            if not shared:
+                yield row | {"p": np.nan}, None
+                continue
+            a, b = (side[:, :, number, at] for side in sides)
+            paired = pair.axis != EXTERNAL
+            found = difference.contrast(a, b, paired, rarer, measured.spread(number, at))
+            row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
+            row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
+            yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found
+
+
+def table(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
+    """One row a pair, metric and label: COLUMNS. NaN numbers where a pair has no seed in common."""
+    made = [(pair, *row) for pair in pairs(grid) for row in compare(pair, measured[pair.a[0]])]
+    if not made:
+        return pd.DataFrame(columns=COLUMNS)
+    frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS)
+    families = frame.groupby(["axis", "metric", frame["label"].eq("macro")])["p"]
+    frame["p_holm"] = families.transform(lambda p: holm(p.to_numpy(float)))
+    frame["family"] = families.transform("size")
+    parts = [(pair, found) for pair, _, found in made]
+    words = [say(row, *part) for row, part in zip(frame.to_dict("records"), parts, strict=True)]
+    frame["verdict"], frame["sentence"] = zip(*words, strict=True)
+    return frame
+
+
+def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, str]:
+    """The verdict and the sentence of a row."""
+    a, b = pair.names()
+    of = f"{row['seeds']} of {many(row['planned'], 'seed')}"
+    if found is None:
+        return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; nothing is said."
+    seeds = many(row["seeds"], "seed") if row["seeds"] == row["planned"] else f"incomplete, {of}"
+    words = difference.basis(seeds, row)
+    p_holm, family = float(row["p_holm"]), int(row["family"])
+    text = difference.sentence((a, b), row["metric"], found, p_holm, family, words)
+    label = "" if row["label"] == "macro" else f"{row['label']}: "
+    alone = np.isnan(found.seed_sd)
+    once = " One training each: other seeds may say otherwise." if alone else ""
+    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
+
+
+def many(count: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
+    """One row a place, metric and label: PLACES. The mean over the seeds that there are.
+
+    The interval is that of patients and seeds together; of patients alone where no place of the
+    dataset has two seeds.
+    """
+    rows = []
+    for place, planned in places(grid).items():
+        here = measured[place[0]]
+        seeds = tuple(seed for seed in planned if (place, seed) in here.values)
+        values = here.seeds(place, seeds) if seeds else None
+        for number, metric in enumerate(difference.RANKING):
+            for at, label in enumerate(here.labels):
+                size = dict(here.sizes[at])
+                rarer = size.pop("rarer")
+                row = dict(zip(PLACE, place, strict=True)) | {"metric": metric, "label": label}
+                row |= {"seeds": len(seeds), "planned": len(planned)} | size
+                if seeds:
+                    row |= interval(values[:, :, number, at], rarer, here.spread(number, at))
+                rows.append(row)
+    return pd.DataFrame(rows, columns=PLACES)
+
+
+def interval(values: np.ndarray, rarer: int, spread: Spread | None) -> dict[str, float]:
+    """The mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
+    found = difference.place(values, rarer, spread)
+    ends = (found.low, found.high)
+    if spread is None:
+        ends = bootstrap.interval(values[0, 1:])
+    parts = {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}
+    return {"value": found.value, "low": float(ends[0]), "high": float(ends[1])} | parts

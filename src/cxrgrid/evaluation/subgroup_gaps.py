@@ -1,0 +1,78 @@
+"""Groups of test images, scored on the resamples of the whole, and how far they are apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxrgrid.evaluation import bootstrap
+from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
+from cxrgrid.evaluation.bootstrap import Drawn
+from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.settings import Report
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group, scored on the resamples of the whole. few: labels too rare in it, or too common."""
+
+    made: Evaluation
+    drawn: Drawn
+    few: frozenset[str]
+
+
+def grouped(
+    test: Predictions,
+    members: dict[str, set[str]],
+    cuts: dict[str, np.ndarray],
+    how: Report,
+    strata: np.ndarray | None,
+) -> dict[str, Group]:
+    """Each group that has images, all on the same resampled patients, so that they compare."""
+    found = {}
+    for name, images in members.items():
+        at = np.flatnonzero([image in images for image in test.image])
+        if not len(at):
+            continue
+        part = only(test, images)
+        counts = [(part.labels == value).sum(axis=0) for value in (1, 0)]
+        rare = np.minimum(*counts) < how.subgroup_minimum
+        few = frozenset(
+            label for label, is_rare in zip(test.facts["labels"], rare, strict=True) if is_rare
+        )
+        made = Evaluation(part, cuts)
+        made.both &= ~rare
+
+        def statistic(weights: np.ndarray, made: Evaluation = made, at: np.ndarray = at):
+            return made.metrics(weights.take(at, axis=1))
+
+        drawn = bootstrap.draw(statistic, test.patient, how.resamples, how.interval, strata)
+        found[name] = Group(made, drawn, few)
+    return found
+
+
+def joined(parts: list[Predictions]) -> Predictions | None:
+    """The images of several groups; None of none."""
+    if not parts:
+        return None
+    image, patient = (sum((getattr(p, n) for p in parts), []) for n in ("image", "patient"))
+    labels, scores = (np.concatenate([getattr(p, n) for p in parts]) for n in ("labels", "scores"))
+    return Predictions(image, patient, labels, scores, parts[0].facts)
+
+
+def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Drawn:
+    """The mean of a metric over some labels of a group, [1 + R]."""
+    at = [group.made.rows.index(Row(label, *kind)) for label in labels]
+    return group.drawn.map(lambda values: mean(values[:, at]))
+
+
+def gap(columns: dict[str, Drawn]) -> dict:
+    """Value, interval and the two groups of a gap, from each group's values [1 + R]."""
+    columns = {name: values for name, values in columns.items() if not np.isnan(values.value)}
+    if len(columns) < 2:
+        why = "fewer than two groups with enough positives and negatives"
+        return {"value": np.nan, "low": np.nan, "high": np.nan, "reason": why, "groups": None}
+    ranked = sorted(columns, key=lambda name: columns[name].value)
+    difference = columns[ranked[-1]] - columns[ranked[0]]
+    low, high = difference.ends()
+    numbers = {"value": difference.value, "low": float(low), "high": float(high)}
+    return numbers | {"reason": None, "groups": f"{ranked[-1]} - {ranked[0]}"}

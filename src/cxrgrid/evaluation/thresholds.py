@@ -1,0 +1,131 @@
+"""Where a label counts as present: thresholds and temperatures, fitted on validation images only.
+
+A rule has a name, which the scores carry: `youden`, `0.5`, `sensitivity 0.9`, `specificity 0.9`;
+`argmax` where classes compete, as then the highest score decides and there is no threshold.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cxrgrid.config.check_report import ARGMAX, rule
+from cxrgrid.config.checks import UserError, suggest
+from cxrgrid.evaluation import calibration, metrics
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.settings import Target
+
+FALLBACK = 0.5
+WORDS = ("youden", "0.5", "sensitivity=0.9", "specificity=0.9")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What the validation images decide.
+
+    cuts: by the name of the rule, from which score each label counts as present [L] (NaN where
+    classes compete); reasons: by rule and label, why a threshold is not the rule's own;
+    temperatures: [L], 1 where the scores are left as they are.
+    """
+
+    cuts: dict[str, np.ndarray]
+    reasons: dict[tuple[str, str], str]
+    temperatures: np.ndarray
+
+
+def parse(word: str, option: str = "--points") -> str | float | Target:
+    """An operating point from the command line; `UserError` with what may be written."""
+    kind, _, value = word.partition("=")
+    try:
+        if kind in ("sensitivity", "specificity") and 0 < float(value) <= 1:
+            return Target(**{kind: float(value)})
+        if kind != "youden" and 0 <= float(word) <= 1:
+            return float(word)
+    except ValueError:
+        pass
+    if word != "youden":
+        raise UserError(f"{option}: no operating point {word!r}; {suggest(word, WORDS)}")
+    return word
+
+
+def fitted(point: str | float | Target) -> bool:
+    """Whether an operating point needs validation images."""
+    return not isinstance(point, (int, float))
+
+
+def threshold(labels: np.ndarray, scores: np.ndarray, point: str | float | Target) -> float:
+    """The threshold of one label [N]; NaN if the validation images cannot say."""
+    if isinstance(point, Target) and point.sensitivity:
+        return target_sensitivity(labels, scores, point.sensitivity)
+    if isinstance(point, Target):
+        return target_specificity(labels, scores, point.specificity)
+    return metrics.youden(labels, scores) if fitted(point) else float(point)
+
+
+def target_sensitivity(labels: np.ndarray, scores: np.ndarray, target: float) -> float:
+    """The highest score that, as threshold, finds at least `target` of the positives.
+
+    NaN if there is no positive or a score is NaN.
+    """
+    found = -np.sort(-scores[labels == 1])
+    if not len(found) or np.isnan(found).any():
+        return float("nan")
+    return float(found[max(1, int(np.ceil(target * len(found) - 1e-9))) - 1])
+
+
+def target_specificity(labels: np.ndarray, scores: np.ndarray, target: float) -> float:
+    """The lowest threshold that clears at least `target` of the negatives: just above a score.
+
+    NaN if there is no negative or a score is NaN.
+    """
+    cleared = np.sort(scores[labels == 0])
+    if not len(cleared) or np.isnan(cleared).any():
+        return float("nan")
+    at = int(np.ceil(target * len(cleared) - 1e-9))
+    return float(np.nextafter(cleared[at - 1], np.inf)) if at else float(cleared[0])
+
+
+def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> Fit:
+    """Thresholds of every rule and temperatures; without `val`, fixed thresholds only.
+
+    facts: `labels` and `task` of the predictions that are judged.
+    """
+    labels = facts["labels"]
+    ones = np.ones(len(labels))
+    temperatures = temperature(val) if val and calibrate == "temperature" else ones
+    if facts["task"] == "multiclass":
+        return Fit({ARGMAX: np.full(len(labels), np.nan)}, {}, temperatures)
+    val = cooled(val, temperatures) if val else None
+    cuts, reasons = {}, {}
+    for point in points:
+        pairs = zip(val.labels.T, val.scores.T, strict=True) if val else [((), ())] * len(labels)
+        chosen = np.array([threshold(y, p, point) for y, p in pairs])
+        cuts[rule(point)] = np.where(np.isnan(chosen), FALLBACK, chosen)
+        for at in np.flatnonzero(np.isnan(chosen)):
+            why = f"{FALLBACK}, as a class is absent among the validation images"
+            reasons[rule(point), labels[at]] = why
+    return Fit(cuts, reasons, temperatures)
+
+
+def temperature(val: Predictions) -> np.ndarray:
+    """One temperature a label [L]; one for all classes where they compete."""
+    if val.facts["task"] == "multiclass":
+        return np.full(val.labels.shape[1], calibration.temperature(val.labels, val.scores))
+    pairs = zip(val.labels.T, val.scores.T, strict=True)
+    return np.array([calibration.temperature(y, p) for y, p in pairs])
+
+
+def cooled(made: Predictions, temperatures: np.ndarray) -> Predictions:
+    """The predictions at these temperatures; untouched, to the bit, where all are 1."""
+    if (temperatures == 1).all():
+        return made
+    if made.facts["task"] == "multiclass":
+        return replace(made, scores=calibration.cool(made.scores, temperatures[0]))
+    columns = [calibration.cool(p, t) for p, t in zip(made.scores.T, temperatures, strict=True)]
+    return replace(made, scores=np.stack(columns, axis=1))
+
+
+def decide(scores: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """What is said of each image and label: bool [N, L]; one class where classes compete."""
+    if np.isnan(cut).all():
+        return np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    return scores >= cut

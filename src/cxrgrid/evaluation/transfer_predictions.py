@@ -1,0 +1,72 @@
+"""A cell on another dataset's test images: read, without the images from which it has learned."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from cxrgrid.config.checks import UserError
+from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.transfers import taught
+from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
+from cxrgrid.evaluation.same_images import in_order
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.settings import Cell
+
+Seen = dict[str, set[str]]  # by source: test images of a target like which it teaches some
+
+
+def read_seen(path: Path, target: str) -> Seen:
+    """From overlap.parquet, for each dataset the target's test images that its training gives away.
+
+    Nothing where the file is missing: a study that asks for no transfer has not made it.
+    """
+    found: Seen = {}
+    for row in read_parquet(path)[0].to_pylist() if path.is_file() else []:
+        if row["target"] == target:
+            found.setdefault(row["source"], set()).add(row["image"])
+    return found
+
+
+def masked(grid: Grid, cell: Cell, target: str, seen: Seen) -> set[str]:
+    """The target's test images on which a cell is not judged: those given away by what taught it.
+
+    The training images of the target itself, where a cell has started from them, give away those
+    of the same patients only as far as the target's own split does.
+    """
+    sources = [name for name in taught(grid.study, cell) if name != target]
+    return set().union(*(seen.get(name, set()) for name in sources))
+
+
+def paths(grid: Grid, folder: Path, target: str) -> dict[Cell, Path]:
+    """The cells of other datasets that are asked for and done, with their predictions."""
+    asked = [cell for cell in grid.cells if target in grid.transfers.get(cell.dataset, [])]
+    found = {cell: folder / cell.path() / f"transfer/{target}.parquet" for cell in asked}
+    there = {
+        cell: path
+        for cell, path in found.items()
+        if path.is_file() and finished(folder / cell.path(), cell)
+    }
+    if asked:
+        logging.info(f"{target}: {len(there)} of {len(asked)} cells of other datasets predict it")
+    return there
+
+
+def read(
+    grid: Grid, found: dict[Cell, Path], target: str, seen: Seen, split_hash: str | None
+) -> Iterator[tuple[Cell, Predictions, Predictions]]:
+    """Each cell with its own validation images and the target's test images, in shared labels."""
+    for cell, path in found.items():
+        test = read_predictions(path, cell)
+        if split_hash and test.facts["split_hash"] != split_hash:
+            raise UserError(f"{path}: of another split of {target}; remove it and run snakemake")
+        own = path.parent.parent / "predictions/val.parquet"
+        val = in_order(own, read_predictions(own, cell), test.facts["labels"])
+        val = replace(val, facts={**val.facts, "task": test.facts["task"]})
+        hidden = masked(grid, cell, target, seen) & set(test.image)
+        if hidden:
+            names = ", ".join(taught(grid.study, cell))
+            logging.info(f"{cell.path()}: {len(hidden):,} test images are known from {names}")
+            test = only(test, set(test.image) - hidden)
+        if test.image:
+            yield cell, val, test

@@ -1,0 +1,118 @@
+"""Two models on the same images, each one file or one a seed: every metric and label as a row."""
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid.evaluation import bootstrap, delong, difference
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.significance import holm, mcnemar
+from cxrgrid.settings import Report
+
+CLUSTERED = "some patients have several images, and it takes images for independent"
+
+
+def rows(
+    a: list[Predictions],
+    b: list[Predictions],
+    names: tuple[str, str],
+    thresholds: list[float] | None,
+    how: Report,
+) -> pd.DataFrame:
+    """One row a metric and label, the macro mean last; Holm runs over the labels of a metric.
+
+    thresholds: none, one, or A's and B's; how: `resamples`, `stratify`, and the `interval` of each
+    model by itself.
+    Columns of DeLong's test stand beside an AUROC, of McNemar's beside an accuracy, else `no_test`.
+    """
+    cuts = [None, None] if thresholds is None else [thresholds[0], thresholds[-1]]
+    both = list(zip((a, b), cuts, strict=True))
+    sides = [
+        np.stack([difference.resampled(x, how.resamples, cut, how.stratify) for x in side])
+        for side, cut in both
+    ]
+    labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[0])
+    paired = len(a) == len(b) and all(same_seed(*pair) for pair in zip(a, b, strict=True))
+    ends = [bounds(s, *more, size, how.interval) for s, more in zip(sides, both, strict=True)]
+    made = []
+    for number, metric in enumerate(list(difference.METRICS)[: sides[0].shape[2]]):
+        found = [
+            difference.contrast(*(side[:, :, number, at] for side in sides), paired, one["rarer"])
+            for at, one in enumerate(size)
+        ]
+        p = np.array([one.p for one in found])
+        adjusted = np.append(holm(p[:-1]), p[-1])
+        for at, label in enumerate(labels):
+            row = {"metric": metric, "label": label} | each(sides, ends, (number, at))
+            row |= numbers(found[at], adjusted[at], a, b, size[at])
+            family = len(labels) - 1 if label != "macro" else 1
+            words = difference.basis(trainings(a, b), size[at])
+            text = difference.sentence(names, metric, found[at], adjusted[at], family, words)
+            made.append(row | beside(metric, at, a, b, cuts) | {"sentence": f"{label}: {text}"})
+    return pd.DataFrame(made)
+
+
+def same_seed(a: Predictions, b: Predictions) -> bool:
+    """Whether two files are of one seed, as far as they say."""
+    return "seed" in a.facts and a.facts["seed"] == b.facts.get("seed")
+
+
+def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
+    """Both ends of a model's own interval, [metrics, L + 1] each."""
+    if len(side) == 1 and kind == "bca":
+        left_out = bootstrap.jackknife(difference.statistic(side[0], cut), side[0].patient)
+        return bootstrap.bca(values[0], left_out)
+    if len(side) == 1:
+        return bootstrap.interval(values[0, 1:])
+    found = [
+        [difference.place(values[:, :, number, at], one["rarer"]) for at, one in enumerate(size)]
+        for number in range(values.shape[2])
+    ]
+    low = np.array([[one.low for one in line] for line in found])
+    high = np.array([[one.high for one in line] for line in found])
+    return low, high
+
+
+def each(sides: list[np.ndarray], ends: list[tuple], place: tuple[int, int]) -> dict:
+    """The columns of both models by themselves; place: which metric and label."""
+    columns = {}
+    for side, values, (low, high) in zip("ab", sides, ends, strict=True):
+        columns |= {f"value_{side}": values[:, 0, *place].mean()}
+        columns |= {f"low_{side}": low[place], f"high_{side}": high[place]}
+    return columns
+
+
+def numbers(found: difference.Combined, p_holm: float, a, b, size: dict[str, int]) -> dict:
+    """The columns of a difference."""
+    columns = {"difference": found.value, "low": found.low, "high": found.high}
+    columns |= {"p": found.p, "p_holm": p_holm, "sampling_se": found.sampling_se}
+    columns |= {"seed_sd": found.seed_sd, "seed_se": found.seed_se}
+    columns |= {"seeds_a": len(a), "seeds_b": len(b)}
+    return columns | {name: size[name] for name in ("n", "positives", "patients")}
+
+
+def trainings(a: list[Predictions], b: list[Predictions]) -> str:
+    """How many trainings a side, in words."""
+    if len(a) == len(b):
+        return "one training each" if len(a) == 1 else f"{len(a)} seeds each"
+    return f"{len(a)} against {len(b)} seeds"
+
+
+def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cuts: list) -> dict:
+    """DeLong's test beside an AUROC, McNemar's beside an accuracy; or why there is none."""
+    asked = {"auroc": "DeLong test", "accuracy": "McNemar test"}.get(metric)
+    if asked is None or at == len(a[0].facts["labels"]):
+        return {}
+    truth = a[0].labels[:, at]
+    if len(a) > 1 or len(b) > 1:
+        return {"no_test": f"No {asked}: it is made for one file a side."}
+    if not delong.one_image_each(a[0].patient, truth):
+        return {"no_test": f"No {asked}: {CLUSTERED}."}
+    scores = [side[0].scores[:, at] for side in (a, b)]
+    if metric == "auroc":
+        _, error, p = delong.difference(truth, *scores)
+        return {"delong_se": error, "delong_p": p}
+    right = [(one >= cut) == (truth == 1) for one, cut in zip(scores, cuts, strict=True)]
+    known = ~np.isnan(truth)
+    only_a, only_b = (int((known & x & ~y).sum()) for x, y in (right, right[::-1]))
+    exact, mid = mcnemar(only_a, only_b)
+    return {"only_a": only_a, "only_b": only_b, "mcnemar_p": exact, "mcnemar_mid_p": mid}

@@ -1,0 +1,57 @@
+"""Which test images stand for what a cell gets right and wrong, label by label."""
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid.evaluation import thresholds
+
+OUTCOMES = ("true positive", "false positive", "false negative", "true negative")
+COLUMNS = ["row", "at", "label", "outcome", "sure", "probability", "threshold"]
+LABELS = 8  # labels with a gallery, at most: a page is read, not searched
+
+
+def choose(
+    truth: np.ndarray, scores: np.ndarray, cut: np.ndarray, labels: list[str]
+) -> pd.DataFrame:
+    """The image of each label and outcome of which the cell is most sure, and least: `COLUMNS`.
+
+    truth: float [N, L], 1, 0 or NaN, which is in no outcome; scores: float [N, L]; cut: [L], NaN
+    where classes compete. row, at: of the image and of the label; sure: `most`, `least`, or `only`
+    where an outcome has one image. How sure: how far from the threshold; where classes compete,
+    from the highest of the other classes. Of many labels, those with the most positives.
+    """
+    decided, margin = thresholds.decide(scores, cut), np.abs(margins(scores, cut))
+    common = np.argsort(-(truth == 1).sum(axis=0), kind="stable")[:LABELS]
+    rows = []
+    for at in sorted(common):
+        for outcome in OUTCOMES:
+            right, said = outcome.split()
+            wanted = decided[:, at] == (said == "positive")
+            there = np.flatnonzero(wanted & (truth[:, at] == (wanted_truth(right, said))))
+            for sure, row in ends(there, margin[there, at]):
+                place = (row, at, labels[at], outcome, sure)
+                rows.append((*place, float(scores[row, at]), float(cut[at])))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def wanted_truth(right: str, said: str) -> float:
+    """What an image is of which `said` is said, rightly (`true`) or not."""
+    return float((right == "true") == (said == "positive"))
+
+
+def ends(rows: np.ndarray, margin: np.ndarray) -> list[tuple[str, int]]:
+    """The most and the least sure of some rows."""
+    if len(rows) < 2:
+        return [("only", int(row)) for row in rows]
+    order = rows[np.argsort(-margin, kind="stable")]
+    return [("most", int(order[0])), ("least", int(order[-1]))]
+
+
+def margins(scores: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """How far each score is above what decides [N, L]; below 0: decided absent."""
+    if not np.isnan(cut).all():
+        return scores - cut
+    others = np.stack(
+        [np.delete(scores, at, axis=1).max(axis=1) for at in range(scores.shape[1])], axis=1
+    )
+    return scores - others

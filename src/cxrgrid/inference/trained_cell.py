@@ -1,0 +1,121 @@
+"""A finished cell, read from its folder: the network, and what it needs to judge a new image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cxrgrid import models
+from cxrgrid.config.checks import UserError
+from cxrgrid.data.image import Sides
+from cxrgrid.data.loader import pick_device
+from cxrgrid.evaluation.predictions import Predictions, read_predictions
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.settings import Cell, Image
+from cxrgrid.training.checkpoint import read_cell
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell that has finished.
+
+    folder: where it lies; val: its own validation predictions, with labels and task in their
+    facts; dataset: the facts of its table.parquet; learnt: train and val images, split by file
+    name; batch: images at once.
+    """
+
+    folder: Path
+    cell: Cell
+    val: Predictions
+    dataset: dict
+    learnt: dict[str, str]
+    batch: int
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the network's outputs."""
+        return self.val.facts["labels"]
+
+    @property
+    def task(self) -> str:
+        """`multilabel` or `multiclass`."""
+        return self.val.facts["task"]
+
+    @property
+    def recipe(self) -> Image:
+        """How an image file becomes a square of grey levels; what came later is at its default."""
+        settings = self.dataset["image"]
+        names = [name for name in Image.__struct_fields__ if name in settings]
+        return Image(**{name: settings[name] for name in names})
+
+    def network(self) -> nn.Module:
+        """The cell's network, as `load` gives it."""
+        return load(self.folder, self.cell, len(self.labels), self.recipe.size)
+
+    @property
+    def frame(self) -> Sides | None:
+        """Width and height to which the middle is cut before; None: all of it."""
+        frame = self.dataset["image"].get("cropped_to")
+        return tuple(frame) if frame else None
+
+
+def read_trained(folder: Path, data: Path | None = None) -> Trained:
+    """The cell in `folder`, without its network; `UserError` that names what is missing.
+
+    data: results/data/{dataset}; None: found above the cell, where the workflow has put it.
+    """
+    if not (folder / "cell.json").is_file():
+        raise UserError(
+            f"{folder}: no cell.json; name a cell's folder, such as results/demo/cells/…/seed0"
+        )
+    cell = read_cell(str(folder / "cell.json"))
+    for name in ("model.safetensors", "predictions/val.parquet"):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: no {name}; train the cell to its end, or copy it whole")
+    val = read_predictions(folder / "predictions/val.parquet", cell)
+    table, facts = read_parquet(find_table(folder, cell, data))
+    if facts["labels"] != val.facts["labels"] or facts["split_hash"] != val.facts["split_hash"]:
+        raise UserError(
+            f"{folder}: trained on another split or labels than {cell.dataset} has now; train it "
+            "again, or give the table.parquet of then with --data"
+        )
+    pairs = zip(table["image"].to_pylist(), table["split"].to_pylist(), strict=True)
+    learnt = {Path(image).name: split for image, split in pairs if split != "test"}
+    return Trained(folder, cell, val, facts, learnt, batch(folder, cell))
+
+
+def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
+    """The table.parquet of the cell's dataset, whose facts say how images are decoded."""
+    above = [parent / "data" / cell.dataset for parent in folder.resolve().parents]
+    for place in [data] if data else above:
+        if (place / "table.parquet").is_file():
+            return place / "table.parquet"
+    where = f"in {data}" if data else f"in data/{cell.dataset} of any folder above"
+    raise UserError(
+        f"{folder}: no table.parquet {where}; it says how images are decoded: copy it as well, "
+        f"from results/data/{cell.dataset}, and name its folder with --data"
+    )
+
+
+def batch(folder: Path, cell: Cell) -> int:
+    """Images at once, as when the cell predicted its own: their number can move the last bits."""
+    path = folder / "history.parquet"
+    facts = read_parquet(path)[1] if path.is_file() else {}
+    return -(-cell.batch_size // facts.get("parts", cell.accumulate))
+
+
+def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:
+    """The network with the weights of the best epoch, for prediction; on a GPU if there is one.
+
+    labels: how many outputs; size: side of the images, in pixels.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model = models.build(cell, labels, size)
+    path = folder / "model.safetensors"
+    weights = models.read_weights(path)
+    models.check_fit(model.state_dict(), weights, path)
+    model.load_state_dict(weights)
+    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
+    device = pick_device()
+    return model.to(device, memory_format=layout).eval()

@@ -1,0 +1,59 @@
+"""A file is there whole or not at all, and a full disk is one clear line."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cxrgrid.config.grid import UserError
+
+# No space, over the quota, over the limit on a file's size.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to; what was written then takes the place of `path` in one step.
+
+    It is on the disk before it is renamed: a stop at any point, also of the machine, leaves the old
+    file or the new one. An error leaves the old one; `UserError` if the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        readable(partial)
+        partial.replace(path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if reason := full(error):
+            raise UserError(
+                f"{path}: not written ({reason} on {path.parent}); what was there before is still "
+                "good: make room and run the same command again"
+            ) from None
+        raise
+
+
+def readable(path: Path) -> None:
+    """Let those read a file whom the umask lets: safetensors lets only its owner."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
+def full(error: BaseException | None) -> str:
+    """The system's words if `error`, or what it came from, is a full disk; else empty.
+
+    torch hides the system's error behind one of its own, safetensors gives its number as text.
+    """
+    while error is not None:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        code = int(number[1]) if number else getattr(error, "errno", None)
+        if code in FULL:
+            return os.strerror(code)
+        error = error.__cause__ or error.__context__
+    return ""

@@ -1,0 +1,58 @@
+"""What every command shares: `--help` with examples, one clear line for a mistake, a quick end."""
+
+import argparse
+import atexit
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from cxrgrid.config.grid import UserError
+
+
+def parser(command: str, doc: str) -> argparse.ArgumentParser:
+    """A parser for `python -m cxrgrid.<command>` whose help is the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m cxrgrid.{command}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def run(main: Callable[[list[str] | None], None]) -> None:
+    """Call `main` and end the process; a `UserError` becomes one line on stderr and status 1."""
+    gc.enable()
+    gc.freeze()  # what was imported stays: looking through it is never worth the time
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        leave(status(main))
+    finally:  # only where something unforeseen was raised
+        gc.unfreeze()
+
+
+def status(main: Callable[[list[str] | None], None]) -> int:
+    """Call `main`: the status with which its process ends, 0 where all went well."""
+    try:
+        main(None)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+            return 1
+        return ended.code or 0
+    return 0
+
+
+def leave(code: int) -> None:
+    """End the process as usual, but for its objects: to take down torch's alone takes a second."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code)

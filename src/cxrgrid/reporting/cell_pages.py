@@ -1,0 +1,172 @@
+"""A page a cell: what it scored, learnt and cost, and the command that runs it again."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import msgspec
+import pandas as pd
+
+from cxrgrid.cluster.progress import Progress
+from cxrgrid.config.grid import Cell
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.findings import overfitted
+from cxrgrid.reporting.markdown import Section, section
+from cxrgrid.reporting.results import AXES, Frames, number, whole
+from cxrgrid.reporting.svg_charts import Chart, Line, chart
+
+TAIL = 24  # lines of a log
+COST = {
+    "parameters": "Parameters",
+    "trainable": "of which learn",
+    "multiply_adds": "Multiply-adds an image",
+    "total_seconds": "Wall time (s)",
+    "gpu_hours": "GPU-hours (h)",
+    "images_per_second": "Training speed (images/s, median)",
+    "peak_host_mb": "Most memory of the process (MB)",
+    "peak_device_mb": "Most memory on the GPU (MB)",
+    "energy_kwh": "Energy of the GPU (kWh)",
+}
+CURVES = {
+    "roc": ("ROC", "1 − specificity", "sensitivity"),
+    "pr": ("precision-recall", "recall", "precision"),
+    "reliability": ("reliability", "mean score", "share of positives"),
+}
+
+
+def environment() -> jinja2.Environment:
+    """Where the templates are; what they are given is escaped, what they lack is an error."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("cxrgrid.reporting"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def address(place: dict) -> str:
+    """A cell's page, from the report's folder. place: AXES."""
+    parts = [str(place[axis]) for axis in AXES[:-1]]
+    return "/".join(["cells", *map(quote, parts), f"seed{place['seed']}.html"])
+
+
+def write(
+    frames: Frames, study: Path, out: Path, labels: dict[tuple, Section], galleries: dict
+) -> None:
+    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a cell;
+    galleries: what `explanations.read` gives of a cell."""
+    template = environment().get_template("cell.html.j2")
+    history = split(frames.history)
+    points = split(frames.curves)
+    thresholds = split(read_thresholds(frames, study))
+    rows = {key(row): row for row in frames.cells.to_dict("records")}
+    for cell in frames.grid.cells:
+        place = tuple(getattr(cell, axis) for axis in AXES)
+        html = template.render(
+            study=frames.grid.study,
+            cell=cell,
+            title=cell.path(),
+            row=rows[place],
+            others=siblings(cell, frames.grid.cells),
+            learning=learning(history.get(place)),
+            overfitted=place in history and overfitted(history[place]),
+            labels=labels.get(place),
+            gallery=galleries.get(place),
+            metric=frames.metric_name,
+            charts=of_labels(points.get(place)),
+            thresholds=thresholds_table(thresholds.get(place)),
+            cost=cost(rows[place]),
+            settings=msgspec.to_builtins(cell),
+            log=tail(study / "cells" / cell.path() / "train.log"),
+            rerun=Progress(cell, "").rerun.replace(" --configfile", " --force --configfile"),
+        )
+        path = out / "cells" / f"{cell.path()}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html)
+
+
+def key(row: dict) -> tuple:
+    """A cell's coordinates."""
+    return tuple(row[axis] for axis in AXES)
+
+
+def split(frame: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
+    """The rows of each cell."""
+    return dict(iter(frame.groupby(AXES, sort=False)))
+
+
+def siblings(cell: Cell, cells: list[Cell]) -> list[tuple[str, str]]:
+    """The other seeds of the same place, as (text, address from the page itself)."""
+    same = [
+        other for other in cells if other.path().rsplit("/", 1)[0] == cell.path().rsplit("/", 1)[0]
+    ]
+    return [(f"seed {other.seed}", f"seed{other.seed}.html") for other in same if other != cell]
+
+
+def learning(history: pd.DataFrame | None) -> list[Chart]:
+    """Loss, and what the best epoch is chosen by, over epochs."""
+    if history is None:
+        return []
+    x = history["epoch"].astype(float).tolist()
+    best = history["best"].astype(bool).to_numpy().nonzero()[0]
+    mark = int(best[-1]) if len(best) else None
+    train, val = (history[name].astype(float).tolist() for name in ("train_loss", "val_loss"))
+    losses = [Line("training", x, train, "5 3"), Line("validation", x, val, mark=mark)]
+    name = f"validation {history['monitor'].iloc[0]}"
+    monitored = [Line(name, x, history["monitored"].astype(float).tolist(), mark=mark)]
+    drawn = [chart("loss", "epoch", "loss", losses), chart(name, "epoch", name, monitored)]
+    return [one for one in drawn if one]
+
+
+def of_labels(points: pd.DataFrame | None) -> list[Chart]:
+    """ROC, precision-recall and reliability of each label, in this order."""
+    drawn = []
+    for label, own in points.groupby("label", sort=False) if points is not None else []:
+        for curve, (name, across, up) in CURVES.items():
+            part = own[own["curve"] == curve]
+            line = Line(label, part["x"].tolist(), part["y"].tolist())
+            drawn.append(chart(f"{label}: {name}", across, up, [line], unit=True))
+    return [one for one in drawn if one]
+
+
+def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
+    """The thresholds of all cells on their own test images."""
+    paths = [study / "thresholds" / f"{target}.parquet" for target in frames.grid.targets()]
+    read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    found = pd.concat([pd.DataFrame(columns=[*AXES, "target"]), *read])
+    return found[found["target"] == found["dataset"]]
+
+
+def thresholds_table(thresholds: pd.DataFrame | None) -> Section | None:
+    """Each label's threshold at each operating point."""
+    if thresholds is None or thresholds.empty:
+        return None
+    shown = thresholds[["label"]].copy()
+    shown["operating point"] = thresholds["threshold_rule"]
+    shown["threshold"] = thresholds["threshold"].map(number)
+    shown["temperature"] = thresholds["temperature"].map(number)
+    shown["note"] = thresholds["reason"].fillna("")
+    return section("Thresholds", shown, ["label", "operating point", "note"], [])
+
+
+def cost(row: dict) -> list[tuple[str, str]]:
+    """What is known of a cell's cost, as (what, how much)."""
+    found = [(name, pd.to_numeric(row.get(column), "coerce")) for column, name in COST.items()]
+    return [
+        (name, whole(value) if value >= 100 else f"{value:.3g}")
+        for name, value in found
+        if pd.notna(value)
+    ]
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log; nothing where there is none."""
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 16_384))
+        text = file.read().decode(errors="replace")
+    # A progress bar rewrites its line; what it says last counts.
+    lines = [line.rpartition("\r")[2] for line in text.rstrip().split("\n")]
+    return "\n".join(lines[-TAIL:])

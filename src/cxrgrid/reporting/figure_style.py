@@ -1,0 +1,226 @@
+"""One style for all figures: type, colours, panels. An init has one colour everywhere."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from cxrgrid.reporting.results import PLACE, Frames
+
+RC = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "axes.labelcolor": "#333333",
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cxrgrid",
+    "text.color": "#222222",
+    "xtick.color": "#666666",
+    "xtick.labelcolor": "#333333",
+    "xtick.labelsize": 8.5,
+    "ytick.color": "#666666",
+    "ytick.labelcolor": "#333333",
+    "ytick.labelsize": 8.5,
+}
+QUIET = "#767676"  # 4.5:1 on white
+INK = "#222222"
+SPLITS = {"train": "#40566b", "val": "#8ba3b8", "test": "#ccd8e2"}
+
+
+def colours(inits: Iterable[str]) -> dict[str, tuple]:
+    """Colour-blind-safe: blue is scratch, then orange, green, … in the order of the study."""
+    names = ["scratch", *(name for name in dict.fromkeys(inits) if name != "scratch")]
+    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+def panels(rows: int, columns: int, width: float, height: float, **share) -> tuple:
+    """A figure and its axes [rows, columns]; width and height of one panel in inches.
+
+    A narrow figure keeps a minimum width, so that its legend and labels have room.
+    """
+    figure = Figure(figsize=(max(columns * width, 4.2), rows * height + 0.55))
+    return figure, figure.subplots(rows, columns, squeeze=False, **share)
+
+
+def wrap(count: int, columns: int) -> tuple[int, int]:
+    """Rows and columns that hold `count` panels, at most `columns` beside each other."""
+    columns = min(count, columns)
+    return -(-count // columns), columns
+
+
+def title(axes: Axes, name: str, note: str = "") -> None:
+    """What a panel shows, and on how many."""
+    axes.set_title(name)
+    if note:
+        axes.annotate(
+            note, (1, 1), (0, 4), "axes fraction", "offset points", ha="right", va="bottom",
+            fontsize=8, color=QUIET,
+        )  # fmt: skip
+
+
+def subtitle(axes: Axes, name: str, below: str) -> None:
+    """What a narrow panel shows, on two lines."""
+    axes.set_title(name, pad=17)
+    axes.annotate(below, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8.5)
+
+
+def legend(figure: Figure, handles: list[Line2D]) -> None:
+    """One legend above all panels."""
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5))
+
+
+def dots(colour: dict[str, tuple]) -> list[Line2D]:
+    """Legend entries for inits drawn as dots."""
+    mark = {"marker": "o", "linestyle": "", "markersize": 6}
+    return [Line2D([], [], color=value, label=name, **mark) for name, value in colour.items()]
+
+
+def lines(colour: dict[str, tuple]) -> list[Line2D]:
+    """Legend entries for inits drawn as lines."""
+    return [Line2D([], [], color=value, label=name) for name, value in colour.items()]
+
+
+def offsets(count: int) -> np.ndarray:
+    """Where `count` marks stand around their common tick."""
+    return (np.arange(count) - (count - 1) / 2) * min(0.26, 0.8 / count)
+
+
+def name_rows(axes: Axes, names: list[str]) -> None:
+    """Name the ticks of a panel whose rows are categories, the first on top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+
+
+def plain_log(axes: Axes, values: pd.Series) -> None:
+    """A logarithmic x axis with plain numbers, also where it spans less than a decade."""
+    low, high = values.min(), values.max()
+    if high / low < 1.5:
+        axes.set_xlim(low / 1.6, high * 1.6)
+    low, high = axes.get_xlim()
+    steps = [mantissa * 10.0**power for power in range(-6, 9) for mantissa in (1, 2, 5)]
+    ticks = [step for step in steps if low <= step <= high]
+    ticks = [step for step in ticks if f"{step:e}"[0] == "1"] if len(ticks) > 5 else ticks
+    axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    axes.minorticks_off()
+
+
+def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: int = 8) -> Figure:
+    """A panel a dataset and label, where each seed of each init's best place is drawn by `one`.
+
+    one(axes, points, colour, prevalence): points of a cell and label, as `score` writes them. At
+    most `most` labels a dataset: those with the most positives in test.
+    """
+    best, colour = frames.best(), colours(frames.cells["init"])
+    chosen = labels_of(frames, most)
+    points = best[PLACE].merge(frames.curves, on=PLACE)
+    spots = places_of(chosen["dataset"], 4)
+    rows, columns = (max(part) + 1 for part in zip(*spots, strict=True))
+    figure, grid = panels(rows, columns, 2.5, 2.4, sharex=True, sharey=True)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for (y, x), row in zip(spots, chosen.itertuples(), strict=True):
+        axes = grid[y, x]
+        axes.set_axis_on()
+        here = points[(points["dataset"] == row.dataset) & (points["label"] == row.label)]
+        share = row.positives / max(1, row.positives + row.negatives)
+        for (init, _), seed in here.groupby(["init", "seed"], sort=False):
+            one(axes, seed, colour[init], share)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.tick_params(labelbottom=True)
+        n = f"n = {row.positives + row.negatives:,} ({row.positives:,})"
+        subtitle(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
+        axes.set(xlabel=across, ylabel="" if x else up)
+    legend(figure, lines({name: colour[name] for name in dict.fromkeys(best["init"])} or colour))
+    return figure
+
+
+def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
+    """Row and column of each panel: a dataset begins a row of its own."""
+    spots, last = [], None
+    for name in datasets:
+        y, x = spots[-1] if spots else (-1, 0)
+        spots.append((y, x + 1) if name == last and x + 1 < columns else (y + 1, 0))
+        last = name
+    return spots
+
+
+def labels_of(frames: Frames, most: int) -> pd.DataFrame:
+    """The labels of each dataset with the most positives in test, in the dataset's order."""
+    test = frames.counts[frames.counts["split"] == "test"]
+    rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
+    return test[rank <= most]
+
+
+def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str) -> Figure:
+    """Columns of the history over epochs: a row a dataset (and recipe), a column a backbone.
+
+    columns: {column: (name in the legend, dashes)}; the last one carries the dot at the best epoch.
+    """
+    colour = colours(cells["init"])
+    cells, history = named(cells), named(history)
+    rows, backbones = list(dict.fromkeys(cells["row"])), list(dict.fromkeys(cells["backbone"]))
+    width = 3.0 if len(backbones) > 2 else 4.6
+    figure, grid = panels(len(rows), len(backbones), width, 2.3, sharex="row", sharey="row")
+    for at, row in enumerate(rows):
+        for axes, backbone in zip(grid[at], backbones, strict=True):
+            here = (cells["row"] == row) & (cells["backbone"] == backbone)
+            there = (history["row"] == row) & (history["backbone"] == backbone)
+            epoch_panel(axes, history[there], columns, colour)
+            done = (cells[here]["state"] == "done").sum()
+            note = f"{done} of {here.sum()} cells" if here.any() else "not in the study"
+            axes.set_xlabel(f"epoch ({note})")
+            subtitle(axes, row, backbone)
+        grid[at][0].set_ylabel(label)
+    dashes = [Line2D([], [], color=QUIET, dashes=d or (None, None), label=name)
+              for name, d in columns.values()]  # fmt: skip
+    legend(figure, [*lines(colour), *(dashes if len(dashes) > 1 else [])])
+    return figure
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the name of the row of panels: the dataset, and the recipe where it has several."""
+    several = frame.groupby("dataset")["recipe"].transform("nunique") > 1
+    row = frame["dataset"].where(~several, frame["dataset"] + ", " + frame["recipe"])
+    return frame.assign(row=row)
+
+
+def epoch_panel(axes: Axes, history: pd.DataFrame, columns: dict, colour: dict) -> None:
+    """The cells of one dataset and backbone."""
+    axes.set(xlabel="epoch", ylabel="")
+    if history.empty:
+        return
+    for column, (_, dashes) in columns.items():
+        sns.lineplot(
+            history, x="epoch", y=column, hue="init", palette=colour, ax=axes, legend=False,
+            errorbar=lambda seeds: (seeds.min(), seeds.max()), linewidth=1.5,
+            dashes=dashes or (None, None), err_kws={"alpha": 0.15, "linewidth": 0},
+        )  # fmt: skip
+    best = history[history["best"].astype(bool)]
+    axes.scatter(best["epoch"], best[column], s=22, c=[colour[name] for name in best["init"]],
+                 edgecolors="white", linewidths=0.7, zorder=3)  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    axes.set_ylabel("")

@@ -1,0 +1,150 @@
+"""What the report shows of `explain`: galleries by outcome, and how often maps point right."""
+
+import base64
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from cxrgrid.config.explained_cells import Explained, hidden
+from cxrgrid.inference import pointing_game
+from cxrgrid.inference.gallery_choice import OUTCOMES
+from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting import cell_pages
+from cxrgrid.reporting.markdown import Section, section
+from cxrgrid.reporting.results import AXES, PLACE, Frames, number
+
+BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on their cells' pages
+
+
+def read(frames: Frames, study: Path) -> dict[tuple, dict]:
+    """What is there of each cell that the study asks for; None of a missing one, by its axes.
+
+    study: its folder.
+    """
+    done = {cell_pages.key(row): row["state"] == "done" for row in frames.cells.to_dict("records")}
+    found: dict[tuple, dict] = {}
+    for cell in Explained(frames.grid).cells:
+        place = tuple(getattr(cell, axis) for axis in AXES)
+        folder = study / "cells" / cell.path() / "explain"
+        paths = [folder / f"{part}.parquet" for part in ("gallery", "pointing")]
+        there = done[place] and all(path.is_file() for path in paths)
+        found[place] = gallery(frames, cell.dataset, *map(read_parquet, paths)) if there else None
+    return found
+
+
+def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:
+    """One cell's. rows, pointed: its two tables, each with its facts."""
+    table, facts = rows
+    # What may be shown is asked once more: the tables may be older than the setting.
+    kept_back = facts["hidden"] or hidden(frames.grid, dataset, frames.facts[dataset])
+    return {
+        "hidden": kept_back,
+        "rule": facts["rule"],
+        "images": facts["images"],
+        "labels": [] if kept_back else by_label(dataset, table),
+        "bytes": 0 if kept_back else sum(len(one or b"") for one in table["picture"].to_pylist()),
+        "pointed": pointed[0].to_pandas(),
+        "pointing": pointed[1],
+    }
+
+
+def by_label(dataset: str, table: pa.Table) -> list[dict]:
+    """Each label with its pictures, and the outcomes that no test image has."""
+    labels: dict[str, list[dict]] = {}
+    for row in table.to_pylist():
+        labels.setdefault(row["label"], []).append(shown(dataset, row))
+    return [
+        {"label": label, "pictures": pictures, "none": absent(pictures)}
+        for label, pictures in labels.items()
+    ]
+
+
+def shown(dataset: str, row: dict) -> dict:
+    """One picture, with what it is in words."""
+    sure = {"most": "most sure", "least": "least sure", "only": "the only one"}[row["sure"]]
+    said = f"{row['outcome']}, {sure}"
+    score = f"{row['probability']:.3f}"
+    alt = f"{dataset}, {row['image']}: {row['label']}, {said}, probability {score}; the image, "
+    return {
+        "outcome": row["outcome"],
+        "text": said,
+        "score": score,
+        "alt": alt + "and the same under its heat map",
+        "webp": base64.b64encode(row["picture"]).decode(),
+    }
+
+
+def absent(pictures: list[dict]) -> list[str]:
+    """The outcomes without a picture."""
+    there = {picture["outcome"] for picture in pictures}
+    return [outcome for outcome in OUTCOMES if outcome not in there]
+
+
+# ------------------------------------------------------------------ a dataset at a time
+
+
+def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
+    """Each dataset: its best explained cell with its gallery, the others, and those missing."""
+    order = frames.best()
+    left, found = BUDGET, []
+    for dataset in dict.fromkeys(place[0] for place in galleries):
+        places = [place for place in galleries if place[0] == dataset]
+        there = [place for place in places if galleries[place]]
+        best = first(there, order[order["dataset"] == dataset])
+        one = galleries[best] if best else None
+        fits = bool(one) and one["bytes"] * 4 / 3 <= left
+        left -= one["bytes"] * 4 / 3 if fits else 0
+        found.append(
+            {
+                "name": dataset,
+                "cell": link(best) if best else None,
+                "gallery": one,
+                "fits": fits,
+                "others": [link(place) for place in there if place != best],
+                "missing": [link(place) for place in places if place not in there],
+                "pointing": table(dataset, {place: galleries[place] for place in there}),
+            }
+        )
+    return found
+
+
+def first(places: list[tuple], best: pd.DataFrame) -> tuple | None:
+    """Of some cells, that of the best place; else the first there is."""
+    ranked = best.sort_values("value", ascending=False, kind="stable")[PLACE]
+    for wanted in ranked.itertuples(index=False, name=None):
+        for place in places:
+            if place[: len(PLACE)] == wanted:
+                return place
+    return places[0] if places else None
+
+
+def link(place: tuple) -> tuple[str, str]:
+    """A cell as (text, address from the report's folder)."""
+    row = dict(zip(AXES, place, strict=True))
+    return f"{row['backbone']} · {row['init']} · {row['recipe']} · seed {row['seed']}", (
+        cell_pages.address(row)
+    )
+
+
+def table(dataset: str, galleries: dict[tuple, dict]) -> Section | None:
+    """The pointing game of a dataset's cells; None where no test image has a box."""
+    rows = []
+    for place, one in galleries.items():
+        for label, part in one["pointed"].groupby("label", sort=True):
+            hits, n = int(part["hit"].sum()), len(part)
+            rate = number(hits / n, *pointing_game.interval(hits, n))
+            rows.append((link(place)[0], label, rate, number(part["chance"].mean()), hits, n))
+    if not rows:
+        return None
+    names = ["cell", "label", "hit rate", "chance", "hits", "n"]
+    first = next(iter(galleries.values()))["pointing"]
+    note = (
+        "Pointing game (Zhang et al. 2018): the hottest place of the map lies in a box of "
+        f"BBox_List_2017.csv, or at most {first['margin']:.0%} of the image's side beside it. Of "
+        "the test images with a box for the label, found or not by the network; in brackets "
+        "Wilson's 95 % interval, images taken for independent. Chance: the share of the image "
+        "that counts as a hit. Maps have few places a side, so a small finding is hard to hit."
+    )
+    reasons = [f"{first['reason'].capitalize()}."] if first["reason"] else []
+    return section(dataset, pd.DataFrame(rows, columns=names), names[:2], [note, *reasons])

@@ -1,0 +1,271 @@
+"""The numbers that tables, figures and the report speak of, read once and meant the same by all.
+
+What counts as a cell's headline value, and which cell is compared with which, stands here only.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from cxrgrid.config.check_report import ARGMAX, rule
+from cxrgrid.config.explained_cells import Explained
+from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.evaluation.ensemble import is_ensemble
+from cxrgrid.io.parquet import read_parquet
+
+AXES = list(Grid.AXES)
+PLACE = AXES[:-1]  # a place in the grid: all of a cell's coordinates but the seed
+SPLITS = ("train", "val", "test")
+NAMES = {
+    "auroc": "AUROC",
+    "ap": "average precision",
+    "f1": "F1",
+    "balanced_accuracy": "balanced accuracy",
+}
+POINT = ["label", "curve", "x", "y", "n"]
+PLANE = ["image", "x", "y", "finding", "view", "source"]
+FILES = ("metrics", "history", "cells", "comparisons", "places")
+TEXT = dict.fromkeys(
+    [*PLACE, "target", "subset", "label", "metric", "threshold_rule", "state", "reason", "rerun"]
+    + ["truth", "decision"]
+    + ["groups", "axis", "a", "b", "verdict", "sentence"],
+    "str",
+)
+FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A study and its results as plain frames.
+
+    metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
+    point only, and of cells on their own datasets; across: those of cells on other datasets;
+    beside: those of ensembles and of models from elsewhere; comparisons, places: those of
+    `compare`; counts: one row a dataset, split and label with images, patients, positives,
+    negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
+    `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
+    positives; embeddings: those of `explain`, of cells that are done, with their axes.
+    """
+
+    grid: Grid
+    metrics: pd.DataFrame
+    history: pd.DataFrame
+    cells: pd.DataFrame
+    comparisons: pd.DataFrame
+    places: pd.DataFrame
+    counts: pd.DataFrame
+    facts: dict[str, dict]
+    confusions: pd.DataFrame
+    curves: pd.DataFrame
+    views: pd.DataFrame
+    across: pd.DataFrame
+    beside: pd.DataFrame
+    embeddings: pd.DataFrame
+
+    @property
+    def metric(self) -> str:
+        """The headline metric as the scores call it."""
+        return self.grid.study.report.headline
+
+    @property
+    def metric_name(self) -> str:
+        """The headline metric as a reader calls it."""
+        return NAMES[self.metric]
+
+    @property
+    def compared(self) -> str:
+        """The metric in which places are compared: the headline; AUROC if that has thresholds."""
+        return self.metric if self.metric in self.places["metric"].unique() else "auroc"
+
+    @property
+    def compared_name(self) -> str:
+        """That metric as a reader calls it."""
+        return NAMES[self.compared]
+
+    def pairs_of(self, axis: str) -> pd.DataFrame:
+        """The comparisons along an axis, mean over labels."""
+        rows = self.comparisons
+        macro = (rows["label"] == "macro") & (rows["metric"] == self.compared)
+        return rows[macro & (rows["axis"] == axis)]
+
+    def headline(self) -> pd.DataFrame:
+        """One row a cell of the study, scored or not: its place, `value`, `low`, `high`, `n`, …"""
+        return self.cells.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
+
+    def whole(self, metric: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """A metric over all labels, one row a scored cell: AXES, value, low, high, n, patients.
+
+        rows: `across` or `beside`, of one target, instead of `metrics`.
+
+        Where classes compete, the decision as a whole (`all`) goes before the mean over classes.
+        """
+        # A mean of the labels' accuracies would say little but how rare they are.
+        names = ["all"] if metric == "accuracy" else ["all", "macro"]
+        rows = self.metrics if rows is None else rows
+        rows = rows[
+            (rows["metric"] == metric) & rows["label"].isin(names) & (rows["subset"] == "all")
+        ]
+        rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
+        return rows[[*AXES, "value", "low", "high", "n", "patients"]]
+
+    def best(self) -> pd.DataFrame:
+        """The best place of each dataset and init by the headline metric: PLACE, `value`.
+
+        What small figures show, where a panel for every cell would be too many.
+        """
+        means = self.headline().groupby(PLACE, sort=False)["value"].mean().dropna().reset_index()
+        means = means.sort_values("value", ascending=False, kind="stable")
+        best = means.drop_duplicates(["dataset", "init"])
+        order = list(dict.fromkeys(["scratch", *self.cells["init"]]))
+        return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
+
+    def ends(self) -> pd.DataFrame:
+        """The 95 % interval of each place's mean over seeds: PLACE, `low`, `high`.
+
+        Over patients and seeds together; of a single seed over its patients; in a metric with
+        thresholds, which `compare` leaves out, the mean of the seeds' ends.
+        """
+        each = self.headline().groupby(PLACE, sort=False)[["low", "high"]].mean()
+        rows = self.places[(self.places["label"] == "macro") & (self.places["seeds"] > 1)]
+        each.update(rows[rows["metric"] == self.metric].set_index(PLACE)[["low", "high"]])
+        return each.reset_index()
+
+    def pairs(self) -> pd.DataFrame:
+        """Every cell that does not start from scratch beside the one that does, and is else equal.
+
+        One row a pair that the study asks for: AXES, `value`, `scratch`, `difference` (NaN where
+        either is missing).
+        """
+        cells = self.headline()[[*AXES, "value"]]
+        scratch = cells[cells["init"] == "scratch"].drop(columns="init")
+        scratch = scratch.rename(columns={"value": "scratch"})
+        others = cells[cells["init"] != "scratch"]
+        on = [axis for axis in AXES if axis != "init"]
+        pairs = others.merge(scratch, on=on, how="inner", validate="m:1")
+        return pairs.assign(difference=pairs["value"] - pairs["scratch"])
+
+
+def read(study: Path, report: Path, data: Path | None = None) -> Frames:
+    """All frames of a study, from its study.json, its report folder and the folder of datasets."""
+    grid = read_grid(study)
+    tables = {}
+    for name in grid.tested():
+        path = (data or study.parent.parent / "data") / name / "table.parquet"
+        if path.is_file():
+            tables[name] = read_parquet(path)
+    metrics, *others = (read_csv(report / f"{name}.csv") for name in FILES)
+    metrics = at_default(metrics, grid)
+    across = metrics["target"] != metrics["dataset"]
+    beside = metrics["backbone"].map(is_ensemble).astype(bool)
+    beside |= (metrics["init"] == "external") & metrics["backbone"].isin([*grid.study.external])
+    return Frames(
+        grid,
+        metrics[~across & ~beside].reset_index(drop=True),
+        *others,
+        pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
+        {name: facts for name, (_, facts) in tables.items()},
+        read_csv(report / "confusions.csv"),
+        read_curves(study.parent, grid),
+        pd.concat([count_views(name, *table) for name, table in tables.items()]),
+        metrics[across].reset_index(drop=True),
+        metrics[beside].reset_index(drop=True),
+        read_embeddings(study.parent, grid, others[1]),
+    )
+
+
+def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
+    """The points of all cells on their own test images; empty where none are scored."""
+    paths = [study / "curves" / f"{target}.parquet" for target in grid.targets()]
+    read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    points = pd.concat([pd.DataFrame(columns=[*AXES, "target", *POINT]), *read])
+    return points[points["target"] == points["dataset"]].reset_index(drop=True)
+
+
+def read_embeddings(study: Path, grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
+    """The images of each explained cell that is done, with AXES; empty where there is none."""
+    done = set(cells.loc[cells["state"] == "done", AXES].itertuples(index=False, name=None))
+    parts = [pd.DataFrame(columns=[*AXES, *PLANE])]
+    for cell in Explained(grid).cells:
+        place = {axis: getattr(cell, axis) for axis in AXES}
+        path = study / "cells" / cell.path() / "explain/embedding.parquet"
+        if tuple(place.values()) in done and path.is_file():
+            parts.append(read_parquet(path)[0].to_pandas().assign(**place))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def read_grid(study: Path) -> Grid:
+    """The study that a study.json holds."""
+    if not study.is_file():
+        raise UserError(f"{study}: no such file; run snakemake to make it")
+    return Grid(json.loads(study.read_text()))
+
+
+def at_default(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """The rows without a threshold, and those at the study's first operating point."""
+    rules = ["", ARGMAX, rule(grid.study.report.operating_points[0])]
+    return metrics[metrics["threshold_rule"].fillna("").isin(rules)].reset_index(drop=True)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file of `collect`; only the empty field is missing: a label may be called NA."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run snakemake to make it")
+    return pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+
+
+def count(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
+    """Images, patients and known labels of a dataset, by split and label."""
+    columns = ["image", "patient", "split", *facts["labels"]]
+    long = table.select(columns).to_pandas().melt(columns[:3], var_name="label")
+    long = long.assign(
+        positives=long["value"] == 1, negatives=long["value"] == 0, unknown=long["value"].isna()
+    )
+    counts = long.groupby(["split", "label"], sort=False).agg(
+        images=("image", "size"),
+        patients=("patient", "nunique"),
+        positives=("positives", "sum"),
+        negatives=("negatives", "sum"),
+        unknown=("unknown", "sum"),
+    )
+    order = pd.MultiIndex.from_product([SPLITS, facts["labels"]], names=["split", "label"])
+    counts = counts.reindex(order, fill_value=0).reset_index()
+    counts.insert(0, "dataset", dataset)
+    return counts
+
+
+def count_views(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
+    """Positives by split, view and label; a dataset that has no views has none (`all`)."""
+    frame = table.to_pandas()
+    frame["view"] = frame["view"].fillna("unknown") if "view" in frame else "all"
+    positive = (frame[facts["labels"]] == 1).assign(split=frame["split"], view=frame["view"])
+    long = positive.melt(["split", "view"], var_name="label", value_name="positives")
+    counts = long.groupby(["split", "view", "label"], sort=False)["positives"].sum().reset_index()
+    return counts.assign(dataset=dataset)
+
+
+def number(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """`0.812 (0.771–0.850)`; without an interval where there is none, a dash where no number."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def signed(value: float) -> str:
+    """A difference."""
+    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
+
+
+def whole(value: float, patients: float | None = None) -> str:
+    """`1,234`, or `1,234 (567)`."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
+
+
+def spread(row) -> str:
+    """Standard deviation and range over seeds; nothing to say of one."""
+    return "–" if row.seeds < 2 else f"± {row.sd:.3f} ({row.min:.3f}–{row.max:.3f})"

@@ -1,0 +1,175 @@
+"""Where `track` writes to: TensorBoard's event files, or an MLflow server.
+
+A sink holds, for each cell, a mark: the settings, how many epochs it has, and which test scores.
+Both libraries are extras (`pip install cxrgrid[track]`) and imported only here, when asked for.
+"""
+
+import json
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from cxrgrid.config.checks import UserError
+from cxrgrid.settings import Cell
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How much of a cell a sink holds. settings, scores: hashes; scores is empty before any."""
+
+    settings: str = ""
+    epochs: int = 0
+    scores: str = ""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a sink lacks of a cell.
+
+    epochs: numbers by name, each epoch with its `epoch`; scores: numbers by name; state: as
+    `status` names it; anew: what is held is of other settings; mark: what is held afterwards.
+    """
+
+    cell: Cell
+    epochs: list[dict[str, float]]
+    scores: dict[str, float]
+    state: str
+    anew: bool
+    mark: Mark
+
+
+def need(package: str, option: str) -> None:
+    """`UserError` where an extra is not installed."""
+    if find_spec(package) is None:
+        raise UserError(f"{option}: {package} is not installed; pip install 'cxrgrid[track]'")
+
+
+def numbers(row: dict[str, float]) -> dict[str, float]:
+    """What can be drawn: no NaN, no null, no text."""
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+class TensorBoard:
+    """One run a cell, in a folder of its own: {folder}/{dataset}/{backbone}/…/seed{seed}."""
+
+    def __init__(self, folder: Path, study: str):
+        need("tensorboard", "--tensorboard")
+        self.folder = folder / study
+
+    def path(self, cell: Cell) -> Path:
+        """Where a cell's mark lies, beside its event files."""
+        return self.folder / cell.path() / "cxrgrid.json"
+
+    def held(self, cell: Cell) -> Mark:
+        """The mark of a cell."""
+        path = self.path(cell)
+        return msgspec.json.decode(path.read_bytes(), type=Mark) if path.is_file() else Mark()
+
+    def write(self, news: News) -> None:
+        """Add an event file with what is new."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        path = self.path(news.cell)
+        if news.anew:
+            shutil.rmtree(path.parent)
+        # Before its first row TensorBoard wants the settings, once a run.
+        fresh = not path.is_file()
+        writer = EventFileWriter(str(path.parent))
+        if fresh:
+            settings = hparams_pb(msgspec.to_builtins(news.cell), trial_id=news.cell.path())
+            writer.add_event(Event(summary=settings))
+        rows = [(int(row["epoch"]), row) for row in news.epochs] + [(0, news.scores)]
+        for step, row in rows:
+            values = [
+                Summary.Value(tag=name, simple_value=value)
+                for name, value in numbers(row).items()
+                if name != "epoch"
+            ]
+            if values:
+                writer.add_event(Event(step=step, summary=Summary(value=values)))
+        writer.close()
+        path.write_bytes(msgspec.json.encode(news.mark))
+
+
+class MLflow:
+    """One run a cell, in the experiment of the study's name."""
+
+    STATES = {"done": "FINISHED", "failed": "FAILED", "running": "RUNNING"}
+
+    def __init__(self, uri: str, study: str):
+        need("mlflow", "--mlflow")
+        # Nothing of a study goes to anyone but the server that was named.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        try:
+            self.client = MlflowClient(tracking_uri=uri)
+            experiment = self.client.get_experiment_by_name(study)
+            self.experiment = (
+                experiment.experiment_id if experiment else self.client.create_experiment(study)
+            )
+        except (MlflowException, ModuleNotFoundError) as error:
+            raise UserError(f"--mlflow {uri}: {str(error).splitlines()[0]}") from None
+
+    def run(self, cell: Cell):
+        """The newest run of a cell; None if there is none."""
+        where = f"tags.`cxrgrid.cell` = '{cell.path()}'"
+        order = ["attributes.start_time DESC"]
+        found = self.client.search_runs([self.experiment], where, max_results=1, order_by=order)
+        return found[0] if found else None
+
+    def held(self, cell: Cell) -> Mark:
+        """The mark of a cell."""
+        run = self.run(cell)
+        return Mark(**json.loads(run.data.tags["cxrgrid.mark"])) if run else Mark()
+
+    def write(self, news: News) -> None:
+        """Log what is new; other settings are another run, and the older one stays."""
+        from mlflow.entities import Metric, Param
+
+        run = None if news.anew else self.run(news.cell)
+        if run is None:
+            tags = {"cxrgrid.cell": news.cell.path(), "mlflow.runName": news.cell.path()}
+            run = self.client.create_run(self.experiment, tags=tags)
+            settings = msgspec.to_builtins(news.cell).items()
+            params = [Param(name, str(value)) for name, value in settings]
+            for batch in parts(params):
+                self.client.log_batch(run.info.run_id, params=batch)
+        rows = [(int(row["epoch"]), row) for row in news.epochs] + [(0, news.scores)]
+        for step, row in rows:
+            # MLflow's names know no colon and no brackets.
+            values = [
+                Metric(allowed(name), value, 0, step)
+                for name, value in numbers(row).items()
+                if name != "epoch"
+            ]
+            for batch in parts(values):
+                self.client.log_batch(run.info.run_id, metrics=batch)
+        self.client.set_tag(
+            run.info.run_id, "cxrgrid.mark", msgspec.json.encode(news.mark).decode()
+        )
+        if news.state in self.STATES:
+            self.client.update_run(run.info.run_id, status=self.STATES[news.state])
+
+
+def parts(entries: list) -> list[list]:
+    """As many in one request as MLflow takes, of parameters and of metrics."""
+    return [entries[first : first + 100] for first in range(0, len(entries), 100)]
+
+
+def allowed(name: str) -> str:
+    """A metric's name in MLflow's letters."""
+    return "".join(letter if letter.isalnum() or letter in "/_-. " else "_" for letter in name)

@@ -1,0 +1,237 @@
+"""The study's own numbers beside published ones, and in what the two protocols differ."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cxrgrid.reporting.results import PLACE, Frames, number, signed
+
+COLUMNS = ["dataset", "paper", "model", "part", "year", "source", "where", "read_in"]
+COLUMNS += ["label", "metric", "published", "value", "low", "high", "difference", "inside", "seeds"]
+COLUMNS += [*PLACE[1:], "mismatches", "note"]
+MEANINGS = ("uncertain", "blank", "labeler")  # options that leave no image out
+RANKING = ("auroc", "ap")  # metrics without a threshold
+NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
+NOTE = (
+    "Published numbers beside the place of the study that comes nearest to them: the same backbone "
+    "and start where there is one, else the same backbone, else the first of the leaderboard, "
+    "which was chosen on these test images. Here: mean over seeds of the value and of the ends of "
+    "the 95 % bootstrap interval over patients. That a published value lies in the interval says "
+    "nothing of its own uncertainty, and two numbers are comparable only as far as their "
+    "protocols agree: the differences below are those that the sources let one see."
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a number of the study came about.
+
+    uncertain, blank: the label's word, None if not met; chosen: by what images were left out.
+    """
+
+    split: str
+    images: int
+    size: int
+    labels: int
+    uncertain: str | None
+    blank: str | None
+    backbone: str
+    start: str
+    thresholds: str
+    chosen: str = ""
+
+
+# ------------------------------------------------------------------ one number against another
+
+
+def mismatches(row: pd.Series, ours: Protocol) -> list[str]:
+    """Each difference of protocol between a published number and ours, and what is not stated."""
+    found = [split(row, ours), *counts(row, ours), *policy(row, ours)]
+    if row["ensemble"] != "1":
+        many = f"of {row['ensemble']} models" if row["ensemble"] else "or one model: not stated"
+        found.append(f"ensemble {many}, here one model")
+    if row["crops"] is None or row["crops"] > 1:
+        many = f"{row['crops']} crops" if row["crops"] else "crops: not stated"
+        found.append(f"{many} of each test image, here all of it once")
+    if row["metric"] not in RANKING:
+        threshold = row["threshold"] if row["threshold"] is not None else "not stated"
+        found.append(f"threshold: {threshold}, here {ours.thresholds}")
+    for name, here in (("pretraining", ours.start), ("backbone", ours.backbone)):
+        if row[name] != here:
+            found.append(f"{name}: {row[name] or 'not stated'}, here {here}")
+    return [text for text in found if text]
+
+
+def split(row: pd.Series, ours: Protocol) -> str:
+    """How the two splits differ; drawn ones differ even where they are drawn alike."""
+    if row["split"] != ours.split:
+        return f"split: {row['split'] or 'not stated'}, here {ours.split}"
+    if row["split"] in ("patient", "image"):
+        return f"split: by {row['split']}, but drawn anew, so that the test images are others"
+    return ""
+
+
+def counts(row: pd.Series, ours: Protocol) -> list[str]:
+    """Test images, size and number of labels."""
+    found = [f"test images: {row['part']}" if row["part"] else ""]
+    if ours.chosen:
+        found.append(f"images here chosen by {ours.chosen}")
+    if row["images"] != ours.images:
+        images = "not stated" if row["images"] is None else f"{row['images']:,}"
+        found.append(f"number of test images: {images}, here {ours.images:,}")
+    if row["size"] != ours.size:
+        size = "not stated" if row["size"] is None else f"{row['size']} px"
+        found.append(f"size: {size}, here {ours.size} px")
+    if row["labels"] is not None and row["labels"] != ours.labels:
+        found.append(f"mean over {row['labels']} labels, here over {ours.labels}")
+    return found
+
+
+def policy(row: pd.Series, ours: Protocol) -> list[str]:
+    """Where uncertain and blank labels are taken for something else."""
+    pairs = (("uncertain", ours.uncertain), ("blank", ours.blank))
+    return [
+        f"{name} labels: {row[name] or 'not stated'}, here {here or 'none met'}"
+        for name, here in pairs
+        if row[name] != here
+    ]
+
+
+# ------------------------------------------------------------------ the study's side
+
+
+def compare(frames: Frames, leaderboard: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row a published number that the study has too; none for drawn datasets."""
+    rows = []
+    for name, facts in frames.facts.items():
+        if frames.grid.study.datasets[name].phantom is not None:
+            continue
+        places = leaderboard[(leaderboard["dataset"] == name) & (leaderboard["seeds"] > 0)]
+        means = averages(frames.metrics[frames.metrics["dataset"] == name])
+        for _, row in published[published["dataset"] == facts["adapter"]].iterrows():
+            if not places.empty:
+                rows += beside(row, nearest(row, places, frames), means, frames)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def averages(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds, by place, label and metric."""
+    own = metrics[(metrics["subset"] == "all") & (metrics["target"] == metrics["dataset"])]
+    grouped = own[own["value"].notna()].groupby([*PLACE, "label", "metric"])
+    return grouped.agg(
+        value=("value", "mean"),
+        low=("low", "mean"),
+        high=("high", "mean"),
+        seeds=("value", "count"),
+        n=("n", "max"),
+    )
+
+
+def nearest(row: pd.Series, places: pd.DataFrame, frames: Frames) -> pd.Series:
+    """The place that is most like a published number; the best of several."""
+    same = places["backbone"].str.split(".").str[0] == (row["backbone"] or "")
+    alike = same & (places["init"].map(lambda init: start(init, frames)) == row["pretraining"])
+    return next(places[rows] for rows in (alike, same, same | True) if rows.any()).iloc[0]
+
+
+def start(init: str, frames: Frames) -> str:
+    """An init in the words of papers; timm's weights are nearly all of ImageNet."""
+    if init == "scratch":
+        return "none"
+    return "imagenet" if frames.grid.study.weights.get(init) == "timm" else init
+
+
+def beside(row: pd.Series, place: pd.Series, means: pd.DataFrame, frames: Frames) -> list[dict]:
+    """The two numbers; nothing if the study has not this one."""
+    key = (*place[PLACE], row["label"], row["metric"])
+    if key not in means.index:
+        return []
+    here = means.loc[key]
+    shown = {name: row[name] or "" for name in COLUMNS if name in row.index and name != "seeds"}
+    shown |= {name: place[name] for name in PLACE}
+    shown |= {name: here[name] for name in ("value", "low", "high")}
+    differ = mismatches(row, protocol(place, row, int(here["n"]), frames))
+    return [
+        {
+            **shown,
+            "published": row["value"],
+            "difference": here["value"] - row["value"],
+            "inside": None if pd.isna(here["low"]) else here["low"] <= row["value"] <= here["high"],
+            "seeds": int(here["seeds"]),
+            "mismatches": "; ".join(differ),
+        }
+    ]
+
+
+def protocol(place: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
+    """How the study came to the number beside a published one."""
+    name = place["dataset"]
+    facts, settings = frames.facts[name], frames.grid.study.datasets[name]
+    decided = facts["task"] == "multiclass"
+    chosen = [option for option in settings.taken() if option not in MEANINGS]
+    return Protocol(
+        split=facts["split"],
+        images=images,
+        size=settings.image.size,
+        labels=len(facts["labels"]),
+        uncertain=word("uncertain", row["label"], facts),
+        blank=word("blank", row["label"], facts),
+        backbone=place["backbone"].split(".")[0],
+        start=start(place["init"], frames),
+        thresholds="the highest score decides" if decided else "one of each label, by validation",
+        chosen=", ".join(chosen).replace("_", " "),
+    )
+
+
+def word(kind: str, label: str, facts: dict) -> str | None:
+    """What uncertain or blank labels are taken for; None where none was met."""
+    policy = facts.get("policy", {})
+    met = policy.get("counts", {})
+    words = {
+        policy[kind][name]
+        for name in met
+        if met[name][kind] and (name == label or label not in met)
+    }
+    return " or ".join(sorted(words)) or None
+
+
+# ------------------------------------------------------------------ as a reader sees it
+
+
+def show(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The comparison as text."""
+    several = table["recipe"].nunique() > 1
+    shown = pd.DataFrame({"paper": [title(row) for _, row in table.iterrows()]}, table.index)
+    shown["label"] = table["label"]
+    shown["metric"] = table["metric"].map(lambda name: NAMES.get(name, name.replace("_", " ")))
+    shown["published"] = table["published"].map(number)
+    here = table[["value", "low", "high"]].itertuples(index=False)
+    shown["here (95 % interval)"] = [number(*row) for row in here]
+    shown["difference"] = table["difference"].map(signed)
+    shown["in the interval"] = table["inside"].map({True: "yes", False: "no"}).fillna("–")
+    shown["seeds"] = table["seeds"]
+    names = [name for name in PLACE[1:] if name != "recipe" or several]
+    return shown.join(table[names])
+
+
+def title(row: pd.Series) -> str:
+    """`CheXNet: DenseNet-121`; in brackets the part of the images that was tested."""
+    name = f"{row['paper']}: {row['model']}" if row["model"] else row["paper"]
+    return f"{name} ({row['part']})" if row["part"] else name
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """For each published model one note: where it stands, and all in which its protocol differs."""
+    texts = []
+    for (name, where, backbone, init), rows in table.assign(
+        title=[title(row) for _, row in table.iterrows()]
+    ).groupby(["title", "where", "backbone", "init"], sort=False):
+        parts = dict.fromkeys(part for text in rows["mismatches"] for part in text.split("; "))
+        first = rows.iloc[0]
+        remarks = "; ".join(filter(None, dict.fromkeys(rows["note"])))
+        differ = "; ".join(filter(None, parts)) or "no difference that the source shows"
+        texts.append(
+            f"{name} ({first['source']}, {where}; read in {first['read_in']}) against "
+            f"{backbone} from {init}. Protocol: {differ}.{f' Note: {remarks}.' if remarks else ''}"
+        )
+    return texts

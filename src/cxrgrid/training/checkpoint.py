@@ -1,0 +1,206 @@
+"""A run that can be stopped at any point and goes on with the same bits."""
+
+import hashlib
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cxrgrid.config.grid import UserError
+from cxrgrid.io.atomic import replacing
+from cxrgrid.io.signals import Stop
+from cxrgrid.settings import Cell
+from cxrgrid.training.cost import Meter
+
+LOOK = 100  # steps between two looks at the device for a loss that is not finite
+WORTH = 50  # times what a save took must pass until the end of an epoch is saved: 2 % of the time
+# Fields of a Run that a state holds as they are.
+PLAIN = ("history", "best", "answers", "step", "losses")
+PLAIN += ("rate", "parts", "seconds", "first_step", "spent")
+
+
+@dataclass
+class Run:
+    """What goes on from step to step, and survives a stop.
+
+    All chance of a step follows from (seed, epoch, step), so no generator is kept.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: ModelEmaV3 | None = None
+    parts: int = 1  # that a step's batch is taken in; grows where memory runs out
+    history: list[dict] = field(default_factory=list)  # one row an epoch that is done
+    best: dict[str, Tensor] = field(default_factory=dict)  # a copy of the best epoch's weights
+    answers: Tensor = field(default_factory=lambda: torch.zeros(0))  # theirs to the val images
+    step: int = 0  # steps done in the epoch under way
+    losses: Tensor = field(default_factory=lambda: torch.zeros(0))  # of its steps, on the device
+    rate: float = math.nan  # learning rate of the last step
+    seconds: float = 0.0  # that the epoch's steps have taken so far
+    first_step: float | None = None  # seconds of the run's first step, which compiles if asked to
+    spent: dict[str, float | None] = field(default_factory=dict)  # as `cost.Meter` counts it
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated, kept and predicted with."""
+        return self.model if self.average is None else self.average.module
+
+    def where(self) -> str:
+        """How far the run has come, for a person."""
+        if self.step == 0:
+            return f"after epoch {len(self.history)}"
+        if self.step < len(self.losses):
+            return f"in epoch {self.epoch}, after step {self.step} of {len(self.losses)}"
+        return f"in epoch {self.epoch}, after its last step, before it is judged"
+
+
+def state_key(cell: Cell, facts: dict) -> str:
+    """What a state belongs to: cell, split, pixels, labels' meaning, start; and what it holds."""
+    data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
+    parts = [msgspec.json.encode(cell), json.dumps([data, PLAIN]).encode()]
+    if cell.weights:
+        parts.append(Path(cell.weights).read_bytes())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def save_state(run: Run, path: Path, key: str) -> None:
+    """Replace the state in one step: a stop at any point leaves the old one or the new one.
+
+    Snakemake erases a failed job's declared outputs and its log, so the state is not declared,
+    and the history lives in it.
+    """
+    state = {
+        "key": key,
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "average": run.average.module.state_dict() if run.average else {},
+        **{name: getattr(run, name) for name in PLAIN},
+    }
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
+
+
+def resume(run: Run, path: Path, key: str) -> None:
+    """Go on from the state at `path`, if it is there and belongs to this very run."""
+    if not path.is_file():
+        return
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        own = state["key"]
+    except Exception as error:  # torch raises many kinds for a broken file
+        raise UserError(
+            f"{path}: unreadable ({type(error).__name__}); start afresh with --fresh, or remove it"
+        ) from None
+    if own != key:
+        tqdm.write(f"{path}: of other settings or data; not used, starting afresh", file=sys.stderr)
+        return
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    if run.average:
+        run.average.module.load_state_dict(state["average"])
+    for name in PLAIN:
+        setattr(run, name, state[name])
+    run.losses = run.losses.to(run.model.mean.device)
+    tqdm.write(f"going on {run.where()}", file=sys.stderr)
+
+
+class Keeper:
+    """Keeps a run's state on the disk, and stops the run where it was asked to.
+
+    minutes: between two saves, at most. Each step's loss stays on the device, and is fetched only
+    where it is looked at.
+    """
+
+    def __init__(self, run: Run, path: Path, cell: Cell, facts: dict, stop: Stop, minutes: float):
+        self.run, self.path, self.cell, self.stop = run, path, cell, stop
+        self.key = state_key(cell, facts)
+        self.every = 60 * minutes
+        self.began = time.perf_counter()
+        self.due = self.began + self.every  # in mid-epoch
+        self.worth = self.began  # at the end of one
+        self.meter = Meter(run.model.mean.device, {})
+
+    def resume(self) -> None:
+        """Go on from the state, if there is one."""
+        resume(self.run, self.path, self.key)
+        self.meter.before = self.run.spent
+
+    def begin_epoch(self, steps: int) -> None:
+        """Make room for the losses of an epoch's steps, unless the state brought some."""
+        if self.run.step == 0:
+            self.run.losses = torch.zeros(steps, device=self.run.model.mean.device)
+        self.began = time.perf_counter() - self.run.seconds
+
+    def after_step(self, loss: Tensor) -> None:
+        """Note a step's loss; then look at it, save and stop, each where it is time."""
+        run = self.run
+        run.losses[run.step] = loss
+        run.step += 1
+        if run.first_step is None or run.step % LOOK == 0:
+            self.look()
+        run.seconds = time.perf_counter() - self.began
+        run.first_step = run.first_step or run.seconds
+        self.pause()
+
+    def look(self) -> None:
+        """`UserError` with the first step of the epoch whose loss was not finite."""
+        bad = (~self.run.losses[: self.run.step].isfinite()).nonzero()
+        if len(bad):
+            raise UserError(
+                f"cell {self.cell.path()}: the loss is not finite in epoch {self.run.epoch}, "
+                f"step {bad[0].item() + 1}; try an lr below {self.cell.lr}"
+            )
+
+    def train_loss(self, sizes: list[int]) -> float:
+        """The mean over an epoch's images of their loss at the time; sizes: images of each step."""
+        self.look()
+        self.run.seconds = time.perf_counter() - self.began
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        return (self.run.losses.double().cpu() @ weights / weights.sum()).item()
+
+    def save(self) -> None:
+        """Put the state on the disk, if it is worth keeping."""
+        self.look()
+        began = time.perf_counter()
+        self.run.spent = self.meter.read()
+        save_state(self.run, self.path, self.key)
+        ended = time.perf_counter()
+        self.due = ended + self.every
+        self.worth = ended + min(WORTH * (ended - began), self.every)
+
+    def end_epoch(self) -> None:
+        """Save, if that costs little beside what would be lost; stop, if a signal has come."""
+        if time.perf_counter() > self.worth:
+            self.save()
+        self.pause()
+
+    def pause(self) -> None:
+        """Save where it is time to; if a signal has come, save, and end with `Stopped`."""
+        asked = self.stop.signal
+        if asked or time.perf_counter() > self.due:
+            self.save()
+        if asked:  # one that has come since waits until the next pause, which saves once more
+            self.stop.check(self.run.where())
+
+
+def read_cell(text: str) -> Cell:
+    """A cell from its JSON or from the path of a cell.json."""
+    try:
+        return msgspec.json.decode(
+            text if text.startswith("{") else Path(text).read_bytes(), type=Cell
+        )
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"not a cell: {error}") from None

@@ -1,0 +1,115 @@
+"""What a run says of itself: a row an epoch, which of them is the best, and the facts around it."""
+
+import math
+import platform
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import timm
+import torch
+from torch import Tensor, nn
+
+from cxrgrid.config.grid import UserError
+from cxrgrid.settings import Cell
+from cxrgrid.training.checkpoint import Run
+from cxrgrid.training.cost import of_model
+
+
+def close_epoch(
+    run: Run, cell: Cell, train_loss: float, judged: dict[str, float], images: int
+) -> None:
+    """Write the epoch's row, keep a copy of the weights if it is the best so far; the next begins.
+
+    images: that the epoch trained on. `UserError` if its validation loss is not finite.
+    """
+    if not math.isfinite(judged["val_loss"]):
+        raise UserError(
+            f"cell {cell.path()}: the validation loss is not finite in epoch {run.epoch}, "
+            f"after step {run.step}; try an lr below {cell.lr}"
+        )
+    better = is_better(judged, run.history, cell.monitor)
+    if better:
+        run.best = copy(run.judged)
+        for row in run.history:
+            row["best"] = False
+    row = {"epoch": run.epoch, "train_loss": train_loss, **judged, "lr": run.rate}
+    row |= {"seconds": run.seconds, "best": better, "images_per_second": images / run.seconds}
+    run.history.append(row)
+    run.step, run.seconds = 0, 0.0
+
+
+def copy(model: nn.Module) -> dict[str, Tensor]:
+    """The model's weights as they are now, on the CPU."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def is_better(judged: dict[str, float], history: list[dict], monitor: str) -> bool:
+    """Whether an epoch beats all before it; the first always does, and NaN beats nothing."""
+    kept = next((row for row in history if row["best"]), None)
+    if kept is None or math.isnan(kept[f"val_{monitor}"]):
+        return True
+    sign = -1 if monitor == "loss" else 1
+    return sign * judged[f"val_{monitor}"] > sign * kept[f"val_{monitor}"]
+
+
+def finished(history: list[dict], cell: Cell) -> bool:
+    """Whether all epochs are done, or `patience` have passed since the best one."""
+    best = next((row["epoch"] for row in history if row["best"]), 0)
+    return len(history) >= cell.epochs or 0 < cell.patience <= len(history) - best
+
+
+def epoch_line(row: dict, epochs: int) -> str:
+    """One line of the log."""
+    return (
+        f"epoch {row['epoch']}/{epochs}  train loss {row['train_loss']:.4f}  "
+        f"val loss {row['val_loss']:.4f}  val AUROC {row['val_auroc']:.4f}  lr {row['lr']:.2e}  "
+        f"{row['seconds']:.1f} s  {row['images_per_second']:.0f} images/s"
+        f"{'  best' if row['best'] else ''}"
+    )
+
+
+def warnings(names: list[str], labels: np.ndarray) -> list[str]:
+    """A sentence for each label without a positive, of training labels float [N, L].
+
+    No loss needs one: a weight of positives that are not there multiplies nothing.
+    """
+    return [
+        f"label {name}: none of the {int(np.isfinite(known).sum())} training images that are "
+        "labelled shows it; what the model says of it means nothing"
+        for name, known in zip(names, labels.T, strict=True)
+        if not (known > 0).any()
+    ]
+
+
+def run_facts(
+    run: Run, cell: Cell, facts: dict, images: dict[str, int], size: int, more: dict
+) -> dict:
+    """What a reader of the history wants to know besides the curve; size: of the images."""
+    on_gpu = run.model.mean.device.type == "cuda"
+    return {
+        "cell": msgspec.to_builtins(cell),
+        **of_model(run.model, cell.channels, size),
+        "hardware": torch.cuda.get_device_name() if on_gpu else processor(),
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__}
+        | {"timm": timm.__version__, "numpy": np.__version__},
+        "split": facts["split"],
+        "split_hash": facts["split_hash"],
+        "images": images,
+        "parts": run.parts,
+        "first_step_seconds": run.first_step,
+        **more,
+    }
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "CPU")

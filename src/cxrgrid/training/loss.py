@@ -1,0 +1,105 @@
+"""What training minimises and how it steps: loss and optimiser."""
+
+from collections.abc import Callable
+
+import numpy as np
+import timm.optim
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cxrgrid.config.check_recipe import check_task
+from cxrgrid.settings import Cell
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def make_optimizer(cell: Cell, model: nn.Module) -> torch.optim.Optimizer:
+    """timm's optimiser by name; biases and norms do not decay, lower layers step less if asked."""
+    return timm.optim.create_optimizer_v2(
+        model,
+        opt=cell.optimizer,
+        lr=cell.lr,
+        weight_decay=cell.weight_decay,
+        momentum=cell.momentum,
+        layer_decay=cell.layer_decay if cell.layer_decay < 1 else None,
+    )
+
+
+def make_loss(cell: Cell, task: str, labels: np.ndarray, device: torch.device) -> Loss:
+    """The loss of (logits, labels), both [N, L]; unknown labels (NaN) count for nothing.
+
+    A mean over known labels, or for multi-class over images whose classes are known. labels: the
+    training split's, from which `pos_weight` and `class_weight` are counted. `UserError` if the
+    cell's loss or monitor is not for the task.
+    """
+    check_task(cell, task, f"cell {cell.path()}")
+    positives, known = np.nansum(labels, axis=0), np.isfinite(labels).sum(axis=0)
+    if task == "multiclass":
+        weight = known / (labels.shape[1] * np.maximum(positives, 1))
+        return multiclass(cell, on(device, weight) if cell.class_weight else None)
+    weight = (known - positives) / np.maximum(positives, 1)
+    return multilabel(cell, on(device, weight) if cell.pos_weight else None)
+
+
+def on(device: torch.device, weight: np.ndarray) -> Tensor:
+    """A weight for each label."""
+    return torch.tensor(weight, dtype=torch.float32).to(device)
+
+
+def multiclass(cell: Cell, weight: Tensor | None) -> Loss:
+    """Cross-entropy over classes; focal: each image by (1 - p)^gamma, p that of its classes."""
+    gamma = cell.focal_gamma if cell.loss == "focal" else 0.0
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        logits, mask = logits.float(), targets.isfinite().all(dim=1, keepdim=True).float()
+        smooth = cell.label_smoothing / targets.shape[1]
+        targets = (targets.nan_to_num() * (1 - cell.label_smoothing) + smooth) * mask
+        if gamma:
+            targets = targets * (1 - logits.softmax(dim=1)) ** gamma
+        total = F.cross_entropy(logits, targets, weight, reduction="sum")
+        return total / mask.sum().clamp(min=1)
+
+    return loss
+
+
+def multilabel(cell: Cell, balance: Tensor | None) -> Loss:
+    """A loss of each label by itself, with its positives weighted by `balance`."""
+    each = {"focal": focal, "asymmetric": asymmetric}.get(cell.loss, bce)
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        mask = targets.isfinite().float()
+        smooth = targets.nan_to_num() * (1 - cell.label_smoothing) + cell.label_smoothing / 2
+        return each(logits.float(), smooth, mask, balance, cell) / mask.sum().clamp(min=1)
+
+    return loss
+
+
+def bce(logits: Tensor, targets: Tensor, mask: Tensor, balance: Tensor | None, cell: Cell):
+    """Binary cross-entropy, summed over known labels."""
+    return F.binary_cross_entropy_with_logits(
+        logits, targets, mask, pos_weight=balance, reduction="sum"
+    )
+
+
+def focal(logits: Tensor, targets: Tensor, mask: Tensor, balance: Tensor | None, cell: Cell):
+    """Binary cross-entropy times (1 - p_t)^gamma (Lin et al. 2017, arXiv 1708.02002, eq. 4)."""
+    p = logits.sigmoid()
+    wrong = p * (1 - targets) + (1 - p) * targets
+    each = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=balance, reduction="none")
+    return (each * wrong**cell.focal_gamma * mask).sum()
+
+
+def asymmetric(logits: Tensor, targets: Tensor, mask: Tensor, balance: Tensor | None, cell: Cell):
+    """Focal with a gamma for each class, and easy negatives cut off.
+
+    Ridnik et al. 2021, arXiv 2009.14119, eq. 7; soft targets share between the two.
+    """
+    positive = logits.sigmoid()
+    negative = (1 - positive + cell.asymmetric_clip).clamp(max=1)
+    wrong = 1 - positive * targets - negative * (1 - targets)
+    gamma = cell.asymmetric_positive * targets + cell.asymmetric_negative * (1 - targets)
+    weight = 1.0 if balance is None else balance
+    each = weight * targets * F.logsigmoid(logits)
+    each = each + (1 - targets) * negative.clamp(min=1e-8).log()
+    return -(each * wrong.clamp(min=0) ** gamma * mask).sum()

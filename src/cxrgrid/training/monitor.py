@@ -1,0 +1,54 @@
+"""What is measured on the validation images after each epoch, and picks the best one."""
+
+from collections.abc import Callable
+
+import numpy as np
+from torch import Tensor
+
+from cxrgrid import models
+from cxrgrid.evaluation import metrics
+
+DECIDED = {
+    "f1": metrics.f1,
+    "balanced_accuracy": metrics.balanced_accuracy,
+    "sensitivity": metrics.sensitivity,
+}
+
+
+def judged(labels: np.ndarray, answers: Tensor, task: str, monitor: str) -> dict[str, float]:
+    """`val_auroc`, and `val_{monitor}` where that is neither AUROC nor the loss.
+
+    labels: [N, L], NaN unknown; answers: logits, alike. Each a mean over the labels that have both
+    classes, NaN if none has; `accuracy` is the share of images whose class is named.
+    """
+    # Ranks as the probabilities do, and does not saturate.
+    ranking = answers.double().log_softmax(1) if task == "multiclass" else answers.double()
+    found = {"val_auroc": float(metrics.mean_auroc(labels, ranking.numpy()))}
+    if monitor not in ("auroc", "loss"):
+        found[f"val_{monitor}"] = measured(labels, answers, task, monitor)
+    return found
+
+
+def measured(labels: np.ndarray, answers: Tensor, task: str, monitor: str) -> float:
+    """One of the other monitors; a label counts as named from 0.5, or where it is the largest."""
+    scores = models.probabilities(answers.double(), task)
+    if task == "multiclass":
+        named = scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
+    else:
+        named = scores >= 0.5
+    if monitor == "accuracy":
+        known = np.isfinite(labels).all(axis=1)
+        right = (labels == 1) & named
+        return float(metrics.ratio(right[known].any(axis=1).sum(), known.sum()))
+    if monitor == "ap":
+        return over_labels(labels, scores, metrics.average_precision)
+    return over_labels(
+        labels, named, lambda y, decided: DECIDED[monitor](*metrics.confusion(y, decided))
+    )
+
+
+def over_labels(labels: np.ndarray, scores: np.ndarray, metric: Callable) -> float:
+    """A metric of each label that has both classes, averaged."""
+    both = [n for n in range(labels.shape[1]) if metrics.has_both(labels[:, n])]
+    values = [float(metric(labels[:, n], scores[:, n])) for n in both]
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,160 @@
+"""A run's start, and its steps: from a batch on the device to new weights.
+
+With `accumulate` a batch is taken in parts. Each part's loss is a mean over its known labels, so it
+counts by its share of the batch's known labels: the parts add up to the loss, and the gradient, of
+the whole batch. BatchNorm alone differs, which normalises by the part that it sees.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cxrgrid import models
+from cxrgrid.config.grid import UserError
+from cxrgrid.settings import Cell
+from cxrgrid.training.checkpoint import Run
+from cxrgrid.training.loss import make_optimizer
+
+# How torch's allocator, cuDNN and cuBLAS say it where they raise a plain RuntimeError.
+SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_alloc_failed")
+
+
+def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
+    """The cell's model on its device, with initial weights that follow from its seed."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(cell.seed)
+    model = models.build(cell, labels, size)
+    if cell.weights:
+        models.start_from(model, cell.weights, cell.weights_sha256)
+    layout = torch.channels_last if cell.channels_last else torch.contiguous_format
+    model.to(device, memory_format=layout)
+    average = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
+    return Run(model, make_optimizer(cell, model), average, cell.accumulate)
+
+
+class Step:
+    """Called with images (float [N, 1, H, W], 0 to 1) and labels [N, L]: their loss, on the device.
+
+    Options are set up here; `update` holds what they add to the step.
+    """
+
+    def __init__(self, run: Run, cell: Cell, loss: Callable[[Tensor, Tensor], Tensor]):
+        self.run, self.cell, self.loss = run, cell, loss
+        # The model itself is not wrapped: its state dict keeps its keys.
+        self.forward = torch.compile(run.model) if cell.compile else run.model
+        self.layout = torch.channels_last if cell.channels_last else torch.contiguous_format
+        device = run.model.mean.device
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=cell.amp)
+        self.buffers = list(run.model.buffers()) if cell.on_oom == "accumulate" else []
+        self.update = updates(run, cell)
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        value = self.gradient(images, labels)
+        for act in self.update:
+            act()
+        return value
+
+    def gradient(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss, with its gradient in the weights; repeated in more parts if memory runs out."""
+        while True:
+            before = [buffer.clone() for buffer in self.buffers]
+            seed(images.device, chance(self.cell.seed, self.run.epoch, self.run.step + 1))
+            try:
+                return self.backward(images, labels)
+            except (MemoryError, RuntimeError) as error:
+                if not is_short(error):
+                    raise
+            # Not in the handler: there the error still holds the memory of the step that failed.
+            self.divide(len(images))
+            self.run.optimizer.zero_grad(set_to_none=True)
+            for buffer, value in zip(self.buffers, before, strict=True):
+                buffer.copy_(value)
+
+    def backward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch, forward and backward, a part at a time."""
+        known = labels.isfinite().sum().clamp(min=1)
+        total = torch.zeros((), device=images.device)
+        parts = min(self.run.parts, len(images))
+        for some, wanted in zip(
+            images.tensor_split(parts), labels.tensor_split(parts), strict=True
+        ):
+            some = models.normalise(some, self.run.model).contiguous(memory_format=self.layout)
+            with self.autocast:
+                value = self.loss(self.forward(some), wanted)
+            value = value * (wanted.isfinite().sum() / known)
+            value.backward()
+            total += value.detach()
+        return total
+
+    def divide(self, images: int) -> None:
+        """Twice the parts from now on, or `UserError`."""
+        run = self.run
+        where = f"epoch {run.epoch}, step {run.step + 1}"
+        if self.cell.on_oom == "fail":
+            raise UserError(remedy(self.cell, f"in {where}"))
+        if run.parts >= images:
+            raise UserError(
+                f"cell {self.cell.path()}: out of memory in {where}, with one image at a time; "
+                "take a smaller backbone, a smaller image size or a machine with more memory"
+            )
+        run.parts = min(2 * run.parts, images)
+        tqdm.write(f"{where}: out of memory; from here in {run.parts} parts", file=sys.stderr)
+        torch.cuda.empty_cache()  # does nothing where there is no GPU
+
+
+def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
+    """What a step does with its gradient, in order."""
+    acts: list[Callable[[], object]] = []
+    if cell.clip_grad:
+        acts.append(lambda: nn.utils.clip_grad_norm_(run.model.parameters(), cell.clip_grad))
+    acts += [run.optimizer.step, lambda: run.optimizer.zero_grad(set_to_none=True)]
+    if run.average is not None:
+        acts.append(lambda: run.average.update(run.model))
+    return acts
+
+
+def seed(device: torch.device, number: int) -> None:
+    """Seed what draws on a device: torch.manual_seed takes a millisecond for all the others."""
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
+def chance(*numbers: int) -> int:
+    """A torch seed of its own for each tuple of numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or on the host."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(word in str(error).lower() for word in SHORT)
+
+
+def remedy(cell: Cell, where: str) -> str:
+    """What to do where memory ran out."""
+    line = f"cell {cell.path()}: out of memory {where}, with batches of {cell.batch_size}"
+    if cell.accumulate > 1 or cell.on_oom == "accumulate":
+        line += " taken in parts"
+    return line + (
+        "; set a smaller batch_size, accumulate: 2 or more, or on_oom: accumulate "
+        "(the same batches in parts)"
+    )
+
+
+@contextmanager
+def memory_explained(cell: Cell) -> Iterator[None]:
+    """`UserError` with the remedy where memory runs out outside of a step."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_short(error):
+            raise
+        raise UserError(remedy(cell, f"({str(error).splitlines()[0][:120]})")) from None
