@@ -12,7 +12,7 @@ import yaml
 from cxrgrid.config.grid import Grid, UserError
 from cxrgrid.settings import Cell, Recipe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
