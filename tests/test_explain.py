@@ -17,8 +17,8 @@ from cxrgrid.datasets import nih
 from cxrgrid.evaluation import thresholds
 from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from demo_config import replaced
 from small_cell import FRAME, RECIPE, write_cell
-from test_config import replaced
 from test_workflow import TINY
 
 NAMES = ("gallery", "pointing", "embedding")

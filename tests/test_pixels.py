@@ -17,7 +17,7 @@ from PIL import Image
 from cxrgrid import pixels, settings
 from cxrgrid.config.grid import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from test_image import by_hand, close, decoded, smooth, write_dicom
+from drawn_images import by_hand, close, decoded, smooth, write_dicom
 
 SIZE = 32
 PLAIN = msgspec.structs.asdict(settings.Image(size=SIZE))

@@ -7,7 +7,7 @@ import yaml
 
 from cxrgrid import study
 from cxrgrid.config.grid import Grid, UserError
-from test_config import DEMO
+from demo_config import DEMO
 
 
 def test_study_json_expands_to_the_same_cells(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from test_config import replaced
+from demo_config import replaced
 
 ROOT = Path(__file__).parents[1]
 PHANTOM = {"patients": 30, "size": 64}

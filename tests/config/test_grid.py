@@ -1,35 +1,19 @@
 """The grid of cells: what a config means, and that each mistake in it is named."""
 
-import copy
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
-import yaml
 
 from cxrgrid.config.grid import Grid, UserError
 from cxrgrid.settings import Cell, Recipe
-
-ROOT = Path(__file__).parents[2]
-DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+from demo_config import DEMO, replaced
 
 
 def changed(path: str, value) -> dict:
     """The demo config with one value changed."""
     return replaced(DEMO, path, value)
-
-
-def replaced(config: dict, path: str, value) -> dict:
-    """A copy of a config with the value at a dotted path changed."""
-    config = copy.deepcopy(config)
-    *parents, last = path.split(".")
-    place = config
-    for key in parents:
-        place = place.setdefault(key, {})
-    place[last] = value
-    return config
 
 
 def test_demo_is_the_full_product_and_its_sources():

@@ -126,7 +126,9 @@ def test_bca_agrees_with_scipy_where_every_patient_has_one_image():
     patients = [f"{n:02}" for n in range(60)]
     values = bootstrap.bootstrap(mean, patients, 20_000, rng)
     low, high = bootstrap.bca(values, bootstrap.jackknife(mean, patients))
-    ours = scipy_bootstrap((x,), np.mean, n_resamples=20_000, method="BCa", rng=rng).confidence_interval
+    ours = scipy_bootstrap(
+        (x,), np.mean, n_resamples=20_000, method="BCa", rng=rng
+    ).confidence_interval
     percentile = bootstrap.interval(values[1:])
     np.testing.assert_allclose([low[0], high[0]], ours, atol=0.012)
     assert high[0] > percentile[1][0] + 0.01, "a skewed mean reaches further up"

@@ -5,7 +5,7 @@ import numpy as np
 from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation.ensemble import Ensembles, is_ensemble, members
 from cxrgrid.evaluation.predictions import Predictions
-from test_config import DEMO
+from demo_config import DEMO
 
 
 def cells(backbones, seeds):
