@@ -11,9 +11,11 @@ import sys
 from snakemake.utils import min_version
 
 from cxrgrid.cluster import preflight
-from cxrgrid.config.grid import Grid, UserError
-from cxrgrid.config.explained_cells import Explained
 from cxrgrid.cluster.resources import Needs
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.explained_cells import Explained
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.rules import Rules
 
 min_version("9.27")
 
@@ -30,6 +32,7 @@ try:
     grid.check_files()
 except UserError as error:
     sys.exit(f"error: {error}")
+ask = Rules(grid)
 needs = Needs(grid)
 explained = Explained(grid)
 preflight.enter(workflow)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
 from cxrgrid.training.augment import augment
 
 NAMES = {"study": "b", "dataset": "b", "backbone": "b", "init": "scratch", "recipe": "b"}

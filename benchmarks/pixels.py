@@ -27,7 +27,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cxrgrid import pixels, settings
+from cxrgrid import pixels
+from cxrgrid.config import preparation
 from cxrgrid.data import image
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.phantom import radiograph
@@ -106,7 +107,7 @@ def error(decode: Callable, folder: Path, names: list[str], size: int) -> float:
 
 def ours(path: Path, size: int) -> np.ndarray:
     """One image as cxrgrid decodes it."""
-    return image.decode(path, settings.Image(size=size))
+    return image.decode(path, preparation.Image(size=size))
 
 
 def contenders(folder: Path, names: list[str], args: argparse.Namespace) -> dict[str, Callable]:

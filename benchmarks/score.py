@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
-from cxrgrid.settings import Report
 
 
 def made(args: argparse.Namespace, images: int, patients: int) -> Predictions:

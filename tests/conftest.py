@@ -28,7 +28,6 @@ from cxrgrid.io.parquet import read_parquet, write_parquet
 settings.register_profile("cxrgrid", deadline=None)
 settings.load_profile("cxrgrid")
 
-AXES = list(Grid.AXES)
 MISSING = "ward/resnet18/pretrained/default/seed1"
 UNEXPLAINED = "children/resnet18/scratch/default/seed0"
 LABELS = {"ward": ["Effusion", "Nodule", "Hernia"], "children": ["Normal", "Bacterial", "Viral"]}
@@ -114,7 +113,7 @@ def write_predictions(folder: Path, data: Path, cell) -> None:
         f"p:{label}": 1 / (1 + np.exp(-rng.normal(test[label], 1)))
         for label in LABELS[cell.dataset]
     }
-    facts = {axis: getattr(cell, axis) for axis in AXES} | {"split_hash": HASHES[cell.dataset]}
+    facts = cell.axes() | {"split_hash": HASHES[cell.dataset]}
     facts |= {"task": "multilabel" if cell.dataset == "ward" else "multiclass"}
     facts |= {"labels": LABELS[cell.dataset]}
     write_parquet(columns, folder / cell.path() / f"predictions/{cell.dataset}.parquet", facts)
@@ -157,7 +156,7 @@ def score_rows(cell) -> list[dict]:
     rows = []
     for label, metric in names:
         value = round(float(rng.uniform(0.6, 0.9)), 3)
-        row = {axis: getattr(cell, axis) for axis in AXES}
+        row = cell.axes()
         row |= {"target": cell.dataset, "subset": "all", "label": label, "metric": metric}
         row |= {"value": value, "low": value - 0.05, "high": value + 0.04}
         decided = metric not in UNDECIDED
@@ -187,7 +186,7 @@ def write_scores(study: Path, cells: list, shuffle: int = 0) -> None:
 
 def curve_rows(cell) -> list[dict]:
     """Three points of each curve of each label."""
-    axes = {axis: getattr(cell, axis) for axis in AXES} | {"target": cell.dataset}
+    axes = cell.axes() | {"target": cell.dataset}
     points = {"roc": [(0, 0), (0.2, 0.7), (1, 1)], "pr": [(0.1, 1), (0.7, 0.5), (1, 0.3)]}
     points["reliability"] = [(0.1, 0.2), (0.4, 0.3), (0.8, 0.9)]
     return [
@@ -220,8 +219,8 @@ def write_report(study: Path) -> Path:
     """What `collect`, `compare`, `table` and `figure` make of a study; the report's folder."""
     report = study.parent / "report"
     collect.main([str(study), "--out-dir", str(report)])
-    places = ["--places", str(report / "places.csv")]
-    compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *places])
+    others = ["--configurations", str(report / "configurations.csv")]
+    compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *others])
     table.main([str(study), "--report", str(report)])
     figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
     return report

@@ -4,14 +4,14 @@ import numpy as np
 import pydicom
 from PIL import Image
 
-from cxrgrid import settings
+from cxrgrid.config import preparation
 from cxrgrid.data import dicom, image
 
 SIZE = 32
 
 
 def decoded(path, size=SIZE, resize="squash", **more):
-    return image.decode(path, settings.Image(size=size, resize=resize, **more))
+    return image.decode(path, preparation.Image(size=size, resize=resize, **more))
 
 
 def smooth(height=160, width=160, seed=0):

@@ -6,12 +6,13 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from cxrgrid import settings, train
+from cxrgrid import train
+from cxrgrid.config import preparation
+from cxrgrid.config.cell import Cell
 from cxrgrid.data.image import decode
 from cxrgrid.io.parquet import write_parquet
-from cxrgrid.settings import Cell
 
-RECIPE = settings.Image(size=32, resize="fit", crop_to="median", equalize="clahe")
+RECIPE = preparation.Image(size=32, resize="fit", crop_to="median", equalize="clahe")
 FRAME = (44, 40)
 SPLITS = ["train"] * 24 + ["val"] * 12 + ["test"] * 13
 

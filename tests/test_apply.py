@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cxrgrid import apply
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom
 from cxrgrid.evaluation.metrics import youden
 from cxrgrid.io.parquet import read_parquet

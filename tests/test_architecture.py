@@ -1,6 +1,7 @@
 """The shape of the house: who may import whom, one name for rule, command, module, test, log."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -9,82 +10,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/cxrgrid"
 
-# Imports go down this list only.
-LEVELS = [
-    {"selection"},
-    {"preparation"},
-    {"recipe"},
-    {"settings"},
-    {"check"},
-    {"check_files", "check_grid", "check_recipe", "check_report", "check_selection"}
-    | {"check_transfer"},
+# Imports go down this list only; what lies flat in the package are the doors, on top.
+ROOMS = [
     {"config"},
-    {"files", "stop"},
-    {"command", "data", "disk", "lock", "slurm", "tone"} | {"lungs"},
-    {"cost", "dicom", "feed"},
-    {
-        "anatomy",
-        "augment",
-        "charts",
-        "confusion",
-        "datasets",
-        "delong",
-        "draft",
-        "image",
-        "lists",
-        "metrics",
-        "models",
-        "objective",
-        "papers",
-        "policy",
-        "predictions",
-        "progress",
-        "published",
-        "sampling",
-        "schedule",
-        "section",
-        "seeds",
-        "significance",
-        "state",
-        "stats",
-        "subsets",
-        "survey",
-        "twins",
-    },
-    {"ensemble", "explained", "matching", "pointing"},
-    {
-        "calibration",
-        "comparison",
-        "filters",
-        "frames",
-        "guess",
-        "launch",
-        "monitor",
-        "needs",
-        "shortcuts",
-    },
-    {"style", "transfer"},
-    {"crossing"},
-    {
-        "audits",
-        "beside",
-        "contrasts",
-        "figures",
-        "findings",
-        "history",
-        "literature",
-        "step",
-        "subgroups",
-        "versus",
-    }
-    | {"operating", "rates"},
-    {"cards", "evaluation", "pages", "gradcam", "outcomes", "trained"},
-    {"embedding", "explanations", "gaps", "links", "model_card", "sinks"},
-    {"scoresheet"},
+    {"io"},
+    {"data", "anatomy"},
+    {"datasets", "models"},
+    {"evaluation", "cluster", "drafting"},
+    {"training"},
+    {"inference"},
+    {"reporting"},
+    {"tables"},
+    {"figures"},
 ]
-TORCH = {"augment", "cost", "feed", "find_lr", "history", "models", "monitor", "objective"}
-TORCH |= {"apply", "embedding", "explain", "export", "find_speed", "gradcam", "trained"}
-TORCH |= {"predict", "schedule", "state", "step", "train", "weights"}
+TORCH_ROOMS = {"models", "training", "inference", "data.loader"}
+TORCH_DOORS = {"apply", "explain", "export", "find_lr", "find_speed", "predict", "train", "weights"}
+HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
 RULES = {
     name: body
     for path in (ROOT / "workflow/rules").glob("*.smk")
@@ -92,20 +33,21 @@ RULES = {
 }
 
 
-def modules() -> dict[str, list[ast.AST]]:
-    """Each module or folder of the package, with the syntax trees of its files."""
-    found: dict[str, list[ast.AST]] = {}
-    for path in SOURCE.rglob("*.py"):
-        name = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        found.setdefault(name, []).append(ast.parse(path.read_text()))
-    found.pop("__init__")
-    return found
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Each module of the package by its dotted name, without the package itself."""
+    paths = {path: path.relative_to(SOURCE).with_suffix("").parts for path in SOURCE.rglob("*.py")}
+    names = {
+        path: ".".join(part for part in parts if part != "__init__")
+        for path, parts in paths.items()
+    }
+    return {name: ast.parse(path.read_text()) for path, name in names.items() if name}
 
 
-def imported(trees: list[ast.AST]) -> set[str]:
+def imported(tree: ast.AST) -> set[str]:
     """Dotted names that a module imports, anywhere in it."""
     names = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -113,42 +55,54 @@ def imported(trees: list[ast.AST]) -> set[str]:
     return names
 
 
-def level(name: str) -> int:
-    """The level of a module; commands stand on top."""
-    return next((n for n, names in enumerate(LEVELS) if name in names), len(LEVELS))
+def room(name: str) -> str:
+    """The room of a module, by its dotted name; a door is a room by itself."""
+    return name.split(".")[0]
 
 
-def test_imports_only_go_down():
-    for name, trees in modules().items():
-        below = {
-            dotted.split(".")[1] for dotted in imported(trees) if dotted.startswith("cxrgrid.")
-        }
-        for other in below - {name}:
-            assert level(other) < level(name), f"{name} imports {other}"
+def floor(name: str) -> int:
+    """How high a module's room stands; doors stand on top."""
+    return next((at for at, rooms in enumerate(ROOMS) if room(name) in rooms), len(ROOMS))
+
+
+def doors() -> dict[str, ast.Module]:
+    """The commands."""
+    return {name: tree for name, tree in modules().items() if floor(name) == len(ROOMS)}
+
+
+def test_every_folder_is_a_room_and_says_what_belongs_there():
+    folders = {path.parent.name: path for path in SOURCE.glob("*/__init__.py")}
+    assert set(folders) == set().union(*ROOMS)
+    for name, path in folders.items():
+        lines = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()
+        assert len(lines) >= 3, f"{name}: what belongs there and what does not"
+
+
+def test_imports_only_go_down_and_doors_import_no_doors():
+    for name, tree in modules().items():
+        found = {dotted for dotted in imported(tree) if dotted.startswith("cxrgrid.")}
+        for other in {dotted.removeprefix("cxrgrid.") for dotted in found}:
+            assert room(other) == room(name) or floor(other) < floor(name), (
+                f"{name} imports {other}"
+            )
 
 
 def test_torch_is_imported_in_few_rooms():
-    rooms = {
-        name
-        for name, trees in modules().items()
-        if any(
-            dotted.split(".")[0] in ("torch", "timm", "torchvision") for dotted in imported(trees)
-        )
-    }
-    assert rooms <= TORCH
+    for name, tree in modules().items():
+        if {dotted.split(".")[0] for dotted in imported(tree)} & {"torch", "timm", "torchvision"}:
+            assert {name, room(name)} & (TORCH_ROOMS | TORCH_DOORS), name
 
 
 def test_the_config_is_light():
-    heavy = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
-    light = set().union(*LEVELS[: LEVELS.index({"config"}) + 1])
-    for name in light:
-        assert not {dotted.split(".")[0] for dotted in imported(modules()[name])} & heavy
+    for name, tree in modules().items():
+        if room(name) == "config":
+            assert not {dotted.split(".")[0] for dotted in imported(tree)} & HEAVY, name
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_rule_is_command_is_module_is_test_is_log(rule):
     assert f"python -m cxrgrid.{rule} " in RULES[rule]
-    assert (SOURCE / f"{rule}.py").is_file()
+    assert rule in doors()
     assert (ROOT / f"tests/test_{rule}.py").is_file()
     log = re.search(r'log:\s+"([^"]+)"', RULES[rule])
     assert log and re.search(rf"[/.]{rule}\.log$", log[1])
@@ -161,10 +115,16 @@ def test_no_rule_hides_logic():
 
 
 def test_every_command_shows_an_example():
-    for name, trees in modules().items():
-        if level(name) == len(LEVELS):
-            doc = ast.get_docstring(trees[0])
-            assert f"python -m cxrgrid.{name} " in doc, name
+    for name, tree in doors().items():
+        assert f"python -m cxrgrid.{name} " in ast.get_docstring(tree), name
+
+
+def test_tests_lie_in_the_rooms_of_what_they_test():
+    tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert tested <= set().union(*ROOMS) | {"cluster"}
+    for path in (ROOT / "tests").glob("test_*.py"):
+        name = path.stem.removeprefix("test_")
+        assert name in doors() or name in ("architecture", "studies", "workflow"), path.name
 
 
 def test_files_stay_readable():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cxrgrid import audit, index, pixels, split
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import split_lists
 from cxrgrid.datasets import nih
 from cxrgrid.io.parquet import read_parquet, write_parquet

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import AXES, CONFIG, MISSING, write_scores
+from conftest import CONFIG, MISSING, write_scores
 from cxrgrid import collect
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.cell import AXES
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 RERUN = (

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import CONFIG, MISSING, write_report, write_study
 from cxrgrid import compare
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ["Effusion", "Nodule"]
@@ -237,8 +237,8 @@ def test_a_study_with_one_place_a_dataset_has_nothing_to_compare(tmp_path):
     grid = CONFIG["grid"] | {"backbones": ["resnet18"], "inits": ["scratch"]}
     report = write_report(write_study(tmp_path / "results", grid=grid))
     assert pd.read_csv(report / "comparisons.csv").empty
-    places = pd.read_csv(report / "places.csv")
-    assert len(places) == 2 * 2 * 4 and (places["seeds"] == 2).all()
+    configurations = pd.read_csv(report / "configurations.csv")
+    assert len(configurations) == 2 * 2 * 4 and (configurations["seeds"] == 2).all()
 
 
 def test_a_model_from_elsewhere_is_compared_with_every_place_of_its_dataset(tmp_path):

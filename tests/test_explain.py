@@ -9,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from cxrgrid import explain, phantom, settings
+from cxrgrid import explain, phantom
+from cxrgrid.config import operating_points, preparation
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.data.image import decode, middle, part
 from cxrgrid.datasets import nih
 from cxrgrid.evaluation import thresholds
@@ -62,7 +64,7 @@ def test_the_gallery_agrees_with_the_cells_predictions(cell, data, tmp_path, poi
         truth, score = test.loc[row.image, [f"y:{row.label}", f"p:{row.label}"]]
         cut = thresholds.threshold(
             val[f"y:{row.label}"].to_numpy(), val[f"p:{row.label}"].to_numpy(),
-            thresholds.parse(point),
+            operating_points.parse(point),
         )  # fmt: skip
         assert row.threshold == cut and row.probability == score
         right = "true" if (score >= cut) == (truth == 1) else "false"
@@ -145,7 +147,7 @@ def test_heat_lies_on_the_patch_that_makes_the_label(cell, data):
 @pytest.mark.parametrize("whole", [(100, 100), (120, 80), (90, 130)])
 def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole):
     """The reference: a white rectangle, decoded as any image."""
-    recipe = settings.Image(size=64, resize=resize)
+    recipe = preparation.Image(size=64, resize=resize)
     left, top, right, bottom = 42, 40, 58, 52
     pixels = np.zeros(whole[::-1], np.uint8)
     pixels[top:bottom, left:right] = 255
@@ -159,7 +161,7 @@ def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole)
 
 
 def test_a_box_that_is_cut_away_is_none():
-    recipe = settings.Image(size=64, resize="crop")
+    recipe = preparation.Image(size=64, resize="crop")
     assert pointing_game.place((0, 0, 20, 20), (0, 0, 100, 50), recipe) is None
     assert pointing_game.place((20, 0, 40, 20), (0, 0, 100, 50), recipe)[0] == 0
 
@@ -210,7 +212,7 @@ def test_the_list_of_boxes_is_read_as_nih_ships_it(tmp_path):
 def test_phantoms_in_nihs_layout_have_boxes_where_their_findings_are(tmp_path):
     """The reference: the same film without the finding, which differs inside of the box."""
     plan = {"findings": {"Nodule": 0.5, "Effusion": 0.5}, "ages": [20, 90], "views": {"PA": 1.0}}
-    cohort = phantom.make_cohort(settings.Phantom(patients=40), plan | {"images": 1})
+    cohort = phantom.make_cohort(preparation.Phantom(patients=40), plan | {"images": 1})
     shares = []
     for row in [row for row in cohort if row["labels"]]:
         for label, box in phantom.boxes(row, ["Nodule", "Effusion"]).items():

@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from cxrgrid import export, models
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.data.split_arrays import load_split
 from cxrgrid.evaluation.score_rows import COLUMNS, schema
 from cxrgrid.inference.trained_cell import read_trained
-from cxrgrid.io.parquet import load_split, write_parquet
+from cxrgrid.io.parquet import write_parquet
 from small_cell import FRAME, write_cell
 
 ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)

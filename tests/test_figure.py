@@ -9,6 +9,7 @@ import pytest
 
 from conftest import write_report, write_study
 from cxrgrid import figure
+from cxrgrid.config import cell
 from cxrgrid.config.checks import FIGURES, modules
 from cxrgrid.config.grid import Grid
 from cxrgrid.figures import classes, cost, pretrained, ranks
@@ -151,4 +152,4 @@ def test_the_best_place_of_each_init_is_its_highest_mean(read):
     for row in read.best().itertuples():
         cells = read.headline()
         same = cells[(cells["dataset"] == row.dataset) & (cells["init"] == row.init)]
-        assert row.value == same.groupby(results.PLACE)["value"].mean().max()
+        assert row.value == same.groupby(cell.CONFIGURATION)["value"].mean().max()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cxrgrid import find_lr
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from test_train import make_cell, make_data
 
 

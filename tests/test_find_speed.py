@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cxrgrid import find_speed
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from test_train import make_cell, make_data
 
 

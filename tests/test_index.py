@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from cxrgrid import index
-from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
+from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
+from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import folder
 from cxrgrid.io.parquet import read_parquet
 

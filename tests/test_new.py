@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cxrgrid import new, phantom
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import kermany, nih
 from cxrgrid.drafting import description, guesses, study_file
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cxrgrid import overlap
-from cxrgrid.config.checks import ADAPTERS, UserError, modules
+from cxrgrid.config.checks import ADAPTERS, modules
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.io.parquet import write_parquet

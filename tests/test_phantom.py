@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxrgrid.anatomy import DRAWN, Pose, make_body, make_chest
-from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
+from cxrgrid.anatomy import DRAWN, make_chest
+from cxrgrid.anatomy.body import make_body
+from cxrgrid.anatomy.plane import Pose
+from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.preparation import Phantom
 from cxrgrid.phantom import main, make_cohort, radiograph
-from cxrgrid.settings import Phantom
 
 ADAPTERS_WITH = [name for name in modules(ADAPTERS) if adapter_facts(name).get("PHANTOM")]
 SIZE = 96

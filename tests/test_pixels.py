@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrgrid import pixels, settings
-from cxrgrid.config.grid import UserError
+from cxrgrid import pixels
+from cxrgrid.config import preparation
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from drawn_images import by_hand, close, decoded, smooth, write_dicom
 
 SIZE = 32
-PLAIN = msgspec.structs.asdict(settings.Image(size=SIZE))
+PLAIN = msgspec.structs.asdict(preparation.Image(size=SIZE))
 
 
 def png_header(width, height):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxrgrid import predict
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from test_train import make_cell, make_data, run
 

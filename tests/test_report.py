@@ -26,7 +26,9 @@ from conftest import (
     write_study,
 )
 from cxrgrid import report
+from cxrgrid.config import cell
 from cxrgrid.config.checks import FIGURES, modules
+from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import dataset_cards, findings, galleries, results
 
@@ -247,20 +249,20 @@ def test_headline_prints_the_findings_and_writes_nothing(finished, text, capsys)
     assert "1 of 16 cells is missing" in printed
     assert "auroc (95 % interval)" in printed
     for row in pd.read_csv(finished.parent / "report/leaderboard.csv").itertuples():
-        assert results.number(row.value, row.low, row.high) in printed
+        assert wording.number(row.value, row.low, row.high) in printed
     assert (finished.parent / "report/report.html").stat().st_mtime_ns == before
 
 
 def test_findings_name_the_best_with_interval_and_n(finished, text):
     table = pd.read_csv(finished.parent / "report/leaderboard.csv")
     best = table[table["dataset"] == "children"].iloc[0]
-    shown = results.number(best["value"], best["low"], best["high"])
+    shown = wording.number(best["value"], best["low"], best["high"])
     assert best["value"] == table.loc[table["dataset"] == "children", "value"].max()
     assert f"{shown}, mean of 2 seeds, on 16 test images of 8 patients" in html.unescape(text)
 
 
 def test_overfitting_is_found():
-    curve = {axis: ["a"] * 3 for axis in results.AXES} | {"best": [True, False, False]}
+    curve = {axis: ["a"] * 3 for axis in cell.AXES} | {"best": [True, False, False]}
     curve |= {"train_loss": [0.6, 0.4, 0.2], "val_loss": [0.6, 0.7, 0.9]}
     assert "1 of 1 cell over-fitted" in findings.training(pd.DataFrame(curve))
     curve |= {"val_loss": [0.6, 0.6, 0.62], "best": [False, False, True]}

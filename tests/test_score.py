@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from cxrgrid import score
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation import bootstrap, thresholds
 from cxrgrid.evaluation.all_metrics import OF_MACRO, WITHOUT

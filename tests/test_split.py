@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrgrid import split
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ["Common", "Usual", "Rare"]

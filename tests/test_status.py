@@ -13,7 +13,8 @@ import pytest
 from conftest import CONFIG, MISSING
 from cxrgrid import collect, status
 from cxrgrid.cluster import progress, slurm
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 
 EPOCH = "epoch 3/8  train loss 0.5000  val loss 0.6  val AUROC 0.7  lr 1e-3  30.0 s  9 images/s\n"
 JOB = "slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00"

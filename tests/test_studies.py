@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, matches
 from cxrgrid.reporting.findings import worth
-from cxrgrid.settings import Cell
 from test_workflow import ROOT, snakemake
 
 FILES = {path.stem: path for path in sorted((ROOT / "studies").glob("*.yaml"))}
@@ -78,14 +78,14 @@ def test_file_says_how_it_is_run_and_reads_from_data(name):
 def test_what_is_done_right_has_patients_apart_no_flip_and_three_seeds(name):
     grid = Grid(read(name))
     right = [cell for cell in grid.cells if cell.dataset.endswith("-done-right")]
-    places = {}
+    configurations = {}
     for cell in right:
         assert grid.study.datasets[cell.dataset].split.name in ("patient", "official")
         assert not cell.hflip or cell.recipe == "flip"
         assert cell.monitor != "loss" or cell.recipe == "flip"
-        place = (cell.dataset, cell.backbone, cell.init, cell.recipe)
-        places.setdefault(place, set()).add(cell.seed)
-    assert places and all(seeds == {0, 1, 2} for seeds in places.values())
+        configuration = (cell.dataset, cell.backbone, cell.init, cell.recipe)
+        configurations.setdefault(configuration, set()).add(cell.seed)
+    assert configurations and all(seeds == {0, 1, 2} for seeds in configurations.values())
     assert "youden" in grid.study.report.operating_points
 
 

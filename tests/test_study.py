@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from cxrgrid import study
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from demo_config import DEMO
 
 

@@ -5,13 +5,14 @@ import json
 import pandas as pd
 import pytest
 
-from conftest import AXES, LABELS, MISSING, write_report, write_study
+from conftest import LABELS, MISSING, write_report, write_study
 from cxrgrid import collect, table
+from cxrgrid.config.cell import AXES
+from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting import results
 from cxrgrid.reporting.markdown import Section, parse, write
 
-PLACE = ["ward", "resnet18", "pretrained", "default"]
+CONFIGURATION = ["ward", "resnet18", "pretrained", "default"]
 
 RERUN = (
     f"snakemake results/demo/cells/{MISSING}/model.safetensors --configfile results/demo/study.json"
@@ -23,8 +24,8 @@ def report(finished):
     return finished.parent / "report"
 
 
-def rows(frame, place):
-    return frame[(frame[AXES[: len(place)]] == place).all(axis=1)]
+def rows(frame, configuration):
+    return frame[(frame[AXES[: len(configuration)]] == configuration).all(axis=1)]
 
 
 def whole(report, metric, label="macro"):
@@ -33,23 +34,28 @@ def whole(report, metric, label="macro"):
 
 
 def test_leaderboard_is_the_mean_over_seeds(report):
-    place = ["ward", "resnet10t", "scratch", "default"]
-    auroc = rows(whole(report, "auroc"), place)
-    row = rows(pd.read_csv(report / "leaderboard.csv"), place).iloc[0]
+    configuration = ["ward", "resnet10t", "scratch", "default"]
+    auroc = rows(whole(report, "auroc"), configuration)
+    row = rows(pd.read_csv(report / "leaderboard.csv"), configuration).iloc[0]
     first, second = auroc["value"]
     assert row["value"] == pytest.approx((first + second) / 2, abs=1e-6)
     assert row["sd"] == pytest.approx(abs(first - second) / 2**0.5, abs=1e-6)
-    places = pd.read_csv(report / "places.csv")
-    both = rows(places[(places["metric"] == "auroc") & (places["label"] == "macro")], place).iloc[0]
+    configurations = pd.read_csv(report / "configurations.csv")
+    both = rows(
+        configurations[
+            (configurations["metric"] == "auroc") & (configurations["label"] == "macro")
+        ],
+        configuration,
+    ).iloc[0]
     assert (row["low"], row["high"]) == pytest.approx((both["low"], both["high"]), abs=1e-5)
     assert (row["seeds"], row["planned"]) == (2, 2)
 
 
 def test_a_mean_over_fewer_seeds_says_so(report):
-    row = rows(pd.read_csv(report / "leaderboard.csv"), PLACE).iloc[0]
+    row = rows(pd.read_csv(report / "leaderboard.csv"), CONFIGURATION).iloc[0]
     assert (row["seeds"], row["planned"]) == (1, 2)
     assert row["rerun"] == RERUN
-    one = rows(whole(report, "auroc"), PLACE).iloc[0]
+    one = rows(whole(report, "auroc"), CONFIGURATION).iloc[0]
     assert row["value"] == one["value"] and row["low"] == pytest.approx(one["low"])
     ward = parse((report / "leaderboard.md").read_text())[0]
     shown = [r for r in ward.rows if r[:2] == ["resnet18", "pretrained"]][0]
@@ -73,12 +79,12 @@ def test_a_place_without_seeds_is_missing_and_last(study):
 
 
 def test_competing_classes_take_the_decision_as_a_whole(report):
-    place = ["children", "resnet18", "scratch", "default"]
-    row = rows(pd.read_csv(report / "leaderboard.csv"), place).iloc[0]
-    decided = rows(whole(report, "balanced_accuracy", "all"), place)["value"].mean()
+    configuration = ["children", "resnet18", "scratch", "default"]
+    row = rows(pd.read_csv(report / "leaderboard.csv"), configuration).iloc[0]
+    decided = rows(whole(report, "balanced_accuracy", "all"), configuration)["value"].mean()
     assert row["balanced_accuracy"] == pytest.approx(decided, abs=1e-6)
     assert row["majority_accuracy"] == pytest.approx(
-        rows(whole(report, "majority_accuracy", "all"), place)["value"].mean(), abs=1e-6
+        rows(whole(report, "majority_accuracy", "all"), configuration)["value"].mean(), abs=1e-6
     )
 
 
@@ -89,7 +95,7 @@ def test_labels_that_exclude_nothing_have_no_accuracy_as_a_whole(report):
 
 def test_pretrained_is_compared_seed_by_seed(report):
     auroc = whole(report, "auroc").set_index(AXES)["value"]
-    row = rows(pd.read_csv(report / "pretrained.csv"), PLACE).iloc[0]
+    row = rows(pd.read_csv(report / "pretrained.csv"), CONFIGURATION).iloc[0]
     scratch = auroc["ward", "resnet18", "scratch", "default", 0]
     value = auroc["ward", "resnet18", "pretrained", "default", 0]
     assert row["scratch"] == scratch, "the mean of scratch leaves out the seed that has no pair"
@@ -138,7 +144,7 @@ def test_the_headline_metric_is_the_one_that_the_study_names(tmp_path):
     ],
 )
 def test_a_number_as_all_write_it(value, low, high, text):
-    assert results.number(value, low, high) == text
+    assert wording.number(value, low, high) == text
 
 
 def test_markdown_comes_back_as_it_was_written():

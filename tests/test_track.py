@@ -11,7 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from conftest import CONFIG, MISSING
 from cxrgrid import track
 from cxrgrid.cluster import slurm
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 CELL = "ward/resnet10t/scratch/default/seed0"

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import train
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.settings import Cell
 
 SIZE = 32
 

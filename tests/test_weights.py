@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cxrgrid import weights
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 
 def test_without_a_network_it_says_where_to_put_the_file(tmp_path, monkeypatch):

@@ -30,16 +30,17 @@ from torch import nn
 from tqdm import tqdm
 
 from cxrgrid import models
-from cxrgrid.config.check_report import rule
-from cxrgrid.config.checks import UserError
+from cxrgrid.config import operating_points
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.operating_points import rule
 from cxrgrid.data.dicom import is_dicom
 from cxrgrid.data.image import decode, reason
+from cxrgrid.data.split_arrays import Split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.inference import gradcam
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
-from cxrgrid.io.parquet import Split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
@@ -228,7 +229,7 @@ def main(argv: list[str] | None) -> None:
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     paths = find(args.images)
     trained = read_trained(args.cell, args.data)
-    point = thresholds.parse(args.threshold, "--threshold")
+    point = operating_points.parse(args.threshold, "--threshold")
     calibrate = "temperature" if args.calibrate else "none"
     fit = thresholds.fit(trained.val, trained.val.facts, (point,), calibrate)
     for (_, label), why in fit.reasons.items():

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.checks import DRAWN
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import near_duplicates, published_counts, split_lists
 from cxrgrid.data.label_policy import harden
 from cxrgrid.evaluation import metadata_baseline
@@ -150,15 +150,15 @@ def set_aside(aside: pd.DataFrame) -> str:
 def alike(twins: list[list[str]]) -> str:
     """The sentence on equal images in two splits."""
     named = [" = ".join(group) for group in twins]
-    return f"Images with equal pixels in more than one split: {len(near_duplicates)}, namely {some(named)}."
+    return f"Images with equal pixels in more than one split: {len(twins)}, namely {some(named)}."
 
 
 def resembling(pairs: list[dict]) -> str:
     """The sentence on near-identical images in two splits."""
     named = [f"{' ≈ '.join(pair['images'])} ({pair['bits']} bits)" for pair in pairs]
     return (
-        f"Pairs of near-identical images in two splits (at most {near_duplicates.NEAR} of 255 bits of a "
-        f"perceptual hash differ): {len(pairs):,}, namely {some(named)}."
+        f"Pairs of near-identical images in two splits (at most {near_duplicates.NEAR} of 255 bits "
+        f"of a perceptual hash differ): {len(pairs):,}, namely {some(named)}."
     )
 
 

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.cluster.progress import Progress, survey
-from cxrgrid.config.grid import Cell, UserError, finished
+from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import finished
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting.results import AXES, read_grid
+from cxrgrid.reporting.results import read_grid
 
 KEYS = [*AXES, "target", "subset", "label", "metric", "threshold_rule"]
 METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
@@ -42,13 +44,13 @@ def stack(
     """
     frame = pd.concat([pd.DataFrame(columns=METRICS), *scores])[METRICS]
     frame["labels_scored"] = frame["labels_scored"].astype("Int64")
-    asked = {tuple(getattr(cell, axis) for axis in AXES) for cell in cells}
-    places = list(frame[AXES].itertuples(index=False, name=None))
-    known = np.array([place in asked for place in places], bool)
+    asked = {tuple(cell.axes().values()) for cell in cells}
+    configurations = list(frame[AXES].itertuples(index=False, name=None))
+    known = np.array([configuration in asked for configuration in configurations], bool)
     elsewhere = (frame["init"] == "external") & frame["backbone"].isin(external)
     known |= elsewhere.to_numpy(bool)
     together = members(cells)
-    known |= np.array([place in together for place in places], bool)
+    known |= np.array([configuration in together for configuration in configurations], bool)
     return frame[known].sort_values(KEYS, ignore_index=True)
 
 
@@ -62,7 +64,7 @@ def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
     """What is known of a cell that has finished."""
     best = history.loc[history["best"].astype(bool), "epoch"]
     versions = facts.get("versions", {})
-    return {axis: getattr(cell, axis) for axis in AXES} | {
+    return cell.axes() | {
         "state": "done",
         "epochs": len(history),
         "best_epoch": best.iloc[-1] if len(best) else None,
@@ -118,7 +120,7 @@ def history_table(histories: dict[Cell, tuple[pd.DataFrame, dict]]) -> pd.DataFr
     """All epochs of all cells, with the cells' coordinates."""
     frames = [pd.DataFrame(columns=[*AXES, *EPOCHS])]
     for cell, (history, _) in histories.items():
-        named = {axis: getattr(cell, axis) for axis in AXES} | {"monitor": cell.monitor}
+        named = cell.axes() | {"monitor": cell.monitor}
         frames.append(history.assign(**named, monitored=history[f"val_{cell.monitor}"]))
     return pd.concat(frames)[[*AXES, *EPOCHS]].sort_values([*AXES, "epoch"], ignore_index=True)
 
@@ -132,7 +134,7 @@ def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:
             table, facts = read_parquet(path)
             if facts.get("task") == "multiclass":
                 found = confusion.counts(table.to_pandas(), facts["labels"])
-                frames.append(found.assign(**{axis: getattr(cell, axis) for axis in AXES}))
+                frames.append(found.assign(**cell.axes()))
     return pd.concat(frames)[[*AXES, *confusion.COLUMNS]]
 
 

@@ -1,7 +1,7 @@
 """Compare models on the same test images: how large the difference is, and how sure.
 
-Two predictions files, or the seeds of two models; or, with --study, every two places of a study
-that differ in one axis. Predictions: Parquet or CSV with image, patient, and for each label
+Two predictions files, or the seeds of two models; or, with --study, every two configurations of a
+study that differ in one axis. Predictions: Parquet or CSV with image, patient, and for each label
 y:<label> (1, 0, empty) and p:<label>. Refused where images, patients, truth, labels or split
 differ. Patients are resampled, both models on the same resamples; DeLong's and McNemar's tests
 stand beside where each patient has one image.
@@ -11,7 +11,7 @@ Example:
   python -m cxrgrid.compare mine.parquet theirs.csv --threshold 0.5 0.3 --interval bca --out r.csv
   python -m cxrgrid.compare --a new/seed*.parquet --b old/seed*.parquet --names new old --out r.json
   python -m cxrgrid.compare --study results/demo/study.json \\
-      --out results/demo/report/comparisons.csv --places results/demo/report/places.csv
+      --out comparisons.csv --configurations configurations.csv
 """
 
 import json
@@ -22,23 +22,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.grid import Grid, UserError, finished
-from cxrgrid.evaluation import difference, study_pairs, two_models
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.study import Report
+from cxrgrid.evaluation import study_pairs, two_models, wording
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same
 from cxrgrid.io import cli
 from cxrgrid.reporting.markdown import Section, latex, section, write
-from cxrgrid.reporting.results import PLACE, read_grid
-from cxrgrid.settings import Report
+from cxrgrid.reporting.results import read_grid
 
 NOTE = (
-    "Every two places that differ in one axis, and models from elsewhere (external), on the same "
-    "test images, mean over labels and over the seeds that both have. Intervals are 95 %, from "
-    "resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over the"
-    " places of a dataset as in an analysis of variance) together; without two seeds anywhere "
-    "they speak of these trainings alone. Holm's correction runs over all pairs of one axis "
-    "within the study, also those not run yet. Not shown is not the same as equal: the interval "
-    "says which differences are left. Each label, and average precision: `comparisons.csv`."
+    "Every two configurations that differ in one axis, and models from elsewhere (external), on "
+    "the same test images, mean over labels and over the seeds that both have. Intervals are 95 %, "
+    "from resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over "
+    "the configurations of a dataset as in an analysis of variance) together; without two seeds "
+    "anywhere they speak of these trainings alone. Holm's correction runs over all pairs of one "
+    "axis within the study, also those not run yet. Not shown is not the same as equal: the "
+    "interval says which differences are left. Each label and metric: `comparisons.csv`."
 )
 
 # ------------------------------------------------------------------ two models
@@ -47,7 +49,7 @@ NOTE = (
 def name_sides(a: list[Predictions], b: list[Predictions]) -> tuple[str, str]:
     """What to call the two: their place in a grid, else their files, else A and B."""
     sides = [
-        "/".join(str(side[0].facts[axis]) for axis in PLACE if axis in side[0].facts)
+        "/".join(str(side[0].facts[axis]) for axis in CONFIGURATION if axis in side[0].facts)
         for side in (a, b)
     ]
     files = [Path(side[0].path).stem for side in (a, b)]
@@ -95,7 +97,7 @@ def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, 
         made = by_image(read(folder / cell.path() / f"predictions/{dataset}.parquet"))
         first = first or made
         check_same(first, made)
-        yield tuple(getattr(cell, axis) for axis in PLACE), cell.seed, made
+        yield cell.configuration(), cell.seed, made
     for name, model in grid.study.external.items() if first else ():
         if model.dataset == dataset:
             path = Path(model.predictions)
@@ -104,7 +106,7 @@ def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, 
 
 
 def study(args) -> None:
-    """Compare every pair of a study; one table, as CSV and as Markdown, and one of the places."""
+    """Compare every pair of a study: a table of pairs, and one of configurations."""
     grid = read_grid(args.study)
     measured = {}
     for dataset in {cell.dataset: None for cell in grid.cells}:
@@ -118,9 +120,9 @@ def study(args) -> None:
     note = NOTE if sections else ""
     args.out.with_suffix(".md").write_text(write(sections, note))
     args.out.with_suffix(".tex").write_text(latex(sections, note, "comparisons"))
-    if args.places:
+    if args.configurations:
         frame = study_pairs.intervals(grid, measured)
-        frame.to_csv(args.places, index=False, float_format="%.6g", lineterminator="\n")
+        frame.to_csv(args.configurations, index=False, float_format="%.6g", lineterminator="\n")
     logging.info(f"{len(study_pairs.pairs(grid))} pairs compared")
 
 
@@ -148,8 +150,8 @@ def shown(part: pd.DataFrame, several: bool) -> pd.DataFrame:
             "AUROC difference (95 % interval)": [
                 "missing" if row.seeds == 0 else spread(row) for row in part.itertuples()
             ],
-            "p": [difference.p_value(p).removeprefix("= ") for p in part["p"]],
-            "p, Holm": [difference.p_value(p).removeprefix("= ") for p in part["p_holm"]],
+            "p": [wording.p_value(p).removeprefix("= ") for p in part["p"]],
+            "p, Holm": [wording.p_value(p).removeprefix("= ") for p in part["p_holm"]],
             "verdict": part["verdict"],
             "seeds": [f"{row.seeds} of {row.planned}" for row in part.itertuples()],
             "sampling SE": [number(value) for value in part["sampling_se"]],
@@ -163,8 +165,8 @@ def spread(row) -> str:
     """`+0.031 (+0.012 to +0.049)`; a dash where nothing is defined."""
     if np.isnan(row.difference):
         return "–"
-    low, high = difference.signed(row.low), difference.signed(row.high)
-    return f"{difference.signed(row.difference)} ({low} to {high})"
+    low, high = wording.signed(row.low), wording.signed(row.high)
+    return f"{wording.signed(row.difference)} ({low} to {high})"
 
 
 def number(value: float) -> str:
@@ -191,7 +193,9 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
     parser.add_argument("--study", type=Path, help="study.json: compare all its places instead")
-    parser.add_argument("--places", type=Path, help="with --study: each place's interval, as CSV")
+    parser.add_argument(
+        "--configurations", type=Path, help="with --study: each configuration's interval, as CSV"
+    )
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
     args = parser.parse_args(argv)
     if args.study:

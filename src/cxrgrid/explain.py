@@ -25,15 +25,16 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from cxrgrid.config.checks import UserError
-from cxrgrid.config.grid import Grid
+from cxrgrid.config import operating_points
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import image
+from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli, locks
-from cxrgrid.io.parquet import Split, load_split, read_parquet, write_parquet
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 SIDE = 160  # pixels of a picture's image: no more than it has on a page
 QUALITY = 75  # of WebP, 0 to 100: two images of 160 pixels take about 6 kB
@@ -130,14 +131,14 @@ def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
     left_out = 0
     for (name, label), part in marked[known].groupby(["name", "label"], sort=True):
         row, at = names[name], subject.trained.labels.index(label)
-        placed = place(root / subject.made.image[row], part, subject.trained)
+        placed = configuration(root / subject.made.image[row], part, subject.trained)
         left_out += not placed
         found |= {(row, at): placed} if placed else {}
     rows = pd.DataFrame([(*pair, placed) for pair, placed in found.items()], columns=empty.columns)
     return rows, f"{left_out} boxes cannot be followed through the image recipe" * bool(left_out)
 
 
-def place(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
+def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
     """The boxes of an image and label on its square; none of an image that is no square itself.
 
     The boxes' own images are squares: another shape was cut or squashed by someone else.
@@ -147,7 +148,9 @@ def place(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
         return []
     used = image.part(path, trained.recipe, trained.frame)
     shares = part[["left", "top", "right", "bottom"]].to_numpy() * width
-    placed = [pointing_game.place(tuple(box), used, trained.recipe) for box in shares.tolist()]
+    placed = [
+        pointing_game.place(tuple(box), used, trained.recipe) for box in shares.tolist()
+    ]
     return [box for box in placed if box]
 
 
@@ -176,9 +179,9 @@ def explain(args) -> None:
     """Read a cell and its dataset, write the three tables."""
     subject = read(args.cell, args.data)
     model = subject.trained.network()
-    facts = {axis: getattr(subject.trained.cell, axis) for axis in Grid.AXES}
+    facts = subject.trained.cell.axes()
     facts |= {"split_hash": subject.facts["split_hash"], "labels": subject.trained.labels}
-    point = thresholds.parse(args.threshold, "--threshold")
+    point = operating_points.parse(args.threshold, "--threshold")
     calibrate = "temperature" if args.calibrate else "none"
     rows, more = gallery(model, subject, point, calibrate, args.show_credentialed)
     pointed, of_game = game(model, subject)

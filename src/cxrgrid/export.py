@@ -22,7 +22,7 @@ import torch
 from timm.models import save_for_hf
 from torch import nn
 
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import thresholds
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli

@@ -21,13 +21,12 @@ import torch
 from tqdm import tqdm
 
 from cxrgrid import models
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.data.split_arrays import load_split
 from cxrgrid.io import cli, locks
-from cxrgrid.io.parquet import load_split
-from cxrgrid.settings import Cell
 from cxrgrid.training.augment import augment, mix
-from cxrgrid.training.checkpoint import read_cell
 from cxrgrid.training.loss import make_loss
 from cxrgrid.training.sampling import batches
 from cxrgrid.training.step import Step, make_run, memory_explained

@@ -20,8 +20,8 @@ import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from cxrgrid.config.checks import UserError, known
 from cxrgrid.config.dataset import Selection
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.data import filters, label_policy
 from cxrgrid.data.publisher_files import count
 from cxrgrid.io import cli

@@ -20,12 +20,13 @@ import msgspec
 import pandas as pd
 import yaml
 
-from cxrgrid.config.checks import ADAPTERS, UserError, checked, known, modules
+from cxrgrid.config.checks import ADAPTERS, checked, modules
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import csv, folder
 from cxrgrid.drafting import description, guesses, study_file
 from cxrgrid.io import cli
-from cxrgrid.settings import Dataset
 
 FALLBACKS = ("csv", "folder")
 TABLES = 20  # CSV files that are looked at

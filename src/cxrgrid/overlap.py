@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.checks import adapter_facts
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -147,9 +148,9 @@ def shared(pair: dict) -> list[str]:
     if ours:
         texts.append(
             f"{ours:,} of {pair['of'][0]:,} images of {one} and {theirs:,} of {pair['of'][1]:,} of "
-            f"{other} are the same, or nearly (at most {near_duplicates.NEAR} of 255 bits of a perceptual "
-            f"hash differ): {pair['tested'][0]:,} test images of {one} are training images of "
-            f"{other}, and {pair['tested'][1]:,} the other way round."
+            f"{other} are the same, or nearly (at most {near_duplicates.NEAR} of 255 bits of a "
+            f"perceptual hash differ): {pair['tested'][0]:,} test images of {one} are training "
+            f"images of {other}, and {pair['tested'][1]:,} the other way round."
         )
     if not pair["same_recipe"]:
         texts.append(

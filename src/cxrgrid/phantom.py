@@ -16,10 +16,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from cxrgrid.anatomy import DRAWN, Body, Pose, make_body, make_chest
-from cxrgrid.config.checks import ADAPTERS, UserError, checked, known, modules
+from cxrgrid.anatomy import DRAWN, make_chest
+from cxrgrid.anatomy.body import Body, make_body
+from cxrgrid.anatomy.plane import Pose
+from cxrgrid.config.checks import ADAPTERS, checked, modules
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.preparation import Phantom
 from cxrgrid.io.cli import parser, run
-from cxrgrid.settings import Phantom
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
 COARSE = 64  # pixels a side on which boxes are found
@@ -203,11 +206,17 @@ def print_film(grey: np.ndarray, rng: np.random.Generator, view: str) -> np.ndar
     letter = str(rng.choice(["L", "R"]))
     x = rng.uniform(0.88, 0.95) if letter == "L" else rng.uniform(0.05, 0.12)
     height = int(rng.uniform(0.045, 0.065) * size)
-    place = (x * size, rng.uniform(0.05, 0.2) * size)
-    pen.text(place, letter, fill=int(rng.uniform(200, 255)), font=letters(height), anchor="mm")
+    configuration = (x * size, rng.uniform(0.05, 0.2) * size)
+    pen.text(
+        configuration, letter, fill=int(rng.uniform(200, 255)), font=letters(height), anchor="mm"
+    )
     if view == "AP" and rng.random() < 0.3:
         pen.text(
-            (place[0], place[1] + height), "AP", fill=220, font=letters(height // 2), anchor="mm"
+            (configuration[0], configuration[1] + height),
+            "AP",
+            fill=220,
+            font=letters(height // 2),
+            anchor="mm",
         )
     if rng.random() < 0.25:
         for side, width in enumerate(rng.uniform(0, 0.03, 4) * size):

@@ -28,8 +28,9 @@ import pyarrow as pa
 from PIL import Image
 from tqdm import tqdm
 
-from cxrgrid import settings
-from cxrgrid.config.checks import UserError, checked
+from cxrgrid.config import preparation
+from cxrgrid.config.checks import checked
+from cxrgrid.config.errors import UserError
 from cxrgrid.data.image import Sides, decode, reason, sides
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -38,7 +39,7 @@ CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
 
 
-def attempt(root: Path, image: str, recipe: settings.Image, frame: Sides | None):
+def attempt(root: Path, image: str, recipe: preparation.Image, frame: Sides | None):
     """The decoded image, uint8 [size, size], or in a few words why it cannot be read."""
     path = root / image
     try:
@@ -193,7 +194,7 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     given = json.loads(args.settings)
     allowed = given.pop("unreadable")
-    recipe = checked(given, settings.Image, "pixels")
+    recipe = checked(given, preparation.Image, "pixels")
     table, facts = read_parquet(args.index)
     images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.

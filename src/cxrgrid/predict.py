@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from cxrgrid import models
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.errors import UserError
+from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.inference.trained_cell import batch, load
 from cxrgrid.io import cli, locks
-from cxrgrid.io.parquet import Split, load_split, read_parquet, write_parquet
-from cxrgrid.settings import Cell
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.training.augment import augment
-from cxrgrid.training.checkpoint import read_cell
 from cxrgrid.training.step import memory_explained
 
 
@@ -96,7 +96,7 @@ def predict(args) -> None:
     labels, task = common(ours, theirs, str(args.data))
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
     scores = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
-    facts = {axis: getattr(cell, axis) for axis in Grid.AXES}
+    facts = cell.axes()
     facts |= {"target": theirs.get("dataset", args.data.name), "part": args.part, "task": task}
     facts |= {"labels": labels, "split": theirs["split"], "split_hash": theirs["split_hash"]}
     table = columns(split, scores, ours["labels"], theirs["labels"], labels)

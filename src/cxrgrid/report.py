@@ -19,13 +19,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.errors import UserError
+from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
 from cxrgrid.reporting import cell_links, cell_pages, galleries
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.findings import findings, overfitted
 from cxrgrid.reporting.markdown import Section, parse
-from cxrgrid.reporting.results import AXES, PLACE, Frames, number, read, read_csv
+from cxrgrid.reporting.results import Frames, read, read_csv
 
 TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets", "literature")
 OPTIONAL = ("transfer", "subgroups")  # shown where they are
@@ -35,19 +37,25 @@ OPTIONAL = ("transfer", "subgroups")  # shown where they are
 
 
 def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
-    """Dataset × backbone (× recipe) by init; a place that is not in the study is None."""
-    first = cells.groupby(PLACE, sort=False)["seed"].first().to_dict()
+    """Dataset × backbone (× recipe) by init; a configuration that is not in the study is None."""
+    first = cells.groupby(CONFIGURATION, sort=False)["seed"].first().to_dict()
     several = leaderboard["recipe"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
     low, high = leaderboard["value"].min(), leaderboard["value"].max()
     rows = {}
-    for place in leaderboard.sort_values(["backbone"], kind="stable").to_dict("records"):
-        head = (place["dataset"], place["backbone"], place["recipe"] if several else "")
-        shade = (place["value"] - low) / (high - low) if high > low else 1.0
-        place |= {"text": number(place["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
-        place["page"] = cell_pages.address(place | {"seed": first[tuple(place[a] for a in PLACE)]})
-        rows.setdefault(head, {})[place["init"]] = place
+    for configuration in leaderboard.sort_values(["backbone"], kind="stable").to_dict("records"):
+        head = (
+            configuration["dataset"],
+            configuration["backbone"],
+            configuration["recipe"] if several else "",
+        )
+        shade = (configuration["value"] - low) / (high - low) if high > low else 1.0
+        configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
+        configuration["page"] = cell_pages.address(
+            configuration | {"seed": first[tuple(configuration[a] for a in CONFIGURATION)]}
+        )
+        rows.setdefault(head, {})[configuration["init"]] = configuration
     order = list(dict.fromkeys(leaderboard["dataset"]))
     heads = sorted(rows, key=lambda head: order.index(head[0]))
     return {"inits": inits, "rows": {head: rows[head] for head in heads}}

@@ -24,11 +24,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.csv
 
-from cxrgrid.config.check_report import rule
-from cxrgrid.config.checks import UserError, known
+from cxrgrid.config import operating_points
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.operating_points import rule
+from cxrgrid.config.study import External, Report
 from cxrgrid.data import subsets
-from cxrgrid.evaluation import bootstrap, thresholds, transfer_predictions
+from cxrgrid.evaluation import bootstrap, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
 from cxrgrid.evaluation.same_images import aligned, check_apart, check_cells, in_order
@@ -45,7 +48,6 @@ from cxrgrid.evaluation.score_rows import (
 )
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.settings import Cell, External, Report
 
 RULES = {
     "multilabel": "of each label, fitted on the cell's validation images; 0.5 where these lack a "
@@ -76,7 +78,7 @@ def score(
     for cell, val, test in cells:
         first = first or (cell, test)
         check_cells(cell, val, test, first)
-        add(sheet, place(cell), val, test, how, parts)
+        add(sheet, configuration(cell), val, test, how, parts)
         together.take(cell, val, test)
     for axes, val, test in together.whole():
         add(sheet, dict(zip(AXES, axes, strict=True)), val, test, how, parts)
@@ -84,13 +86,13 @@ def score(
         add_external(sheet, name, model, first[1], how, parts)
     for cell, val, test in others:
         first = first or (cell, test)
-        add(sheet, place(cell), val, test, how, Parts())
+        add(sheet, configuration(cell), val, test, how, Parts())
     if first is None:
         raise UserError("no test image is left that no cell knows from its training")
     return sheet, basis(first[1], how)
 
 
-def place(cell: Cell) -> dict:
+def configuration(cell: Cell) -> dict:
     """The axes of a cell."""
     return {name: getattr(cell, name) for name in AXES}
 
@@ -106,7 +108,7 @@ def add_external(
         val = in_order(Path(model.val), read_any(Path(model.val), task), basis.facts["labels"])
         check_apart(Path(model.val), val, test)
     else:
-        fixed = tuple(point for point in how.operating_points if not thresholds.fitted(point))
+        fixed = tuple(point for point in how.operating_points if not operating_points.fitted(point))
         how = msgspec.structs.replace(how, operating_points=fixed)
     axes = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
     add(sheet, axes, val, test, how, parts)
@@ -220,12 +222,12 @@ def score_file(args: argparse.Namespace) -> None:
     points = args.points or (["youden", "0.5"] if val else ["0.5"])
     how = Report(
         resamples=args.resamples,
-        operating_points=tuple(dict.fromkeys(thresholds.parse(word) for word in points)),
+        operating_points=tuple(dict.fromkeys(operating_points.parse(word) for word in points)),
         calibrate=args.calibrate,
         interval=args.interval,
         stratify=args.stratify,
     )
-    asked = [rule(point) for point in how.operating_points if thresholds.fitted(point)]
+    asked = [rule(point) for point in how.operating_points if operating_points.fitted(point)]
     if args.calibrate != "none":
         asked.append(args.calibrate)
     if asked and not val:

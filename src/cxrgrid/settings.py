@@ -1,214 +1,22 @@
 """Every setting of a study: its name, type, bounds, default and meaning, once.
 
-`python -m cxrgrid.settings` prints them as the JSON schema from which editors complete, and with
-`--manual` as docs/settings.md.
+Printed as the JSON schema from which editors complete, or as the page docs/settings.md.
+
+Examples:
+  python -m cxrgrid.settings > workflow/schemas/config.schema.json
+  python -m cxrgrid.settings --manual > docs/settings.md
 """
 
 import json
-import sys
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
-from cxrgrid.config.dataset import Sample, Selection, Subset, about
-from cxrgrid.config.preparation import Columns, Fraction, Image, Lists, Phantom, Split
+from cxrgrid.config.dataset import Dataset, Sample, Subset
+from cxrgrid.config.preparation import Columns, Image, Lists, Phantom, Split
 from cxrgrid.config.recipe import Recipe
-
-
-class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
-    """One entry under `datasets:`."""
-
-    adapter: Annotated[str, about("a file in src/cxrgrid/datasets: how the folder is laid out")]
-    root: Annotated[str, about("the folder that holds the dataset; not used with `phantom`")] = ""
-    phantom: Annotated[Phantom | None, about("draw the dataset instead of reading it")] = None
-    labels: Annotated[
-        tuple[str, ...], about("labels to learn, in this order; empty: all that the adapter knows")
-    ] = ()
-    task: Annotated[
-        Literal["auto", "multilabel", "multiclass"],
-        about("auto: as the adapter says; for `csv`: multilabel"),
-    ] = "auto"
-    patient: Annotated[
-        str, about("for `folder`: regular expression; its match in a file's name is the patient")
-    ] = ""
-    columns: Annotated[Columns, about("for `csv`: the names of its columns")] = Columns()
-    image: Annotated[Image, about("how an image becomes pixels")] = Image()
-    split: Annotated[Split, about("train, validation and test")] = Split()
-    unreadable: Annotated[
-        Fraction, about("share of unreadable images above which the run stops; below, set aside")
-    ] = 0.01
-    allow_leakage: Annotated[bool, about("go on although patients stand in two splits")] = False
-
-
-class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One point of the grid and everything that its run depends on: `cell.json`."""
-
-    study: str
-    dataset: str
-    backbone: str
-    init: str
-    recipe: str
-    seed: int
-    weights: str  # the safetensors file that the run starts from; empty: from scratch
-    weights_sha256: str = ""  # what it must hash to; empty: anything
-
-    def path(self) -> str:
-        """Where the cell lies below results/{study}/cells."""
-        return f"{self.dataset}/{self.backbone}/{self.init}/{self.recipe}/seed{self.seed}"
-
-
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A full product of the five axes."""
-
-    datasets: Annotated[tuple[str, ...], about("names under datasets:")]
-    backbones: Annotated[tuple[str, ...], about("timm model names")]
-    inits: Annotated[tuple[str, ...], about("scratch, or names under weights:")] = ("scratch",)
-    recipes: Annotated[tuple[str, ...], about("names under recipes:")] = ("default",)
-    seeds: Annotated[
-        tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
-        about("replicates: initial weights, order, augmentation"),
-    ] = (0,)
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where cells start: from another cell, or from a file with a checksum.
-
-    What is left out of another cell is as in the cell that starts from it.
-    """
-
-    dataset: Annotated[str, about("the dataset that the source cell is trained on")] = ""
-    file: Annotated[
-        str, about("instead: a safetensors file, or a folder, as in `weights: {name: file}`")
-    ] = ""
-    sha256: Annotated[
-        str, about("the file's checksum; empty: not checked", pattern="^([0-9a-f]{64})?$")
-    ] = ""
-    backbone: Annotated[str, about("empty: the same backbone")] = ""
-    init: Annotated[str, about("where the source cell itself starts")] = "scratch"
-    recipe: Annotated[str, about("the source cell's recipe")] = "default"
-    seed: Annotated[int | None, about("none: the same seed")] = None
-
-
-class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings for the cells that match: the last of several that match wins."""
-
-    set: Annotated[dict[str, Any], about("recipe settings to change")]
-    dataset: Annotated[str, about("only this dataset")] = ""
-    backbone: Annotated[str, about("only this backbone")] = ""
-    init: Annotated[str, about("only this init")] = ""
-    recipe: Annotated[str, about("only this recipe")] = ""
-
-
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An operating point that reaches a target on validation images; name one of the two."""
-
-    sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
-    specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
-
-
-Point = Literal["youden"] | Fraction | Target
-
-
-class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is scored, and what the report shows."""
-
-    headline: Annotated[
-        Literal["auroc", "ap", "f1", "balanced_accuracy"],
-        about("the metric that ranks, averaged over labels"),
-    ] = "auroc"
-    figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
-    resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
-    interval: Annotated[
-        Literal["percentile", "bca"],
-        about("of one cell's scores; bca: corrected for bias and skew, and dearer"),
-    ] = "percentile"
-    stratify: Annotated[
-        bool, about("resample patients within the rarest finding they have, so that none gets lost")
-    ] = False
-    operating_points: Annotated[
-        tuple[Point, ...],
-        about(
-            "where a label counts as present, all fitted on validation images: youden, a threshold "
-            "such as 0.2, {sensitivity: 0.9}, {specificity: 0.9}; tables show the first"
-        ),
-    ] = ("youden", 0.5)
-    calibrate: Annotated[
-        Literal["none", "temperature"],
-        about("temperature: scale the logits, one number a label, fitted on validation images"),
-    ] = "none"
-    subgroups: Annotated[
-        tuple[Literal["sex", "view", "age", "source"], ...],
-        about("score each group of test images by itself, and the gap between best and worst"),
-    ] = ()
-    age_bands: Annotated[
-        tuple[float, ...], about("for `subgroups: [age]`: where a new band begins, in years")
-    ] = (18, 40, 60, 80)
-    subgroup_minimum: Annotated[
-        int, about("a label of a group is scored from so many positives and negatives", ge=1)
-    ] = 10
-    ensembles: Annotated[
-        bool, about("score the mean of the seeds' probabilities too, and that of all backbones")
-    ] = True
-    explain: Annotated[
-        Literal["none", "first_seed", "all"],
-        about(
-            "cells whose heat maps, pointing game and embedding are made: none, the first seed of "
-            "each place, or all; a job a cell, nothing is trained for it"
-        ),
-    ] = "first_seed"
-    show_credentialed: Annotated[
-        bool, about("show pixels of data that may not be redistributed")
-    ] = False
-
-
-class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model that was trained elsewhere, judged on a dataset's test images as the cells are."""
-
-    dataset: Annotated[str, about("whose test images were predicted: these, all of them")]
-    predictions: Annotated[
-        str, about("Parquet or CSV: image, y:<label> (1, 0, empty), p:<label> (probability)")
-    ]
-    val: Annotated[
-        str, about("the same on validation images; without it, thresholds that are numbers only")
-    ] = ""
-
-    def files(self) -> list[str]:
-        """The files that scoring reads."""
-        return [path for path in (self.predictions, self.val) if path]
-
-
-class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A config file."""
-
-    study: Annotated[str, about("names the folder results/{study}")]
-    datasets: Annotated[dict[str, Dataset], about("the datasets, by the names that the grid uses")]
-    grid: Annotated[
-        Block | list[Block], about("the axes; or a list of such blocks, taken together")
-    ]
-    title: Annotated[str, about("heads the report; empty: the study's name")] = ""
-    recipes: Annotated[
-        dict[str, dict[str, Any]], about("settings by name; the others change what default sets")
-    ] = {}
-    overrides: Annotated[tuple[Override, ...], about("settings for some cells only")] = ()
-    weights: Annotated[
-        dict[str, str | Source],
-        about(
-            "inits by name: `timm`, a safetensors file ({backbone} is filled in), a folder that "
-            "holds {backbone}.safetensors, or a Source"
-        ),
-    ] = {}
-    external: Annotated[
-        dict[str, External],
-        about("models trained elsewhere, by name: rows of metrics.csv beside the cells"),
-    ] = {}
-    transfer: Annotated[
-        Literal["all", "none"] | tuple[str, ...],
-        about(
-            "datasets on whose test images the cells of the others are tested too, in the labels "
-            "of the same name: all, none, or a list; nothing is trained for it"
-        ),
-    ] = "none"
-    report: Annotated[Report, about("what is scored, and what the report shows")] = Report()
+from cxrgrid.config.study import Block, External, Override, Report, Source, Study, Target
+from cxrgrid.io import cli
 
 
 def schema() -> str:
@@ -245,5 +53,13 @@ def row(name: str, setting: dict[str, Any]) -> str:
     return f"| `{name}` | `{default}` | {setting['description']}{more} |"
 
 
+def main(argv: list[str] | None) -> None:
+    """Print the schema, or the manual."""
+    parser = cli.parser("settings", __doc__)
+    parser.add_argument("--manual", action="store_true", help="docs/settings.md, not the schema")
+    args = parser.parse_args(argv)
+    print(manual() if args.manual else schema(), end="")
+
+
 if __name__ == "__main__":
-    print(manual() if "--manual" in sys.argv else schema(), end="")
+    cli.run(main)

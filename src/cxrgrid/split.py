@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.checks import DRAWN, UserError, known
+from cxrgrid.config.checks import DRAWN
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.data.label_policy import harden
 from cxrgrid.data.publisher_files import count
 from cxrgrid.data.split_lists import read_lists

@@ -17,7 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
@@ -101,7 +102,7 @@ def show(grid: Grid, found: list[Progress], args) -> None:
 def as_json(found: list[Progress]) -> list[dict]:
     """The same for programs: one object a cell."""
     return [
-        {**{axis: getattr(one.cell, axis) for axis in Grid.AXES}}
+        one.cell.axes()
         | {name: value for name, value in asdict(one).items() if name != "cell"}
         | {"rerun": one.rerun}
         for one in found

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.checks import OVERALL
+from cxrgrid.evaluation.wording import number, signed, spread, whole
 from cxrgrid.io import cli
-from cxrgrid.reporting import audits, papers
+from cxrgrid.reporting import dataset_cards, papers
 from cxrgrid.reporting.markdown import Section, latex, section, write
-from cxrgrid.reporting.results import AXES, PLACE, Frames, number, read, signed, spread, whole
+from cxrgrid.reporting.results import Frames, read
 from cxrgrid.tables import literature, others, subgroups, transfer
 
-TEXTS = [*PLACE, "label", "paper", "metric", "in the interval", "target", "note", "labels"]
+TEXTS = [*CONFIGURATION, "label", "paper", "metric", "in the interval", "target", "note", "labels"]
 TEXTS += ["subset", "groups"]  # the others hold numbers
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
 OF_LABEL = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
@@ -58,14 +60,14 @@ NOTES = {
 
 
 def leaderboard(frames: Frames) -> pd.DataFrame:
-    """One row a place in the grid, best first in each dataset; NaN where no seed is scored."""
+    """One row per configuration, best first in each dataset; NaN where no seed is scored."""
     cells = frames.headline()
     for metric in SECONDARY:
         whole = frames.whole(metric)[[*AXES, "value"]].rename(columns={"value": f"{metric}:"})
         cells = cells.merge(whole, on=AXES, how="left")
     cells = cells.merge(prevalence(frames.metrics), on=AXES, how="left")
     means = {name: (f"{name}:", "mean") for name in SECONDARY}
-    table = cells.groupby(PLACE, sort=False).agg(
+    table = cells.groupby(CONFIGURATION, sort=False).agg(
         value=("value", "mean"),
         sd=("value", "std"),
         min=("value", "min"),
@@ -79,7 +81,7 @@ def leaderboard(frames: Frames) -> pd.DataFrame:
         parameters=("parameters", "max"),
         rerun=("rerun", rerun),
     )
-    table = table.reset_index().merge(frames.ends(), on=PLACE).assign(metric=frames.metric)
+    table = table.reset_index().merge(frames.ends(), on=CONFIGURATION).assign(metric=frames.metric)
     table = table.sort_values("value", ascending=False, kind="stable")
     by_dataset = [table[table["dataset"] == name] for name in frames.grid.targets()]
     return pd.concat(by_dataset, ignore_index=True)
@@ -94,7 +96,7 @@ def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def rerun(commands: pd.Series) -> str:
-    """One command for all missing seeds of a place."""
+    """One command for all missing seeds of a configuration."""
     words = [text.split(" ") for text in commands.dropna()]
     # snakemake TARGET --configfile FILE: the targets come first, since --configfile takes several.
     return " ".join(["snakemake", *(word[1] for word in words), *words[0][2:]]) if words else ""
@@ -104,7 +106,7 @@ def pretrained(frames: Frames) -> pd.DataFrame:
     """Every init but scratch against scratch, over the seeds for which both are scored."""
     pairs = frames.pairs()
     pairs.loc[pairs["difference"].isna(), ["value", "scratch"]] = float("nan")
-    table = pairs.groupby(PLACE, sort=False).agg(
+    table = pairs.groupby(CONFIGURATION, sort=False).agg(
         value=("value", "mean"),
         scratch=("scratch", "mean"),
         difference=("difference", "mean"),
@@ -135,7 +137,7 @@ def labels(frames: Frames) -> pd.DataFrame:
 def show_leaderboard(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The leaderboard as text; below the cells what stands beside them."""
     name = frames.metric_name
-    shown = place(table, PLACE[1:])
+    shown = configuration(table, CONFIGURATION[1:])
     shown[f"{name}, mean over labels (95 % interval)"] = [
         "missing" if row.seeds == 0 else number(row.value, row.low, row.high)
         for row in table.itertuples()
@@ -159,7 +161,7 @@ def show_pretrained(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The comparison as text."""
     name = frames.metric_name
     none = table["seeds"] == 0
-    shown = place(table, PLACE[1:])
+    shown = configuration(table, CONFIGURATION[1:])
     shown[f"{name}, this init"] = table["value"].map(number).mask(none, "missing")
     shown[f"{name}, scratch"] = table["scratch"].map(number).mask(none, "missing")
     shown["difference, mean of pairs"] = table["difference"].map(signed)
@@ -173,7 +175,7 @@ def show_pretrained(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 def show_labels(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """Each label as text."""
-    shown = place(table, ["label", *AXES[1:]])
+    shown = configuration(table, ["label", *AXES[1:]])
     shown["label"] = table["label"].fillna("missing")
     shown["AUROC (95 % interval)"] = [number(r.auroc, r.low, r.high) for r in table.itertuples()]
     for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():
@@ -196,7 +198,7 @@ def show_datasets(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     return pd.concat([sizes, shown]).fillna("–").rename_axis("label").reset_index()
 
 
-def place(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def configuration(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """The columns that say where a row belongs; a recipe only where there are several."""
     several = table["recipe"].nunique() > 1
     return table[[name for name in columns if name != "recipe" or several]].copy()
@@ -219,7 +221,7 @@ def document(name: str, table: pd.DataFrame, frames: Frames) -> list[Section]:
         if part.empty:
             continue
         reruns = part["rerun"].dropna().drop_duplicates() if "rerun" in part else []
-        notes = audits.leaked(frames.facts.get(dataset, {}))
+        notes = dataset_cards.leaked(frames.facts.get(dataset, {}))
         notes += [f"Missing: `{text}`" for text in reruns if text]
         notes += frames.facts.get(dataset, {}).get("policy", {}).get("notes", [])
         notes += literature.notes(part) if name == "literature" else []
@@ -247,13 +249,13 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--papers", type=Path, default=papers.FOLDER, help="published results")
     args = parser.parse_args(argv)
     frames = read(args.study, args.report, args.data)
-    places = leaderboard(frames)
+    configurations = leaderboard(frames)
     tables = {
-        "leaderboard": places,
+        "leaderboard": configurations,
         "pretrained": pretrained(frames),
         "labels": labels(frames),
         "datasets": frames.counts,
-        "literature": literature.compare(frames, places, papers.read(args.papers)),
+        "literature": literature.compare(frames, configurations, papers.read(args.papers)),
         "transfer": transfer.build(frames, args.study.parent / "overlap.parquet"),
         "subgroups": subgroups.build(frames),
         "beside": others.build(frames, prevalence(frames.beside)),
@@ -262,7 +264,7 @@ def main(argv: list[str] | None) -> None:
         table = table.round(6)  # what rounds to 0.744 here does so for who reads the CSV
         path = args.report / f"{name}.csv"
         table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    tables["leaderboard"] = pd.concat([places, others.as_places(tables.pop("beside"))])
+    tables["leaderboard"] = pd.concat([configurations, others.as_places(tables.pop("beside"))])
     for name, table in tables.items():
         path, sections = args.report / f"{name}.md", document(name, table.round(6), frames)
         # Tables that a study need not have say nothing then.

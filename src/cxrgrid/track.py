@@ -21,11 +21,12 @@ import pandas as pd
 
 from cxrgrid.cluster.progress import Progress, survey
 from cxrgrid.cluster.progress import epochs as logged
-from cxrgrid.config.checks import UserError
-from cxrgrid.config.grid import Cell, Grid
+from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting.results import AXES, at_default, read_grid
+from cxrgrid.reporting.results import at_default, read_grid
 from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard
 
 EPOCH = ("epoch", "train_loss", "lr", "seconds", "images_per_second")

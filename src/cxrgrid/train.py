@@ -24,15 +24,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cxrgrid import models
+from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
-from cxrgrid.io.parquet import Split, load_split, write_parquet
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
-from cxrgrid.settings import Cell
 from cxrgrid.training import history, monitor
 from cxrgrid.training.augment import augment, mix
-from cxrgrid.training.checkpoint import Keeper, Run, read_cell
+from cxrgrid.training.checkpoint import Keeper, Run
 from cxrgrid.training.loss import Loss, make_loss
 from cxrgrid.training.sampling import batches
 from cxrgrid.training.schedule import set_rate

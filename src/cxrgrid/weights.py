@@ -16,7 +16,7 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import nn
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io import cli
 from cxrgrid.models import checksum
 

@@ -1,4 +1,4 @@
-"""`launch`: what a killed run left is cleared, and what a living one holds is not."""
+"""`preflight`: what a killed run left is cleared, and what a living one holds is not."""
 
 import signal
 import socket
@@ -12,8 +12,9 @@ import pytest
 from cxrgrid.cluster import preflight
 
 WORKFLOW = SimpleNamespace(is_main_process=True)
-CODE = "import sys, time; from types import SimpleNamespace; from cxrgrid import launch; "
-CODE += "launch.enter(SimpleNamespace(is_main_process=True)); print(1, flush=True); time.sleep(60)"
+CODE = "import sys, time; from types import SimpleNamespace as Namespace; "
+CODE += "from cxrgrid.cluster import preflight; preflight.enter(Namespace(is_main_process=True)); "
+CODE += "print(1, flush=True); time.sleep(60)"
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from cxrgrid.config.grid import Grid, UserError
-from cxrgrid.settings import Cell, Recipe
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.recipe import Recipe
+from cxrgrid.config.rules import Rules
 from demo_config import DEMO, replaced
 
 
@@ -58,9 +61,9 @@ def test_blocks_are_taken_together_without_repeats():
 def test_cell_survives_its_json():
     grid = Grid(DEMO)
     cell = grid.cells[0]
-    wildcards = SimpleNamespace(**{k: str(getattr(cell, k)) for k in grid.AXES})
-    assert msgspec.json.decode(grid.cell(wildcards), type=Cell) == cell
-    assert set(json.loads(grid.cell(wildcards))) == set(Cell.__struct_fields__)
+    wildcards = SimpleNamespace(**{k: str(v) for k, v in cell.axes().items()})
+    assert msgspec.json.decode(Rules(grid).cell(wildcards), type=Cell) == cell
+    assert set(json.loads(Rules(grid).cell(wildcards))) == set(Cell.__struct_fields__)
 
 
 def test_numbers_written_without_a_point_are_numbers():
@@ -81,7 +84,7 @@ SELECTED = [
 def test_index_is_told_of_what_is_not_at_its_default(settings, more):
     """A setting that is new in cxrgrid, and a subset, must make no finished study index again."""
     config = changed("datasets.ward", DEMO["datasets"]["ward"] | settings)
-    given = json.loads(Grid(config).index(SimpleNamespace(dataset="ward")))
+    given = json.loads(Rules(Grid(config)).index(SimpleNamespace(dataset="ward")))
     assert set(given) == NAMES | more
 
 
@@ -206,8 +209,8 @@ def test_missing_list_of_a_split_is_named():
 
 def test_options_of_a_split_that_are_off_are_not_in_its_command():
     wildcards = SimpleNamespace(dataset="ward")
-    assert set(json.loads(Grid(DEMO).split(wildcards))) == {"name", "fractions", "seed"}
-    fold = Grid(changed("datasets.ward.split", {"folds": 5})).split(wildcards)
+    assert set(json.loads(Rules(Grid(DEMO)).split(wildcards))) == {"name", "fractions", "seed"}
+    fold = Rules(Grid(changed("datasets.ward.split", {"folds": 5}))).split(wildcards)
     assert json.loads(fold)["folds"] == 5
 
 

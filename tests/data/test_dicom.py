@@ -12,7 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from cxrgrid import settings
+from cxrgrid.config import preparation
 from cxrgrid.data import dicom, image
 
 ROW = {"patient": 3, "study": 1, "view": "PA", "sex": "F", "age": 61.0}
@@ -186,7 +186,7 @@ def test_what_is_no_film_has_a_reason(tmp_path, name):
     if name == "no decoder" and pydicom.pixels.get_decoder(JPEGLSLossless).is_available:
         pytest.skip("a decoder for JPEG-LS is installed")
     with pytest.raises(Exception, match=why):  # of any kind
-        image.decode(tmp_path / "a.dcm", settings.Image(size=16))
+        image.decode(tmp_path / "a.dcm", preparation.Image(size=16))
 
 
 # ------------------------------------------------------------------ headers

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrgrid.config.checks import UserError
 from cxrgrid.config.dataset import Sample, Selection
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import filters
 
 PEOPLE = pd.DataFrame(

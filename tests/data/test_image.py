@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cxrgrid import settings
+from cxrgrid.config import preparation
 from cxrgrid.data import grey_levels, image
 from drawn_images import SIZE, by_hand, close, decoded, smooth, write_dicom
 
@@ -142,7 +142,7 @@ def test_the_middle_of_a_large_or_lying_jpeg_is_that_of_the_whole_image(
     assert image.sides(tmp_path / "a.jpg") == upright.size
     left, top = (upright.width - 500) // 2, (upright.height - 700) // 2
     upright.crop((left, top, left + 500, top + 700)).save(tmp_path / "a.png")
-    recipe = settings.Image(size=SIZE, resize=resize)
+    recipe = preparation.Image(size=SIZE, resize=resize)
     found = image.decode(tmp_path / "a.jpg", recipe, (500, 700))
     close(found, decoded(tmp_path / "a.png", SIZE, resize).astype(float), 1)
 
@@ -183,7 +183,7 @@ def test_a_truncated_grey_png_is_still_refused(tmp_path, share):
     data = (tmp_path / "x.png").read_bytes()
     (tmp_path / "x.png").write_bytes(data[: int(share * len(data))])
     with pytest.raises((OSError, SyntaxError)):
-        image.decode(tmp_path / "x.png", settings.Image(size=32))
+        image.decode(tmp_path / "x.png", preparation.Image(size=32))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.99])
@@ -230,6 +230,6 @@ def test_a_png_that_says_how_it_lies_is_turned(tmp_path):
     exif[0x0112] = 6
     Image.fromarray(noise).save(tmp_path / "lying.png", exif=exif)
     Image.fromarray(np.rot90(noise, -1)).save(tmp_path / "upright.png")
-    recipe = settings.Image(size=32)
+    recipe = preparation.Image(size=32)
     lying, upright = (image.decode(tmp_path / f"{n}.png", recipe) for n in ("lying", "upright"))
     assert np.array_equal(lying, upright)

@@ -8,7 +8,7 @@ import torch
 
 from cxrgrid.data import loader
 from cxrgrid.data.loader import Feed
-from cxrgrid.io.parquet import Split
+from cxrgrid.data.split_arrays import Split
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from scipy.fft import dctn
 
 from cxrgrid import phantom
 from cxrgrid.config.checks import adapter_facts
+from cxrgrid.config.preparation import Phantom
 from cxrgrid.data import near_duplicates
-from cxrgrid.settings import Phantom
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files
 
 

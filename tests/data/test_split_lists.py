@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_lists import compare, read_lists
 
 IMAGES = ["a/one.png", "a/two.png", "b/three.png", "Viral Pneumonia/four 4.png"]

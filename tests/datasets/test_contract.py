@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from cxrgrid import phantom
-from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, modules
-from cxrgrid.settings import Dataset
+from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.errors import UserError
 
 NAMES = modules(ADAPTERS)
 FALLBACKS = {"csv", "folder"}  # any layout may be one of these, too

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cxrgrid import index
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files
 from cxrgrid.datasets import covid_radiography as covid
 

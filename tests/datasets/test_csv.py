@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import csv
 
 COLUMNS = {"file": "labels.csv", "image": "image", "patient": "patient", "split": ""}

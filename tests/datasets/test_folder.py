@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import folder
 
 SETTINGS = {"dataset": "mine", "patient": ""}

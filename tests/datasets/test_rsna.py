@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import rsna
 
 ROWS = ["a,,,,,0", "b,264.0,152.0,213.0,379.0,1", "b,562.0,152.0,256.0,453.0,1", "c,,,,,0"]

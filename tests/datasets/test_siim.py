@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files
 from cxrgrid.datasets import siim
 

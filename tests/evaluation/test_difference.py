@@ -144,7 +144,7 @@ def test_a_place_of_three_seeds_covers_what_training_again_on_new_patients_would
             scores = skill * truth + shared + 0.5 * rng.normal(size=len(patient))
             one = answers(patient, truth, scores)
             values.append(difference.resampled(one, 200)[:, 0, 0])
-        found = difference.place(np.stack(values), 55)
+        found = difference.of_configuration(np.stack(values), 55)
         hits[0] += found.low <= truth_value <= found.high
         hits[1] += abs(found.value - truth_value) <= 1.96 * found.sampling_se
     assert 0.93 <= hits[0] / tries <= 0.995

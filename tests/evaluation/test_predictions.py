@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.predictions import read_any
 from cxrgrid.io.parquet import write_parquet
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cxrgrid.config.checks import UserError
+from cxrgrid.config import operating_points
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.study import Target
 from cxrgrid.evaluation import metrics, thresholds
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.settings import Target
 
 steady = settings(deadline=None, derandomize=True)
 
@@ -79,10 +80,10 @@ def test_a_temperature_makes_validation_images_likelier():
     [("youden", "youden"), ("0.2", 0.2), ("sensitivity=0.9", Target(sensitivity=0.9))],
 )
 def test_words_of_the_command_line(word, point):
-    assert thresholds.parse(word) == point
+    assert operating_points.parse(word) == point
 
 
 @pytest.mark.parametrize("word", ["youdn", "1.5", "sensitivity", "sensitivity=2", "nan"])
 def test_other_words_are_refused_with_what_may_be_written(word):
     with pytest.raises(UserError, match="no operating point .*(did you mean|known)"):
-        thresholds.parse(word)
+        operating_points.parse(word)

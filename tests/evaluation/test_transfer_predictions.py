@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import score
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation import transfer_predictions
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -83,7 +84,7 @@ def write(path, cell, target, labels, seed):
     columns = {"image": IMAGES, "patient": [f"p{n // 2}" for n in range(60)]}
     columns |= {f"y:{label}": truth[:, at] for at, label in enumerate(labels)}
     columns |= {f"p:{label}": scores[:, at] for at, label in enumerate(labels)}
-    facts = {axis: getattr(cell, axis) for axis in Grid.AXES}
+    facts = cell.axes()
     facts |= {"target": target, "task": "multilabel", "labels": labels}
     write_parquet(columns, path, facts | {"split": "patient", "split_hash": target})
 

@@ -7,8 +7,8 @@ import torch
 import yaml
 
 from cxrgrid import models
+from cxrgrid.config.cell import Cell
 from cxrgrid.inference import gradcam
-from cxrgrid.settings import Cell
 from test_architecture import ROOT
 
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())["grid"]["backbones"]

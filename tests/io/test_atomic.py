@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from cxrgrid import train
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
 from test_train import answers, make_cell, make_data, run

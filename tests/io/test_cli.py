@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from test_architecture import LEVELS, level, modules
+from test_architecture import doors
 
-COMMANDS = sorted(name for name in modules() if level(name) == len(LEVELS))
+COMMANDS = sorted(doors())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -21,15 +21,15 @@ def test_help_shows_an_example(name):
 
 START = """
 import atexit, sys
-from cxrgrid import command
-from cxrgrid.config import UserError
+from cxrgrid.io import cli
+from cxrgrid.config.errors import UserError
 
 def main(argv):
     atexit.register(print, "and left")
     print("did something")
     {ending}
 
-command.run(main)
+cli.run(main)
 """
 
 
@@ -54,7 +54,7 @@ def test_a_quick_end_loses_nothing(ending, status, said):
 
 
 def test_an_import_in_a_program_of_ones_own_changes_nothing():
-    asks = "import cxrgrid.data, gc; print(gc.isenabled(), gc.get_freeze_count())"
+    asks = "import cxrgrid.io.parquet, gc; print(gc.isenabled(), gc.get_freeze_count())"
     done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True)
     assert done.stdout == "True 0\n"
 

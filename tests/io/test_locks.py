@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io import locks
 
-HOLDER = "import sys, time; from cxrgrid import lock; from pathlib import Path; "
-HOLDER += "held = lock.hold(Path(sys.argv[1])); print(bool(held), flush=True); time.sleep(60)"
+HOLDER = "import sys, time; from cxrgrid.io import locks; from pathlib import Path; "
+HOLDER += "held = locks.hold(Path(sys.argv[1])); print(bool(held), flush=True); time.sleep(60)"
 
 
 def holder(path) -> subprocess.Popen:

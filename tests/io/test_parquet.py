@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrgrid.config.grid import UserError
-from cxrgrid.io.parquet import load_split, read_parquet, write_parquet
+from cxrgrid.config.errors import UserError
+from cxrgrid.data.split_arrays import load_split
+from cxrgrid.io.parquet import read_parquet, write_parquet
 
 FACTS = {"labels": ["B", "A"], "task": "multilabel", "note": "µ ≠ m"}
 

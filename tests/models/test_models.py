@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from cxrgrid import models
 from cxrgrid.config import checks
-from cxrgrid.config.grid import UserError
-from cxrgrid.io.parquet import Split
+from cxrgrid.config.errors import UserError
+from cxrgrid.data.split_arrays import Split
 from cxrgrid.training.loss import make_optimizer
 from test_train import make_cell
 

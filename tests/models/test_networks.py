@@ -8,8 +8,9 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from cxrgrid import models
-from cxrgrid.config.checks import MODELS, UserError, backbones, check_backbone
-from cxrgrid.io.parquet import Split
+from cxrgrid.config.checks import MODELS, backbones, check_backbone
+from cxrgrid.config.errors import UserError
+from cxrgrid.data.split_arrays import Split
 from cxrgrid.models.toh_xvt import ConvAttention
 from test_train import make_cell
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from conftest import CONFIG, write_report, write_study
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import cell_links, results
 from cxrgrid.reporting.markdown import parse
-from cxrgrid.reporting.results import PLACE
 from test_report import make
 
 
@@ -50,7 +50,7 @@ def test_a_pair_leads_to_the_seeds_of_both(made):
         for row, to in zip(part.to_dict("records"), found["comparisons"][dataset], strict=True):
             wanted = []
             for side in "ab":
-                place = [row[side] if axis == row["axis"] else row[axis] for axis in PLACE]
+                place = [row[side] if axis == row["axis"] else row[axis] for axis in CONFIGURATION]
                 wanted += [(f"{side}{n}", f"cells/{'/'.join(place)}/seed{n}.html") for n in (0, 1)]
             assert to == wanted
             axes.add(row["axis"])
@@ -70,7 +70,7 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
     _, found = made
     cells = pd.DataFrame(
         [("ward", "resnet18", "scratch", recipe, 0) for recipe in ("default", "slow")],
-        columns=[*PLACE, "seed"],
+        columns=[*CONFIGURATION, "seed"],
     )
     row = {"dataset": "ward", "backbone": "", "init": "", "recipe": "", "axis": "external"}
     rows = pd.DataFrame(
@@ -83,6 +83,8 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
 
 
 def test_an_ensemble_has_no_page(made):
-    rows = pd.DataFrame([("ward", "ensemble", "scratch", "default")], columns=PLACE)
-    cells = pd.DataFrame([("ward", "resnet18", "scratch", "default", 0)], columns=[*PLACE, "seed"])
-    assert cell_links.of_places(rows, cells) == {"ward": [[]]}
+    rows = pd.DataFrame([("ward", "ensemble", "scratch", "default")], columns=CONFIGURATION)
+    cells = pd.DataFrame(
+        [("ward", "resnet18", "scratch", "default", 0)], columns=[*CONFIGURATION, "seed"]
+    )
+    assert cell_links.of_configurations(rows, cells) == {"ward": [[]]}

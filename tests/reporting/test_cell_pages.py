@@ -7,6 +7,7 @@ import pytest
 
 from conftest import MISSING
 from cxrgrid import report
+from cxrgrid.evaluation import wording
 from cxrgrid.reporting import cell_pages, results
 from test_report import Page
 
@@ -51,7 +52,7 @@ def test_a_page_has_the_cells_own_numbers(folder):
     labels = results.read_csv(folder / "labels.csv")
     row = labels[labels["label"] == "Nodule"].iloc[0]
     text = (folder / cell_pages.address(row.to_dict())).read_text()
-    assert results.number(row["auroc"], row["low"], row["high"]) in text
+    assert wording.number(row["auroc"], row["low"], row["high"]) in text
     assert "the best is 6" in text and text.count("<polyline") == 3 + 9
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from cxrgrid.config.checks import backbones
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.reporting import papers
 
 

@@ -159,9 +159,9 @@ def test_the_nearest_place_is_compared(study):
         {"backbone": "resnet10t", "pretraining": "none"},
         {"backbone": "densenet121"},
     )
-    places = table[["backbone", "init"]].to_numpy().tolist()
-    assert places[:2] == [["resnet18", "pretrained"], ["resnet10t", "scratch"]]
-    assert places[2] == [first["backbone"], first["init"]]
+    configurations = table[["backbone", "init"]].to_numpy().tolist()
+    assert configurations[:2] == [["resnet18", "pretrained"], ["resnet10t", "scratch"]]
+    assert configurations[2] == [first["backbone"], first["init"]]
 
 
 def test_only_the_same_dataset_label_and_metric_are_compared(study):

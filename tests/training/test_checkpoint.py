@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from cxrgrid import train
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import metrics
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.io.signals import SIGNALS, Stop, Stopped
-from cxrgrid.settings import Cell
 from cxrgrid.training import checkpoint, history
 from cxrgrid.training.checkpoint import state_key
 from test_train import answers, make_cell, make_data, run

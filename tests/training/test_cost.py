@@ -75,7 +75,7 @@ def test_what_a_stopped_run_had_used_is_added():
 def test_peak_memory_sees_what_was_held_and_let_go():
     # In a process of its own: in this one other tests may have held more before.
     code = """
-from cxrgrid.cost import peak_memory
+from cxrgrid.training.cost import peak_memory
 before = peak_memory()
 held = bytearray(b"1") * 400_000_000
 del held

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.recipe import OPTIMIZERS
 from cxrgrid.training.loss import make_loss, make_optimizer
 from test_train import make_cell

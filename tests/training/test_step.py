@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cxrgrid import models, train
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.training.loss import make_loss
 from cxrgrid.training.step import Step, chance, is_short

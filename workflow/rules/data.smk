@@ -14,7 +14,7 @@ rule phantom:
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        settings=grid.phantom,
+        settings=ask.phantom,
     shell:
         "python -m cxrgrid.phantom {params.settings:q} --out {output} > {log} 2>&1"
 
@@ -22,7 +22,7 @@ rule phantom:
 rule index:
     """List a dataset's images with their patients and labels, as they lie on disk."""
     input:
-        grid.drawn,
+        ask.drawn,
     output:
         index="<data>/index.parquet",
     log:
@@ -30,7 +30,7 @@ rule index:
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        settings=grid.index,
+        settings=ask.index,
     shell:
         "python -m cxrgrid.index {params.settings:q} --out {output} > {log} 2>&1"
 
@@ -48,7 +48,7 @@ rule pixels:
         "../../envs/cxrgrid.yaml"
     threads: 16
     params:
-        settings=grid.image,
+        settings=ask.image,
     shell:
         "python -m cxrgrid.pixels {params.settings:q} --index {input} --out {output.pixels}"
         " --files {output.files} --threads {threads} > {log} 2>&1"
@@ -59,7 +59,7 @@ rule split:
     input:
         index=rules.index.output.index,
         files=rules.pixels.output.files,
-        lists=grid.lists,
+        lists=ask.lists,
     output:
         table="<data>/table.parquet",
     log:
@@ -67,7 +67,7 @@ rule split:
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        settings=grid.split,
+        settings=ask.split,
     shell:
         "python -m cxrgrid.split {params.settings:q} --index {input.index} --files {input.files}"
         " --out {output} > {log} 2>&1"
@@ -88,7 +88,7 @@ rule audit:
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        leakage=grid.leakage,
+        leakage=ask.leakage,
     shell:
         "python -m cxrgrid.audit --index {input.index} --files {input.files}"
         " --pixels {input.pixels} --table {input.table} --out {output.audit}"

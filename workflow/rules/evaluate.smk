@@ -27,9 +27,9 @@ rule score:
     """Score every cell that was tested on a target, with intervals over its patients."""
     input:
         study=rules.study.output.study,
-        predictions=grid.predictions,
-        transferred=grid.transferred,
-        external=grid.external,
+        predictions=ask.predictions,
+        transferred=ask.transferred,
+        external=ask.external,
         table="results/data/{target}/table.parquet",
         audit="results/data/{target}/audit.json",
     output:

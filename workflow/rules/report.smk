@@ -47,7 +47,7 @@ rule collect:
 
 
 rule compare:
-    """Compare every two places of the study that differ in one axis, on the same patients."""
+    """Compare every two configurations of the study that differ in one axis, on the same patients."""
     input:
         study=rules.study.output.study,
         # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
@@ -61,14 +61,14 @@ rule compare:
         ),
         markdown="<study>/report/comparisons.md",
         latex="<study>/report/comparisons.tex",
-        places="<study>/report/places.csv",
+        configurations="<study>/report/configurations.csv",
     log:
         "<study>/report/compare.log",
     conda:
         "../../envs/cxrgrid.yaml"
     shell:
         "python -m cxrgrid.compare --study {input.study} --out {output.comparisons}"
-        " --places {output.places} > {log} 2>&1"
+        " --configurations {output.configurations} > {log} 2>&1"
 
 
 rule table:

@@ -30,7 +30,7 @@ rule train:
         pixels=rules.pixels.output.pixels,
         # Order only: the audit comes first, but a better audit retrains nothing.
         audit=ancient("<data>/audit.json"),
-        weights=grid.weights,
+        weights=ask.weights,
     output:
         cell="<cell>/cell.json",
         model="<cell>/model.safetensors",
@@ -48,7 +48,7 @@ rule train:
         mem_mb=needs.memory,
         runtime=needs.runtime,
     params:
-        cell=grid.cell,
+        cell=ask.cell,
         data=subpath(input.table, parent=True),
         out=subpath(output.model, parent=True),
     shell:

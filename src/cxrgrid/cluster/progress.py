@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrgrid.cluster import slurm
-from cxrgrid.config.grid import Cell, Grid, finished
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.grid import finished
 
 STATES = ("done", "running", "waiting", "failed", "never tried")
 EPOCH = re.compile(
@@ -59,7 +60,7 @@ class Progress:
 
 def coordinates(cell: Cell) -> list[str]:
     """The cell's wildcards, in the order of the rule's."""
-    return [str(getattr(cell, axis)) for axis in Grid.AXES]
+    return [str(value) for value in cell.axes().values()]
 
 
 def survey(cells: list[Cell], study: Path) -> list[Progress]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from cxrgrid.cluster import slurm
 from cxrgrid.cluster.progress import coordinates, explain, kind
-from cxrgrid.config.grid import Cell, Grid
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.rules import named
 
 MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
 MINUTES = 1440  # where nothing is known yet
@@ -31,14 +33,14 @@ class Needs:
 
     def memory(self, wildcards: Any) -> int:
         """MB: twice what the largest cell of its kind took, doubled for each end by memory."""
-        cell = self.grid.named(wildcards)
+        cell = named(self.grid, wildcards)
         known = [run["max_rss"] for run in self.runs(cell)]
         asked = max([MEMORY, *(ROOM * rss for rss in known)])
         return int(asked * self.times("out of memory", cell))
 
     def runtime(self, wildcards: Any) -> int:
         """Minutes: twice what the slowest cell of its kind took, doubled for each end by time."""
-        cell = self.grid.named(wildcards)
+        cell = named(self.grid, wildcards)
         known = [ROOM * run["s"] / 60 for run in self.runs(cell)]
         asked = max(known) if known else estimate(cell)
         return int(max(30, asked) * self.times("time limit", cell))

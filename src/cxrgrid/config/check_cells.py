@@ -1,7 +1,10 @@
 """What the axes of a grid, its weights and its overrides may name."""
 
-from cxrgrid.config.checks import UserError, check_backbone, known
-from cxrgrid.settings import Block, Cell, Override, Source, Study
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.checks import check_backbone
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.recipe import Recipe
+from cxrgrid.config.study import Block, Override, Source, Study
 
 
 def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
@@ -40,3 +43,60 @@ def check_override(override: Override, cells: list[Cell], where: str) -> None:
 def file_of(source: str | Source | None) -> str:
     """The file or folder that an entry of `weights:` names, if it does."""
     return getattr(source, "file", source) or ""
+
+
+LOSSES = {
+    "multilabel": ("auto", "bce", "focal", "asymmetric"),
+    "multiclass": ("auto", "ce", "focal"),
+}
+
+
+def check_recipe(recipe: Recipe, task: str, where: str) -> None:
+    """`UserError` at the first setting that this run could not use or would never reach."""
+    check_task(recipe, task, where)
+    check_schedule(recipe, where)
+    if recipe.accumulate > recipe.batch_size:
+        parts = f"{recipe.accumulate} parts of {recipe.batch_size} images"
+        raise UserError(f"{where}: accumulate: {parts}; at most batch_size")
+    if recipe.freeze_epochs and recipe.train == "head":
+        raise UserError(f"{where}: train: head never unfreezes; leave out freeze_epochs")
+    if recipe.freeze_epochs >= recipe.epochs:
+        raise UserError(f"{where}: freeze_epochs {recipe.freeze_epochs} {run(recipe)}")
+
+
+def check_task(recipe: Recipe, task: str, where: str) -> None:
+    """A loss and a monitor that have a meaning for the task."""
+    if recipe.loss not in LOSSES[task]:
+        raise UserError(
+            f"{where}: loss {recipe.loss!r} is not for {task}; choose {', '.join(LOSSES[task])}"
+        )
+    if recipe.monitor == "accuracy" and task == "multilabel":
+        raise UserError(
+            f"{where}: monitor 'accuracy' rewards calling every label absent; "
+            "choose balanced_accuracy, auroc, ap, f1, sensitivity or loss"
+        )
+
+
+def check_schedule(recipe: Recipe, where: str) -> None:
+    """Periods that end within the run, and a lowest rate below the highest."""
+    left = recipe.epochs - recipe.warmup_epochs
+    if left <= 0:
+        raise UserError(f"{where}: warmup_epochs {recipe.warmup_epochs:g} {run(recipe)}")
+    if recipe.min_lr >= recipe.lr:
+        raise UserError(f"{where}: min_lr {recipe.min_lr:g} is not below lr {recipe.lr:g}")
+    if recipe.schedule == "restarts" and recipe.restart_epochs > left:
+        raise UserError(f"{where}: restart_epochs {recipe.restart_epochs} {run(recipe)}")
+    if recipe.schedule == "step" and recipe.step_epochs >= left:
+        raise UserError(f"{where}: step_epochs {recipe.step_epochs} {run(recipe)}")
+    if recipe.schedule == "plateau" and recipe.plateau_epochs + 1 >= left:
+        raise UserError(f"{where}: plateau_epochs {recipe.plateau_epochs} {run(recipe)}")
+    if recipe.schedule == "onecycle" and recipe.warmup_epochs:
+        raise UserError(
+            f"{where}: onecycle warms up by itself (pct_start); leave out warmup_epochs"
+        )
+
+
+def run(recipe: Recipe) -> str:
+    """The remedy where something is longer than the run."""
+    warmup = f" with {recipe.warmup_epochs:g} of warm-up" if recipe.warmup_epochs else ""
+    return f"outlasts the run of {recipe.epochs} epochs{warmup}; choose fewer, or more epochs"

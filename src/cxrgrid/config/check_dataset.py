@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cxrgrid.config.checks import UserError, adapter_facts, check_name, known, task_of
-from cxrgrid.config.dataset import Sample, Subset
-from cxrgrid.settings import Dataset
+from cxrgrid.config.checks import adapter_facts, check_name, task_of
+from cxrgrid.config.dataset import Dataset, Sample, Subset
+from cxrgrid.config.errors import UserError, known
 
 POLICIES = {
     "uncertain": ("ignore", "zero", "one", "smooth"),
@@ -35,16 +35,18 @@ def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
     """Every word of `uncertain` and `blank`, and every label that has one of its own."""
     labels = facts["LABELS"] or dataset.labels
     for name, words in POLICIES.items():
-        setting, place = getattr(dataset, name), f"{where}.{name}"
+        setting, configuration = getattr(dataset, name), f"{where}.{name}"
         own = setting if isinstance(setting, dict) else {}
         for label, word in own.items():
             if labels:
-                known(label, labels, place, "label")
-            known(word, words, f"{place}.{label}", "policy")
+                known(label, labels, configuration, "label")
+            known(word, words, f"{configuration}.{label}", "policy")
         if setting is not own:
-            known(setting, words, place, "policy")
+            known(setting, words, configuration, "policy")
         if task_of(dataset) == "multiclass" and "smooth" in (setting, *own.values()):
-            raise UserError(f"{place}: smooth is for task: multilabel; a class is one or none")
+            raise UserError(
+                f"{configuration}: smooth is for task: multilabel; a class is one or none"
+            )
 
 
 def check_ages(where: str, ages: tuple[float, ...]) -> None:

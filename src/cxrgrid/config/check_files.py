@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from cxrgrid.config.checks import UserError, adapter_facts, checked
-from cxrgrid.settings import Dataset, External
+from cxrgrid.config.checks import adapter_facts, checked
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.study import External
 
 
 def check_root(name: str, dataset: Dataset) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from cxrgrid.config.checks import UserError, check_name, checked, known
-from cxrgrid.settings import External, Target
+from cxrgrid.config.checks import check_name, checked
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.study import External, Target
 
-ARGMAX = "argmax"  # the rule where classes compete: the highest score decides
 POINTS = "report.operating_points"
 
 
@@ -24,31 +24,6 @@ def check_report(report: Any) -> None:
     numbers = isinstance(bands, (list, tuple)) and all(isinstance(b, (int, float)) for b in bands)
     if numbers and any(old >= new for old, new in zip(bands, bands[1:], strict=False)):
         raise UserError(f"report.age_bands: ages in rising order, please, not {list(bands)}")
-
-
-def idle_figures(grid: Any) -> set[str]:
-    """The figures for which the cells of a `config.Grid` would have nothing to show."""
-    study = grid.study
-    subsets = any(dataset.subsets for dataset in study.datasets.values())
-    shown = {
-        "embedding": study.report.explain != "none",
-        "pretrained": {"scratch"} < {cell.init for cell in grid.cells},
-        "ranks": can_rank(grid),
-        "subgroups": subsets or bool(study.report.subgroups),
-        "transfer": bool(grid.transfers),
-    }
-    return {name for name, has in shown.items() if not has}
-
-
-def can_rank(grid: Any) -> bool:
-    """Whether two backbones are trained alike on each of the grid's datasets, and these are two."""
-    models: dict[str, set[tuple[str, str, str]]] = {
-        name: set() for block in grid.blocks() for name in block.datasets
-    }
-    for cell in grid.cells:
-        models.get(cell.dataset, set()).add((cell.backbone, cell.init, cell.recipe))
-    common = set.intersection(*models.values())
-    return len(models) > 1 and len({backbone for backbone, _, _ in common}) > 1
 
 
 def check_external(external: Any, datasets: Any) -> None:
@@ -72,11 +47,3 @@ def check_point(point: Any, where: str) -> None:
         target = checked(point, Target, where)
         if bool(target.sensitivity) == bool(target.specificity):
             raise UserError(f"{where}: one target above 0, of sensitivity or of specificity")
-
-
-def rule(point: str | float | Target) -> str:
-    """An operating point as the scores call it: `youden`, `0.5`, `sensitivity 0.9`."""
-    if isinstance(point, Target):
-        kind = "sensitivity" if point.sensitivity else "specificity"
-        return f"{kind} {getattr(point, kind):g}"
-    return point if isinstance(point, str) else f"{point:g}"

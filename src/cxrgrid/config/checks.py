@@ -4,7 +4,6 @@ Every refusal is a `UserError`: one line with the value, the place and the neare
 """
 
 import ast
-import difflib
 import functools
 import importlib
 import importlib.util
@@ -15,13 +14,11 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from cxrgrid.config.dataset import Subset
-from cxrgrid.settings import Dataset, Recipe, Source, Split, Study
-
-
-class UserError(Exception):
-    """A mistake that one line can explain: what is wrong, where it stands, what to do."""
-
+from cxrgrid.config.dataset import Dataset, Subset
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.preparation import Split
+from cxrgrid.config.recipe import Recipe
+from cxrgrid.config.study import Source, Study
 
 T = TypeVar("T", bound=msgspec.Struct)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -30,22 +27,6 @@ FIGURES = Path(__file__).parents[1] / "figures"
 MODELS = Path(__file__).parents[1] / "models"
 OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
 DRAWN = ("patient", "image")  # splits that `split` draws itself
-
-
-def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
-    """', did you mean …?' or the list of what there is."""
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    names = sorted(map(str, known))
-    shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
-    return f"known: {shown}" if names else "none is defined"
-
-
-def known(name: str, names: Any, where: str, what: str) -> None:
-    """`UserError` with the nearest valid name unless `name` is one of `names`."""
-    if name not in names:
-        raise UserError(f"{where}: no {what} {name!r}; {suggest(name, names)}")
 
 
 def checked(value: Any, kind: type[T], where: str) -> T:

@@ -4,10 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-
-def about(text: str, **bounds) -> msgspec.Meta:
-    """The meaning of a setting, and its bounds (ge, gt, le, lt)."""
-    return msgspec.Meta(description=text, **bounds)
+from cxrgrid.config.fields import Fraction, about
+from cxrgrid.config.preparation import Columns, Image, Phantom, Split
 
 
 class Subset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,3 +94,28 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         values = {name: getattr(self, name) for name in Selection.__struct_fields__}
         changed = {name: value for name, value in values.items() if value != getattr(default, name)}
         return {name: value for name, value in changed.items() if name != "subsets"}
+
+
+class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
+    """One entry under `datasets:`."""
+
+    adapter: Annotated[str, about("a file in src/cxrgrid/datasets: how the folder is laid out")]
+    root: Annotated[str, about("the folder that holds the dataset; not used with `phantom`")] = ""
+    phantom: Annotated[Phantom | None, about("draw the dataset instead of reading it")] = None
+    labels: Annotated[
+        tuple[str, ...], about("labels to learn, in this order; empty: all that the adapter knows")
+    ] = ()
+    task: Annotated[
+        Literal["auto", "multilabel", "multiclass"],
+        about("auto: as the adapter says; for `csv`: multilabel"),
+    ] = "auto"
+    patient: Annotated[
+        str, about("for `folder`: regular expression; its match in a file's name is the patient")
+    ] = ""
+    columns: Annotated[Columns, about("for `csv`: the names of its columns")] = Columns()
+    image: Annotated[Image, about("how an image becomes pixels")] = Image()
+    split: Annotated[Split, about("train, validation and test")] = Split()
+    unreadable: Annotated[
+        Fraction, about("share of unreadable images above which the run stops; below, set aside")
+    ] = 0.01
+    allow_leakage: Annotated[bool, about("go on although patients stand in two splits")] = False

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from cxrgrid.config.grid import Cell, Grid
-from cxrgrid.settings import Target
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.operating_points import word
 
 
 class Explained:
@@ -39,11 +40,3 @@ def may_show(grid: Grid, dataset: str) -> bool:
     """Whether the study allows pixels of a dataset that its source does not let go further."""
     phantom = grid.study.datasets[dataset].phantom is not None
     return phantom or grid.study.report.show_credentialed
-
-
-def word(point: str | float | Target) -> str:
-    """An operating point as commands take it: youden, 0.2, sensitivity=0.9, specificity=0.9."""
-    if isinstance(point, Target):
-        kind = "sensitivity" if point.sensitivity else "specificity"
-        return f"{kind}={getattr(point, kind)!r}"
-    return point if isinstance(point, str) else repr(point)

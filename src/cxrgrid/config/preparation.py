@@ -4,9 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from cxrgrid.config.dataset import about
-
-Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+from cxrgrid.config.fields import Fraction, about
 
 
 class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

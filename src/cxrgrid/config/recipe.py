@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from cxrgrid.config.dataset import about
-from cxrgrid.config.preparation import Fraction
+from cxrgrid.config.fields import Fraction, about
 
 # What timm's factory makes without a package or a card of its own, and that steps on plain
 # gradients: without bnb*, fused* (CUDA), kron* (a matrix as large as the weights) and adahessian.

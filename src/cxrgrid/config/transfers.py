@@ -1,7 +1,10 @@
 """Which cells are tested on which other datasets: those whose labels both know, by name."""
 
-from cxrgrid.config.checks import UserError, adapter_facts, known
-from cxrgrid.settings import Cell, Dataset, Source, Study
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.checks import adapter_facts
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.study import Source, Study
 
 
 def labels_of(dataset: Dataset) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.checks import UserError, known
 from cxrgrid.config.dataset import Sample, Selection, Subset
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.data.label_policy import draws
 from cxrgrid.data.subsets import VIEWS, matches, spelled
 

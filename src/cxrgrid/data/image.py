@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cxrgrid import settings
+from cxrgrid.config import preparation
 from cxrgrid.data import dicom, grey_levels, lungs
 from cxrgrid.data.lungs import Box
 
@@ -30,7 +30,7 @@ REDUCED = {
 Sides = tuple[int, int]  # width, height
 
 
-def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np.ndarray:
+def decode(path: Path, recipe: preparation.Image, frame: Sides | None = None) -> np.ndarray:
     """One image as uint8 [size, size]. Raises whatever Pillow raises for an unreadable one.
 
     frame: width and height to which the middle is cut before resizing; sides below it stay.
@@ -39,7 +39,7 @@ def decode(path: Path, recipe: settings.Image, frame: Sides | None = None) -> np
     return square(pixels, recipe, box)
 
 
-def part(path: Path, recipe: settings.Image, frame: Sides | None) -> Box:
+def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
     """What `decode` takes of a file before it resizes, in the pixels of the file, upright."""
     whole = sides(path)
     if recipe.crop_to != "lungs":
@@ -48,7 +48,7 @@ def part(path: Path, recipe: settings.Image, frame: Sides | None) -> Box:
     return rescaled(box, pixels.shape[::-1], whole)
 
 
-def opened(path: Path, recipe: settings.Image, frame: Sides | None) -> tuple[np.ndarray, Box]:
+def opened(path: Path, recipe: preparation.Image, frame: Sides | None) -> tuple[np.ndarray, Box]:
     """Grey levels uint8 [height, width], perhaps at a smaller scale, and the box to use of them."""
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
@@ -106,7 +106,7 @@ def middle(whole: Sides, frame: Sides | None) -> Box:
 
 
 def upright_grey(
-    image: Image.Image, path: Path, recipe: settings.Image, frame: Sides | None
+    image: Image.Image, path: Path, recipe: preparation.Image, frame: Sides | None
 ) -> tuple[np.ndarray, Box]:
     """The image upright, at a smaller scale where that loses nothing; and the box to use of it."""
     pixels = by_opencv(image, path) if image.format == "PNG" else None
@@ -129,7 +129,7 @@ def rescaled(box: Box, sides: Sides, now: Sides) -> Box:
     return tuple(edge * new / old for edge, new, old in zip(box, 2 * now, 2 * sides, strict=True))
 
 
-def halvings(box: Box, whole: Sides, recipe: settings.Image) -> int:
+def halvings(box: Box, whole: Sides, recipe: preparation.Image) -> int:
     """1, 2, 4 or 8: by how much libjpeg may shrink while it decodes, which is quicker.
 
     A third more than the target is left: averaged over areas, that is as near to the image itself
@@ -188,7 +188,7 @@ def grey(image: Image.Image, sixteen_bit: str) -> np.ndarray:
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 
-def square(pixels: np.ndarray, recipe: settings.Image, box: Box) -> np.ndarray:
+def square(pixels: np.ndarray, recipe: preparation.Image, box: Box) -> np.ndarray:
     """The box of an image as a square: squashed, or whole on black (fit), or its middle (crop).
 
     Equalising and blurring come after resizing and before padding.

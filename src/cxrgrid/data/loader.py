@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cxrgrid.io.parquet import Split
+from cxrgrid.data.split_arrays import Split
 
 SHARE = 0.5  # of the device's free memory that pixels may take; the rest is the model's
 CHUNK = 1024  # images that are uploaded at once

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 SPLITS = ("train", "val", "test")
 SOME = 3  # lines in a message

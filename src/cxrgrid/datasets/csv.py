@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.checks import UserError, suggest
+from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.data import publisher_files
 
 TASK = "multilabel"

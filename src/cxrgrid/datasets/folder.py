@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 TASK = "multiclass"
 LABELS = []

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 TASK = "multiclass"
 LABELS = ["Normal", "Bacterial", "Viral"]

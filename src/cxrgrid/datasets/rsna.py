@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, publisher_files
 
 TASK = "multilabel"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from cxrgrid.settings import Dataset
+from cxrgrid.config.dataset import Dataset
 
 SAMPLE = 200  # image files that are opened
 FEW = 10  # positives below which nothing can be said of a label

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import csv, folder
 
 TRIED = 40  # values of a column that are looked up on disk

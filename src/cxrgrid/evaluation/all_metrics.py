@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cxrgrid.config.check_report import ARGMAX
+from cxrgrid.config.operating_points import ARGMAX
 from cxrgrid.evaluation import calibration, metrics
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.thresholds import decide

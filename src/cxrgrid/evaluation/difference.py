@@ -8,6 +8,7 @@ import numpy as np
 from cxrgrid.evaluation import bootstrap, metrics
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.seed_variance import Combined, Spread, combine
+from cxrgrid.evaluation.wording import p_value, signed
 
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}
 RANKING = ("auroc", "ap")  # need no threshold
@@ -97,7 +98,7 @@ def contrast(
     return within(combine(float(error), rarer, *groups, spread=spread), -1, 1)
 
 
-def place(values: np.ndarray, rarer: int, spread: Spread | None = None) -> Combined:
+def of_configuration(values: np.ndarray, rarer: int, spread: Spread | None = None) -> Combined:
     """The mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
     error = bootstrap.standard_error(values[:, 1:].mean(axis=0))
     return within(combine(float(error), rarer, values[:, 0], spread=spread), 0, 1)
@@ -155,15 +156,3 @@ def sentence(
 def basis(seeds: str, size: dict[str, int]) -> str:
     """`3 seeds, 420 images of 377 patients`."""
     return f"{seeds}, {size['n']:,} images of {size['patients']:,} patients"
-
-
-def signed(value: float) -> str:
-    """A difference with its sign."""
-    return f"{round(value, 3) + 0:+.3f}".replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    """As many digits as matter; a dash where none is defined."""
-    if np.isnan(p):
-        return "–"
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"

@@ -1,15 +1,15 @@
 """Several cells as one model: the mean of their probabilities.
 
-An ensemble is called `ensemble:{backbone}`, over the seeds of a place, or `ensemble`, over all
-backbones and seeds of a dataset, init and recipe. Its seed is -1, and no cell has such a name: what
-is averaged over seeds or backbones does not meet it unasked.
+An ensemble is called `ensemble:{backbone}`, over the seeds of a configuration, or `ensemble`, over
+all backbones and seeds of a dataset, init and recipe. Its seed is -1, and no cell has such a name:
+what is averaged over seeds or backbones does not meet it unasked.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from cxrgrid.config.cell import Cell
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.settings import Cell
 
 NAME = "ensemble"
 SEED = -1
@@ -24,9 +24,9 @@ def members(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
     """Every ensemble of two or more, by its axes (dataset, backbone, init, recipe, seed)."""
     seeds, backbones = {}, {}
     for cell in cells:
-        place = (cell.init, cell.recipe, SEED)
-        seeds.setdefault((cell.dataset, f"{NAME}:{cell.backbone}", *place), []).append(cell)
-        backbones.setdefault((cell.dataset, NAME, *place), []).append(cell)
+        configuration = (cell.init, cell.recipe, SEED)
+        seeds.setdefault((cell.dataset, f"{NAME}:{cell.backbone}", *configuration), []).append(cell)
+        backbones.setdefault((cell.dataset, NAME, *configuration), []).append(cell)
     several = {
         key: group for key, group in backbones.items() if len({cell.backbone for cell in group}) > 1
     }

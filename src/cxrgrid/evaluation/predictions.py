@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from cxrgrid.config.checks import UserError, suggest
-from cxrgrid.config.grid import Grid
+from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.settings import Cell
 
 FORM = "needs the columns image, y:<label> and p:<label>, and patient where images share one"
 
@@ -46,7 +45,7 @@ def only(test: Predictions, images: set[str]) -> Predictions:
 def read_predictions(path: Path, cell: Cell) -> Predictions:
     """A cell's predictions; `UserError` if they are another cell's or a score is not finite."""
     made = read(path)
-    for axis in Grid.AXES:
+    for axis in AXES:
         if made.facts.get(axis) != getattr(cell, axis):
             found = made.facts.get(axis)
             raise UserError(f"{path}: {axis} is {found!r}; not of cell {cell.path()}")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrgrid.config.checks import UserError, known
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.settings import Cell
 
 SAME = ("target", "part", "task", "split", "split_hash", "policy")  # facts, where both sides say
 

@@ -6,24 +6,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from cxrgrid.config.grid import Grid
+from cxrgrid.config.cell import AXES
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, thresholds
 from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Drawn
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
-from cxrgrid.settings import Report
 
-AXES = Grid.AXES
-PLACE = [*AXES, "target"]
-KEYS = [*PLACE, "subset", "label", "metric", "threshold_rule"]
+CONFIGURATION = [*AXES, "target"]
+KEYS = [*CONFIGURATION, "subset", "label", "metric", "threshold_rule"]
 NUMBERS = ("value", "low", "high", "temperature", "threshold", "x", "y")
 WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
 COLUMNS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
 COLUMNS += ["groups"]
-CURVES = [*PLACE, "label", "curve", "x", "y", "n"]
-THRESHOLDS = [*PLACE, "label", "threshold_rule", "threshold", "temperature", "reason"]
+CURVES = [*CONFIGURATION, "label", "curve", "x", "y", "n"]
+THRESHOLDS = [*CONFIGURATION, "label", "threshold_rule", "threshold", "temperature", "reason"]
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
 
 
@@ -56,27 +55,27 @@ class Parts:
 
 
 def add(
-    sheet: Sheet, place: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
+    sheet: Sheet, axes: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
 ) -> None:
-    """Score one model. place: AXES; how: resamples, operating points, calibration, subgroups."""
+    """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels, patient = test.facts["labels"], test.patient
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
     test = thresholds.cooled(test, fit.temperatures)
-    place = {**place, "target": test.facts["target"]}
+    axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, patient) if how.stratify else None
     whole = Evaluation(test, fit.cuts)
     drawn = bootstrap.draw(whole.metrics, patient, how.resamples, how.interval, strata)
-    sheet.scores += rows(place | {"subset": "all"}, whole, drawn)
-    sheet.scores += metadata_rows(place | {"subset": "all"}, test, parts.metadata)
+    sheet.scores += rows(axes | {"subset": "all"}, whole, drawn)
+    sheet.scores += metadata_rows(axes | {"subset": "all"}, test, parts.metadata)
     for name, images in parts.subsets.items():
         part = Evaluation(only(test, images), fit.cuts)
-        sheet.scores += rows(place | {"subset": name}, part, resampled(part, how))
+        sheet.scores += rows(axes | {"subset": name}, part, resampled(part, how))
     named_ones = grouped(test, parts.subsets, fit.cuts, how, strata)
-    sheet.scores += gap_rows(place | {"subset": "gap:subsets"}, named_ones)
+    sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, named_ones)
     for axis, members in parts.groups.items():
-        sheet.scores += group_rows(place, axis, grouped(test, members, fit.cuts, how, strata))
-    sheet.curves += [{**place, **row} for row in curves(test)]
-    sheet.thresholds += threshold_rows(place, labels, fit)
+        sheet.scores += group_rows(axes, axis, grouped(test, members, fit.cuts, how, strata))
+    sheet.curves += [{**axes, **row} for row in curves(test)]
+    sheet.thresholds += threshold_rows(axes, labels, fit)
 
 
 def resampled(part: Evaluation, how: Report) -> Drawn:
@@ -138,25 +137,25 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
         yield start | row | {"labels_scored": None, "reason": found["reason"], "groups": None}
 
 
-def threshold_rows(place: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
+def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
     """Every threshold and temperature of a model, and why one is not the rule's own."""
     for rule, cut in fit.cuts.items():
         for label, threshold, temperature in zip(labels, cut, fit.temperatures, strict=True):
             row = {"label": label, "threshold_rule": rule, "threshold": threshold}
             row |= {"temperature": temperature, "reason": fit.reasons.get((rule, label))}
-            yield {**place, **row}
+            yield {**axes, **row}
 
 
 # ------------------------------------------------------------------ groups
 
 
-def group_rows(place: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
+def group_rows(axes: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
     """The scores of each group, `sex=F`, and the gaps between them, `gap:sex`."""
     found = []
     for name, group in groups.items():
-        start = place | {"subset": f"{axis}={name}"}
+        start = axes | {"subset": f"{axis}={name}"}
         found += rows(start, group.made, group.drawn, group.few)
-    return [*found, *gap_rows(place | {"subset": f"gap:{axis}"}, groups)]
+    return [*found, *gap_rows(axes | {"subset": f"gap:{axis}"}, groups)]
 
 
 def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:

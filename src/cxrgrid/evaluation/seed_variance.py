@@ -18,10 +18,10 @@ class Spread:
 
 
 def pool(groups: list[np.ndarray]) -> Spread | None:
-    """The common spread of several places, each seed's value of each; None without any two seeds.
+    """Common spread of several configurations over their seeds; None without any two seeds.
 
-    The error term of an analysis of variance: it takes the places to spread alike, and so rests on
-    more than the two or three seeds of each. Groups that are NaN count for nothing.
+    The error term of an analysis of variance: it takes the configurations to spread alike, and so
+    rests on more than the two or three seeds of each. Groups that are NaN count for nothing.
     """
     groups = [group for group in groups if len(group) > 1 and not np.isnan(group).any()]
     freedom = sum(len(group) - 1 for group in groups)
@@ -56,8 +56,8 @@ def combine(
 
     sampling_se: of that value, from resamples of the patients that all seeds share; patients: how
     many it rests on, those of the rarer class; groups: each seed's value [S]. One group holds the
-    seeds of a place, or the differences of pairs that share a seed; spread: that of a single value,
-    where it is known from more than these groups.
+    seeds of a configuration, or the differences of pairs that share a seed; spread: that of a
+    single value, where it is known from more than these groups.
 
     Both sources have Student's interval, with patients - 1 and S - 1 (or the spread's) degrees of
     freedom, and the half-widths are added in squares (Howe, JASA 69 (1974) 789-794; Zou & Donner,

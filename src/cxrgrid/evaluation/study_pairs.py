@@ -1,10 +1,10 @@
-"""Every two places of a study that differ in one axis only, compared on the same patients.
+"""Every two configurations of a study that differ in one axis only, compared on the same patients.
 
-Each model from elsewhere is compared with every place of its dataset, as an axis of its own.
+Each model from elsewhere is compared with every configuration of its dataset (axis: external).
 
-A place is a cell without its seed. The family over which Holm's correction runs is all pairs of
-one axis within the study, datasets together, in one metric: its macro rows are one family, the
-rows of single labels another, larger one. Pairs that are planned count, run or not.
+A configuration is a cell without its replicates. The family over which Holm's correction runs is
+all pairs of one axis within the study, datasets together, in one metric: its macro rows are one
+family, the rows of single labels another, larger one. Pairs that are planned count, run or not.
 """
 
 from collections.abc import Iterator
@@ -14,27 +14,40 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, difference
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.seed_variance import Spread, pool
 from cxrgrid.evaluation.significance import holm
-from cxrgrid.reporting.results import PLACE
-from cxrgrid.settings import Report
+from cxrgrid.evaluation.wording import many
 
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
-EXTERNAL = "external"  # the axis of a model from elsewhere against a place; its init and recipe
+EXTERNAL = (
+    "external"  # the axis of a model from elsewhere against a configuration; its init and recipe
+)
 KEYS = ["dataset", "target", "axis", "a", "b", "backbone", "init", "recipe", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
-PLACES = [*PLACE, "metric", "label", "value", "low", "high", "seeds", "planned", "seed_sd"]
-PLACES += ["sampling_se", "n", "positives", "patients"]
+CONFIGURATION_COLUMNS = [
+    *CONFIGURATION,
+    "metric",
+    "label",
+    "value",
+    "low",
+    "high",
+    "seeds",
+    "planned",
+    "seed_sd",
+]
+CONFIGURATION_COLUMNS += ["sampling_se", "n", "positives", "patients"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two places of the grid; a, b: as PLACE says; seeds: that both should have."""
+    """Two configurations of the grid; a, b: as CONFIGURATION says; seeds: that both should have."""
 
     axis: str
     a: tuple[str, ...]
@@ -45,13 +58,13 @@ class Pair:
         """What the two are called: their values on the axis in which they differ."""
         if self.axis == EXTERNAL:
             return self.a[1], "/".join(name for name in self.b[1:] if name != "default")
-        at = PLACE.index(self.axis)
+        at = CONFIGURATION.index(self.axis)
         return self.a[at], self.b[at]
 
     def keys(self) -> dict[str, str]:
         """The columns that say which pair this is; the axis that varies is empty among them."""
         varied = VARIED if self.axis == EXTERNAL else [self.axis]
-        fixed = dict(zip(PLACE, self.a, strict=True)) | dict.fromkeys(varied, "")
+        fixed = dict(zip(CONFIGURATION, self.a, strict=True)) | dict.fromkeys(varied, "")
         a, b = self.names()
         return {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
 
@@ -66,21 +79,21 @@ class Pair:
         return f"{', '.join(filter(None, [fixed['dataset'], *names]))}: "
 
 
-def places(grid: Grid) -> dict[tuple[str, ...], list[int]]:
-    """The places of a study in its order, with their seeds."""
+def configurations(grid: Grid) -> dict[tuple[str, ...], list[int]]:
+    """The configurations of a study in its order, with their seeds."""
     found: dict[tuple[str, ...], list[int]] = {}
     for cell in grid.cells:
-        found.setdefault(tuple(getattr(cell, axis) for axis in PLACE), []).append(cell.seed)
+        found.setdefault(cell.configuration(), []).append(cell.seed)
     return found
 
 
 def pairs(grid: Grid) -> list[Pair]:
     """All pairs, by dataset and axis; `b` is scratch, else what the study names first."""
-    every, found = places(grid), []
+    every, found = configurations(grid), []
     for axis in VARIED:
-        at = PLACE.index(axis)
+        at = CONFIGURATION.index(axis)
         for b, a in combinations(every, 2):
-            if [name for name, x, y in zip(PLACE, a, b, strict=True) if x != y] != [axis]:
+            if [name for name, x, y in zip(CONFIGURATION, a, b, strict=True) if x != y] != [axis]:
                 continue
             if a[at] == "scratch":
                 a, b = b, a
@@ -88,7 +101,11 @@ def pairs(grid: Grid) -> list[Pair]:
             found.append(Pair(axis, a, b, seeds))
     for name, model in grid.study.external.items():
         a = (model.dataset, name, EXTERNAL, EXTERNAL)
-        own = {place: seeds for place, seeds in every.items() if place[0] == model.dataset}
+        own = {
+            configuration: seeds
+            for configuration, seeds in every.items()
+            if configuration[0] == model.dataset
+        }
         found += [Pair(EXTERNAL, a, b, tuple(seeds)) for b, seeds in own.items()]
     order = {name: number for number, name in enumerate(grid.study.datasets)}
     axes = [*VARIED, EXTERNAL]
@@ -97,33 +114,35 @@ def pairs(grid: Grid) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Measured:
-    """A dataset's cells. values: of each (place, seed) what `comparison.resampled` gives."""
+    """A dataset's cells. values: by (configuration, seed), what `difference.resampled` gives."""
 
     labels: list[str]
     sizes: list[dict[str, int]]
     values: dict[tuple, np.ndarray]
 
-    def seeds(self, place: tuple, seeds: tuple[int, ...]) -> np.ndarray:
-        """The resampled values of a place's seeds [S, 1 + R, metrics, L + 1]."""
-        return np.stack([self.values[place, seed] for seed in seeds])
+    def seeds(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
+        """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
+        return np.stack([self.values[configuration, seed] for seed in seeds])
 
     def spread(self, number: int, at: int) -> Spread | None:
-        """What the seed alone changes in a metric and label, over all places of the dataset."""
+        """Spread over seeds alone of a metric and label, over all configurations of the dataset."""
         groups: dict[tuple, list[float]] = {}
-        for (place, _), values in self.values.items():
-            groups.setdefault(place, []).append(values[0, number, at])
+        for (configuration, _), values in self.values.items():
+            groups.setdefault(configuration, []).append(values[0, number, at])
         return pool([np.array(group) for group in groups.values()])
 
 
 def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
-    """Each cell of a dataset, (place, seed, predictions), on the same resamples.
+    """Each cell of a dataset, (configuration, seed, predictions), on the same resamples.
 
     how: `resamples`, and whether to `stratify`.
     """
     first, values = None, {}
-    for place, seed, found in cells:
+    for configuration, seed, found in cells:
         first = first or found
-        values[place, seed] = difference.resampled(found, how.resamples, stratify=how.stratify)
+        values[configuration, seed] = difference.resampled(
+            found, how.resamples, stratify=how.stratify
+        )
     if first is None:
         nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
         return Measured(["macro"], [nothing], {})
@@ -188,37 +207,35 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
 
 
-def many(count: int, noun: str) -> str:
-    """`1 seed`, `2 seeds`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
-    """One row a place, metric and label: PLACES. The mean over the seeds that there are.
+    """One row per configuration, metric and label: means over the seeds that there are.
 
-    The interval is that of patients and seeds together; of patients alone where no place of the
-    dataset has two seeds.
+    The interval is that of patients and seeds together; of patients alone where no configuration of
+    the dataset has two seeds.
     """
     rows = []
-    for place, planned in places(grid).items():
-        here = measured[place[0]]
-        seeds = tuple(seed for seed in planned if (place, seed) in here.values)
-        values = here.seeds(place, seeds) if seeds else None
+    for configuration, planned in configurations(grid).items():
+        here = measured[configuration[0]]
+        seeds = tuple(seed for seed in planned if (configuration, seed) in here.values)
+        values = here.seeds(configuration, seeds) if seeds else None
         for number, metric in enumerate(difference.RANKING):
             for at, label in enumerate(here.labels):
                 size = dict(here.sizes[at])
                 rarer = size.pop("rarer")
-                row = dict(zip(PLACE, place, strict=True)) | {"metric": metric, "label": label}
+                row = dict(zip(CONFIGURATION, configuration, strict=True)) | {
+                    "metric": metric,
+                    "label": label,
+                }
                 row |= {"seeds": len(seeds), "planned": len(planned)} | size
                 if seeds:
                     row |= interval(values[:, :, number, at], rarer, here.spread(number, at))
                 rows.append(row)
-    return pd.DataFrame(rows, columns=PLACES)
+    return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS)
 
 
 def interval(values: np.ndarray, rarer: int, spread: Spread | None) -> dict[str, float]:
     """The mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
-    found = difference.place(values, rarer, spread)
+    found = difference.of_configuration(values, rarer, spread)
     ends = (found.low, found.high)
     if spread is None:
         ends = bootstrap.interval(values[0, 1:])

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
 from cxrgrid.evaluation.bootstrap import Drawn
 from cxrgrid.evaluation.predictions import Predictions, only
-from cxrgrid.settings import Report
 
 
 @dataclass(frozen=True)

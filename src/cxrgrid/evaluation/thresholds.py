@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxrgrid.config.check_report import ARGMAX, rule
-from cxrgrid.config.checks import UserError, suggest
+from cxrgrid.config.operating_points import ARGMAX, fitted, rule
+from cxrgrid.config.study import Target
 from cxrgrid.evaluation import calibration, metrics
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.settings import Target
 
 FALLBACK = 0.5
-WORDS = ("youden", "0.5", "sensitivity=0.9", "specificity=0.9")
 
 
 @dataclass(frozen=True)
@@ -30,26 +28,6 @@ class Fit:
     cuts: dict[str, np.ndarray]
     reasons: dict[tuple[str, str], str]
     temperatures: np.ndarray
-
-
-def parse(word: str, option: str = "--points") -> str | float | Target:
-    """An operating point from the command line; `UserError` with what may be written."""
-    kind, _, value = word.partition("=")
-    try:
-        if kind in ("sensitivity", "specificity") and 0 < float(value) <= 1:
-            return Target(**{kind: float(value)})
-        if kind != "youden" and 0 <= float(word) <= 1:
-            return float(word)
-    except ValueError:
-        pass
-    if word != "youden":
-        raise UserError(f"{option}: no operating point {word!r}; {suggest(word, WORDS)}")
-    return word
-
-
-def fitted(point: str | float | Target) -> bool:
-    """Whether an operating point needs validation images."""
-    return not isinstance(point, (int, float))
 
 
 def threshold(labels: np.ndarray, scores: np.ndarray, point: str | float | Target) -> float:

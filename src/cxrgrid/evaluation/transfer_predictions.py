@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
 from cxrgrid.evaluation.same_images import in_order
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.settings import Cell
 
 Seen = dict[str, set[str]]  # by source: test images of a target like which it teaches some
 

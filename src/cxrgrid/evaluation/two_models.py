@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from cxrgrid.evaluation import bootstrap, delong, difference
+from cxrgrid.config.study import Report
+from cxrgrid.evaluation import bootstrap, difference, significance
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.significance import holm, mcnemar
-from cxrgrid.settings import Report
 
 CLUSTERED = "some patients have several images, and it takes images for independent"
 
@@ -64,7 +64,10 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
     if len(side) == 1:
         return bootstrap.interval(values[0, 1:])
     found = [
-        [difference.place(values[:, :, number, at], one["rarer"]) for at, one in enumerate(size)]
+        [
+            difference.of_configuration(values[:, :, number, at], one["rarer"])
+            for at, one in enumerate(size)
+        ]
         for number in range(values.shape[2])
     ]
     low = np.array([[one.low for one in line] for line in found])
@@ -72,12 +75,12 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
     return low, high
 
 
-def each(sides: list[np.ndarray], ends: list[tuple], place: tuple[int, int]) -> dict:
-    """The columns of both models by themselves; place: which metric and label."""
+def each(sides: list[np.ndarray], ends: list[tuple], at_label: tuple[int, int]) -> dict:
+    """The columns of both models by themselves; at_label: which metric and label."""
     columns = {}
     for side, values, (low, high) in zip("ab", sides, ends, strict=True):
-        columns |= {f"value_{side}": values[:, 0, *place].mean()}
-        columns |= {f"low_{side}": low[place], f"high_{side}": high[place]}
+        columns |= {f"value_{side}": values[:, 0, *at_label].mean()}
+        columns |= {f"low_{side}": low[at_label], f"high_{side}": high[at_label]}
     return columns
 
 
@@ -105,11 +108,11 @@ def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cut
     truth = a[0].labels[:, at]
     if len(a) > 1 or len(b) > 1:
         return {"no_test": f"No {asked}: it is made for one file a side."}
-    if not delong.one_image_each(a[0].patient, truth):
+    if not significance.one_image_each(a[0].patient, truth):
         return {"no_test": f"No {asked}: {CLUSTERED}."}
     scores = [side[0].scores[:, at] for side in (a, b)]
     if metric == "auroc":
-        _, error, p = delong.difference(truth, *scores)
+        _, error, p = significance.difference(truth, *scores)
         return {"delong_se": error, "delong_p": p}
     right = [(one >= cut) == (truth == 1) for one, cut in zip(scores, cuts, strict=True)]
     known = ~np.isnan(truth)

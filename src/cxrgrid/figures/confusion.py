@@ -1,19 +1,20 @@
-"""What is taken for what: decisions on test images by the best place of each init."""
+"""What is taken for what: decisions on test images by the best configuration of each init."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import AXES, PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Best place of each init by the headline metric, its first seed. Where classes compete: truth "
-    "by decision, the highest score deciding. Where labels may occur together: of the images with "
-    "a label, those found and missed; of those without, false alarms and rightly none, at the "
-    "study's first operating point. Numbers are images, the shade is the share of their row's "
-    "images with (or without) the label. n: test images."
+    "Best configuration of each init by the headline metric, its first seed. Where classes "
+    "compete: truth by decision, the highest score deciding. Where labels may occur together: of "
+    "the images with a label, those found and missed; of those without, false alarms and rightly "
+    "none, at the study's first operating point. Numbers are images, the shade is the share of "
+    "their row's images with (or without) the label. n: test images."
 )
 CELLS = {"found": "tp", "missed": "fn", "false alarm": "fp", "rightly none": "tn"}
 
@@ -30,7 +31,7 @@ def draw(frames: Frames) -> Figure:
     for row, dataset in zip(grid, datasets, strict=True):
         for axes, init in zip(row, inits, strict=True):
             here = best[(best["dataset"] == dataset) & (best["init"] == init)]
-            cell = here[PLACE].merge(cells, on=PLACE).head(1)
+            cell = here[CONFIGURATION].merge(cells, on=CONFIGURATION).head(1)
             if cell.empty:
                 axes.set_axis_off()
                 figure_style.subtitle(axes, dataset, f"{init}: no cell is scored")

@@ -5,15 +5,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Headline metric, mean over labels and seeds, against what a place costs: parameters, "
+    "Headline metric, mean over labels and seeds, against what a configuration costs: parameters, "
     "multiply-adds for one image (convolutions and matrix products), wall time of one cell and its "
-    "GPU-hours, mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, the places "
-    "that none beats at their cost or less; these are named. n: places drawn; those without "
-    "a score or a known cost are left out. Times compare only on equal hardware."
+    "GPU-hours, mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, the "
+    "configurations that none beats at their cost or less; these are named. n: configurations "
+    "drawn; those without a score or a cost are left out. Times compare on equal hardware only."
 )
 COSTS = {
     "parameters": ("parameters (millions)", 1e6),
@@ -26,17 +27,19 @@ MARKS = "os^vD<>Xp*hd"
 
 def draw(frames: Frames) -> Figure:
     """A row a dataset, a column a cost, a colour an init, a mark a backbone."""
-    places = table(frames)
-    costs = [name for name in COSTS if (places[name] > 0).any()] or ["parameters"]
+    configurations = table(frames)
+    costs = [name for name in COSTS if (configurations[name] > 0).any()] or ["parameters"]
     colour, datasets = figure_style.colours(frames.cells["init"]), frames.grid.targets()
     backbones = list(dict.fromkeys(frames.cells["backbone"]))
     marks = {name: MARKS[at % len(MARKS)] for at, name in enumerate(backbones)}
     figure, grid = figure_style.panels(len(datasets), len(costs), 3.3, 2.6, sharey="row")
     for row, dataset in zip(grid, datasets, strict=True):
         for axes, cost in zip(row, costs, strict=True):
-            here = places[(places["dataset"] == dataset) & (places[cost] > 0)]
+            here = configurations[
+                (configurations["dataset"] == dataset) & (configurations[cost] > 0)
+            ]
             panel(axes, here.sort_values([cost, "value"]), cost, colour, marks)
-            figure_style.subtitle(axes, dataset, f"n = {len(here)} places")
+            figure_style.subtitle(axes, dataset, f"n = {len(here)} configurations")
         row[0].set_ylabel(frames.metric_name)
     few = len(backbones) <= len(MARKS)
     shapes = [
@@ -49,32 +52,34 @@ def draw(frames: Frames) -> Figure:
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    """One row a scored place: PLACE, `value`, `low`, `high`, and the costs, means over seeds."""
+    """One row per scored configuration: value, interval and costs, means over seeds."""
     cells = frames.headline()
     cells = cells.assign(**{name: pd.to_numeric(cells[name], "coerce") for name in COSTS})
-    means = cells.groupby(PLACE, sort=False)[["value", *COSTS]].mean().reset_index()
-    return means.merge(frames.ends(), on=PLACE).dropna(subset="value")
+    means = cells.groupby(CONFIGURATION, sort=False)[["value", *COSTS]].mean().reset_index()
+    return means.merge(frames.ends(), on=CONFIGURATION).dropna(subset="value")
 
 
-def front(places: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The places that no other of at most their cost reaches; from cheap to dear."""
-    places = places.sort_values([cost, "value"], ascending=[True, False], kind="stable")
-    before = places["value"].cummax().shift(fill_value=float("-inf"))
-    return places[places["value"] > before]
+def front(configurations: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """The configurations that no other of at most their cost reaches; from cheap to dear."""
+    configurations = configurations.sort_values(
+        [cost, "value"], ascending=[True, False], kind="stable"
+    )
+    before = configurations["value"].cummax().shift(fill_value=float("-inf"))
+    return configurations[configurations["value"] > before]
 
 
-def panel(axes: Axes, places: pd.DataFrame, cost: str, colour: dict, marks: dict) -> None:
+def panel(axes: Axes, configurations: pd.DataFrame, cost: str, colour: dict, marks: dict) -> None:
     """One dataset and cost."""
     name, unit = COSTS[cost]
     axes.set_xlabel(name)
-    if places.empty:
+    if configurations.empty:
         return
     axes.set_xscale("log")
-    best = front(places, cost)
-    axes.step([*best[cost] / unit, places[cost].max() / unit],
+    best = front(configurations, cost)
+    axes.step([*best[cost] / unit, configurations[cost].max() / unit],
               [*best["value"], best["value"].iloc[-1]],
               where="post", color=figure_style.QUIET, linewidth=1, zorder=1)  # fmt: skip
-    for row in places.to_dict("records"):
+    for row in configurations.to_dict("records"):
         x, shade = row[cost] / unit, colour.get(row["init"], figure_style.QUIET)
         axes.vlines(x, row["low"], row["high"], color=shade, linewidth=1, alpha=0.5)
         axes.plot(x, row["value"], marks[row["backbone"]], color=shade, markersize=5.5,
@@ -83,4 +88,4 @@ def panel(axes: Axes, places: pd.DataFrame, cost: str, colour: dict, marks: dict
         axes.annotate(row["backbone"], (row[cost] / unit, row["value"]), (4, 4),
                       textcoords="offset points", fontsize=7.5)  # fmt: skip
     axes.margins(x=0.25)
-    figure_style.plain_log(axes, places[cost] / unit)
+    figure_style.plain_log(axes, configurations[cost] / unit)

@@ -6,15 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Test images by the features that the classifier sees, t-SNE with a fixed seed; near: seen "
     "alike. Axes have no unit, and distances between far groups mean nothing. A row a dataset, of "
-    "the best place by the headline metric whose first seed is explained; coloured by finding "
-    "(several: more than one label; none: none of them), by view and by source, where known and "
-    "more than one. n: test images; of more than 800, 800 are drawn."
+    "the best configuration by the headline metric whose first seed is explained; coloured by "
+    "finding (several: more than one label; none: none of them), by view and by source, where "
+    "known and more than one. n: test images; of more than 800, 800 are drawn."
 )
 POINTS = 800
 COLUMNS = ("finding", "view", "source")
@@ -42,22 +43,26 @@ def draw(frames: Frames) -> Figure:
             if column != "finding" and not tells(part, column):
                 continue
             panel(axes, part, column, colours[column])
-            place = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
-            figure_style.subtitle(axes, dataset, place if column == "finding" else f"by {column}")
+            configuration = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
+            figure_style.subtitle(
+                axes, dataset, configuration if column == "finding" else f"by {column}"
+            )
     return figure
 
 
 def best(frames: Frames, dataset: str) -> tuple[dict, pd.DataFrame]:
     """The cell that is shown of a dataset, and its points; none where none is explained."""
-    places = frames.best()
-    places = places[places["dataset"] == dataset].sort_values("value", ascending=False)
-    found = places[PLACE].merge(frames.embeddings, on=PLACE)
+    configurations = frames.best()
+    configurations = configurations[configurations["dataset"] == dataset].sort_values(
+        "value", ascending=False
+    )
+    found = configurations[CONFIGURATION].merge(frames.embeddings, on=CONFIGURATION)
     rest = frames.embeddings[frames.embeddings["dataset"] == dataset]
     found = found if len(found) else rest
     if found.empty:
         return {}, found
     first = found.iloc[0]
-    here = (found[[*PLACE, "seed"]] == first[[*PLACE, "seed"]]).all(axis=1)
+    here = (found[[*CONFIGURATION, "seed"]] == first[[*CONFIGURATION, "seed"]]).all(axis=1)
     return first.to_dict(), found[here]
 
 

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Headline metric on the test images. Dot: mean over seeds; rings: seeds; bar: 95 % "
@@ -17,11 +18,11 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """A panel a dataset, a row a backbone (and recipe), a colour an init."""
     ends = frames.ends().rename(columns={"low": "from", "high": "to"})
-    cells = frames.headline().merge(ends, on=PLACE)
+    cells = frames.headline().merge(ends, on=CONFIGURATION)
     colour = figure_style.colours(cells["init"])
     datasets = frames.grid.targets()
     rows, columns = figure_style.wrap(len(datasets), 2)
-    most = max(len(places(part)) for _, part in cells.groupby("dataset"))
+    most = max(len(configurations(part)) for _, part in cells.groupby("dataset"))
     height = 1.1 + most * max(0.4, 0.16 * len(colour))
     figure, grid = figure_style.panels(rows, columns, 4.8, height, sharex=True)
     for axes, dataset in zip(grid.flat, datasets, strict=False):
@@ -36,7 +37,7 @@ def draw(frames: Frames) -> Figure:
     return figure
 
 
-def places(cells: pd.DataFrame) -> list[tuple[str, str]]:
+def configurations(cells: pd.DataFrame) -> list[tuple[str, str]]:
     """Backbones with their recipes, in the order of the study."""
     return list(dict.fromkeys(zip(cells["backbone"], cells["recipe"], strict=True)))
 
@@ -44,7 +45,7 @@ def places(cells: pd.DataFrame) -> list[tuple[str, str]]:
 def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
     """One dataset."""
     inits = [name for name in colour if name in set(cells["init"])]
-    rows = places(cells)
+    rows = configurations(cells)
     several = len({recipe for _, recipe in rows}) > 1
     figure_style.name_rows(
         axes, [f"{name} · {recipe}" if several else name for name, recipe in rows]
@@ -59,7 +60,7 @@ def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
 
 
 def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:
-    """The seeds of one place in the grid; a cross at the left edge for those that are missing."""
+    """The seeds of one configuration; a cross at the left edge for those that are missing."""
     scored = seeds.dropna(subset="value")
     if len(scored) < len(seeds):
         left = axes.get_yaxis_transform()

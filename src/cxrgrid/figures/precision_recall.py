@@ -1,4 +1,4 @@
-"""Precision-recall curves of the best place of each init."""
+"""Precision-recall curves of the best configuration of each init."""
 
 from matplotlib.figure import Figure
 
@@ -6,9 +6,9 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Best place of each init by the headline metric, on test images; a line a seed, at most the "
-    "eight labels of a dataset with the most positives in test. Dashed: the prevalence, which a "
-    "random ranking reaches. n: test images whose label is known (positives)."
+    "Best configuration of each init by the headline metric, on test images; a line a seed, at "
+    "most the eight labels of a dataset with the most positives in test. Dashed: the prevalence, "
+    "which a random ranking reaches. n: test images whose label is known (positives)."
 )
 
 

@@ -42,7 +42,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def against_scratch(frames: Frames) -> pd.DataFrame:
-    """The comparisons with scratch: one row a place, `init` that of the place."""
+    """The comparisons with scratch: one row a configuration, `init` that of the configuration."""
     rows = frames.pairs_of("init")
     return rows[rows["b"] == "scratch"].assign(init=lambda part: part["a"])
 
@@ -73,7 +73,7 @@ def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -
 
 
 def bar(axes: Axes, y: float, row: pd.Series | None, seeds: pd.Series, colour: tuple) -> None:
-    """One place: its seeds, mean and interval; a cross at the left edge if seeds are missing."""
+    """One configuration: seeds, mean, interval; a cross at the left edge if seeds are missing."""
     if seeds.isna().any():
         left = axes.get_yaxis_transform()
         axes.plot(0.015, y, "x", color=colour, transform=left, markersize=4.5, clip_on=False)

@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.significance import Ranks, rank
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Rank of each backbone, init and recipe on each dataset by the headline metric, mean over "
@@ -29,8 +30,8 @@ def draw(frames: Frames) -> Figure:
     figure_style.name_rows(axes, [name(values.columns[at]) for at in order])
     for at, dataset in enumerate(values.index):
         x = found.ranks[at, order]
-        axes.plot(x, range(len(order)), MARKS[at % len(MARKS)], color=figure_style.QUIET, markersize=4.5,
-                  label=dataset, markerfacecolor="none")  # fmt: skip
+        axes.plot(x, range(len(order)), MARKS[at % len(MARKS)], label=dataset,
+                  color=figure_style.QUIET, markersize=4.5, markerfacecolor="none")  # fmt: skip
     blue = figure_style.colours([])["scratch"]
     axes.plot(found.mean[order], range(len(order)), "D", color=blue, markersize=7,
               markeredgecolor="white", label="mean rank", zorder=3)  # fmt: skip
@@ -49,9 +50,12 @@ def table(frames: Frames) -> pd.DataFrame:
     asked = {name for block in frames.grid.blocks() for name in block.datasets}
     cells = frames.headline()
     means = (
-        cells[cells["dataset"].isin(asked)].groupby(PLACE, sort=False)["value"].mean().reset_index()
+        cells[cells["dataset"].isin(asked)]
+        .groupby(CONFIGURATION, sort=False)["value"]
+        .mean()
+        .reset_index()
     )
-    wide = means.pivot(index="dataset", columns=PLACE[1:], values="value")
+    wide = means.pivot(index="dataset", columns=CONFIGURATION[1:], values="value")
     return wide.dropna(axis=0, how="all").dropna(axis=1)
 
 
@@ -73,7 +77,7 @@ def bars(axes: Axes, found: Ranks, models: int) -> None:
 
 def note(found: Ranks, frames: Frames) -> str:
     """On how many datasets, Friedman's p, and how many models are left out."""
-    left_out = frames.cells.groupby(PLACE[1:]).ngroups - len(found.mean)
+    left_out = frames.cells.groupby(CONFIGURATION[1:]).ngroups - len(found.mean)
     p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
     text = f"{len(found.ranks)} datasets, Friedman {p}"
     return text + (f", left out: {left_out}" if left_out else "")

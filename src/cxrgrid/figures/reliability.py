@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: the best place of each init."""
+"""How far probabilities can be believed: the best configuration of each init."""
 
 from matplotlib.figure import Figure
 
@@ -7,8 +7,8 @@ from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Share of positives against the mean score, in 15 bins of equal numbers of test images; best "
-    "place of each init by the headline metric, a line a seed, at most the eight labels of a "
-    "dataset with the most positives in test. Dashed: perfect calibration; below it, scores are "
+    "configuration of each init by the headline metric, a line a seed, at most the eight labels of "
+    "a dataset with the most positives in test. Dashed: perfect calibration; below it, scores are "
     "too high. n: test images whose label is known (positives)."
 )
 

@@ -1,4 +1,4 @@
-"""ROC curves of the best place of each init."""
+"""ROC curves of the best configuration of each init."""
 
 from matplotlib.figure import Figure
 
@@ -6,8 +6,8 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Best place of each init by the headline metric, on test images; a line a seed, at most the "
-    "eight labels of a dataset with the most positives in test. Dashed: a random ranking. "
+    "Best configuration of each init by the headline metric, on test images; a line a seed, at "
+    "most the eight labels of a dataset with the most positives in test. Dashed: a random ranking. "
     "n: test images whose label is known (positives). Every cell's own curves stand on its page."
 )
 

@@ -1,17 +1,18 @@
-"""How well each subgroup is served: by the best place of each init."""
+"""How well each subgroup is served: by the best configuration of each init."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import AXES, PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Headline metric on each subset and subgroup of the test images, mean over labels: best place "
-    "of each init by the whole's metric, its first seed, with 95 % bootstrap intervals over "
-    "patients. Thresholds are those of the whole. n: test images of the subgroup. An interval that "
-    "overlaps another's does not show that two groups are served alike."
+    "Headline metric on each subset and subgroup of the test images, mean over labels: best "
+    "configuration of each init by the whole's metric, its first seed, with 95 % bootstrap "
+    "intervals over patients. Thresholds are those of the whole. n: test images of the subgroup. "
+    "An interval that overlaps another's does not show that two groups are served alike."
 )
 
 
@@ -33,9 +34,9 @@ def draw(frames: Frames) -> Figure:
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    """The headline metric of the whole and its parts, of the first seed of each best place."""
-    cells = frames.headline().dropna(subset="value").drop_duplicates(PLACE)
-    best = frames.best()[PLACE].merge(cells[AXES], on=PLACE)
+    """The headline metric of the whole and its parts: first seed of each best configuration."""
+    cells = frames.headline().dropna(subset="value").drop_duplicates(CONFIGURATION)
+    best = frames.best()[CONFIGURATION].merge(cells[AXES], on=CONFIGURATION)
     rows = best.merge(frames.metrics, on=AXES)
     macro = (rows["metric"] == frames.metric) & (rows["target"] == rows["dataset"])
     macro &= rows["label"].isin(["macro", "all"]) & ~rows["subset"].str.startswith("gap:")

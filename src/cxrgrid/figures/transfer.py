@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.reporting.results import Frames
 from cxrgrid.tables.transfer import build
 
 CAPTION = (
@@ -28,7 +29,7 @@ def draw(frames: Frames) -> Figure:
         return nothing(frames)
     datasets = frames.grid.tested()
     sources = [name for name in datasets if name in set(rows["dataset"])]
-    models = list(rows.groupby(PLACE[1:], sort=False))
+    models = list(rows.groupby(CONFIGURATION[1:], sort=False))
     lines, columns = figure_style.wrap(len(models), 3)
     height = 1.0 + 0.66 * len(sources)
     figure, grid = figure_style.panels(lines, columns, 1.3 + 0.95 * len(datasets), height)
@@ -44,11 +45,15 @@ def draw(frames: Frames) -> Figure:
 
 
 def values(frames: Frames) -> pd.DataFrame:
-    """One row a place and tested dataset: PLACE, target, value, n, labels (0: all own), note."""
-    own = frames.headline().groupby(PLACE, sort=False).agg(value=("value", "mean"), n=("n", "max"))
+    """One row per configuration and target: value, n, labels (0: all own), note."""
+    own = (
+        frames.headline()
+        .groupby(CONFIGURATION, sort=False)
+        .agg(value=("value", "mean"), n=("n", "max"))
+    )
     own = own.reset_index().assign(labels=0, note="")
     own = own.assign(target=own["dataset"])
-    across = build(frames)[[*PLACE, "target", "value", "n", "labels_scored", "note"]]
+    across = build(frames)[[*CONFIGURATION, "target", "value", "n", "labels_scored", "note"]]
     across = across.rename(columns={"labels_scored": "labels"})
     return pd.concat([own, across], ignore_index=True)
 

@@ -1,1 +1,4 @@
-"""x."""
+"""A finished cell asked again: logits, Grad-CAM, embeddings, the pointing game.
+
+Numbers computed from its answers belong in `evaluation`.
+"""

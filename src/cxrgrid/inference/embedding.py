@@ -7,8 +7,8 @@ from sklearn.manifold import TSNE
 from torch import nn
 
 from cxrgrid import models
+from cxrgrid.data.split_arrays import Split
 from cxrgrid.inference.trained_cell import Trained
-from cxrgrid.io.parquet import Split
 
 IMAGES = 2000  # at most
 FEWEST = 5  # images that a plane is made of
@@ -25,11 +25,15 @@ def embed(model: nn.Module, split: Split, table: pd.DataFrame, trained: Trained)
     count = len(split.image)
     rows = np.linspace(0, count - 1, min(IMAGES, count)).astype(int)
     rows = rows if count >= FEWEST else rows[:0]
-    places = np.zeros((0, 2))
+    configurations = np.zeros((0, 2))
     if len(rows):
-        places = plane(features(model, split, rows, trained.batch))
+        configurations = plane(features(model, split, rows, trained.batch))
     some = table.iloc[rows]
-    columns = {"image": some["image"].to_numpy(), "x": places[:, 0], "y": places[:, 1]}
+    columns = {
+        "image": some["image"].to_numpy(),
+        "x": configurations[:, 0],
+        "y": configurations[:, 1],
+    }
     columns["finding"] = [finding(truth, trained.labels) for truth in split.labels[rows]]
     for name in ("view", "source"):
         columns[name] = some[name].to_numpy() if name in some else [None] * len(some)

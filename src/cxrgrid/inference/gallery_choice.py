@@ -29,8 +29,8 @@ def choose(
             wanted = decided[:, at] == (said == "positive")
             there = np.flatnonzero(wanted & (truth[:, at] == (wanted_truth(right, said))))
             for sure, row in ends(there, margin[there, at]):
-                place = (row, at, labels[at], outcome, sure)
-                rows.append((*place, float(scores[row, at]), float(cut[at])))
+                configuration = (row, at, labels[at], outcome, sure)
+                rows.append((*configuration, float(scores[row, at]), float(cut[at])))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -18,9 +18,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from cxrgrid import models
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.errors import UserError
 
-SMALLEST = 4  # places a side: coarser maps say no more than which quarter of the image
+SMALLEST = 4  # configurations a side: coarser maps say no more than which quarter of the image
 
 
 @dataclass(frozen=True)

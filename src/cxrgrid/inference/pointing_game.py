@@ -9,13 +9,14 @@ import math
 import numpy as np
 from scipy.stats import binomtest
 
-from cxrgrid import settings
-from cxrgrid.data.image import Box, inner
+from cxrgrid.config import preparation
+from cxrgrid.data.image import inner
+from cxrgrid.data.lungs import Box
 
 MARGIN = 0.03  # of the side
 
 
-def place(box: Box, part: Box, recipe: settings.Image) -> Box | None:
+def place(box: Box, part: Box, recipe: preparation.Image) -> Box | None:
     """A box of an image file, on the square that `image.decode` makes of the file.
 
     box: left, top, right, bottom in the file's pixels; part: what `image.part` says is used of

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from cxrgrid import models
-from cxrgrid.config.checks import UserError
+from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import Sides
 from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.settings import Cell, Image
-from cxrgrid.training.checkpoint import read_cell
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
 def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
     """The table.parquet of the cell's dataset, whose facts say how images are decoded."""
     above = [parent / "data" / cell.dataset for parent in folder.resolve().parents]
-    for place in [data] if data else above:
-        if (place / "table.parquet").is_file():
-            return place / "table.parquet"
+    for configuration in [data] if data else above:
+        if (configuration / "table.parquet").is_file():
+            return configuration / "table.parquet"
     where = f"in {data}" if data else f"in data/{cell.dataset} of any folder above"
     raise UserError(
         f"{folder}: no table.parquet {where}; it says how images are decoded: copy it as well, "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 # No space, over the quota, over the limit on a file's size.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

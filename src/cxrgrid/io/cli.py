@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 
 def parser(command: str, doc: str) -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.errors import UserError
 
 
 def hold(path: Path) -> IO[str] | None:

@@ -16,13 +16,13 @@ from safetensors.torch import load_file
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
-from cxrgrid.io.parquet import Split
+from cxrgrid.data.split_arrays import Split
 from cxrgrid.models import au as au
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
-from cxrgrid.settings import Cell
 
 
 def build(cell: Cell, labels: int, size: int) -> nn.Module:

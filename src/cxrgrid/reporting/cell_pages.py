@@ -8,11 +8,12 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.cluster.progress import Progress
-from cxrgrid.config.grid import Cell
+from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.findings import overfitted
 from cxrgrid.reporting.markdown import Section, section
-from cxrgrid.reporting.results import AXES, Frames, number, whole
+from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.svg_charts import Chart, Line, chart
 
 TAIL = 24  # lines of a log
@@ -45,10 +46,10 @@ def environment() -> jinja2.Environment:
     )
 
 
-def address(place: dict) -> str:
-    """A cell's page, from the report's folder. place: AXES."""
-    parts = [str(place[axis]) for axis in AXES[:-1]]
-    return "/".join(["cells", *map(quote, parts), f"seed{place['seed']}.html"])
+def address(axes: dict) -> str:
+    """A cell's page, from the report's folder. axes: AXES."""
+    parts = [str(axes[axis]) for axis in AXES[:-1]]
+    return "/".join(["cells", *map(quote, parts), f"seed{axes['seed']}.html"])
 
 
 def write(
@@ -62,21 +63,21 @@ def write(
     thresholds = split(read_thresholds(frames, study))
     rows = {key(row): row for row in frames.cells.to_dict("records")}
     for cell in frames.grid.cells:
-        place = tuple(getattr(cell, axis) for axis in AXES)
+        axes = tuple(cell.axes().values())
         html = template.render(
             study=frames.grid.study,
             cell=cell,
             title=cell.path(),
-            row=rows[place],
+            row=rows[axes],
             others=siblings(cell, frames.grid.cells),
-            learning=learning(history.get(place)),
-            overfitted=place in history and overfitted(history[place]),
-            labels=labels.get(place),
-            gallery=galleries.get(place),
+            learning=learning(history.get(axes)),
+            overfitted=axes in history and overfitted(history[axes]),
+            labels=labels.get(axes),
+            gallery=galleries.get(axes),
             metric=frames.metric_name,
-            charts=of_labels(points.get(place)),
-            thresholds=thresholds_table(thresholds.get(place)),
-            cost=cost(rows[place]),
+            charts=of_labels(points.get(axes)),
+            thresholds=thresholds_table(thresholds.get(axes)),
+            cost=cost(rows[axes]),
             settings=msgspec.to_builtins(cell),
             log=tail(study / "cells" / cell.path() / "train.log"),
             rerun=Progress(cell, "").rerun.replace(" --configfile", " --force --configfile"),
@@ -97,7 +98,7 @@ def split(frame: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
 
 
 def siblings(cell: Cell, cells: list[Cell]) -> list[tuple[str, str]]:
-    """The other seeds of the same place, as (text, address from the page itself)."""
+    """The other seeds of the same axes, as (text, address from the page itself)."""
     same = [
         other for other in cells if other.path().rsplit("/", 1)[0] == cell.path().rsplit("/", 1)[0]
     ]

@@ -9,15 +9,21 @@ import pandas as pd
 import PIL.Image
 
 from cxrgrid.config.explained_cells import hidden
+from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import decode
+from cxrgrid.evaluation.wording import number
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting import audits
-from cxrgrid.reporting.markdown import Section
+from cxrgrid.reporting import dataset_cards
+from cxrgrid.reporting.markdown import Section, section
 from cxrgrid.reporting.results import Frames
-from cxrgrid.settings import Image
 
 SAMPLES = 12
 SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
+
+METADATA_NOTE = (
+    "AUROC on test images of a logistic regression that knows no image, only who was imaged and "
+    "how. A model has learnt to read images as far as it is better than that."
+)
 
 
 def samples(folder: Path, facts: dict) -> list[dict]:
@@ -75,11 +81,57 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
         "counts": counts,
         "accounting": audit.get("accounting") or facts.get("accounting", []),
         "warnings": audit.get("warnings", []),
-        "copies": audits.copies(audit),
-        "metadata": audits.metadata(audit),
+        "copies": dataset_cards.copies(audit),
+        "metadata": dataset_cards.metadata(audit),
         "phantom": phantom,
         "hidden": kept_back,
         "samples": []
         if kept_back or not (folder / "pixels.npy").is_file()
         else samples(folder, facts),
     }
+
+
+def metadata(audit: dict) -> Section | None:
+    """The AUROC of age, sex, view and source, alone and together; None where nothing is told."""
+    told = audit.get("metadata_only", {"fields": [], "labels": {}})
+    if not told["fields"]:
+        return None
+    rows = []
+    for label, row in told["labels"].items():
+        ends = (float("nan") if row[end] is None else row[end] for end in ("low", "high"))
+        auroc = row["auroc"]
+        shown = {"label": label}
+        shown["together (95 % interval)"] = number(auroc["all"], *ends) if auroc else row["reason"]
+        shown |= {name: number(auroc.get(name, float("nan"))) for name in told["fields"]}
+        rows.append(shown | {"n": f"{row['n']:,}", "positives": f"{row['positives']:,}"})
+    return section("Without any image", pd.DataFrame(rows), ["label"], [METADATA_NOTE])
+
+
+def copies(audit: dict) -> list[str]:
+    """Sentences on equal and near-identical images and on split lists."""
+    near = audit.get("near_images_in_two_splits", {})
+    if near.get("pairs") is None:
+        return []
+    equal = len(audit["equal_images_in_two_splits"])
+    texts = [
+        f"Images in two splits: {equal or 'none'} with equal pixels, {near['pairs'] or 'none'} "
+        f"nearly equal (pairs that differ in at most {near['bits']} of 255 bits of a perceptual "
+        "hash; mirrored, turned or cropped copies are not found)."
+    ]
+    return texts + [
+        f"Training images of the split {pair['train_of']!r} that are test images of "
+        f"{pair['test_of']!r}: {pair['images']:,} of {pair['test_images']:,}."
+        for pair in audit["lists"]
+    ]
+
+
+def leaked(facts: dict) -> list[str]:
+    """The note below every table of a dataset whose patients stand in two splits."""
+    if "leakage" not in facts:
+        return []
+    found = facts["leakage"]
+    return [
+        f"Leakage: {found['patients']:,} patients stand in two splits, and "
+        f"{found['test_images_seen']:,} of {found['test_images']:,} test images are of patients "
+        "who are in training as well; the numbers do not hold for new patients."
+    ]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cxrgrid.reporting.results import PLACE, Frames
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.reporting.results import Frames
 
 RC = {
     "axes.axisbelow": True,
@@ -129,14 +130,14 @@ def plain_log(axes: Axes, values: pd.Series) -> None:
 
 
 def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: int = 8) -> Figure:
-    """A panel a dataset and label, where each seed of each init's best place is drawn by `one`.
+    """One panel per dataset and label: `one` draws each seed of each init's best configuration.
 
     one(axes, points, colour, prevalence): points of a cell and label, as `score` writes them. At
     most `most` labels a dataset: those with the most positives in test.
     """
     best, colour = frames.best(), colours(frames.cells["init"])
     chosen = labels_of(frames, most)
-    points = best[PLACE].merge(frames.curves, on=PLACE)
+    points = best[CONFIGURATION].merge(frames.curves, on=CONFIGURATION)
     spots = places_of(chosen["dataset"], 4)
     rows, columns = (max(part) + 1 for part in zip(*spots, strict=True))
     figure, grid = panels(rows, columns, 2.5, 2.4, sharex=True, sharey=True)

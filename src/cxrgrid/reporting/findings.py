@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cxrgrid.reporting.results import AXES, NAMES, Frames, number, signed
+from cxrgrid.config.cell import AXES
+from cxrgrid.evaluation.wording import many, number, signed
+from cxrgrid.reporting.results import NAMES, Frames
 
 PUBLISHED, RIGHT = "-as-published", "-done-right"  # one dataset of a study, in two ways
 OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
 def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
-    """Sentences: each dataset's best place, other starts, weaknesses, what is missing."""
+    """Sentences: each dataset's best configuration, other starts, weaknesses, what is missing."""
     sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
     sentences += worth(leaderboard, frames.metric_name)
@@ -21,16 +23,16 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
     return [*sentences, *filter(None, [doubts]), complete(frames.cells, audits)]
 
 
-def first(places: pd.DataFrame, frames: Frames) -> str:
-    """The best place of a dataset, and whether its interval keeps clear of the next."""
-    name = places["dataset"].iloc[0]
-    scored = places[places["seeds"] > 0]
+def first(configurations: pd.DataFrame, frames: Frames) -> str:
+    """The best configuration of a dataset, and whether its interval keeps clear of the next."""
+    name = configurations["dataset"].iloc[0]
+    scored = configurations[configurations["seeds"] > 0]
     if scored.empty:
         return f"{name}: no cell is scored yet."
     top = scored.iloc[0]
     over = "mean of " if top["seeds"] > 1 else ""
     text = (
-        f"{name}: {place(top)} has the highest {frames.metric_name}, "
+        f"{name}: {configuration(top)} has the highest {frames.metric_name}, "
         f"{number(top['value'], top['low'], top['high'])}, {over}{seeds(top)}, on "
         f"{top['n']:,.0f} test images of {top['patients']:,.0f} patients"
     )
@@ -39,7 +41,7 @@ def first(places: pd.DataFrame, frames: Frames) -> str:
     second = scored.iloc[1]
     apart = "overlaps with" if second["high"] > top["low"] else "lies above"
     beside = number(second["value"], second["low"], second["high"])
-    other = f"{place(second)}: {beside}, {seeds(second)}"
+    other = f"{configuration(second)}: {beside}, {seeds(second)}"
     return f"{text}. Its interval {apart} that of the next, {other}."
 
 
@@ -66,8 +68,8 @@ def worth(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
             )
 
 
-def place(row: pd.Series) -> str:
-    """A place in the grid, in words."""
+def configuration(row: pd.Series) -> str:
+    """A configuration in the grid, in words."""
     start = "from scratch" if row["init"] == "scratch" else f"from {row['init']}"
     recipe = "" if row["recipe"] == "default" else f" with recipe {row['recipe']}"
     return f"{row['backbone']} {start}{recipe}"
@@ -78,11 +80,6 @@ def seeds(row: pd.Series) -> str:
     if row["seeds"] < row["planned"]:
         return f"{row['seeds']} of {row['planned']} seeds"
     return many(row["seeds"], "seed")
-
-
-def many(count: int, noun: str) -> str:
-    """`1 seed`, `2 seeds`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str]:

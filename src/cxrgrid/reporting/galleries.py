@@ -6,13 +6,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.explained_cells import Explained, hidden
+from cxrgrid.evaluation.wording import number
 from cxrgrid.inference import pointing_game
 from cxrgrid.inference.gallery_choice import OUTCOMES
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import cell_pages
 from cxrgrid.reporting.markdown import Section, section
-from cxrgrid.reporting.results import AXES, PLACE, Frames, number
+from cxrgrid.reporting.results import Frames
 
 BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on their cells' pages
 
@@ -25,11 +27,13 @@ def read(frames: Frames, study: Path) -> dict[tuple, dict]:
     done = {cell_pages.key(row): row["state"] == "done" for row in frames.cells.to_dict("records")}
     found: dict[tuple, dict] = {}
     for cell in Explained(frames.grid).cells:
-        place = tuple(getattr(cell, axis) for axis in AXES)
+        configuration = tuple(cell.axes().values())
         folder = study / "cells" / cell.path() / "explain"
         paths = [folder / f"{part}.parquet" for part in ("gallery", "pointing")]
-        there = done[place] and all(path.is_file() for path in paths)
-        found[place] = gallery(frames, cell.dataset, *map(read_parquet, paths)) if there else None
+        there = done[configuration] and all(path.is_file() for path in paths)
+        found[configuration] = (
+            gallery(frames, cell.dataset, *map(read_parquet, paths)) if there else None
+        )
     return found
 
 
@@ -88,9 +92,11 @@ def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
     """Each dataset: its best explained cell with its gallery, the others, and those missing."""
     order = frames.best()
     left, found = BUDGET, []
-    for dataset in dict.fromkeys(place[0] for place in galleries):
-        places = [place for place in galleries if place[0] == dataset]
-        there = [place for place in places if galleries[place]]
+    for dataset in dict.fromkeys(configuration[0] for configuration in galleries):
+        configurations = [
+            configuration for configuration in galleries if configuration[0] == dataset
+        ]
+        there = [configuration for configuration in configurations if galleries[configuration]]
         best = first(there, order[order["dataset"] == dataset])
         one = galleries[best] if best else None
         fits = bool(one) and one["bytes"] * 4 / 3 <= left
@@ -101,27 +107,33 @@ def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
                 "cell": link(best) if best else None,
                 "gallery": one,
                 "fits": fits,
-                "others": [link(place) for place in there if place != best],
-                "missing": [link(place) for place in places if place not in there],
-                "pointing": table(dataset, {place: galleries[place] for place in there}),
+                "others": [link(configuration) for configuration in there if configuration != best],
+                "missing": [
+                    link(configuration)
+                    for configuration in configurations
+                    if configuration not in there
+                ],
+                "pointing": table(
+                    dataset, {configuration: galleries[configuration] for configuration in there}
+                ),
             }
         )
     return found
 
 
-def first(places: list[tuple], best: pd.DataFrame) -> tuple | None:
-    """Of some cells, that of the best place; else the first there is."""
-    ranked = best.sort_values("value", ascending=False, kind="stable")[PLACE]
+def first(configurations: list[tuple], best: pd.DataFrame) -> tuple | None:
+    """Of some cells, that of the best configuration; else the first there is."""
+    ranked = best.sort_values("value", ascending=False, kind="stable")[CONFIGURATION]
     for wanted in ranked.itertuples(index=False, name=None):
-        for place in places:
-            if place[: len(PLACE)] == wanted:
-                return place
-    return places[0] if places else None
+        for configuration in configurations:
+            if configuration[: len(CONFIGURATION)] == wanted:
+                return configuration
+    return configurations[0] if configurations else None
 
 
-def link(place: tuple) -> tuple[str, str]:
+def link(configuration: tuple) -> tuple[str, str]:
     """A cell as (text, address from the report's folder)."""
-    row = dict(zip(AXES, place, strict=True))
+    row = dict(zip(AXES, configuration, strict=True))
     return f"{row['backbone']} · {row['init']} · {row['recipe']} · seed {row['seed']}", (
         cell_pages.address(row)
     )
@@ -130,11 +142,13 @@ def link(place: tuple) -> tuple[str, str]:
 def table(dataset: str, galleries: dict[tuple, dict]) -> Section | None:
     """The pointing game of a dataset's cells; None where no test image has a box."""
     rows = []
-    for place, one in galleries.items():
+    for configuration, one in galleries.items():
         for label, part in one["pointed"].groupby("label", sort=True):
             hits, n = int(part["hit"].sum()), len(part)
             rate = number(hits / n, *pointing_game.interval(hits, n))
-            rows.append((link(place)[0], label, rate, number(part["chance"].mean()), hits, n))
+            rows.append(
+                (link(configuration)[0], label, rate, number(part["chance"].mean()), hits, n)
+            )
     if not rows:
         return None
     names = ["cell", "label", "hit rate", "chance", "hits", "n"]

@@ -7,9 +7,10 @@ import msgspec
 import yaml
 
 from cxrgrid import models
+from cxrgrid.config.cell import Cell
+from cxrgrid.evaluation.wording import number
 from cxrgrid.inference.trained_cell import Trained
-from cxrgrid.reporting.results import NAMES, number
-from cxrgrid.settings import Cell
+from cxrgrid.reporting.results import NAMES
 
 SHOWN = ("auroc", "ap", "sensitivity", "specificity")
 RULE = "youden"

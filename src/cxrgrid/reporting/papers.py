@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 import pandas as pd
 
-from cxrgrid.config.checks import ADAPTERS, UserError, adapter_facts, known, modules
+from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
+from cxrgrid.config.errors import UserError, known
 
 FOLDER = Path(__file__).parents[3] / "papers"
 METRICS = ["auroc", "ap", "accuracy", "balanced_accuracy", "sensitivity", "specificity"]

@@ -4,21 +4,20 @@ What counts as a cell's headline value, and which cell is compared with which, s
 """
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from cxrgrid.config.check_report import ARGMAX, rule
+from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
-from cxrgrid.config.grid import Grid, UserError
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.operating_points import ARGMAX, rule
 from cxrgrid.evaluation.ensemble import is_ensemble
 from cxrgrid.io.parquet import read_parquet
 
-AXES = list(Grid.AXES)
-PLACE = AXES[:-1]  # a place in the grid: all of a cell's coordinates but the seed
 SPLITS = ("train", "val", "test")
 NAMES = {
     "auroc": "AUROC",
@@ -28,9 +27,19 @@ NAMES = {
 }
 POINT = ["label", "curve", "x", "y", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
-FILES = ("metrics", "history", "cells", "comparisons", "places")
+FILES = ("metrics", "history", "cells", "comparisons", "configurations")
 TEXT = dict.fromkeys(
-    [*PLACE, "target", "subset", "label", "metric", "threshold_rule", "state", "reason", "rerun"]
+    [
+        *CONFIGURATION,
+        "target",
+        "subset",
+        "label",
+        "metric",
+        "threshold_rule",
+        "state",
+        "reason",
+        "rerun",
+    ]
     + ["truth", "decision"]
     + ["groups", "axis", "a", "b", "verdict", "sentence"],
     "str",
@@ -44,7 +53,7 @@ class Frames:
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
     point only, and of cells on their own datasets; across: those of cells on other datasets;
-    beside: those of ensembles and of models from elsewhere; comparisons, places: those of
+    beside: those of ensembles and of models from elsewhere; comparisons, configurations: those of
     `compare`; counts: one row a dataset, split and label with images, patients, positives,
     negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
     `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
@@ -56,7 +65,7 @@ class Frames:
     history: pd.DataFrame
     cells: pd.DataFrame
     comparisons: pd.DataFrame
-    places: pd.DataFrame
+    configurations: pd.DataFrame
     counts: pd.DataFrame
     facts: dict[str, dict]
     confusions: pd.DataFrame
@@ -78,8 +87,8 @@ class Frames:
 
     @property
     def compared(self) -> str:
-        """The metric in which places are compared: the headline; AUROC if that has thresholds."""
-        return self.metric if self.metric in self.places["metric"].unique() else "auroc"
+        """The metric that compares configurations: the headline; AUROC if that has thresholds."""
+        return self.metric if self.metric in self.configurations["metric"].unique() else "auroc"
 
     @property
     def compared_name(self) -> str:
@@ -113,25 +122,33 @@ class Frames:
         return rows[[*AXES, "value", "low", "high", "n", "patients"]]
 
     def best(self) -> pd.DataFrame:
-        """The best place of each dataset and init by the headline metric: PLACE, `value`.
+        """The best configuration of each dataset and init by the headline metric.
 
         What small figures show, where a panel for every cell would be too many.
         """
-        means = self.headline().groupby(PLACE, sort=False)["value"].mean().dropna().reset_index()
+        means = (
+            self.headline()
+            .groupby(CONFIGURATION, sort=False)["value"]
+            .mean()
+            .dropna()
+            .reset_index()
+        )
         means = means.sort_values("value", ascending=False, kind="stable")
         best = means.drop_duplicates(["dataset", "init"])
         order = list(dict.fromkeys(["scratch", *self.cells["init"]]))
         return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
 
     def ends(self) -> pd.DataFrame:
-        """The 95 % interval of each place's mean over seeds: PLACE, `low`, `high`.
+        """The 95 % interval of each configuration's mean over seeds: CONFIGURATION, `low`, `high`.
 
         Over patients and seeds together; of a single seed over its patients; in a metric with
         thresholds, which `compare` leaves out, the mean of the seeds' ends.
         """
-        each = self.headline().groupby(PLACE, sort=False)[["low", "high"]].mean()
-        rows = self.places[(self.places["label"] == "macro") & (self.places["seeds"] > 1)]
-        each.update(rows[rows["metric"] == self.metric].set_index(PLACE)[["low", "high"]])
+        each = self.headline().groupby(CONFIGURATION, sort=False)[["low", "high"]].mean()
+        rows = self.configurations[
+            (self.configurations["label"] == "macro") & (self.configurations["seeds"] > 1)
+        ]
+        each.update(rows[rows["metric"] == self.metric].set_index(CONFIGURATION)[["low", "high"]])
         return each.reset_index()
 
     def pairs(self) -> pd.DataFrame:
@@ -190,10 +207,10 @@ def read_embeddings(study: Path, grid: Grid, cells: pd.DataFrame) -> pd.DataFram
     done = set(cells.loc[cells["state"] == "done", AXES].itertuples(index=False, name=None))
     parts = [pd.DataFrame(columns=[*AXES, *PLANE])]
     for cell in Explained(grid).cells:
-        place = {axis: getattr(cell, axis) for axis in AXES}
+        configuration = cell.axes()
         path = study / "cells" / cell.path() / "explain/embedding.parquet"
-        if tuple(place.values()) in done and path.is_file():
-            parts.append(read_parquet(path)[0].to_pandas().assign(**place))
+        if tuple(configuration.values()) in done and path.is_file():
+            parts.append(read_parquet(path)[0].to_pandas().assign(**configuration))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -245,27 +262,3 @@ def count_views(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
     long = positive.melt(["split", "view"], var_name="label", value_name="positives")
     counts = long.groupby(["split", "view", "label"], sort=False)["positives"].sum().reset_index()
     return counts.assign(dataset=dataset)
-
-
-def number(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """`0.812 (0.771–0.850)`; without an interval where there is none, a dash where no number."""
-    if pd.isna(value):
-        return "–"
-    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}–{high:.3f})"
-
-
-def signed(value: float) -> str:
-    """A difference."""
-    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
-
-
-def whole(value: float, patients: float | None = None) -> str:
-    """`1,234`, or `1,234 (567)`."""
-    if pd.isna(value):
-        return "–"
-    return f"{value:,.0f}" if patients is None else f"{value:,.0f} ({patients:,.0f})"
-
-
-def spread(row) -> str:
-    """Standard deviation and range over seeds; nothing to say of one."""
-    return "–" if row.seeds < 2 else f"± {row.sd:.3f} ({row.min:.3f}–{row.max:.3f})"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from cxrgrid.config.checks import UserError
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 
 
 @dataclass(frozen=True)

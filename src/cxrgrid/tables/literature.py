@@ -4,21 +4,23 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cxrgrid.reporting.results import PLACE, Frames, number, signed
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.evaluation.wording import number, signed
+from cxrgrid.reporting.results import Frames
 
 COLUMNS = ["dataset", "paper", "model", "part", "year", "source", "where", "read_in"]
 COLUMNS += ["label", "metric", "published", "value", "low", "high", "difference", "inside", "seeds"]
-COLUMNS += [*PLACE[1:], "mismatches", "note"]
+COLUMNS += [*CONFIGURATION[1:], "mismatches", "note"]
 MEANINGS = ("uncertain", "blank", "labeler")  # options that leave no image out
 RANKING = ("auroc", "ap")  # metrics without a threshold
 NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 NOTE = (
-    "Published numbers beside the place of the study that comes nearest to them: the same backbone "
-    "and start where there is one, else the same backbone, else the first of the leaderboard, "
-    "which was chosen on these test images. Here: mean over seeds of the value and of the ends of "
-    "the 95 % bootstrap interval over patients. That a published value lies in the interval says "
-    "nothing of its own uncertainty, and two numbers are comparable only as far as their "
-    "protocols agree: the differences below are those that the sources let one see."
+    "Published numbers beside the configuration of the study that comes nearest to them: the same "
+    "backbone and start where there is one, else the same backbone, else the first of the "
+    "leaderboard, which was chosen on these test images. Here: mean over seeds of the value and of "
+    "the ends of the 95 % bootstrap interval over patients. That a published value lies in the "
+    "interval says nothing of its own uncertainty, and two numbers are comparable only as far as "
+    "their protocols agree: the differences below are those that the sources let one see."
 )
 
 
@@ -106,18 +108,18 @@ def compare(frames: Frames, leaderboard: pd.DataFrame, published: pd.DataFrame) 
     for name, facts in frames.facts.items():
         if frames.grid.study.datasets[name].phantom is not None:
             continue
-        places = leaderboard[(leaderboard["dataset"] == name) & (leaderboard["seeds"] > 0)]
+        configurations = leaderboard[(leaderboard["dataset"] == name) & (leaderboard["seeds"] > 0)]
         means = averages(frames.metrics[frames.metrics["dataset"] == name])
         for _, row in published[published["dataset"] == facts["adapter"]].iterrows():
-            if not places.empty:
-                rows += beside(row, nearest(row, places, frames), means, frames)
+            if not configurations.empty:
+                rows += beside(row, nearest(row, configurations, frames), means, frames)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def averages(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, by place, label and metric."""
+    """Means over seeds, by configuration, label and metric."""
     own = metrics[(metrics["subset"] == "all") & (metrics["target"] == metrics["dataset"])]
-    grouped = own[own["value"].notna()].groupby([*PLACE, "label", "metric"])
+    grouped = own[own["value"].notna()].groupby([*CONFIGURATION, "label", "metric"])
     return grouped.agg(
         value=("value", "mean"),
         low=("low", "mean"),
@@ -127,11 +129,13 @@ def averages(metrics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def nearest(row: pd.Series, places: pd.DataFrame, frames: Frames) -> pd.Series:
-    """The place that is most like a published number; the best of several."""
-    same = places["backbone"].str.split(".").str[0] == (row["backbone"] or "")
-    alike = same & (places["init"].map(lambda init: start(init, frames)) == row["pretraining"])
-    return next(places[rows] for rows in (alike, same, same | True) if rows.any()).iloc[0]
+def nearest(row: pd.Series, configurations: pd.DataFrame, frames: Frames) -> pd.Series:
+    """The configuration that is most like a published number; the best of several."""
+    same = configurations["backbone"].str.split(".").str[0] == (row["backbone"] or "")
+    alike = same & (
+        configurations["init"].map(lambda init: start(init, frames)) == row["pretraining"]
+    )
+    return next(configurations[rows] for rows in (alike, same, same | True) if rows.any()).iloc[0]
 
 
 def start(init: str, frames: Frames) -> str:
@@ -141,16 +145,18 @@ def start(init: str, frames: Frames) -> str:
     return "imagenet" if frames.grid.study.weights.get(init) == "timm" else init
 
 
-def beside(row: pd.Series, place: pd.Series, means: pd.DataFrame, frames: Frames) -> list[dict]:
+def beside(
+    row: pd.Series, configuration: pd.Series, means: pd.DataFrame, frames: Frames
+) -> list[dict]:
     """The two numbers; nothing if the study has not this one."""
-    key = (*place[PLACE], row["label"], row["metric"])
+    key = (*configuration[CONFIGURATION], row["label"], row["metric"])
     if key not in means.index:
         return []
     here = means.loc[key]
     shown = {name: row[name] or "" for name in COLUMNS if name in row.index and name != "seeds"}
-    shown |= {name: place[name] for name in PLACE}
+    shown |= {name: configuration[name] for name in CONFIGURATION}
     shown |= {name: here[name] for name in ("value", "low", "high")}
-    differ = mismatches(row, protocol(place, row, int(here["n"]), frames))
+    differ = mismatches(row, protocol(configuration, row, int(here["n"]), frames))
     return [
         {
             **shown,
@@ -163,9 +169,9 @@ def beside(row: pd.Series, place: pd.Series, means: pd.DataFrame, frames: Frames
     ]
 
 
-def protocol(place: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
+def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
     """How the study came to the number beside a published one."""
-    name = place["dataset"]
+    name = configuration["dataset"]
     facts, settings = frames.facts[name], frames.grid.study.datasets[name]
     decided = facts["task"] == "multiclass"
     chosen = [option for option in settings.taken() if option not in MEANINGS]
@@ -176,8 +182,8 @@ def protocol(place: pd.Series, row: pd.Series, images: int, frames: Frames) -> P
         labels=len(facts["labels"]),
         uncertain=word("uncertain", row["label"], facts),
         blank=word("blank", row["label"], facts),
-        backbone=place["backbone"].split(".")[0],
-        start=start(place["init"], frames),
+        backbone=configuration["backbone"].split(".")[0],
+        start=start(configuration["init"], frames),
         thresholds="the highest score decides" if decided else "one of each label, by validation",
         chosen=", ".join(chosen).replace("_", " "),
     )
@@ -210,7 +216,7 @@ def show(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["difference"] = table["difference"].map(signed)
     shown["in the interval"] = table["inside"].map({True: "yes", False: "no"}).fillna("–")
     shown["seeds"] = table["seeds"]
-    names = [name for name in PLACE[1:] if name != "recipe" or several]
+    names = [name for name in CONFIGURATION[1:] if name != "recipe" or several]
     return shown.join(table[names])
 
 

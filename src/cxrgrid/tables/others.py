@@ -2,11 +2,22 @@
 
 import pandas as pd
 
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.ensemble import is_ensemble, members
-from cxrgrid.reporting.results import AXES, PLACE, Frames
+from cxrgrid.reporting.results import Frames
 
 METRICS = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
-COLUMNS = [*PLACE, "kind", "members", "metric", "value", "low", "high", *METRICS, "prevalence"]
+COLUMNS = [
+    *CONFIGURATION,
+    "kind",
+    "members",
+    "metric",
+    "value",
+    "low",
+    "high",
+    *METRICS,
+    "prevalence",
+]
 COLUMNS += ["n", "patients"]
 
 

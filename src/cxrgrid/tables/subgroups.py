@@ -1,10 +1,12 @@
-"""How a place does in each subset and group of its test images, and the gaps between groups."""
+"""Each configuration in each subset and group of its test images, and the gaps between groups."""
 
 import pandas as pd
 
-from cxrgrid.reporting.results import PLACE, Frames, number, signed, whole
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.evaluation.wording import number, signed, whole
+from cxrgrid.reporting.results import Frames
 
-KEYS = [*PLACE, "subset", "label"]
+KEYS = [*CONFIGURATION, "subset", "label"]
 BESIDE = ("sensitivity", "specificity")
 COLUMNS = [*KEYS, "metric", "value", "low", "high", *BESIDE, "groups", "seeds", "n", "positives"]
 COLUMNS += ["patients", "reason"]
@@ -19,7 +21,7 @@ NOTE = (
 
 
 def build(frames: Frames) -> pd.DataFrame:
-    """One row a place, subset and label (or `macro`): COLUMNS. Empty where none is asked for."""
+    """One row per configuration, subset and label (or `macro`); empty where none is asked for."""
     rows = frames.metrics[frames.metrics["subset"] != "all"]
     table = means(rows[rows["metric"] == frames.metric])
     for name in BESIDE:
@@ -34,7 +36,7 @@ def build(frames: Frames) -> pd.DataFrame:
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means over the seeds of a place; `groups` where all seeds name the same two."""
+    """Means over the seeds of a configuration; `groups` where all seeds name the same two."""
     grouped = rows.groupby(KEYS, sort=False, dropna=False)
     return grouped.agg(
         value=("value", "mean"),

@@ -1,21 +1,22 @@
-"""The transfer matrix: each place of the grid on its own test images and on other datasets'."""
+"""The transfer matrix: each configuration on its own test images and on other datasets'."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
-from cxrgrid.config.grid import Cell
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation.transfer_predictions import masked, read_seen
-from cxrgrid.reporting.results import PLACE, Frames, number, signed, whole
+from cxrgrid.evaluation.wording import number, signed, whole
+from cxrgrid.reporting.results import Frames
 
-COLUMNS = [*PLACE, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
+COLUMNS = [*CONFIGURATION, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
 COLUMNS += ["labels_scored", "own", "own_labels", "difference", "there", "n", "patients", "masked"]
 COLUMNS += ["note"]
 NOTE = (
-    "Each place was trained on the dataset above the table and tested on others, without any "
-    "training there, in the labels that both know by name, as far as both classes are there; "
+    "Each configuration was trained on the dataset above the table and tested on others, without "
+    "any training there, in the labels that both know by name, as far as both classes are there; "
     "thresholds are those of its own validation images. Own test set: the same labels on the test"
     " images of its own dataset, over those that are defined there. Trained there: the same "
     "backbone, init and recipe, trained on the target, in the same labels, on all of its test "
@@ -29,7 +30,7 @@ NOTE = (
 
 
 def build(frames: Frames, overlap: Path | None = None) -> pd.DataFrame:
-    """One row a place and target that the study asks for: COLUMNS; NaN where none is scored.
+    """One row per configuration and target of the study; NaN where none is scored.
 
     overlap: overlap.parquet, from which `masked` is counted; without it, 0.
     """
@@ -38,49 +39,55 @@ def build(frames: Frames, overlap: Path | None = None) -> pd.DataFrame:
         cells = [cell for cell in frames.grid.cells if cell.dataset == source]
         for target in targets:
             seen = read_seen(overlap, target) if overlap else {}
-            for place, group in places(cells).items():
+            for configuration, group in configurations(cells).items():
                 hidden = len(masked(frames.grid, group[0], target, seen))
-                row = dict(zip(PLACE, place, strict=True)) | {"target": target}
-                row |= numbers(frames, place, target) | {"planned": len(group), "masked": hidden}
+                row = dict(zip(CONFIGURATION, configuration, strict=True)) | {"target": target}
+                row |= numbers(frames, configuration, target) | {
+                    "planned": len(group),
+                    "masked": hidden,
+                }
                 rows.append(row | {"note": note(frames, group[0], target)})
     return pd.DataFrame(rows, columns=COLUMNS).assign(metric=frames.metric)
 
 
-def places(cells: list[Cell]) -> dict[tuple, list[Cell]]:
-    """The cells of each place."""
+def configurations(cells: list[Cell]) -> dict[tuple, list[Cell]]:
+    """The cells of each configuration."""
     found: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(tuple(getattr(cell, axis) for axis in PLACE), []).append(cell)
+        found.setdefault(cell.configuration(), []).append(cell)
     return found
 
 
-def numbers(frames: Frames, place: tuple, target: str) -> dict:
-    """What the seeds of a place reach on a target, and what stands beside it."""
-    rows = of_place(frames.across[frames.across["target"] == target], place)
+def numbers(frames: Frames, configuration: tuple, target: str) -> dict:
+    """What the seeds of a configuration reach on a target, and what stands beside it."""
+    rows = of_configuration(frames.across[frames.across["target"] == target], configuration)
     each = frames.whole(frames.metric, rows)
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
     labels = list(dict.fromkeys(own_labels["label"]))
     scored = list(dict.fromkeys(own_labels.loc[own_labels["value"].notna(), "label"]))
-    own, count = over(frames, place, scored)
+    own, count = over(frames, configuration, scored)
     value = each["value"].mean()
     found = {"value": value, "low": each["low"].mean(), "high": each["high"].mean()}
     found |= {"seeds": int(each["value"].notna().sum()), "labels": ", ".join(labels)}
     found |= {"labels_scored": len(scored), "own": own, "own_labels": count}
-    found |= {"difference": value - own, "there": over(frames, (target, *place[1:]), scored)[0]}
+    found |= {
+        "difference": value - own,
+        "there": over(frames, (target, *configuration[1:]), scored)[0],
+    }
     return found | {"n": each["n"].max(), "patients": each["patients"].max()}
 
 
-def of_place(rows: pd.DataFrame, place: tuple) -> pd.DataFrame:
-    """The rows of all seeds of a place."""
-    return rows[(rows[PLACE] == list(place)).all(axis=1)]
+def of_configuration(rows: pd.DataFrame, configuration: tuple) -> pd.DataFrame:
+    """The rows of all seeds of a configuration."""
+    return rows[(rows[CONFIGURATION] == list(configuration)).all(axis=1)]
 
 
-def over(frames: Frames, place: tuple, labels: list[str]) -> tuple[float, int]:
-    """The headline of a place on its own test images, mean over some labels and all seeds.
+def over(frames: Frames, configuration: tuple, labels: list[str]) -> tuple[float, int]:
+    """The headline of a configuration on its own test images, mean over some labels and all seeds.
 
     And over how many labels: those that have both classes there.
     """
-    rows = of_place(frames.metrics, place)
+    rows = of_configuration(frames.metrics, configuration)
     rows = rows[(rows["metric"] == frames.metric) & (rows["subset"] == "all")]
     rows = rows[rows["label"].isin(labels) & rows["value"].notna()]
     return rows.groupby("seed")["value"].mean().mean(), rows["label"].nunique()

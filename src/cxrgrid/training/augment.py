@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
 
 
 def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:

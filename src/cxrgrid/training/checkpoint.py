@@ -14,10 +14,10 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cxrgrid.config.grid import UserError
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.signals import Stop
-from cxrgrid.settings import Cell
 from cxrgrid.training.cost import Meter
 
 LOOK = 100  # steps between two looks at the device for a loss that is not finite
@@ -194,13 +194,3 @@ class Keeper:
             self.save()
         if asked:  # one that has come since waits until the next pause, which saves once more
             self.stop.check(self.run.where())
-
-
-def read_cell(text: str) -> Cell:
-    """A cell from its JSON or from the path of a cell.json."""
-    try:
-        return msgspec.json.decode(
-            text if text.startswith("{") else Path(text).read_bytes(), type=Cell
-        )
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"not a cell: {error}") from None

@@ -10,8 +10,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from cxrgrid.config.grid import UserError
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.cost import of_model
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cxrgrid.config.check_recipe import check_task
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.check_cells import check_task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

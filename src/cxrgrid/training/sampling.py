@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
 
 
 def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:

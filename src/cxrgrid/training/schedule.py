@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
 
 THRESHOLD = 1e-4  # what counts as better on a plateau, relative: torch's default
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cxrgrid import models
-from cxrgrid.config.grid import UserError
-from cxrgrid.settings import Cell
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.loss import make_optimizer
 

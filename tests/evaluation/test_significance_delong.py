@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cxrgrid.evaluation import delong
+from cxrgrid.evaluation import significance
 
 # Three screening tests of 43 patients with ovarian cancer: DeLong et al. (1988), as printed in the
 # SAS/STAT user's guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves".
@@ -38,12 +38,12 @@ def slow(labels, scores):
 
 def test_the_published_example():
     labels, scores = published()
-    auroc, covariance = delong.delong(labels, scores)
+    auroc, covariance = significance.delong(labels, scores)
     np.testing.assert_allclose(auroc, [0.7366, 0.6478, 0.7258], atol=5e-5)
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [0.0927, 0.1000, 0.1028], atol=5e-5)
-    albumin = delong.difference(labels, scores[:, 0], scores[:, 2])
+    albumin = significance.difference(labels, scores[:, 0], scores[:, 2])
     np.testing.assert_allclose(albumin, [0.0108, 0.0953, 0.9102], atol=5e-5)
-    protein = delong.difference(labels, scores[:, 1], scores[:, 2])
+    protein = significance.difference(labels, scores[:, 1], scores[:, 2])
     np.testing.assert_allclose(protein, [-0.0780, 0.1046, 0.4561], atol=5e-5)
 
 
@@ -52,7 +52,7 @@ def test_ranks_give_what_all_pairs_give(seed, positives, negatives, levels):
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.repeat([1.0, 0.0], [positives, negatives]))
     scores = rng.integers(levels, size=(len(labels), 3)) / levels  # many ties
-    auroc, covariance = delong.delong(labels, scores)
+    auroc, covariance = significance.delong(labels, scores)
     expected, expected_covariance = slow(labels, scores)
     np.testing.assert_allclose(auroc, expected, atol=1e-12)
     np.testing.assert_allclose(covariance, expected_covariance, atol=1e-12)
@@ -62,27 +62,29 @@ def test_ranks_give_what_all_pairs_give(seed, positives, negatives, levels):
 def test_unknown_labels_are_left_out_and_what_is_undefined_is_nan():
     labels, scores = published()
     more = np.append(labels, np.nan), np.vstack([scores, [np.nan] * 3])
-    np.testing.assert_array_equal(delong.delong(*more)[1], delong.delong(labels, scores)[1])
-    assert np.isnan(delong.delong(np.ones(43), scores)[0]).all()
-    auroc, covariance = delong.delong(np.array([1.0, 0, 0]), scores[:3])
+    np.testing.assert_array_equal(
+        significance.delong(*more)[1], significance.delong(labels, scores)[1]
+    )
+    assert np.isnan(significance.delong(np.ones(43), scores)[0]).all()
+    auroc, covariance = significance.delong(np.array([1.0, 0, 0]), scores[:3])
     assert not np.isnan(auroc).any() and np.isnan(covariance).all()
 
 
 def test_a_model_does_not_differ_from_a_monotone_transform_of_itself():
     labels, scores = published()
-    assert delong.difference(labels, scores[:, 0], np.exp(scores[:, 0])) == (0, 0, 1)
+    assert significance.difference(labels, scores[:, 0], np.exp(scores[:, 0])) == (0, 0, 1)
 
 
 def test_swapping_two_models_turns_the_sign():
     labels, scores = published()
     a, b = scores[:, 0], scores[:, 1]
-    there, back = delong.difference(labels, a, b), delong.difference(labels, b, a)
+    there, back = significance.difference(labels, a, b), significance.difference(labels, b, a)
     np.testing.assert_allclose(there, np.array(back) * (-1, 1, 1), atol=1e-12)
 
 
 def test_patients_are_independent_where_each_has_one_known_image():
-    assert delong.one_image_each(["a", "b", "b"], np.array([1, 0, np.nan]))
-    assert not delong.one_image_each(["a", "b", "b"], np.array([1, 0, 0.0]))
+    assert significance.one_image_each(["a", "b", "b"], np.array([1, 0, np.nan]))
+    assert not significance.one_image_each(["a", "b", "b"], np.array([1, 0, 0.0]))
 
 
 @pytest.mark.slow
@@ -92,5 +94,5 @@ def test_it_errs_in_five_per_cent_of_studies_without_a_difference():
         labels = (rng.random(150) < 0.4).astype(float)
         shared = labels + rng.normal(size=150)
         a, b = (shared + rng.normal(size=150) for _ in "ab")
-        errors += delong.difference(labels, a, b)[2] < 0.05
+        errors += significance.difference(labels, a, b)[2] < 0.05
     assert 0.038 <= errors / 2000 <= 0.062

@@ -1,0 +1,24 @@
+"""A user's mistake as one line: what is wrong, where, and the nearest valid name."""
+
+import difflib
+from typing import Any
+
+
+class UserError(Exception):
+    """A mistake that one line can explain: what is wrong, where it stands, what to do."""
+
+
+def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
+    """', did you mean …?' or the list of what there is."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    names = sorted(map(str, known))
+    shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+    return f"known: {shown}" if names else "none is defined"
+
+
+def known(name: str, names: Any, where: str, what: str) -> None:
+    """`UserError` with the nearest valid name unless `name` is one of `names`."""
+    if name not in names:
+        raise UserError(f"{where}: no {what} {name!r}; {suggest(name, names)}")
