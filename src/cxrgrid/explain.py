@@ -148,9 +148,7 @@ def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[imag
         return []
     used = image.part(path, trained.recipe, trained.frame)
     shares = part[["left", "top", "right", "bottom"]].to_numpy() * width
-    placed = [
-        pointing_game.place(tuple(box), used, trained.recipe) for box in shares.tolist()
-    ]
+    placed = [pointing_game.place(tuple(box), used, trained.recipe) for box in shares.tolist()]
     return [box for box in placed if box]
 
 
