@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from cxrgrid import export, models
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import load_split
-from cxrgrid.evaluation.score_rows import COLUMNS, schema
+from cxrgrid.evaluation.score_columns import SCORES, schema
 from cxrgrid.inference.trained_cell import read_trained
 from cxrgrid.io.parquet import write_parquet
 from small_cell import FRAME, write_cell
@@ -96,7 +96,7 @@ def test_the_card_shows_the_cells_scores_with_intervals(tmp_path):
     row |= {"target": "toy", "subset": "all", "metric": "auroc", "threshold_rule": ""}
     row |= {"n": 13, "positives": 6, "patients": 13, "low": 0.5, "high": 0.9, "label": "A"}
     rows = [row | {"seed": 0, "value": 0.75}, row | {"seed": 1, "value": 0.12}]
-    table = pa.Table.from_pylist(rows, schema=schema(COLUMNS))
+    table = pa.Table.from_pylist(rows, schema=schema(SCORES))
     write_parquet(table, tmp_path / "results/t/scores/toy.parquet", {})
     export.main(["--cell", str(cell), "--out", str(tmp_path / "out")])
     text = (tmp_path / "out/README.md").read_text()

@@ -18,7 +18,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation import bootstrap, thresholds
 from cxrgrid.evaluation.all_metrics import OF_MACRO, WITHOUT
-from cxrgrid.evaluation.score_rows import SCHEMA
+from cxrgrid.evaluation.score_columns import SCORES, schema
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 LABELS = ("effusion", "fracture", "nodule")
@@ -332,7 +332,7 @@ def test_the_file_is_sorted_typed_and_the_same_to_the_byte(study):
     first, second = study.run("a.parquet"), study.run("b.parquet")
     assert first.read_bytes() == second.read_bytes()
     table, facts = read_parquet(first)
-    assert table.schema.remove_metadata() == SCHEMA
+    assert table.schema.remove_metadata() == schema(SCORES)
     keys = list(zip(*(table[name].to_pylist() for name in score.KEYS), strict=True))
     assert keys == sorted(set(keys))
     wanted = {"resamples": 100, "split": "patient", "split_hash": "c0ffee", "target": "ward"}

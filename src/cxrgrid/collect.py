@@ -20,13 +20,11 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import finished
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
+from cxrgrid.evaluation.score_columns import KEYS, SCORES
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.results import read_grid
 
-KEYS = [*AXES, "target", "subset", "label", "metric", "threshold_rule"]
-METRICS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
-METRICS += ["groups"]
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
 EPOCHS += ["best", "monitor", "monitored"]
 COUNTS = ["parameters", "trainable", "buffers", "multiply_adds", "threads"]
@@ -42,7 +40,7 @@ def stack(
 
     external: names of models from elsewhere, which stand there with init `external`.
     """
-    frame = pd.concat([pd.DataFrame(columns=METRICS), *scores])[METRICS]
+    frame = pd.concat([pd.DataFrame(columns=SCORES), *scores])[SCORES]
     frame["labels_scored"] = frame["labels_scored"].astype("Int64")
     asked = {tuple(cell.axes().values()) for cell in cells}
     configurations = list(frame[AXES].itertuples(index=False, name=None))
@@ -56,8 +54,7 @@ def stack(
 
 def missing_row(one: Progress) -> dict:
     """A cell that has not finished: why, as far as is known, and how to run it."""
-    row = {axis: getattr(one.cell, axis) for axis in AXES}
-    return row | {"state": "missing", "reason": one.reason, "rerun": one.rerun}
+    return one.cell.axes() | {"state": "missing", "reason": one.reason, "rerun": one.rerun}
 
 
 def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:

@@ -23,6 +23,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import Split, load_split
+from cxrgrid.evaluation import predictions
 from cxrgrid.inference.trained_cell import batch, load
 from cxrgrid.io import cli, locks
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -69,15 +70,6 @@ def common(ours: dict, theirs: dict, where: str) -> tuple[list[str], str]:
     return labels, "multiclass" if tasks == {"multiclass"} and same else "multilabel"
 
 
-def columns(split: Split, scores: np.ndarray, ours: list, theirs: list, labels: list) -> dict:
-    """Truth and probability of some labels; ours, theirs: the cell's labels and the target's."""
-    found = {"image": split.image, "patient": split.patient}
-    for label in labels:
-        found[f"y:{label}"] = split.labels[:, theirs.index(label)]
-        found[f"p:{label}"] = scores[:, ours.index(label)]
-    return found
-
-
 def check_augments(cell: Cell) -> None:
     """`UserError` where every draw would be the same."""
     image = torch.linspace(0, 1, 64 * 64).view(1, 1, 64, 64)
@@ -96,11 +88,12 @@ def predict(args) -> None:
     labels, task = common(ours, theirs, str(args.data))
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
     scores = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
-    facts = cell.axes()
-    facts |= {"target": theirs.get("dataset", args.data.name), "part": args.part, "task": task}
-    facts |= {"labels": labels, "split": theirs["split"], "split_hash": theirs["split_hash"]}
-    table = columns(split, scores, ours["labels"], theirs["labels"], labels)
-    write_parquet(table, args.out, facts | {"tta": args.tta})
+    truth = split.labels[:, [theirs["labels"].index(label) for label in labels]]
+    scores = scores[:, [ours["labels"].index(label) for label in labels]]
+    target = theirs.get("dataset", args.data.name)
+    made = predictions.facts(cell, target, args.part, theirs | {"task": task, "labels": labels})
+    table = predictions.columns(split.image, split.patient, labels, truth, scores)
+    write_parquet(table, args.out, made | {"tta": args.tta})
 
 
 def draws(text: str) -> int:

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from cxrgrid.config import operating_points
-from cxrgrid.config.cell import Cell
+from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.operating_points import rule
@@ -35,17 +35,8 @@ from cxrgrid.evaluation import bootstrap, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
 from cxrgrid.evaluation.same_images import aligned, check_apart, check_cells, in_order
-from cxrgrid.evaluation.score_rows import (
-    AXES,
-    COLUMNS,
-    CURVES,
-    KEYS,
-    THRESHOLDS,
-    Parts,
-    Sheet,
-    add,
-    schema,
-)
+from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
+from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -78,7 +69,7 @@ def score(
     for cell, val, test in cells:
         first = first or (cell, test)
         check_cells(cell, val, test, first)
-        add(sheet, configuration(cell), val, test, how, parts)
+        add(sheet, cell.axes(), val, test, how, parts)
         together.take(cell, val, test)
     for axes, val, test in together.whole():
         add(sheet, dict(zip(AXES, axes, strict=True)), val, test, how, parts)
@@ -86,15 +77,10 @@ def score(
         add_external(sheet, name, model, first[1], how, parts)
     for cell, val, test in others:
         first = first or (cell, test)
-        add(sheet, configuration(cell), val, test, how, Parts())
+        add(sheet, cell.axes(), val, test, how, Parts())
     if first is None:
         raise UserError("no test image is left that no cell knows from its training")
     return sheet, basis(first[1], how)
-
-
-def configuration(cell: Cell) -> dict:
-    """The axes of a cell."""
-    return {name: getattr(cell, name) for name in AXES}
 
 
 def add_external(
@@ -136,7 +122,7 @@ def write(rows: list[dict], columns: list[str], keys: list[str], path: Path, fac
 
 def write_sheet(sheet: Sheet, args: argparse.Namespace, facts: dict) -> None:
     """The scores, and the curves and thresholds where a path is named for them."""
-    write(sheet.scores, COLUMNS, KEYS, args.out, facts)
+    write(sheet.scores, SCORES, KEYS, args.out, facts)
     if args.curves:
         write(sheet.curves, CURVES, CURVES, args.curves, facts)
     if args.thresholds:

@@ -65,7 +65,7 @@ def scored(grid: Grid, study: Path) -> pd.DataFrame:
 
 def scores(cell: Cell, rows: pd.DataFrame) -> dict[str, float]:
     """`test/{metric}/{label}` of a cell, with `_low` and `_high`; {} before it is scored."""
-    own = np.logical_and.reduce([rows[axis] == getattr(cell, axis) for axis in AXES])
+    own = np.logical_and.reduce([rows[axis] == value for axis, value in cell.axes().items()])
     found = {}
     for row in rows[own].itertuples():
         for end, value in (("", row.value), ("_low", row.low), ("_high", row.high)):

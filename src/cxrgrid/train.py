@@ -27,6 +27,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.data.loader import Feed, pick_device
 from cxrgrid.data.split_arrays import Split, load_split
+from cxrgrid.evaluation import predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
@@ -121,8 +122,10 @@ def write_predictions(keeper: Keeper, cell: Cell, folder: Path, out: Path) -> No
         answers = run.answers  # the network that is kept has seen the validation images already
         if part == "test":
             answers = models.logits(run.model, split, batch_of(run, cell), keeper.pause)
-        table = predictions(split, models.probabilities(answers, own["task"]), own["labels"])
-        write_parquet(table, out / f"predictions/{name}.parquet", prediction_facts(cell, part, own))
+        scores = models.probabilities(answers, own["task"])
+        table = predictions.columns(split.image, split.patient, own["labels"], split.labels, scores)
+        made = predictions.facts(cell, cell.dataset, part, own)
+        write_parquet(table, out / f"predictions/{name}.parquet", made)
 
 
 def write_history(run: Run, facts: dict, out: Path) -> None:
@@ -130,24 +133,6 @@ def write_history(run: Run, facts: dict, out: Path) -> None:
     rows = {name: [row[name] for row in run.history] for name in run.history[0]}
     write_parquet(rows, out / "history.parquet", facts)
     (out / STATE).unlink(missing_ok=True)
-
-
-def predictions(split: Split, answers: np.ndarray, labels: list[str]) -> dict:
-    """Columns of `predictions/*.parquet`: what is known of each image and what the model says."""
-    columns = {"image": split.image, "patient": split.patient}
-    for number, label in enumerate(labels):
-        columns[f"y:{label}"] = split.labels[:, number]
-        columns[f"p:{label}"] = answers[:, number]
-    return columns
-
-
-def prediction_facts(cell: Cell, part: str, facts: dict) -> dict:
-    """Whose predictions they are, and of what."""
-    coordinates = {
-        name: getattr(cell, name) for name in ("dataset", "backbone", "init", "recipe", "seed")
-    }
-    kept = {name: facts[name] for name in ("task", "labels", "split", "split_hash")}
-    return {**coordinates, "target": cell.dataset, "part": part, **kept}
 
 
 def allotted(environment: dict[str, str]) -> int:

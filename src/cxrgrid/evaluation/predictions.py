@@ -2,7 +2,8 @@
 
 Parquet or CSV; columns `image`, `patient`, and for each label `y:<label>` (1 present, 0 absent,
 empty unknown) and `p:<label>` (probability; to compare two files, any score will do). This is the
-only reader of such files; `matching` says whether two of them answer the same questions.
+only reader of such files, and names the columns and facts of those that cells write;
+`same_images` says whether two of them answer the same questions.
 """
 
 import logging
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.io.parquet import read_parquet
 
@@ -35,6 +36,23 @@ class Predictions:
     path: str = ""
 
 
+def columns(
+    image: list[str], patient: list[str], labels: list[str], truth: np.ndarray, scores: np.ndarray
+) -> dict:
+    """Columns of a predictions file. truth, scores: [N, L], in the order of `labels`."""
+    found: dict = {"image": image, "patient": patient}
+    for at, label in enumerate(labels):
+        found[f"y:{label}"] = truth[:, at]
+        found[f"p:{label}"] = scores[:, at]
+    return found
+
+
+def facts(cell: Cell, target: str, part: str, dataset: dict) -> dict:
+    """Facts of a cell's predictions file. dataset: task, labels, split and split_hash of images."""
+    kept = {name: dataset[name] for name in ("task", "labels", "split", "split_hash")}
+    return cell.axes() | {"target": target, "part": part} | kept
+
+
 def only(test: Predictions, images: set[str]) -> Predictions:
     """The predictions on some of the images."""
     rows = [row for row, image in enumerate(test.image) if image in images]
@@ -45,9 +63,8 @@ def only(test: Predictions, images: set[str]) -> Predictions:
 def read_predictions(path: Path, cell: Cell) -> Predictions:
     """A cell's predictions; `UserError` if they are another cell's or a score is not finite."""
     made = read(path)
-    for axis in AXES:
-        if made.facts.get(axis) != getattr(cell, axis):
-            found = made.facts.get(axis)
+    for axis, value in cell.axes().items():
+        if (found := made.facts.get(axis)) != value:
             raise UserError(f"{path}: {axis} is {found!r}; not of cell {cell.path()}")
     return made
 

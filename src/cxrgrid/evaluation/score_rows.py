@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 
-from cxrgrid.config.cell import AXES
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, thresholds
 from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
@@ -15,24 +13,7 @@ from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
 
-CONFIGURATION = [*AXES, "target"]
-KEYS = [*CONFIGURATION, "subset", "label", "metric", "threshold_rule"]
-NUMBERS = ("value", "low", "high", "temperature", "threshold", "x", "y")
-WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
-COLUMNS = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
-COLUMNS += ["groups"]
-CURVES = [*CONFIGURATION, "label", "curve", "x", "y", "n"]
-THRESHOLDS = [*CONFIGURATION, "label", "threshold_rule", "threshold", "temperature", "reason"]
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
-
-
-def schema(columns: list[str]) -> pa.Schema:
-    """The types of a file's columns."""
-    kinds = {name: pa.float64() for name in NUMBERS} | {name: pa.int64() for name in WHOLE}
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
-
-
-SCHEMA = schema(COLUMNS)
 
 
 @dataclass

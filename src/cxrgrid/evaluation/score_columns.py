@@ -1,0 +1,20 @@
+"""Columns of the files that `score` writes, which `collect` stacks, and their types."""
+
+import pyarrow as pa
+
+from cxrgrid.config.cell import AXES
+
+TESTED = [*AXES, "target"]
+KEYS = [*TESTED, "subset", "label", "metric", "threshold_rule"]
+SCORES = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
+SCORES += ["groups"]
+CURVES = [*TESTED, "label", "curve", "x", "y", "n"]
+THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature", "reason"]
+NUMBERS = ("value", "low", "high", "temperature", "threshold", "x", "y")
+WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
+
+
+def schema(columns: list[str]) -> pa.Schema:
+    """The types of a file's columns."""
+    kinds = {name: pa.float64() for name in NUMBERS} | {name: pa.int64() for name in WHOLE}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
