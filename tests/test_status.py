@@ -12,7 +12,8 @@ import pytest
 
 from conftest import CONFIG, MISSING
 from cxrgrid import collect, status
-from cxrgrid.cluster import progress, slurm
+from cxrgrid.cluster import progress, slurm, training_progress
+from cxrgrid.cluster.training_progress import TrainingProgress
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 
@@ -111,10 +112,17 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     row = row.replace("PENDING|Priority|0:00", "RUNNING|None|1-02:03:04")
     answers(monkeypatch, squeue=[row])
     found = cell(study, capsys)
-    assert (found["state"], found["epoch"], found["loss"]) == ("running", 3, 0.5)
-    assert found["left"] == 150
-    assert found["seconds"] == 93784
-    assert "epoch 3/20  loss 0.5000  2 min left  job 7" in look(study, capsys)
+    assert (found["state"], found["epoch"]) == ("running", None), "an older version says no more"
+    assert "running      no progress reported yet  job 7" in look(study, capsys)
+    rows = [{"epoch": 1, "val_auroc": 0.7, "best": True}, {"epoch": 2, "val_auroc": 0.6}]
+    training_progress.write(
+        TrainingProgress(20, 3, 12, 64.0, 150.0, "val_auroc", 1, 0.7, rows), folder
+    )
+    found = cell(study, capsys)
+    assert (found["state"], found["epoch"], found["step"]) == ("running", 3, 3)
+    assert (found["left"], found["seconds"], found["value"]) == (150, 93784, 0.7)
+    shown = look(study, capsys)
+    assert "epoch 3/20, 25%  best val_auroc 0.7000  2 min left  job 7" in shown
     answers(monkeypatch, squeue=[row.replace(str(Path.cwd()), "/elsewhere")])
     assert cell(study, capsys)["state"] == "failed"
 

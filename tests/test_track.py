@@ -10,16 +10,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from conftest import CONFIG, MISSING
 from cxrgrid import track
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import slurm, training_progress
+from cxrgrid.cluster.training_progress import TrainingProgress
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 CELL = "ward/resnet10t/scratch/default/seed0"
-LINE = (
-    "epoch {}/8  train loss 0.5000  val loss 0.6000  val AUROC 0.7000  lr 1.00e-03  30.0 s  "
-    "9 images/s\n"
-)
+ROW = {"train_loss": 0.5, "val_loss": 0.6, "val_auroc": 0.7, "lr": 1e-3, "seconds": 30.0}
 
 
 @pytest.fixture
@@ -33,6 +31,13 @@ def missing(study, monkeypatch):
     cell = next(cell for cell in Grid(CONFIG).cells if cell.path() == MISSING)
     (found / "cell.json").write_bytes(msgspec.json.encode(cell))
     return found
+
+
+def trains(folder, epochs):
+    """What a training says of itself after so many epochs."""
+    rows = [{"epoch": epoch, **ROW, "best": epoch == 1} for epoch in range(1, epochs + 1)]
+    made = TrainingProgress(8, 0, 3, 30.0 * epochs, None, "val_auroc", 1, 0.7, rows)
+    training_progress.write(made, folder)
 
 
 def events(folder, cell=CELL):
@@ -112,23 +117,24 @@ def test_a_second_call_adds_nothing(study, missing, tmp_path, sink):
 def test_a_cell_at_work_is_followed_and_no_epoch_is_written_twice(study, missing, tmp_path):
     asked = [str(study), "--tensorboard", str(tmp_path / "runs")]
     for epochs in (2, 3, 3):
-        lines = [LINE.format(epoch) for epoch in range(1, epochs + 1)]
-        (missing / "train.log").write_text("".join(lines))
+        trains(missing, epochs)
         track.main(asked)
     scalars, _ = events(tmp_path / "runs", MISSING)
     assert [step for step, _ in scalars["val_auroc"]] == [1, 2, 3]
     assert not any(name.startswith("test/") for name in scalars)
-    # Begun again from a state, the log tells only of what came after.
-    (missing / "train.log").write_text("going on\n" + LINE.format(4))
-    track.main(asked)
+    # Begun anew after it was lost, it has fewer epochs for a while.
+    for epochs in (1, 5):
+        trains(missing, epochs)
+        track.main(asked)
     scalars, _ = events(tmp_path / "runs", MISSING)
-    assert [step for step, _ in scalars["train_loss"]] == [1, 2, 3, 4]
+    assert [step for step, _ in scalars["train_loss"]] == [1, 2, 3, 4, 5]
+    assert "best" not in scalars
 
 
-def test_a_log_of_other_settings_is_not_this_cell(study, missing, tmp_path):
+def test_a_training_of_other_settings_is_not_this_cell(study, missing, tmp_path):
     cell = json.loads((missing / "cell.json").read_text())
     (missing / "cell.json").write_text(json.dumps(cell | {"lr": 0.5}))
-    (missing / "train.log").write_text(LINE.format(1))
+    trains(missing, 1)
     track.main([str(study), "--tensorboard", str(tmp_path / "runs")])
     assert not (tmp_path / "runs/demo" / MISSING).exists()
 

@@ -59,8 +59,10 @@ def detail(one: Progress) -> str:
     if one.state == "done":
         return duration(one.seconds) if one.seconds else ""
     if one.state == "running" and one.epoch is not None:
-        left = duration(one.left)
-        return f"epoch {one.epoch}/{one.cell.epochs}  loss {one.loss:.4f}  {left} left{job}"
+        best = "" if one.value is None else f"  best {one.monitor} {one.value:.4f}"
+        within = f"{one.step / one.steps:.0%}" if one.steps else "0%"
+        left = f"{duration(one.left)} left"
+        return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}  {left}{job}"
     if one.state == "failed":
         own = one.reason.startswith((f"{one.cause}: ", f"{one.cause} "))
         return one.reason if own else f"{one.cause}: {one.reason.removeprefix('error: ')}"

@@ -1,7 +1,8 @@
 """Show a study in TensorBoard or MLflow: every cell a run, with its settings, curves and scores.
 
 Reads the results and adds what is new since the last call; no Snakemake needs to run, and training
-does not wait for it. A cell that runs is followed by its log. Needs `pip install 'cxrgrid[track]'`.
+does not wait for it. A cell that runs is followed epoch by epoch. Needs
+`pip install 'cxrgrid[track]'`.
 
 Example:
   python -m cxrgrid.track results/demo/study.json --tensorboard runs
@@ -19,8 +20,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from cxrgrid.cluster import training_progress
 from cxrgrid.cluster.progress import Progress, survey
-from cxrgrid.cluster.progress import epochs as logged
 from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
@@ -39,17 +40,20 @@ def digest(content: object) -> str:
 
 
 def epochs(one: Progress, folder: Path) -> list[dict[str, float]]:
-    """The epochs that are known, from the history or, of a cell at work, from its log."""
+    """The epochs that are known, from the history or, of a cell at work, from its progress."""
     path = folder / "history.parquet"
     if one.state == "done" and path.is_file():
-        table = read_parquet(path)[0]
-        names = [name for name in table.column_names if name in EPOCH or name.startswith("val_")]
-        return table.select(names).to_pylist()
+        return [shown(row) for row in read_parquet(path)[0].to_pylist()]
     asked = folder / "cell.json"
     if not asked.is_file() or msgspec.json.decode(asked.read_bytes(), type=Cell) != one.cell:
         return []
-    rows = logged(folder / "train.log")
-    return [{name: value for name, value in row.items() if name != "epochs"} for row in rows]
+    found = training_progress.read(folder)
+    return [shown(row) for row in found.history] if found else []
+
+
+def shown(row: dict) -> dict[str, float]:
+    """What is drawn of an epoch."""
+    return {name: row[name] for name in row if name in EPOCH or name.startswith("val_")}
 
 
 def scored(grid: Grid, study: Path) -> pd.DataFrame:
@@ -89,8 +93,6 @@ def news(one: Progress, study: Path, tested: dict[str, float], held: Mark) -> Ne
     anew = bool(held.settings) and held.settings != settings
     before = Mark() if anew else held
     rows = [row for row in epochs(one, folder) if row["epoch"] > before.epochs]
-    if rows and rows[0]["epoch"] != before.epochs + 1:
-        rows = []  # the log begins later than what is held ends: the history will have them all
     last = int(rows[-1]["epoch"]) if rows else before.epochs
     made = {**tested, **spent(folder)} if tested and one.state == "done" else {}
     mark = Mark(settings, last, digest(made) if made else before.scores)

@@ -24,6 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cxrgrid import models
+from cxrgrid.cluster import training_progress
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.data.loader import Feed, pick_device
 from cxrgrid.data.split_arrays import Split, load_split
@@ -129,10 +130,11 @@ def write_predictions(keeper: Keeper, cell: Cell, folder: Path, out: Path) -> No
 
 
 def write_history(run: Run, facts: dict, out: Path) -> None:
-    """The history; then the state has done its work."""
+    """The history; then the state and the progress have done their work."""
     rows = {name: [row[name] for row in run.history] for name in run.history[0]}
     write_parquet(rows, out / "history.parquet", facts)
-    (out / STATE).unlink(missing_ok=True)
+    for name in (STATE, training_progress.FILE):
+        (out / name).unlink(missing_ok=True)
 
 
 def allotted(environment: dict[str, str]) -> int:
@@ -167,6 +169,7 @@ def run_cell(args) -> None:
     cell = read_cell(args.cell)
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
+    (args.out / training_progress.FILE).unlink(missing_ok=True)  # of an attempt before this one
     with replacing(args.out / "cell.json") as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:

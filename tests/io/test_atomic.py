@@ -115,7 +115,11 @@ def test_a_training_on_a_full_disk_goes_on_when_there_is_room(tmp_path, monkeypa
     write = train.write_predictions
     with limited(50_000), pytest.raises(UserError, match="state.pt: not written"):
         run(cell, data, out)
-    assert sorted(each.name for each in out.iterdir()) == ["cell.json", "train.lock"]
+    assert sorted(each.name for each in out.iterdir()) == [
+        "cell.json",
+        "progress.json",
+        "train.lock",
+    ]
 
     def full(*arguments):
         with limited(50_000):

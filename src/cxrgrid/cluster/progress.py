@@ -11,16 +11,11 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import slurm, training_progress
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import finished
 
 STATES = ("done", "running", "waiting", "failed", "never tried")
-EPOCH = re.compile(
-    r"epoch (?P<epoch>\d+)/(?P<epochs>\d+)  train loss (?P<train_loss>\S+)  "
-    r"val loss (?P<val_loss>\S+)  val AUROC (?P<val_auroc>\S+)  lr (?P<lr>\S+)  "
-    r"(?P<seconds>[\d.]+) s  (?P<images_per_second>\d+) images/s"
-)
 # What an error line means, the first that matches.
 CAUSES = {
     r"loss is not finite": "NaN",
@@ -35,14 +30,21 @@ TAIL = 65536  # bytes: the end of a log says enough
 
 @dataclass(frozen=True)
 class Progress:
-    """A cell as it stands. seconds: of training, as far as known; left: an estimate, or None."""
+    """A cell as it stands. seconds: of training, as far as known; left: an estimate, or None.
+
+    epoch, step, steps: where a running cell is; monitor, value, best_epoch: of its best epoch.
+    """
 
     cell: Cell
     state: str
     cause: str = ""
     reason: str = ""
     epoch: int | None = None
-    loss: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    monitor: str = ""
+    value: float | None = None
+    best_epoch: int | None = None
     seconds: float = 0.0
     left: float | None = None
     job: str = ""
@@ -105,20 +107,15 @@ def tail(log: Path) -> list[str]:
 
 
 def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
-    """A cell at work: epoch, loss and the time that the epochs to come will take."""
-    done = epochs(folder / "train.log")
-    if not done:
-        return Progress(cell, "running", reason="starting", seconds=seconds, job=job)
-    spent, last = [row["seconds"] for row in done], done[-1]
-    left = (last["epochs"] - last["epoch"]) * statistics.median(spent)
-    more = {"seconds": seconds or sum(spent), "left": left, "job": job}
-    return Progress(cell, "running", epoch=int(last["epoch"]), loss=last["train_loss"], **more)
-
-
-def epochs(log: Path) -> list[dict[str, float]]:
-    """The epochs that a log tells of, by the history's names; `epochs`: how many are planned."""
-    found = map(EPOCH.search, tail(log) if log.is_file() else [])
-    return [{k: float(v) for k, v in row.groupdict().items()} for row in found if row]
+    """A cell at work: where it is, its best epoch so far, and the time that it will take."""
+    found = training_progress.read(folder)
+    if found is None:
+        return Progress(
+            cell, "running", reason="no progress reported yet", seconds=seconds, job=job
+        )
+    names = ("epoch", "step", "steps", "monitor", "value", "best_epoch", "left")
+    known = {name: getattr(found, name) for name in names}
+    return Progress(cell, "running", seconds=seconds or found.seconds, job=job, **known)
 
 
 def failed(cell: Cell, folder: Path) -> Progress:

@@ -19,6 +19,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.signals import Stop
 from cxrgrid.training.cost import Meter
+from cxrgrid.training.reporter import Reporter
 
 LOOK = 100  # steps between two looks at the device for a loss that is not finite
 WORTH = 50  # times what a save took must pass until the end of an epoch is saved: 2 % of the time
@@ -132,6 +133,7 @@ class Keeper:
         self.due = self.began + self.every  # in mid-epoch
         self.worth = self.began  # at the end of one
         self.meter = Meter(run.model.mean.device, {})
+        self.reporter = Reporter(cell, path.parent)
 
     def resume(self) -> None:
         """Go on from the state, if there is one."""
@@ -189,8 +191,9 @@ class Keeper:
 
     def pause(self) -> None:
         """Save where it is time to; if a signal has come, save, and end with `Stopped`."""
-        asked = self.stop.signal
+        run, asked = self.run, self.stop.signal
+        self.reporter.tell(run.history, run.step, len(run.losses), run.seconds)
         if asked or time.perf_counter() > self.due:
             self.save()
         if asked:  # one that has come since waits until the next pause, which saves once more
-            self.stop.check(self.run.where())
+            self.stop.check(run.where())
