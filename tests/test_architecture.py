@@ -25,6 +25,7 @@ ROOMS = [
 ]
 TORCH_ROOMS = {"models", "training", "inference", "data.loader"}
 TORCH_DOORS = {"apply", "explain", "export", "find_lr", "find_speed", "predict", "train", "weights"}
+OVERALL = {"architecture", "console", "main", "studies", "workflow"}  # tests of no one door or room
 HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
 RULES = {
     name: body
@@ -67,7 +68,8 @@ def floor(name: str) -> int:
 
 def doors() -> dict[str, ast.Module]:
     """The commands."""
-    return {name: tree for name, tree in modules().items() if floor(name) == len(ROOMS)}
+    found = {name: tree for name, tree in modules().items() if floor(name) == len(ROOMS)}
+    return {name: tree for name, tree in found.items() if name != "__main__"}
 
 
 def test_every_folder_is_a_room_and_says_what_belongs_there():
@@ -116,7 +118,16 @@ def test_no_rule_hides_logic():
 
 def test_every_command_shows_an_example():
     for name, tree in doors().items():
-        assert f"python -m cxrgrid.{name} " in ast.get_docstring(tree), name
+        _, _, example = ast.get_docstring(tree).partition("\nExample")
+        assert f"  python -m cxrgrid.{name} " in example, name
+
+
+def test_every_command_starts_alike():
+    for name in doors():
+        text = (SOURCE / f"{name}.py").read_text()
+        assert text.endswith('if __name__ == "__main__":\n    cli.run(main)\n'), name
+        assert "\ndef main(argv: list[str] | None) -> None:\n" in text, name
+        assert f'cli.parser("{name}", __doc__)' in text, name
 
 
 def test_tests_lie_in_the_rooms_of_what_they_test():
@@ -124,7 +135,7 @@ def test_tests_lie_in_the_rooms_of_what_they_test():
     assert tested <= set().union(*ROOMS) | {"cluster"}
     for path in (ROOT / "tests").glob("test_*.py"):
         name = path.stem.removeprefix("test_")
-        assert name in doors() or name in ("architecture", "studies", "workflow"), path.name
+        assert name in doors() or name in OVERALL, path.name
 
 
 def test_files_stay_readable():

@@ -11,7 +11,6 @@ Example:
       --out results/demo/cells/ward/…/seed0/explain
 """
 
-import argparse
 import importlib
 import io
 from contextlib import nullcontext
@@ -194,7 +193,7 @@ def explain(args) -> None:
 
 def main(argv: list[str] | None) -> None:
     """Explain one cell."""
-    parser: argparse.ArgumentParser = cli.parser("explain", __doc__)
+    parser = cli.parser("explain", __doc__)
     parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--threshold", default="youden", help="where a label counts as present")

@@ -1,10 +1,11 @@
 """Draw a cohort of schematic chest radiographs, laid out on disk like a real dataset.
 
-    python -m cxrgrid.phantom '{"adapter": "nih", "patients": 20, "seed": 0, "size": 256}' \\
-        --out results/phantom
-
 The same settings give the same bytes, and more patients leave the first ones as they are. Nobody's
 picture is in it: bodies, findings and films are drawn from random numbers.
+
+Example:
+  python -m cxrgrid.phantom '{"adapter": "nih", "patients": 20, "seed": 0, "size": 256}' \\
+      --out results/phantom
 """
 
 import importlib
@@ -22,7 +23,7 @@ from cxrgrid.anatomy.plane import Pose
 from cxrgrid.config.checks import ADAPTERS, checked, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Phantom
-from cxrgrid.io.cli import parser, run
+from cxrgrid.io import cli
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
 COARSE = 64  # pixels a side on which boxes are found
@@ -239,33 +240,32 @@ def check_plan(plan: dict, adapter: str) -> None:
         known(name, DRAWN, f"{adapter}.PHANTOM", "drawing of")
 
 
-def main(argv: list[str] | None = None) -> None:
-    command = parser("phantom", __doc__)
-    command.add_argument("settings", help="JSON: adapter, and patients, seed, size")
-    command.add_argument("--out", type=Path, required=True, help="folder to make")
-    arguments = command.parse_args(argv)
+def main(argv: list[str] | None) -> None:
+    """Draw one cohort."""
+    parser = cli.parser("phantom", __doc__)
+    parser.add_argument("settings", help="JSON: adapter, and patients, seed, size")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    args = parser.parse_args(argv)
     try:
-        given = json.loads(arguments.settings)
+        given = json.loads(args.settings)
         name = given.pop("adapter")
     except (ValueError, TypeError, AttributeError, KeyError):
-        raise UserError(
-            f"phantom: no JSON object with an adapter: {arguments.settings!r}"
-        ) from None
+        raise UserError(f"phantom: no JSON object with an adapter: {args.settings!r}") from None
     known(name, modules(ADAPTERS), "phantom.adapter", "adapter")
     settings = checked(given, Phantom, "phantom")
     adapter = importlib.import_module(f"cxrgrid.datasets.{name}")
     plan = getattr(adapter, "PHANTOM", {})
     check_plan(plan, name)
-    if arguments.out.is_dir() and any(arguments.out.iterdir()):
-        raise UserError(f"{arguments.out}: is not empty; remove it or choose another --out")
+    if args.out.is_dir() and any(args.out.iterdir()):
+        raise UserError(f"{args.out}: is not empty; remove it or choose another --out")
     cohort = make_cohort(settings, plan)
     for row in cohort if "boxed" in plan else []:
         # Readers mark few of many images; here those of every other patient.
         row["boxes"] = boxes(row, plan["boxed"]) if row["patient"] % 2 == 0 else {}
     draw = partial(radiograph, size=settings.size)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    adapter.write(arguments.out, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
+    args.out.mkdir(parents=True, exist_ok=True)
+    adapter.write(args.out, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)
