@@ -33,7 +33,7 @@ def ours(patients, labels, scores, resamples: int) -> np.ndarray:
     def statistic(weights: np.ndarray) -> np.ndarray:
         return np.stack([order.weigh(weights).auroc() for order in orders], axis=1)
 
-    return bootstrap.bootstrap(statistic, patients, resamples, bootstrap.generator(patients))
+    return bootstrap.resampled_values(statistic, patients, resamples, bootstrap.generator(patients))
 
 
 def theirs(weights, labels, scores) -> np.ndarray:
@@ -68,7 +68,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     data = patients, labels, scores = cohort(args)
-    weights = next(bootstrap.draws(patients, args.loop_resamples, bootstrap.generator(patients)))
+    weights = next(
+        bootstrap.resample_weights(patients, args.loop_resamples, bootstrap.generator(patients))
+    )
     fast, slow = [], []
     for _ in range(args.rounds):
         values, *seconds = timed(lambda: ours(*data, args.resamples))

@@ -212,7 +212,9 @@ def test_unknown_patients_are_said(tmp_path):
 
 def test_a_label_without_positives_is_a_warning():
     frame = pd.DataFrame({"split": ["train", "val", "test"], "X": [1.0, 0.0, 1.0]})
-    assert audit.unseen(frame, ["X"]) == ["No val image shows X: it cannot pick an epoch."]
+    assert audit.no_positive_warnings(frame, ["X"]) == [
+        "No val image shows X: it cannot pick an epoch."
+    ]
 
 
 def drop(frame):

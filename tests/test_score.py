@@ -117,7 +117,7 @@ def test_values_equal_scikit_learn(study):
             score.read_predictions(study.below[cell] / f"{name}.parquet", cell)
             for name in ("val", "ward")
         )
-        cut = thresholds.fit(val, val.facts, ("youden",), "none").cuts["youden"]
+        cut = thresholds.fit(val, val.facts, ("youden",), "none").thresholds["youden"]
         for at, label in ((0, "effusion"), (2, "nodule")):
             known = ~np.isnan(test.labels[:, at])
             y, p = test.labels[known, at], test.scores[known, at]

@@ -8,7 +8,7 @@ import yaml
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, matches
-from cxrgrid.reporting.findings import worth
+from cxrgrid.reporting.findings import published_vs_right
 from test_workflow import ROOT, snakemake
 
 FILES = {path.stem: path for path in sorted((ROOT / "studies").glob("*.yaml"))}
@@ -246,8 +246,8 @@ def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_
         ("y", "a", "default", 0.5),
     ]
     board = pd.DataFrame(rows, columns=["dataset", "backbone", "recipe", "value"])
-    (sentence,) = worth(board.assign(init="scratch", seeds=1), "AUROC")
+    (sentence,) = published_vs_right(board.assign(init="scratch", seeds=1), "AUROC")
     assert "a from scratch has 0.900 as published and 0.800 done right (+0.100); c from" in sentence
     assert "0.500 as published and 0.600 done right (−0.100). Split" in sentence
     assert "no test is made" in sentence
-    assert not list(worth(board.assign(init="scratch", seeds=0), "AUROC"))
+    assert not list(published_vs_right(board.assign(init="scratch", seeds=0), "AUROC"))

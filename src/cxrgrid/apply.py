@@ -108,8 +108,8 @@ def predict(model: nn.Module, trained: Trained, pixels: np.ndarray) -> np.ndarra
 def answers(scores: np.ndarray, trained: Trained, fit: thresholds.Fit) -> dict[str, np.ndarray]:
     """Columns p, threshold and decision of each label, from probabilities [N, L]."""
     made = Predictions([], [], scores, scores, trained.val.facts)
-    scores = thresholds.cooled(made, fit.temperatures).scores
-    cut = next(iter(fit.cuts.values()))
+    scores = thresholds.temperature_scaled(made, fit.temperatures).scores
+    cut = next(iter(fit.thresholds.values()))
     decided = thresholds.decide(scores, cut)
     columns = {}
     for at, label in enumerate(trained.labels):
@@ -136,7 +136,7 @@ def rows(
         frame = pd.DataFrame({"image": [str(path) for path in some]})
         frame["reason"] = [image if isinstance(image, str) else None for image in images]
         frame["note"] = [note(path, trained) for path in some]
-        frame["rule"] = next(iter(fit.cuts))
+        frame["rule"] = next(iter(fit.thresholds))
         pixels = np.stack([images[at] for at in good]) if good else np.zeros((0, 1, 1), np.uint8)
         scores = predict(model, trained, pixels) if good else np.zeros((0, len(trained.labels)))
         found = pd.DataFrame(answers(scores, trained, fit), index=good)
@@ -188,10 +188,10 @@ def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path)
     if out.suffix == ".csv":
         frame.to_csv(out, index=False)
         return
-    cut = next(iter(fit.cuts.values()))
+    cut = next(iter(fit.thresholds.values()))
     labels = zip(trained.labels, cut, strict=True)
     said = {"cell": trained.cell.path(), "study": trained.cell.study, "task": trained.task}
-    said |= {"rule": next(iter(fit.cuts)), "fitted_on": "the cell's own validation images"}
+    said |= {"rule": next(iter(fit.thresholds)), "fitted_on": "the cell's own validation images"}
     said["thresholds"] = {label: None if np.isnan(at) else at for label, at in labels}
     said["temperatures"] = dict(zip(trained.labels, fit.temperatures.tolist(), strict=True))
     said["fallbacks"] = {label: why for (_, label), why in fit.reasons.items()}
@@ -242,7 +242,7 @@ def main(argv: list[str] | None) -> None:
         write(frame, trained, fit, args.out)
         return
     print(table(frame, trained))
-    how = "the highest probability" if rule(point) not in fit.cuts else f"rule {rule(point)}"
+    how = "the highest probability" if rule(point) not in fit.thresholds else f"rule {rule(point)}"
     print(f"* decided present: {how}; thresholds from the cell's validation images")
 
 

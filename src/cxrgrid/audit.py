@@ -48,8 +48,8 @@ def audit(
         *([resembling(near)] if near else []),
         *published_counts.sentences(counts),
         *[mixed(pair) for pair in shared if pair["lists"] and pair["images"]],
-        *metadata_baseline.telling(told),
-        *unseen(table, facts["labels"]),
+        *metadata_baseline.metadata_warnings(told),
+        *no_positive_warnings(table, facts["labels"]),
     ]
     return {
         "dataset": facts["dataset"],
@@ -173,8 +173,8 @@ def look(table: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
     }
 
 
-def unseen(table: pd.DataFrame, labels: list[str]) -> list[str]:
-    """Warnings for labels without a positive in validation or test; split warns of training."""
+def no_positive_warnings(table: pd.DataFrame, labels: list[str]) -> list[str]:
+    """Warnings about labels without a positive in validation or test; split warns of training."""
     purposes = {"val": "it cannot pick an epoch", "test": "it cannot be scored"}
     found = []
     for split, purpose in purposes.items():

@@ -83,8 +83,8 @@ def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: boo
     """The rows of gallery.parquet, and its facts; without a picture where none may be shown."""
     facts = subject.trained.val.facts
     fit = thresholds.fit(subject.trained.val, facts, (point,), calibrate)
-    scores = thresholds.cooled(subject.made, fit.temperatures).scores
-    rule, cut = next(iter(fit.cuts.items()))
+    scores = thresholds.temperature_scaled(subject.made, fit.temperatures).scores
+    rule, cut = next(iter(fit.thresholds.items()))
     frame = gallery_choice.choose(subject.made.labels, scores, cut, subject.trained.labels)
     rows = frame["row"].to_numpy(int)
     hidden = subject.facts.get("credentialed", True) and not show

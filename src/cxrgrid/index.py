@@ -52,9 +52,9 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     labels = choose(settings["labels"], there, extra, settings["dataset"])
     wanted = selection(settings)
     steps = list(attrs["accounting"])
-    frame = follow(filters.people(frame, wanted), frame, steps, settings)
-    meaning, raw = words(wanted, labels, there, adapter, settings), frame
-    frame = label_policy.apply(raw, meaning)
+    frame = apply_filters(filters.people(frame, wanted), frame, steps, settings)
+    policy, raw = label_policies(wanted, labels, there, adapter, settings), frame
+    frame = label_policy.apply(raw, policy)
     if task == "multiclass":
         frame = one_class(frame, labels, wanted.several)
         if len(frame) < steps[-1]["images"]:
@@ -64,12 +64,15 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
         steps.append(count("a label is known", frame))
     if frame.empty:
         raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
-    frame = follow(filters.drawn(frame, labels, wanted), frame, steps, settings)
-    meant = label_policy.fact(raw[raw["image"].isin(frame["image"])], meaning)
+    frame = apply_filters(filters.drawn(frame, labels, wanted), frame, steps, settings)
+    policy_fact = label_policy.fact(raw[raw["image"].isin(frame["image"])], policy)
     facts = {name: settings[name] for name in ("dataset", "adapter", "root")}
     facts |= {"task": task, "labels": labels, "source": adapter.SOURCE, "terms": adapter.TERMS}
-    facts |= {"credentialed": adapter.CREDENTIALED, "notes": [*attrs["notes"], *meant["notes"]]}
-    return to_table(frame, labels), {**facts, "policy": meant, "accounting": steps}
+    facts |= {
+        "credentialed": adapter.CREDENTIALED,
+        "notes": [*attrs["notes"], *policy_fact["notes"]],
+    }
+    return to_table(frame, labels), {**facts, "policy": policy_fact, "accounting": steps}
 
 
 def selection(settings: dict) -> Selection:
@@ -78,10 +81,10 @@ def selection(settings: dict) -> Selection:
     return msgspec.convert({name: settings[name] for name in names}, Selection, strict=False)
 
 
-def follow(
+def apply_filters(
     parts: Iterator[tuple[str, str, pd.DataFrame]], frame: pd.DataFrame, steps: list, settings: dict
 ) -> pd.DataFrame:
-    """What is left after some filters; each adds a line to the accounting."""
+    """The images left after some filters; each filter adds a line to the accounting."""
     where = f"datasets.{settings['dataset']}"
     try:
         for name, step, part in parts:
@@ -94,10 +97,10 @@ def follow(
     return frame
 
 
-def words(
+def label_policies(
     wanted: Selection, labels: list[str], there: list[str], adapter: ModuleType, settings: dict
 ) -> dict[str, dict[str, str]]:
-    """The label policy, a word for each label."""
+    """What -1 and blank mean for each label: {setting: {label: policy}}."""
     defaults = {"uncertain": "ignore", "blank": getattr(adapter, "BLANK", "ignore")}
     for name in defaults:
         setting = getattr(wanted, name)

@@ -35,20 +35,22 @@ from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
 from cxrgrid.training import history, monitor
 from cxrgrid.training.augment import augment, mix
-from cxrgrid.training.checkpoint import Keeper, Run
+from cxrgrid.training.checkpoint import Checkpointer, Run
 from cxrgrid.training.loss import Loss, make_loss
 from cxrgrid.training.sampling import batches
-from cxrgrid.training.schedule import set_rate
+from cxrgrid.training.schedule import set_lr
 from cxrgrid.training.step import Step, make_run, memory_explained
 
 STATE = "state.pt"
 
 
-def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tuple[Keeper, dict]:
-    """Train `cell` on the dataset in `folder`; its state goes to `out`.
+def train(
+    cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float
+) -> tuple[Checkpointer, dict]:
+    """Train `cell` on the dataset in `folder`; its state is saved in `out`.
 
-    Returns the run with its keeper, and its facts. minutes: between two saves, at most.
-    `Stopped` if `stop` has caught a signal.
+    Returns the checkpointer, which holds the run, and the run's facts. minutes: at most, between
+    two saves. `Stopped` if `stop` has caught a signal.
     """
     train_split, facts = load_split(folder, "train")
     val_split, _ = load_split(folder, "val")
@@ -61,13 +63,13 @@ def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tu
     loss = make_loss(cell, facts["task"], train_split.labels, device)
     step = Step(run, cell, loss)
     feed = Feed(train_split, device)
-    keeper = Keeper(run, out / STATE, cell, facts, stop, minutes)
-    keeper.resume()
+    checkpointer = Checkpointer(run, out / STATE, cell, facts, stop, minutes)
+    checkpointer.resume()
 
     while not history.finished(run.history, cell):
         order = batches(train_split.labels, cell, run.epoch)
         sizes = [len(batch) for batch in order]
-        keeper.begin_epoch(len(order))
+        checkpointer.begin_epoch(len(order))
         bar = tqdm(total=sum(sizes), initial=sum(sizes[: run.step]), unit="img", disable=None)
         models.set_trainable(run.model, cell, run.epoch)
         for images, labels in feed(order[run.step :]):
@@ -75,55 +77,55 @@ def train(cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float) -> tu
             # Steps count from 1: [seed, epoch] and [seed, epoch, 0] are the same seed to numpy.
             rng = np.random.default_rng([cell.seed, run.epoch, run.step + 1])
             done = (run.epoch - 1) * len(order) + run.step
-            run.rate = set_rate(run.optimizer, cell, done, len(order), run.history)
+            run.lr = set_lr(run.optimizer, cell, done, len(order), run.history)
             seen = augment(images.float() / 255, cell, rng)
-            keeper.after_step(step(*mix(seen, labels, cell, rng)))
+            checkpointer.after_step(step(*mix(seen, labels, cell, rng)))
             bar.update(len(images))
         bar.close()
-        train_loss = keeper.train_loss(sizes)
-        answers, judged = judge(keeper, val_split, loss, cell, facts["task"])
-        history.close_epoch(run, cell, train_loss, judged, sum(sizes))
+        train_loss = checkpointer.train_loss(sizes)
+        logits, scores = validate(checkpointer, val_split, loss, cell, facts["task"])
+        history.close_epoch(run, cell, train_loss, scores, sum(sizes))
         if run.history[-1]["best"]:
-            run.answers = answers
+            run.val_logits = logits
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
-        keeper.end_epoch()
+        checkpointer.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings}
-    return keeper, history.run_facts(run, cell, facts, images, size, more)
+    return checkpointer, history.run_facts(run, cell, facts, images, size, more)
 
 
-def judge(
-    keeper: Keeper, split: Split, loss: Loss, cell: Cell, task: str
+def validate(
+    checkpointer: Checkpointer, split: Split, loss: Loss, cell: Cell, task: str
 ) -> tuple[Tensor, dict[str, float]]:
-    """What the network says of the validation split, whole images, no augmentation, and its worth.
+    """Logits and metrics of the validation split: whole images, no augmentation.
 
     Returns logits (float32 [N, L], on the CPU), and their loss, mean AUROC and monitor.
     """
-    run = keeper.run
-    answers = models.logits(run.judged, split, batch_of(run, cell), keeper.pause)
+    run = checkpointer.run
+    logits = models.logits(run.eval_model, split, eval_batch_size(run, cell), checkpointer.pause)
     device = run.model.mean.device
-    value = loss(answers.to(device), torch.from_numpy(split.labels).to(device)).item()
-    scores = monitor.judged(split.labels, answers, task, cell.monitor)
-    return answers, {"val_loss": value, **scores}
+    value = loss(logits.to(device), torch.from_numpy(split.labels).to(device)).item()
+    scores = monitor.validation_metrics(split.labels, logits, task, cell.monitor)
+    return logits, {"val_loss": value, **scores}
 
 
-def batch_of(run: Run, cell: Cell) -> int:
-    """Images at once where nothing is learned: as many as in the largest part of a step."""
+def eval_batch_size(run: Run, cell: Cell) -> int:
+    """Batch size for evaluation: the images in the largest part of a training step."""
     return -(-cell.batch_size // run.parts)
 
 
-def write_predictions(keeper: Keeper, cell: Cell, folder: Path, out: Path) -> None:
-    """The best epoch's weights, and what they say of the validation and test images."""
-    run = keeper.run
+def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out: Path) -> None:
+    """Write the best epoch's weights and their predictions of the validation and test images."""
+    run = checkpointer.run
     with replacing(out / "model.safetensors") as partial:
         save_file(run.best, partial)
     run.model.load_state_dict(run.best)
     for part, name in (("val", "val"), ("test", cell.dataset)):
         split, own = load_split(folder, part)
-        answers = run.answers  # the network that is kept has seen the validation images already
+        logits = run.val_logits  # the network that is kept has seen the validation images already
         if part == "test":
-            answers = models.logits(run.model, split, batch_of(run, cell), keeper.pause)
-        scores = models.probabilities(answers, own["task"])
+            logits = models.logits(run.model, split, eval_batch_size(run, cell), checkpointer.pause)
+        scores = models.probabilities(logits, own["task"])
         table = predictions.columns(split.image, split.patient, own["labels"], split.labels, scores)
         made = predictions.facts(cell, cell.dataset, part, own)
         write_parquet(table, out / f"predictions/{name}.parquet", made)
@@ -174,9 +176,9 @@ def run_cell(args) -> None:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, memory_explained(cell):
-            keeper, facts = train(cell, args.data, args.out, stop, args.save_minutes)
-            write_predictions(keeper, cell, args.data, args.out)
-            write_history(keeper.run, facts | {"cost": keeper.meter.read()}, args.out)
+            checkpointer, facts = train(cell, args.data, args.out, stop, args.save_minutes)
+            write_predictions(checkpointer, cell, args.data, args.out)
+            write_history(checkpointer.run, facts | {"cost": checkpointer.meter.read()}, args.out)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)

@@ -30,9 +30,9 @@ def made(task="multilabel", images=300, unknown=0.0, rare=False):
     return Predictions(names, [str(at // 3) for at in range(images)], labels, scores, facts)
 
 
-def values(test, cuts, weights=None):
+def values(test, thresholds, weights=None):
     """The metrics by row; of the first row of weights."""
-    whole = Evaluation(test, cuts)
+    whole = Evaluation(test, thresholds)
     weights = np.ones((1, len(test.image))) if weights is None else weights
     return dict(zip(whole.rows, whole.metrics(weights)[0], strict=True))
 

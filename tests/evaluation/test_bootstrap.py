@@ -51,7 +51,7 @@ def test_strata_keep_the_patients_of_the_rarest_finding():
 def test_blocks_change_nothing(monkeypatch):
     whole = bootstrap.patient_weights(PATIENTS, 10, np.random.default_rng(3))
     monkeypatch.setattr(bootstrap, "BLOCK", 18)
-    blocks = list(bootstrap.draws(PATIENTS, 10, np.random.default_rng(3)))
+    blocks = list(bootstrap.resample_weights(PATIENTS, 10, np.random.default_rng(3)))
     assert [len(block) for block in blocks] == [3, 3, 3, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), whole)
 
@@ -60,7 +60,7 @@ def test_every_resample_is_what_scikit_learn_says():
     rng = np.random.default_rng(5)
     patients = rng.integers(80, size=300).astype(str)
     labels, scores = rng.integers(2, size=300).astype(float), rng.integers(20, size=300) / 20
-    values = bootstrap.bootstrap(
+    values = bootstrap.resampled_values(
         lambda weights: metrics.auroc(labels, scores, weights),
         patients,
         50,
@@ -101,7 +101,7 @@ def test_intervals_cover_the_truth_only_if_patients_are_resampled():
         patient, labels, scores = simulate(rng)
         order = metrics.order(labels, scores)
         for way, cluster in enumerate((patient, np.arange(len(patient)))):
-            values = bootstrap.bootstrap(partial(auroc, order), cluster, 400, rng)
+            values = bootstrap.resampled_values(partial(auroc, order), cluster, 400, rng)
             low, high = bootstrap.interval(values[1:])
             hits[way] += low <= truth <= high
             widths[way] += high - low
@@ -124,7 +124,7 @@ def test_bca_agrees_with_scipy_where_every_patient_has_one_image():
         return (weights @ x / weights.sum(axis=1))[:, None]
 
     patients = [f"{n:02}" for n in range(60)]
-    values = bootstrap.bootstrap(mean, patients, 20_000, rng)
+    values = bootstrap.resampled_values(mean, patients, 20_000, rng)
     low, high = bootstrap.bca(values, bootstrap.jackknife(mean, patients))
     ours = scipy_bootstrap(
         (x,), np.mean, n_resamples=20_000, method="BCa", rng=rng
@@ -157,8 +157,8 @@ def test_95_per_cent_intervals_cover_95_per_cent_only_over_patients(patients):
     for _ in range(700):
         patient, labels, scores = simulate(rng, patients, 3)
         statistic = partial(auroc, metrics.order(labels, scores))
-        values = bootstrap.bootstrap(statistic, patient, 400, rng)
-        images = bootstrap.bootstrap(statistic, np.arange(len(patient)), 400, rng)
+        values = bootstrap.resampled_values(statistic, patient, 400, rng)
+        images = bootstrap.resampled_values(statistic, np.arange(len(patient)), 400, rng)
         ends = [
             bootstrap.interval(values[1:]),
             bootstrap.bca(values, bootstrap.jackknife(statistic, patient)),

@@ -134,9 +134,9 @@ def test_temperature_finds_by_how_much_logits_were_scaled(by):
     logits = rng.normal(size=(4000, 3))
     classes = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = np.eye(3)[(classes.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1).clip(0, 2)]
-    scaled = calibration.cool(classes, 1 / by)
+    scaled = calibration.apply_temperature(classes, 1 / by)
     assert calibration.temperature(truth, scaled) == pytest.approx(by, rel=0.1)
-    np.testing.assert_allclose(calibration.cool(scaled, by), classes, atol=1e-6)
+    np.testing.assert_allclose(calibration.apply_temperature(scaled, by), classes, atol=1e-6)
 
 
 def test_a_temperature_of_one_class_is_one():

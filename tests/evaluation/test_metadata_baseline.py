@@ -29,7 +29,7 @@ def test_what_metadata_tell_is_told():
     assert edema["low"] < edema["auroc"]["all"] < edema["high"]
     assert edema["auroc"]["all"] > edema["auroc"]["view"] > edema["auroc"]["age"] > 0.55
     assert abs(edema["auroc"]["sex"] - 0.5) < 0.08 and abs(hernia["auroc"]["all"] - 0.5) < 0.08
-    [warning] = metadata_baseline.telling(found)
+    [warning] = metadata_baseline.metadata_warnings(found)
     assert "Edema" in warning and "Hernia" not in warning
 
 
@@ -86,4 +86,4 @@ def test_unknown_labels_are_not_counted():
 
 def test_two_positives_are_no_warning():
     row = {"auroc": {"all": 0.99}, "low": 0.9, "high": 1.0, "n": 60, "positives": 2}
-    assert metadata_baseline.telling({"fields": ["age"], "labels": {"Hernia": row}}) == []
+    assert metadata_baseline.metadata_warnings({"fields": ["age"], "labels": {"Hernia": row}}) == []

@@ -80,7 +80,7 @@ def test_the_pooled_spread_is_the_error_term_of_an_analysis_of_variance():
     groups = [np.array([0.80, 0.84]), np.array([0.70, 0.71, 0.75]), np.array([0.9])]
     found = pool([*groups, np.array([np.nan, 0.8])])
     wanted = np.sqrt((groups[0].var(ddof=1) + 2 * groups[1].var(ddof=1)) / 3)
-    assert (found.sd, found.freedom) == (pytest.approx(wanted), 3)
+    assert (found.sd, found.df) == (pytest.approx(wanted), 3)
     assert pool(groups[2:]) is None
 
 

@@ -45,17 +45,17 @@ def test_each_rule_has_its_threshold_and_a_class_that_lacks_a_reason():
     points = ("youden", 0.2, Target(sensitivity=1.0), Target(specificity=1.0))
     val = made(labels, scores)
     fit = thresholds.fit(val, val.facts, points, "none")
-    assert list(fit.cuts) == ["youden", "0.2", "sensitivity 1", "specificity 1"]
-    assert [cut[0] for cut in fit.cuts.values()] == [0.9, 0.2, 0.3, np.nextafter(0.4, 1)]
-    assert fit.cuts["youden"][1] == 0.5 and "absent" in fit.reasons["youden", "l1"]
+    assert list(fit.thresholds) == ["youden", "0.2", "sensitivity 1", "specificity 1"]
+    assert [cut[0] for cut in fit.thresholds.values()] == [0.9, 0.2, 0.3, np.nextafter(0.4, 1)]
+    assert fit.thresholds["youden"][1] == 0.5 and "absent" in fit.reasons["youden", "l1"]
     assert ("0.2", "l1") not in fit.reasons and (fit.temperatures == 1).all()
 
 
 def test_classes_compete_whatever_the_rules():
     val = made(np.eye(3), np.eye(3), "multiclass")
     fit = thresholds.fit(None, val.facts, (0.5,), "none")
-    assert list(fit.cuts) == ["argmax"]
-    assert thresholds.decide(np.array([[0.2, 0.5, 0.3]]), fit.cuts["argmax"]).tolist() == [
+    assert list(fit.thresholds) == ["argmax"]
+    assert thresholds.decide(np.array([[0.2, 0.5, 0.3]]), fit.thresholds["argmax"]).tolist() == [
         [False, True, False]
     ]
 
@@ -67,12 +67,12 @@ def test_a_temperature_makes_validation_images_likelier():
     val = made(labels, 1 / (1 + np.exp(-logits * (4, 0.5))))
     fit = thresholds.fit(val, val.facts, ("youden",), "temperature")
     assert fit.temperatures == pytest.approx([4, 0.5], rel=0.3)
-    cooled = thresholds.cooled(val, fit.temperatures)
+    cooled = thresholds.temperature_scaled(val, fit.temperatures)
     for at in range(2):
         assert metrics.auroc(labels[:, at], cooled.scores[:, at]) == pytest.approx(
             metrics.auroc(labels[:, at], val.scores[:, at]), abs=1e-9
         )
-    assert thresholds.cooled(val, np.ones(2)) is val
+    assert thresholds.temperature_scaled(val, np.ones(2)) is val
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_death_at_any_step(tmp_path, data, whole, monkeypatch, step):
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_a_signal_while_judging_leaves_only_judging(tmp_path, data, whole, monkeypatch, epoch):
-    stop_at(tmp_path, data, monkeypatch, "judge", epoch)
+    stop_at(tmp_path, data, monkeypatch, "validate", epoch)
     kept = torch.load(tmp_path / train.STATE, weights_only=True)
     assert (kept["step"], len(kept["history"])) == (3, epoch - 1)
     taken = steps_taken(monkeypatch)
@@ -219,7 +219,7 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path, data, whole, monkeypat
 
 def test_the_validation_answers_are_those_of_the_kept_network(tmp_path, data, monkeypatch):
     """They are kept with the best epoch's weights, and not computed again: the same bits."""
-    monkeypatch.setattr(history, "is_better", lambda judged, rows, _: len(rows) < 2)
+    monkeypatch.setattr(history, "is_better", lambda scores, rows, _: len(rows) < 2)
     out = run(CELL, data, tmp_path)
     assert read_parquet(out / "history.parquet")[0]["best"].to_pylist() == [False, True, False]
     command = [sys.executable, "-m", "cxrgrid.predict", str(out), "--data", str(data)]

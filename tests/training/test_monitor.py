@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from cxrgrid.training.monitor import judged
+from cxrgrid.training.monitor import validation_metrics
 
 RNG = np.random.default_rng(0)
 LABELS = (RNG.random((60, 3)) < 0.4).astype(np.float32)
@@ -32,7 +32,7 @@ def test_labels_are_averaged_where_both_classes_are_known(monitor):
         known = np.isfinite(LABELS[:, label])
         scores = ANSWERS[known, label].numpy()
         values.append(metric(LABELS[known, label], scores >= 0 if decided else scores))
-    found = judged(LABELS, ANSWERS, "multilabel", monitor)
+    found = validation_metrics(LABELS, ANSWERS, "multilabel", monitor)
     assert found[f"val_{monitor}"] == pytest.approx(np.mean(values))
     assert set(found) == {"val_auroc", f"val_{monitor}"}
 
@@ -43,32 +43,32 @@ def test_of_classes_the_largest_is_named(monitor):
     scores = ANSWERS.double().softmax(1).numpy()
     named = scores == scores.max(axis=1, keepdims=True)
     values = [metric(CLASSES[:, n], (named if decided else scores)[:, n]) for n in range(3)]
-    found = judged(CLASSES, ANSWERS, "multiclass", monitor)
+    found = validation_metrics(CLASSES, ANSWERS, "multiclass", monitor)
     assert found[f"val_{monitor}"] == pytest.approx(np.mean(values))
 
 
 def test_accuracy_is_the_share_of_images_named_right():
     expected = reference.accuracy_score(CLASSES.argmax(1), ANSWERS.argmax(1))
     labels = np.concatenate([CLASSES, np.full((5, 3), np.nan, np.float32)])
-    answers = torch.cat([ANSWERS, torch.zeros(5, 3)])
-    found = judged(labels, answers, "multiclass", "accuracy")
+    logits = torch.cat([ANSWERS, torch.zeros(5, 3)])
+    found = validation_metrics(labels, logits, "multiclass", "accuracy")
     assert found["val_accuracy"] == pytest.approx(expected)
 
 
 def test_without_two_classes_there_is_nothing_to_say():
-    found = judged(LABELS[:, 2:], ANSWERS[:, 2:], "multilabel", "f1")
+    found = validation_metrics(LABELS[:, 2:], ANSWERS[:, 2:], "multilabel", "f1")
     assert math.isnan(found["val_f1"]) and math.isnan(found["val_auroc"])
 
 
 @pytest.mark.parametrize("monitor", ["auroc", "loss"])
 def test_auroc_is_always_there(monitor):
-    assert set(judged(LABELS, ANSWERS, "multilabel", monitor)) == {"val_auroc"}
+    assert set(validation_metrics(LABELS, ANSWERS, "multilabel", monitor)) == {"val_auroc"}
 
 
 def test_auroc_of_competing_classes_is_that_of_their_probabilities():
     # What is added to all logits of an image changes no probability.
     raised = ANSWERS + torch.from_numpy(RNG.normal(0, 3, (60, 1)))
     wanted = reference.roc_auc_score(CLASSES, ANSWERS.double().softmax(1).numpy(), average="macro")
-    for answers in (ANSWERS, raised):
-        found = judged(CLASSES, answers, "multiclass", "auroc")
+    for logits in (ANSWERS, raised):
+        found = validation_metrics(CLASSES, logits, "multiclass", "auroc")
         assert found == {"val_auroc": pytest.approx(wanted)}

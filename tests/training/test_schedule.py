@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import lr_scheduler as reference
 
 from cxrgrid.training.loss import make_optimizer
-from cxrgrid.training.schedule import set_rate
+from cxrgrid.training.schedule import set_lr
 from test_train import make_cell
 
 STEPS = 7
@@ -20,7 +20,7 @@ def rates(steps: int = STEPS, history: list[dict] | None = None, **settings) -> 
     optimizer = make_optimizer(cell, nn.Linear(2, 2))
     past = history or []
     return [
-        set_rate(optimizer, cell, step, steps, past[: step // steps])
+        set_lr(optimizer, cell, step, steps, past[: step // steps])
         for step in range(cell.epochs * steps)
     ]
 
@@ -112,11 +112,11 @@ def test_the_rate_depends_on_nothing_before_it():
     optimizer = make_optimizer(cell, nn.Linear(2, 2))
     forwards = rates(epochs=12, schedule="restarts", restart_epochs=3)
     for step in reversed(range(12 * STEPS)):
-        assert set_rate(optimizer, cell, step, STEPS, []) == forwards[step]
+        assert set_lr(optimizer, cell, step, STEPS, []) == forwards[step]
 
 
 def test_a_layers_own_share_stays():
     cell = make_cell(lr=1.0, schedule="step", step_epochs=1, factor=0.5)
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr_scale": 0.25}], lr=1.0)
-    assert set_rate(optimizer, cell, STEPS, STEPS, []) == 0.5
+    assert set_lr(optimizer, cell, STEPS, STEPS, []) == 0.5
     assert optimizer.param_groups[0]["lr"] == 0.125

@@ -64,10 +64,10 @@ def test_the_average_is_the_moving_average_of_the_weights():
         step(IMAGES, labels)
         for name, value in step.run.model.state_dict().items():
             expected[name] = 0.75 * expected[name] + 0.25 * value
-    for name, value in step.run.judged.state_dict().items():
+    for name, value in step.run.eval_model.state_dict().items():
         assert torch.allclose(value, expected[name], atol=1e-6), name
     assert not torch.equal(
-        *(next(model.parameters()) for model in (step.run.model, step.run.judged))
+        *(next(model.parameters()) for model in (step.run.model, step.run.eval_model))
     )
 
 
@@ -126,7 +126,7 @@ def test_a_single_image_that_does_not_fit_ends_the_run(tmp_path, data, monkeypat
 
 
 def test_memory_that_runs_out_elsewhere_is_one_line_too(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(train, "judge", lambda *_: torch.empty(1 << 50, dtype=torch.uint8))
+    monkeypatch.setattr(train, "validate", lambda *_: torch.empty(1 << 50, dtype=torch.uint8))
     with pytest.raises(UserError, match="out of memory .*smaller batch_size") as error:
         run(make_cell(), data, tmp_path)
     assert "\n" not in str(error.value)

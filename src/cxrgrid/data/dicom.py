@@ -131,7 +131,7 @@ def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> np.ndarray:
     if sixteen_bit == "voi" and has_window(film):
         lowest = int(pixels.min())
         levels = np.arange(lowest, int(pixels.max()) + 1)
-        return grey_levels.through(windowed(meaning(levels), film), pixels)
+        return grey_levels.lookup(windowed(meaning(levels), film), pixels)
     stored = np.arange(256)
     if pixels.dtype == np.uint8 and np.array_equal(meaning(stored), stored):
         return pixels

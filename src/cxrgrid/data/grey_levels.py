@@ -33,9 +33,9 @@ def stretch(
         return scaled(values, *bounds, values)
     levels = np.arange(int(lowest), int(highest) + 1)
     levels = levels if meaning is None else np.asarray(meaning(levels))
-    counts = tally(values, int(lowest), len(levels))
+    counts = histogram(values, int(lowest), len(levels))
     bounds = percentiles(levels, counts) if how == "percentile" else (0, 0)
-    return through(scaled(levels, *bounds, levels[counts > 0]), values)
+    return lookup(scaled(levels, *bounds, levels[counts > 0]), values)
 
 
 def scaled(levels: np.ndarray, low: float, high: float, there: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def percentiles(levels: np.ndarray, counts: np.ndarray) -> list[float]:
     return [at(percent) for percent in STRETCH]
 
 
-def tally(values: np.ndarray, lowest: int, levels: int) -> np.ndarray:
+def histogram(values: np.ndarray, lowest: int, levels: int) -> np.ndarray:
     """How many pixels have each grey level from `lowest` on."""
     counts = np.zeros(levels, np.int64)
     for strip in strips(values):
@@ -71,7 +71,7 @@ def tally(values: np.ndarray, lowest: int, levels: int) -> np.ndarray:
     return counts
 
 
-def through(table: np.ndarray, values: np.ndarray) -> np.ndarray:
+def lookup(table: np.ndarray, values: np.ndarray) -> np.ndarray:
     """uint8 of the shape of `values`: `table[value - lowest value]`."""
     found, lowest = np.empty(values.size, np.uint8), int(values.min())
     for number, strip in enumerate(strips(values)):
@@ -92,11 +92,11 @@ def strips(values: np.ndarray) -> list[np.ndarray]:
 def enhance(grey: np.ndarray, equalize: str, blur: int) -> np.ndarray:
     """What a recipe asks for, in this order; uint8 [H, W] as it was if it asks for nothing."""
     if equalize != "none":
-        grey = {"histogram": flatten, "clahe": clahe}[equalize](grey)
+        grey = {"histogram": equalize_histogram, "clahe": clahe}[equalize](grey)
     return smooth(grey) if blur else grey
 
 
-def flatten(grey: np.ndarray) -> np.ndarray:
+def equalize_histogram(grey: np.ndarray) -> np.ndarray:
     """Histogram equalisation, as OpenCV's equalizeHist: each grey level becomes as frequent."""
     counts = np.bincount(grey.reshape(-1), minlength=256)
     first = int(np.flatnonzero(counts)[0])

@@ -42,11 +42,11 @@ class Row(NamedTuple):
 class Evaluation:
     """The images of one model, prepared once; `metrics(weights)` as often as one likes.
 
-    test: predictions; labels may all be unknown. cuts: thresholds [L] by rule, see `operating`.
+    test: predictions; labels may all be unknown. thresholds: [L] by rule.
     """
 
-    def __init__(self, test: Predictions, cuts: dict[str, np.ndarray]):
-        self.test, self.cuts = test, cuts
+    def __init__(self, test: Predictions, thresholds: dict[str, np.ndarray]):
+        self.test, self.thresholds = test, thresholds
         self.labels = test.facts["labels"]
         self.competing = test.facts["task"] == "multiclass"
         columns = zip(test.labels.T, test.scores.T, strict=True)
@@ -65,7 +65,7 @@ class Evaluation:
         """What each image adds to the counts of each rule, and to the F1 of images: [N, L or 1]."""
         positive, negative = self.test.labels == 1, self.test.labels == 0
         terms = {"seen": (positive | negative).any(axis=1)[:, None]}
-        for rule, cut in self.cuts.items():
+        for rule, cut in self.thresholds.items():
             said = decide(self.test.scores, cut)
             terms |= {f"tp {rule}": positive & said, f"fp {rule}": negative & said}
             right, calls = (positive & said).sum(axis=1), ((positive | negative) & said).sum(axis=1)
@@ -95,12 +95,12 @@ class Evaluation:
             rows += [Row("all", *kind) for kind in self.kinds((*OF_ALL, "majority_accuracy"))]
             return [*rows, Row("all", "log_loss", "")]
         rows += [Row("micro", *kind) for kind in self.kinds((*RANKED, *DECIDED))]
-        return rows + [Row("samples", "f1", rule) for rule in self.cuts]
+        return rows + [Row("samples", "f1", rule) for rule in self.thresholds]
 
     def kinds(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
         """Each metric with no rule, or once for each rule."""
         by_rule = {*DECIDED, *BARE}
-        pairs = [(name, rule) for name in names if name in by_rule for rule in self.cuts]
+        pairs = [(name, rule) for name in names if name in by_rule for rule in self.thresholds]
         return [(name, "") for name in names if name not in by_rule] + pairs
 
     def metrics(self, weights: np.ndarray) -> np.ndarray:
@@ -128,7 +128,7 @@ class Evaluation:
         found |= {(name, ""): v for name, v in self.calibration.values(sums).items()}
         present, absent = sums["present"], sums["known"] - sums["present"]
         found |= {(name, ""): getattr(metrics, name)(present, 0, absent, 0) for name in SHARES}
-        for rule, cut in self.cuts.items():
+        for rule, cut in self.thresholds.items():
             counts = self.counts(sums, rule)
             found |= {(name, rule): getattr(metrics, name)(*counts) for name in DECIDED}
             bare = (*counts, np.tile(cut, (len(weights), 1)))
@@ -155,7 +155,7 @@ class Evaluation:
         rows[Row("micro", "ap", "")] = ranking.average_precision()
         if self.competing:
             return rows | self.decision(sums, found)
-        for rule in self.cuts:
+        for rule in self.thresholds:
             counts = [count.sum(axis=1) for count in self.counts(sums, rule)]
             rows |= {Row("micro", n, rule): getattr(metrics, n)(*counts) for n in DECIDED}
             images = sums["seen"][:, 0]

@@ -47,7 +47,7 @@ def strata(labels: np.ndarray, patients: Sequence[str]) -> np.ndarray:
     return found[patient]
 
 
-def draws(
+def resample_weights(
     patients: Sequence[str],
     resamples: int,
     rng: np.random.Generator,
@@ -77,10 +77,10 @@ def patient_weights(
     strata: np.ndarray | None = None,
 ) -> np.ndarray:
     """All resamples at once: uint8 [R, N], images of one patient alike."""
-    return np.concatenate(list(draws(patients, resamples, rng, strata)))
+    return np.concatenate(list(resample_weights(patients, resamples, rng, strata)))
 
 
-def bootstrap(
+def resampled_values(
     statistic: Callable[[np.ndarray], np.ndarray],
     patients: Sequence[str],
     resamples: int,
@@ -93,7 +93,7 @@ def bootstrap(
     patients. Statistics of several models on the same rows of weights may be compared pair by pair.
     """
     values = [statistic(np.ones((1, len(patients)), np.uint8))]
-    values += [statistic(weights) for weights in draws(patients, resamples, rng, strata)]
+    values += [statistic(weights) for weights in resample_weights(patients, resamples, rng, strata)]
     return np.concatenate(values)
 
 
@@ -117,7 +117,7 @@ def standard_error(values: np.ndarray) -> np.ndarray:
 
 
 def jackknife(statistic: Callable[[np.ndarray], np.ndarray], patients: Sequence[str]) -> np.ndarray:
-    """`statistic` without each patient in turn [P, ...]: as dear as P resamples."""
+    """`statistic` without each patient in turn [P, ...]: costs as much as P resamples."""
     names, patient = np.unique(patients, return_inverse=True)
     rows = max(1, BLOCK // len(patient))
     values = []
@@ -130,9 +130,9 @@ def jackknife(statistic: Callable[[np.ndarray], np.ndarray], patients: Sequence[
 def bca(values: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bias-corrected and accelerated 95 % interval (Efron, JASA 82 (1987) 171-185, eq. 3.8, 6.6).
 
-    values: [1 + R, ...] of `bootstrap`; left_out: [P, ...] of `jackknife`. Equal to `interval`
-    where the resamples lie evenly around the value and no patient pulls harder up than down. NaN as
-    there, and where the value itself is.
+    values: [1 + R, ...] of `resampled_values`; left_out: [P, ...] of `jackknife`. Equal to
+    `interval` where the resamples lie evenly around the value and no patient pulls harder up than
+    down. NaN as there, and where the value itself is.
     """
     estimate, drawn = values[0], values[1:].reshape(len(values) - 1, -1)
     lows, highs = np.full((2, drawn.shape[1]), np.nan)
@@ -147,10 +147,11 @@ def bca(values: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Resampled:
     """A statistic of the images and of resamples of their patients.
 
-    values: [1 + R, ...] of `bootstrap`; left_out: [P, ...] of `jackknife`, None for percentiles.
+    values: [1 + R, ...] of `resampled_values`; left_out: [P, ...] of `jackknife`, None for the
+    percentile interval.
     """
 
     values: np.ndarray
@@ -167,26 +168,28 @@ class Drawn:
             return interval(self.values[1:])
         return bca(self.values, self.left_out)
 
-    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Drawn":
+    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Resampled":
         """Another statistic, made of this one draw by draw."""
-        return Drawn(change(self.values), None if self.left_out is None else change(self.left_out))
+        return Resampled(
+            change(self.values), None if self.left_out is None else change(self.left_out)
+        )
 
-    def __sub__(self, other: "Drawn") -> "Drawn":
+    def __sub__(self, other: "Resampled") -> "Resampled":
         """The difference of two statistics of the same draws."""
         both = None if self.left_out is None else self.left_out - other.left_out
-        return Drawn(self.values - other.values, both)
+        return Resampled(self.values - other.values, both)
 
 
-def draw(
+def resample(
     statistic: Callable[[np.ndarray], np.ndarray],
     patients: Sequence[str],
     resamples: int,
     kind: str = "percentile",
     strata: np.ndarray | None = None,
-) -> Drawn:
-    """`bootstrap` on the resamples that belong to these patients; kind: one of `INTERVALS`."""
-    values = bootstrap(statistic, patients, resamples, generator(patients), strata)
-    return Drawn(values, jackknife(statistic, patients) if kind == "bca" else None)
+) -> Resampled:
+    """The statistic on the resamples that belong to these patients; kind: one of `INTERVALS`."""
+    values = resampled_values(statistic, patients, resamples, generator(patients), strata)
+    return Resampled(values, jackknife(statistic, patients) if kind == "bca" else None)
 
 
 def bca_shares(value: float, resampled: np.ndarray, without: np.ndarray) -> np.ndarray:

@@ -157,7 +157,7 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
         return 1.0
 
     def loss(at: float) -> float:
-        cooled = np.clip(cool(p, float(np.exp(at))), SMALLEST, 1 - SMALLEST)
+        cooled = np.clip(apply_temperature(p, float(np.exp(at))), SMALLEST, 1 - SMALLEST)
         if y.ndim == 1:
             return float(-(y * np.log(cooled) + (1 - y) * np.log1p(-cooled)).mean())
         return float(-np.log(cooled[y == 1]).mean())
@@ -174,7 +174,7 @@ def golden(loss, low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def cool(scores: np.ndarray, by: float) -> np.ndarray:
+def apply_temperature(scores: np.ndarray, by: float) -> np.ndarray:
     """Probabilities at another temperature: of one label [N], or of classes [N, classes]."""
     if scores.ndim == 1:
         return expit(logit(scores) / by)

@@ -31,7 +31,7 @@ def curves(test: Predictions) -> list[dict]:
 def steps(labels: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
     """ROC and precision-recall, [3, points] each: x, y and how many images are called positive."""
     down = np.argsort(-scores, kind="stable")
-    last = np.flatnonzero(np.diff(metrics.rungs(scores[down]), append=-1))
+    last = np.flatnonzero(np.diff(metrics.tie_groups(scores[down]), append=-1))
     tp, called = np.cumsum(labels[down] == 1)[last], last + 1
     recall, fallout = tp / tp[-1], (called - tp) / max(1, called[-1] - tp[-1])
     start = np.zeros((3, 1))

@@ -58,7 +58,7 @@ def resampled(
     stratify: draw patients within `stats.strata`.
     """
     strata = bootstrap.strata(made.labels, made.patient) if stratify else None
-    return bootstrap.draw(
+    return bootstrap.resample(
         statistic(made, thresholds), made.patient, resamples, strata=strata
     ).values
 

@@ -93,7 +93,7 @@ def of_label(table: pd.DataFrame, designs: dict[str, Design], label: str) -> dic
 
 def interval(order: metrics.Order, patients: np.ndarray) -> tuple[float, float]:
     """The interval of an AUROC over resampled patients."""
-    return bootstrap.draw(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
+    return bootstrap.resample(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
 
 
 def rounded(value: float) -> float | None:
@@ -101,8 +101,8 @@ def rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 6)
 
 
-def telling(found: dict) -> list[str]:
-    """Warnings for labels that are well told without any image."""
+def metadata_warnings(found: dict) -> list[str]:
+    """Warnings about labels that metadata alone predicts well."""
     rows = [
         f"{label} {row['auroc']['all']:.3f} ({row['low']:.3f}–{row['high']:.3f}; n = {row['n']:,})"
         for label, row in found["labels"].items()

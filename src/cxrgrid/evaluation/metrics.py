@@ -76,7 +76,7 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
     """Sort the known images by score; labels, scores: [N]. Scores are not NaN."""
     known = np.flatnonzero(~np.isnan(labels))
     images = known[np.lexsort((labels[known], -scores[known]))]  # in a tie, negatives come first
-    positive, rung = labels[images] == 1, rungs(scores[images])
+    positive, rung = labels[images] == 1, tie_groups(scores[images])
     start = starts(positive, rung)
     is_positive = positive[start]
     through = np.cumsum(~is_positive)[is_positive]
@@ -85,7 +85,7 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
     return Order(images, start, *classes, through - tied, through)
 
 
-def rungs(scores: np.ndarray) -> np.ndarray:
+def tie_groups(scores: np.ndarray) -> np.ndarray:
     """Number sorted scores from 0, equal scores alike [N]."""
     higher = np.zeros(len(scores), np.intp)
     higher[1:] = scores[1:] != scores[:-1]  # not np.diff: infinite scores may be tied too
@@ -153,7 +153,7 @@ def youden(labels: np.ndarray, scores: np.ndarray) -> float:
     if not has_both(labels) or np.isnan(scores).any():
         return float("nan")
     down = np.argsort(-scores, kind="stable")
-    last = np.flatnonzero(np.diff(rungs(scores[down]), append=-1))
+    last = np.flatnonzero(np.diff(tie_groups(scores[down]), append=-1))
     positives = np.cumsum(labels[down] == 1)
     negatives = np.cumsum(labels[down] == 0)
     # In whole numbers, so that equal maxima are equal: J times positives times negatives.

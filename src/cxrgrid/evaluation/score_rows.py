@@ -8,7 +8,7 @@ import numpy as np
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, thresholds
 from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
-from cxrgrid.evaluation.bootstrap import Drawn
+from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
@@ -41,38 +41,38 @@ def add(
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels, patient = test.facts["labels"], test.patient
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
-    test = thresholds.cooled(test, fit.temperatures)
+    test = thresholds.temperature_scaled(test, fit.temperatures)
     axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, patient) if how.stratify else None
-    whole = Evaluation(test, fit.cuts)
-    drawn = bootstrap.draw(whole.metrics, patient, how.resamples, how.interval, strata)
+    whole = Evaluation(test, fit.thresholds)
+    drawn = bootstrap.resample(whole.metrics, patient, how.resamples, how.interval, strata)
     sheet.scores += rows(axes | {"subset": "all"}, whole, drawn)
     sheet.scores += metadata_rows(axes | {"subset": "all"}, test, parts.metadata)
     for name, images in parts.subsets.items():
-        part = Evaluation(only(test, images), fit.cuts)
+        part = Evaluation(only(test, images), fit.thresholds)
         sheet.scores += rows(axes | {"subset": name}, part, resampled(part, how))
-    named_ones = grouped(test, parts.subsets, fit.cuts, how, strata)
+    named_ones = grouped(test, parts.subsets, fit.thresholds, how, strata)
     sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, named_ones)
     for axis, members in parts.groups.items():
-        sheet.scores += group_rows(axes, axis, grouped(test, members, fit.cuts, how, strata))
+        sheet.scores += group_rows(axes, axis, grouped(test, members, fit.thresholds, how, strata))
     sheet.curves += [{**axes, **row} for row in curves(test)]
     sheet.thresholds += threshold_rows(axes, labels, fit)
 
 
-def resampled(part: Evaluation, how: Report) -> Drawn:
+def resampled(part: Evaluation, how: Report) -> Resampled:
     """Values over the part's own patients; NaN if it holds no image."""
     patient = part.test.patient
     if not patient:
-        return Drawn(np.full((2, len(part.rows)), np.nan))
+        return Resampled(np.full((2, len(part.rows)), np.nan))
     strata = bootstrap.strata(part.test.labels, patient) if how.stratify else None
-    return bootstrap.draw(part.metrics, patient, how.resamples, how.interval, strata)
+    return bootstrap.resample(part.metrics, patient, how.resamples, how.interval, strata)
 
 
 # ------------------------------------------------------------------ rows
 
 
 def rows(
-    start: dict, made: Evaluation, drawn: Drawn, few: frozenset[str] = frozenset()
+    start: dict, made: Evaluation, drawn: Resampled, few: frozenset[str] = frozenset()
 ) -> Iterator[dict]:
     """One row a metric, from values [1 + R, rows]; few: labels that a group has too little of."""
     size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
@@ -120,7 +120,7 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
 
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
     """Every threshold and temperature of a model, and why one is not the rule's own."""
-    for rule, cut in fit.cuts.items():
+    for rule, cut in fit.thresholds.items():
         for label, threshold, temperature in zip(labels, cut, fit.temperatures, strict=True):
             row = {"label": label, "threshold_rule": rule, "threshold": threshold}
             row |= {"temperature": temperature, "reason": fit.reasons.get((rule, label))}

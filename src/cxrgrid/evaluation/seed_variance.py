@@ -14,7 +14,7 @@ class Spread:
     """The SD between trainings that differ in the seed only, and on how many it rests."""
 
     sd: float
-    freedom: int
+    df: int
 
 
 def pool(groups: list[np.ndarray]) -> Spread | None:
@@ -24,11 +24,11 @@ def pool(groups: list[np.ndarray]) -> Spread | None:
     rests on more than the two or three seeds of each. Groups that are NaN count for nothing.
     """
     groups = [group for group in groups if len(group) > 1 and not np.isnan(group).any()]
-    freedom = sum(len(group) - 1 for group in groups)
-    if not freedom:
+    df = sum(len(group) - 1 for group in groups)
+    if not df:
         return None
     squares = sum(((group - group.mean()) ** 2).sum() for group in groups)
-    return Spread(float(np.sqrt(squares / freedom)), freedom)
+    return Spread(float(np.sqrt(squares / df)), df)
 
 
 @dataclass(frozen=True)
@@ -69,25 +69,25 @@ def combine(
     """
     means = [float(np.mean(group)) for group in groups]
     value = means[0] - sum(means[1:])
-    sd, parts, freedom = seed_parts(groups, spread)
+    sd, parts, df = seed_parts(groups, spread)
     seed_se = float(np.sqrt(sum(parts))) if parts else float("nan")
     apart = (float(sampling_se), sd, seed_se)
     errors = np.sqrt([sampling_se**2, *parts])
-    freedom = np.maximum([patients - 1, *freedom], 1)
+    df = np.maximum([patients - 1, *df], 1)
     if np.isnan(value) or np.isnan(errors).any():
         return Combined(value, *apart, np.nan, np.nan, np.nan)
-    width = reach(0.05, errors, freedom)
-    p = p_value(abs(value), errors, freedom)
+    width = half_width(0.05, errors, df)
+    p = p_value(abs(value), errors, df)
     return Combined(value, *apart, value - width, value + width, p)
 
 
 def seed_parts(
     groups: tuple[np.ndarray, ...], spread: Spread | None
 ) -> tuple[float, list[float], list[int]]:
-    """The SD between seeds; of each group the variance of its mean, and its freedom."""
+    """The SD between seeds; of each group the variance of its mean, and its degrees of freedom."""
     if spread:
         parts = [spread.sd**2 / len(group) for group in groups]
-        return spread.sd, parts, [spread.freedom] * len(groups)
+        return spread.sd, parts, [spread.df] * len(groups)
     several = [group for group in groups if len(group) > 1]
     if not several:
         return float("nan"), [], []
@@ -98,16 +98,16 @@ def seed_parts(
     return float(np.sqrt(pooled)), parts, [len(group) - 1 or fewest for group in groups]
 
 
-def reach(alpha: float, errors: np.ndarray, freedom: np.ndarray) -> float:
-    """Half the width of the interval that errs in a share alpha."""
-    return float(np.sqrt(((stdtrit(freedom, alpha / 2) * errors) ** 2).sum()))
+def half_width(alpha: float, errors: np.ndarray, df: np.ndarray) -> float:
+    """Half-width of the (1 - alpha) interval."""
+    return float(np.sqrt(((stdtrit(df, alpha / 2) * errors) ** 2).sum()))
 
 
-def p_value(distance: float, errors: np.ndarray, freedom: np.ndarray) -> float:
+def p_value(distance: float, errors: np.ndarray, df: np.ndarray) -> float:
     """The alpha at which the interval just reaches as far as `distance`."""
     if distance == 0:
         return 1.0
-    if distance >= reach(LEAST, errors, freedom):
+    if distance >= half_width(LEAST, errors, df):
         return LEAST
-    power = brentq(lambda x: reach(10**x, errors, freedom) - distance, np.log10(LEAST), 0)
+    power = brentq(lambda x: half_width(10**x, errors, df) - distance, np.log10(LEAST), 0)
     return float(10**power)

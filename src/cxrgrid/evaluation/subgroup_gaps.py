@@ -7,7 +7,7 @@ import numpy as np
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
-from cxrgrid.evaluation.bootstrap import Drawn
+from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions, only
 
 
@@ -16,14 +16,14 @@ class Group:
     """A group, scored on the resamples of the whole. few: labels too rare in it, or too common."""
 
     made: Evaluation
-    drawn: Drawn
+    drawn: Resampled
     few: frozenset[str]
 
 
 def grouped(
     test: Predictions,
     members: dict[str, set[str]],
-    cuts: dict[str, np.ndarray],
+    thresholds: dict[str, np.ndarray],
     how: Report,
     strata: np.ndarray | None,
 ) -> dict[str, Group]:
@@ -39,13 +39,13 @@ def grouped(
         few = frozenset(
             label for label, is_rare in zip(test.facts["labels"], rare, strict=True) if is_rare
         )
-        made = Evaluation(part, cuts)
+        made = Evaluation(part, thresholds)
         made.both &= ~rare
 
         def statistic(weights: np.ndarray, made: Evaluation = made, at: np.ndarray = at):
             return made.metrics(weights.take(at, axis=1))
 
-        drawn = bootstrap.draw(statistic, test.patient, how.resamples, how.interval, strata)
+        drawn = bootstrap.resample(statistic, test.patient, how.resamples, how.interval, strata)
         found[name] = Group(made, drawn, few)
     return found
 
@@ -59,13 +59,13 @@ def joined(parts: list[Predictions]) -> Predictions | None:
     return Predictions(image, patient, labels, scores, parts[0].facts)
 
 
-def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Drawn:
+def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled:
     """The mean of a metric over some labels of a group, [1 + R]."""
     at = [group.made.rows.index(Row(label, *kind)) for label in labels]
     return group.drawn.map(lambda values: mean(values[:, at]))
 
 
-def gap(columns: dict[str, Drawn]) -> dict:
+def gap(columns: dict[str, Resampled]) -> dict:
     """Value, interval and the two groups of a gap, from each group's values [1 + R]."""
     columns = {name: values for name, values in columns.items() if not np.isnan(values.value)}
     if len(columns) < 2:

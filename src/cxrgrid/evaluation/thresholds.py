@@ -20,12 +20,12 @@ FALLBACK = 0.5
 class Fit:
     """What the validation images decide.
 
-    cuts: by the name of the rule, from which score each label counts as present [L] (NaN where
-    classes compete); reasons: by rule and label, why a threshold is not the rule's own;
+    thresholds: by the name of the rule, the score from which each label counts as present [L] (NaN
+    where classes compete); reasons: by rule and label, why a threshold is not the rule's own;
     temperatures: [L], 1 where the scores are left as they are.
     """
 
-    cuts: dict[str, np.ndarray]
+    thresholds: dict[str, np.ndarray]
     reasons: dict[tuple[str, str], str]
     temperatures: np.ndarray
 
@@ -72,16 +72,16 @@ def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> 
     temperatures = temperature(val) if val and calibrate == "temperature" else ones
     if facts["task"] == "multiclass":
         return Fit({ARGMAX: np.full(len(labels), np.nan)}, {}, temperatures)
-    val = cooled(val, temperatures) if val else None
-    cuts, reasons = {}, {}
+    val = temperature_scaled(val, temperatures) if val else None
+    thresholds, reasons = {}, {}
     for point in points:
         pairs = zip(val.labels.T, val.scores.T, strict=True) if val else [((), ())] * len(labels)
         chosen = np.array([threshold(y, p, point) for y, p in pairs])
-        cuts[rule(point)] = np.where(np.isnan(chosen), FALLBACK, chosen)
+        thresholds[rule(point)] = np.where(np.isnan(chosen), FALLBACK, chosen)
         for at in np.flatnonzero(np.isnan(chosen)):
             why = f"{FALLBACK}, as a class is absent among the validation images"
             reasons[rule(point), labels[at]] = why
-    return Fit(cuts, reasons, temperatures)
+    return Fit(thresholds, reasons, temperatures)
 
 
 def temperature(val: Predictions) -> np.ndarray:
@@ -92,13 +92,16 @@ def temperature(val: Predictions) -> np.ndarray:
     return np.array([calibration.temperature(y, p) for y, p in pairs])
 
 
-def cooled(made: Predictions, temperatures: np.ndarray) -> Predictions:
+def temperature_scaled(made: Predictions, temperatures: np.ndarray) -> Predictions:
     """The predictions at these temperatures; untouched, to the bit, where all are 1."""
     if (temperatures == 1).all():
         return made
     if made.facts["task"] == "multiclass":
-        return replace(made, scores=calibration.cool(made.scores, temperatures[0]))
-    columns = [calibration.cool(p, t) for p, t in zip(made.scores.T, temperatures, strict=True)]
+        return replace(made, scores=calibration.apply_temperature(made.scores, temperatures[0]))
+    columns = [
+        calibration.apply_temperature(p, t)
+        for p, t in zip(made.scores.T, temperatures, strict=True)
+    ]
     return replace(made, scores=np.stack(columns, axis=1))
 
 

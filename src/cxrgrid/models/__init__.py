@@ -159,14 +159,14 @@ def logits(
     device = model.mean.device
     parts = np.array_split(np.arange(len(split.rows)), max(1, -(-len(split.rows) // batch_size)))
     way = "prefetch" if device.type == "cuda" else "gather"
-    answers = []
+    outputs = []
     for number, (images, _) in enumerate(Feed(split, device, way)(parts)):
         seen = change(images.float() / 255, number)
-        answers.append(model(normalise(seen, model)).float().cpu())
+        outputs.append(model(normalise(seen, model)).float().cpu())
         pause()
-    return torch.cat(answers)
+    return torch.cat(outputs)
 
 
-def probabilities(answers: Tensor, task: str) -> np.ndarray:
+def probabilities(outputs: Tensor, task: str) -> np.ndarray:
     """Logits [N, L] as probabilities: each label for itself, or classes that add up to 1."""
-    return (answers.sigmoid() if task == "multilabel" else answers.softmax(dim=1)).numpy()
+    return (outputs.sigmoid() if task == "multilabel" else outputs.softmax(dim=1)).numpy()

@@ -16,9 +16,9 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
     """Sentences: each dataset's best configuration, other starts, weaknesses, what is missing."""
     sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
-    sentences += worth(leaderboard, frames.metric_name)
+    sentences += published_vs_right(leaderboard, frames.metric_name)
     sentences += filter(None, [tested(frames, axis) for axis in ("backbone", "recipe")])
-    doubts = [weak(frames), training(frames.history), *mixed_splits(frames)]
+    doubts = [near_chance(frames), training(frames.history), *mixed_splits(frames)]
     doubts = " ".join(filter(None, doubts))
     return [*sentences, *filter(None, [doubts]), complete(frames.cells, audits)]
 
@@ -45,8 +45,8 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     return f"{text}. Its interval {apart} that of the next, {other}."
 
 
-def worth(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
-    """Of each dataset X-as-published with an X-done-right: how far the two ways are apart."""
+def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
+    """The difference between each dataset X-as-published and its X-done-right."""
     scored = leaderboard[leaderboard["seeds"] > 0]
     keys = ["dataset", "backbone", "init"]
     means = scored.groupby(keys, sort=False)["value"].mean()
@@ -124,8 +124,8 @@ def tested(frames: Frames, axis: str, a: str = "") -> str:
     return f"{text} The clearest: {clear['sentence'].iloc[0]}" if len(clear) else text
 
 
-def weak(frames: Frames) -> str:
-    """Cells that may know nothing."""
+def near_chance(frames: Frames) -> str:
+    """The number of cells whose interval includes chance."""
     scored = frames.headline().dropna(subset="value")
     if frames.metric != "auroc" or scored.empty:
         return ""

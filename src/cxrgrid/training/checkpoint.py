@@ -1,4 +1,4 @@
-"""A run that can be stopped at any point and goes on with the same bits."""
+"""A training run's state: saved as it goes, and resumed bit for bit after a stop."""
 
 import hashlib
 import json
@@ -22,29 +22,31 @@ from cxrgrid.training.cost import Meter
 from cxrgrid.training.reporter import Reporter
 
 LOOK = 100  # steps between two looks at the device for a loss that is not finite
-WORTH = 50  # times what a save took must pass until the end of an epoch is saved: 2 % of the time
-# Fields of a Run that a state holds as they are.
-PLAIN = ("history", "best", "answers", "step", "losses")
-PLAIN += ("rate", "parts", "seconds", "first_step", "spent")
+SAVE_EVERY = 50  # an epoch's end is saved once 50 times the last save's time has passed: 2 %
+# The fields of a Run that a state holds as they are, by their names in the file. These names are
+# part of the state's key: if one changes, a stopped training starts afresh.
+STORED = {"history": "history", "best": "best", "answers": "val_logits", "step": "step"}
+STORED |= {"losses": "losses", "rate": "lr", "parts": "parts", "seconds": "seconds"}
+STORED |= {"first_step": "first_step", "spent": "spent"}
 
 
 @dataclass
 class Run:
-    """What goes on from step to step, and survives a stop.
+    """The state of a training run that changes from step to step and survives a stop.
 
     All chance of a step follows from (seed, epoch, step), so no generator is kept.
     """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    average: ModelEmaV3 | None = None
+    ema: ModelEmaV3 | None = None
     parts: int = 1  # that a step's batch is taken in; grows where memory runs out
-    history: list[dict] = field(default_factory=list)  # one row an epoch that is done
+    history: list[dict] = field(default_factory=list)  # one row per finished epoch
     best: dict[str, Tensor] = field(default_factory=dict)  # a copy of the best epoch's weights
-    answers: Tensor = field(default_factory=lambda: torch.zeros(0))  # theirs to the val images
+    val_logits: Tensor = field(default_factory=lambda: torch.zeros(0))  # of the best epoch
     step: int = 0  # steps done in the epoch under way
     losses: Tensor = field(default_factory=lambda: torch.zeros(0))  # of its steps, on the device
-    rate: float = math.nan  # learning rate of the last step
+    lr: float = math.nan  # learning rate of the last step
     seconds: float = 0.0  # that the epoch's steps have taken so far
     first_step: float | None = None  # seconds of the run's first step, which compiles if asked to
     spent: dict[str, float | None] = field(default_factory=dict)  # as `cost.Meter` counts it
@@ -55,9 +57,9 @@ class Run:
         return len(self.history) + 1
 
     @property
-    def judged(self) -> nn.Module:
-        """The network that is evaluated, kept and predicted with."""
-        return self.model if self.average is None else self.average.module
+    def eval_model(self) -> nn.Module:
+        """The network that is evaluated, saved and predicted with: the EMA if there is one."""
+        return self.model if self.ema is None else self.ema.module
 
     def where(self) -> str:
         """How far the run has come, for a person."""
@@ -65,13 +67,13 @@ class Run:
             return f"after epoch {len(self.history)}"
         if self.step < len(self.losses):
             return f"in epoch {self.epoch}, after step {self.step} of {len(self.losses)}"
-        return f"in epoch {self.epoch}, after its last step, before it is judged"
+        return f"in epoch {self.epoch}, after its last step, before validation"
 
 
 def state_key(cell: Cell, facts: dict) -> str:
     """What a state belongs to: cell, split, pixels, labels' meaning, start; and what it holds."""
     data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
-    parts = [msgspec.json.encode(cell), json.dumps([data, PLAIN]).encode()]
+    parts = [msgspec.json.encode(cell), json.dumps([data, list(STORED)]).encode()]
     if cell.weights:
         parts.append(Path(cell.weights).read_bytes())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -87,8 +89,8 @@ def save_state(run: Run, path: Path, key: str) -> None:
         "key": key,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "average": run.average.module.state_dict() if run.average else {},
-        **{name: getattr(run, name) for name in PLAIN},
+        "average": run.ema.module.state_dict() if run.ema else {},
+        **{name: getattr(run, own) for name, own in STORED.items()},
     }
     with replacing(path) as partial, partial.open("wb") as file:
         torch.save(state, file)
@@ -110,18 +112,18 @@ def resume(run: Run, path: Path, key: str) -> None:
         return
     run.model.load_state_dict(state["model"])
     run.optimizer.load_state_dict(state["optimizer"])
-    if run.average:
-        run.average.module.load_state_dict(state["average"])
-    for name in PLAIN:
-        setattr(run, name, state[name])
+    if run.ema:
+        run.ema.module.load_state_dict(state["average"])
+    for name, own in STORED.items():
+        setattr(run, own, state[name])
     run.losses = run.losses.to(run.model.mean.device)
     tqdm.write(f"going on {run.where()}", file=sys.stderr)
 
 
-class Keeper:
-    """Keeps a run's state on the disk, and stops the run where it was asked to.
+class Checkpointer:
+    """Saves a run's state to disk, and ends the run after a signal.
 
-    minutes: between two saves, at most. Each step's loss stays on the device, and is fetched only
+    minutes: at most, between two saves. Each step's loss stays on the device, and is fetched only
     where it is looked at.
     """
 
@@ -130,8 +132,8 @@ class Keeper:
         self.key = state_key(cell, facts)
         self.every = 60 * minutes
         self.began = time.perf_counter()
-        self.due = self.began + self.every  # in mid-epoch
-        self.worth = self.began  # at the end of one
+        self.due = self.began + self.every  # within an epoch
+        self.epoch_due = self.began  # at its end
         self.meter = Meter(run.model.mean.device, {})
         self.reporter = Reporter(cell, path.parent)
 
@@ -181,11 +183,11 @@ class Keeper:
         save_state(self.run, self.path, self.key)
         ended = time.perf_counter()
         self.due = ended + self.every
-        self.worth = ended + min(WORTH * (ended - began), self.every)
+        self.epoch_due = ended + min(SAVE_EVERY * (ended - began), self.every)
 
     def end_epoch(self) -> None:
         """Save, if that costs little beside what would be lost; stop, if a signal has come."""
-        if time.perf_counter() > self.worth:
+        if time.perf_counter() > self.epoch_due:
             self.save()
         self.pause()
 

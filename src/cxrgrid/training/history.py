@@ -17,23 +17,23 @@ from cxrgrid.training.cost import of_model
 
 
 def close_epoch(
-    run: Run, cell: Cell, train_loss: float, judged: dict[str, float], images: int
+    run: Run, cell: Cell, train_loss: float, scores: dict[str, float], images: int
 ) -> None:
     """Write the epoch's row, keep a copy of the weights if it is the best so far; the next begins.
 
     images: that the epoch trained on. `UserError` if its validation loss is not finite.
     """
-    if not math.isfinite(judged["val_loss"]):
+    if not math.isfinite(scores["val_loss"]):
         raise UserError(
             f"cell {cell.path()}: the validation loss is not finite in epoch {run.epoch}, "
             f"after step {run.step}; try an lr below {cell.lr}"
         )
-    better = is_better(judged, run.history, cell.monitor)
+    better = is_better(scores, run.history, cell.monitor)
     if better:
-        run.best = copy(run.judged)
+        run.best = copy(run.eval_model)
         for row in run.history:
             row["best"] = False
-    row = {"epoch": run.epoch, "train_loss": train_loss, **judged, "lr": run.rate}
+    row = {"epoch": run.epoch, "train_loss": train_loss, **scores, "lr": run.lr}
     row |= {"seconds": run.seconds, "best": better, "images_per_second": images / run.seconds}
     run.history.append(row)
     run.step, run.seconds = 0, 0.0
@@ -47,13 +47,13 @@ def copy(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def is_better(judged: dict[str, float], history: list[dict], monitor: str) -> bool:
+def is_better(scores: dict[str, float], history: list[dict], monitor: str) -> bool:
     """Whether an epoch beats all before it; the first always does, and NaN beats nothing."""
     kept = next((row for row in history if row["best"]), None)
     if kept is None or math.isnan(kept[f"val_{monitor}"]):
         return True
     sign = -1 if monitor == "loss" else 1
-    return sign * judged[f"val_{monitor}"] > sign * kept[f"val_{monitor}"]
+    return sign * scores[f"val_{monitor}"] > sign * kept[f"val_{monitor}"]
 
 
 def finished(history: list[dict], cell: Cell) -> bool:

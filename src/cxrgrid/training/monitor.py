@@ -1,4 +1,4 @@
-"""What is measured on the validation images after each epoch, and picks the best one."""
+"""Validation metrics of an epoch, one of which picks the best epoch."""
 
 from collections.abc import Callable
 
@@ -15,23 +15,25 @@ DECIDED = {
 }
 
 
-def judged(labels: np.ndarray, answers: Tensor, task: str, monitor: str) -> dict[str, float]:
+def validation_metrics(
+    labels: np.ndarray, logits: Tensor, task: str, monitor: str
+) -> dict[str, float]:
     """`val_auroc`, and `val_{monitor}` where that is neither AUROC nor the loss.
 
-    labels: [N, L], NaN unknown; answers: logits, alike. Each a mean over the labels that have both
+    labels: [N, L], NaN unknown; logits: the same shape. Each a mean over the labels that have both
     classes, NaN if none has; `accuracy` is the share of images whose class is named.
     """
     # Ranks as the probabilities do, and does not saturate.
-    ranking = answers.double().log_softmax(1) if task == "multiclass" else answers.double()
+    ranking = logits.double().log_softmax(1) if task == "multiclass" else logits.double()
     found = {"val_auroc": float(metrics.mean_auroc(labels, ranking.numpy()))}
     if monitor not in ("auroc", "loss"):
-        found[f"val_{monitor}"] = measured(labels, answers, task, monitor)
+        found[f"val_{monitor}"] = measured(labels, logits, task, monitor)
     return found
 
 
-def measured(labels: np.ndarray, answers: Tensor, task: str, monitor: str) -> float:
+def measured(labels: np.ndarray, logits: Tensor, task: str, monitor: str) -> float:
     """One of the other monitors; a label counts as named from 0.5, or where it is the largest."""
-    scores = models.probabilities(answers.double(), task)
+    scores = models.probabilities(logits.double(), task)
     if task == "multiclass":
         named = scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
     else:

@@ -9,7 +9,7 @@ from cxrgrid.config.cell import Cell
 THRESHOLD = 1e-4  # what counts as better on a plateau, relative: torch's default
 
 
-def set_rate(
+def set_lr(
     optimizer: torch.optim.Optimizer, cell: Cell, step: int, steps: int, history: list[dict]
 ) -> float:
     """Set the learning rate of a step of a run, and return it.

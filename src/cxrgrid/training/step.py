@@ -34,8 +34,8 @@ def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
         models.start_from(model, cell.weights, cell.weights_sha256)
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     model.to(device, memory_format=layout)
-    average = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
-    return Run(model, make_optimizer(cell, model), average, cell.accumulate)
+    ema = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
+    return Run(model, make_optimizer(cell, model), ema, cell.accumulate)
 
 
 class Step:
@@ -114,8 +114,8 @@ def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
     if cell.clip_grad:
         acts.append(lambda: nn.utils.clip_grad_norm_(run.model.parameters(), cell.clip_grad))
     acts += [run.optimizer.step, lambda: run.optimizer.zero_grad(set_to_none=True)]
-    if run.average is not None:
-        acts.append(lambda: run.average.update(run.model))
+    if run.ema is not None:
+        acts.append(lambda: run.ema.update(run.model))
     return acts
 
 
