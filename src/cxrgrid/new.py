@@ -11,7 +11,6 @@ Examples:
 
 import argparse
 import importlib
-import itertools
 import os
 import re
 from pathlib import Path
@@ -24,12 +23,12 @@ from cxrgrid.config.checks import ADAPTERS, checked, modules
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
+from cxrgrid.data import walk
 from cxrgrid.datasets import csv, folder
-from cxrgrid.drafting import description, guesses, study_file
+from cxrgrid.drafting import description, guesses, image_columns, study_file, table_files
 from cxrgrid.io import cli
 
 FALLBACKS = ("csv", "folder")
-TABLES = 20  # CSV files that are looked at
 
 
 def recognised(root: Path) -> list[str]:
@@ -46,21 +45,21 @@ def recognised(root: Path) -> list[str]:
     ]
 
 
-def find(path: Path, adapter: str) -> dict:
+def find(path: Path, adapter: str, classes: str = "") -> dict:
     """The `datasets:` entry for what lies there; an `adapter` that is given is not guessed."""
     if folder.UNDECODED.search(str(path)):
         raise UserError(f"{path}: the path is not UTF-8, as a study file is; rename the folder")
     if path.is_file():
-        if path.suffix.lower() in folder.SUFFIXES:
+        if path.suffix.lower() in walk.SUFFIXES:
             raise UserError(f"{path}: is one image; give the folder that holds all of them")
-        return guesses.table(path.parent, path)
+        return guesses.table(path.parent, path, classes)
     if not path.is_dir():
-        raise UserError(f"{path}: no such folder or CSV file; check the path")
+        raise UserError(f"{path}: no such folder or table; check the path")
     if not any(path.iterdir()):
         raise UserError(f"{path}: the folder is empty; give the one that holds the images")
     adapter = adapter or one_of(path, recognised(path))
-    if adapter == "csv":
-        return tables(path)
+    if adapter == "csv" or classes:
+        return table_files.entry(path, classes)
     return {"adapter": adapter, "root": path.as_posix()} if adapter else fallback(path)
 
 
@@ -70,34 +69,32 @@ def one_of(path: Path, names: list[str]) -> str:
         raise UserError(
             f"{path}: looks like {' and like '.join(names)}; choose with --adapter {names[0]}"
         )
-    for item in [] if names else guesses.folders(path, deep=False):
+    for item in [] if names else image_columns.folders(path, deep=False):
         if inner := recognised(item):
             raise UserError(f"{path}: {item} is laid out as {inner[0]!r}; give that folder")
     return names[0] if names else ""
 
 
 def fallback(path: Path) -> dict:
-    """`csv` where a table names the images, else `folder` where sub-folders are classes."""
+    """`csv` where a table names the images, else `folder` where sub-folders are classes.
+
+    `UserError` where both could be meant: a table with patients or images that says no label.
+    """
+    classes = folder.recognise(path)
     if csv.recognise(path):
         try:
-            return tables(path)
+            return table_files.entry(path)
         except UserError as error:
-            if not folder.recognise(path):
+            if not classes:
                 raise
+            if table_files.unused(path):
+                raise UserError(
+                    f"{error} If the folders are the classes, say --adapter folder"
+                ) from None
             print(f"not used: {error}")
+    elif not classes and csv.recognise(path.parent):
+        return table_files.above(path)
     return {"adapter": "folder", "root": path.as_posix()}
-
-
-def tables(path: Path) -> dict:
-    """The entry of the first CSV file, here or one folder down, that names images and labels."""
-    first = None
-    found = (table for pattern in csv.FILES for table in sorted(path.glob(pattern)))
-    for table in itertools.islice(found, TABLES):
-        try:
-            return guesses.table(path, table)
-        except UserError as error:
-            first = first or error
-    raise first or UserError(f"{path}: no CSV file in it; {csv.SOURCE}")
 
 
 def read(entry: dict, name: str) -> pd.DataFrame:
@@ -126,7 +123,9 @@ def complete(entry: dict, frame: pd.DataFrame) -> tuple[dict, dict]:
         "left_out": {label: f"always {value}" for label, value in same.items()},
         "split": "; ".join([about_split(split), *faults]),
         "patient": about_patients(frame),
-        "task": exclusive(frame, chosen) if entry["adapter"] == "csv" else "",
+        "task": exclusive(frame, chosen)
+        if entry["adapter"] == "csv" and "task" not in entry
+        else "",
     }
     return entry | {"labels": chosen, "split": {"name": split}}, notes
 
@@ -177,7 +176,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
             f"  patient   '{pattern}' finds it in each file name: check that this is right"
         )
     if columns := entry.get("columns"):
-        lines.append("  columns   " + ", ".join(f"{key} {value}" for key, value in columns.items()))
+        lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
     # What `folder` notes is all above.
     notes = frame.attrs["notes"] if entry["adapter"] != "folder" else []
@@ -209,7 +208,7 @@ def main(argv: list[str] | None) -> None:
         known(args.adapter, modules(ADAPTERS), "--adapter", "adapter")
     if out.exists() and not args.force:
         raise UserError(f"{out}: is there already; choose another --name or --out, or add --force")
-    entry = find(args.path, args.adapter)
+    entry = find(args.path, args.adapter, args.classes)
     entry, frame = with_patients(entry, read(entry, name), name)
     print("\n".join(report(entry, frame)))
     entry, notes = complete(entry, frame)
@@ -231,6 +230,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", default="", help="of study and dataset; the folder's if left out")
     parser.add_argument("--out", type=Path, help="study file; studies/<name>.yaml if left out")
     parser.add_argument("--adapter", default="", help="a layout that is not to be guessed")
+    parser.add_argument("--classes", default="", help="of a table: the column that names classes")
     parser.add_argument("--quick", action="store_true", help="a small grid, for a laptop")
     parser.add_argument("--force", action="store_true", help="write over the study file")
     return parser.parse_args(argv)

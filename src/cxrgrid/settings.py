@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from cxrgrid.config.dataset import Dataset, Sample, Subset
-from cxrgrid.config.preparation import Columns, Image, Lists, Phantom, Split
+from cxrgrid.config.preparation import Columns, Image, Join, Lists, Phantom, Split
 from cxrgrid.config.recipe import Recipe
 from cxrgrid.config.study import Block, External, Override, Report, Source, Study, Target
 from cxrgrid.io import cli
@@ -34,8 +34,8 @@ def schema() -> str:
 def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
-    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Recipe)
-    for struct in (*structs, Override, Source, External, Report, Target):
+    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Join)
+    for struct in (*structs, Recipe, Override, Source, External, Report, Target):
         definition = json.loads(schema())["$defs"][struct.__name__]
         lines += [f"## {struct.__name__}", "", definition["description"], ""]
         lines += ["| setting | default | meaning |", "| --- | --- | --- |"]

@@ -1,10 +1,21 @@
 """Settings of a dataset that say how it is drawn, decoded and divided."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from cxrgrid.config.fields import Fraction, about
+
+MATCH = Literal[
+    "path",
+    "tail",
+    "part",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "AccessionNumber",
+    "PatientID",
+]
 
 
 class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,12 +92,46 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fold: Annotated[int, about("which of the folds is tested, from 0", ge=0)] = 0
 
 
+class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For the `csv` adapter: a second table, with one row for each value of a shared column."""
+
+    file: Annotated[str, about("the second table, below `root`")]
+    by: Annotated[str, about("the column that both tables have, as the patient")]
+
+
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For the `csv` adapter: which file, and which of its columns hold what."""
 
-    file: Annotated[str, about("the CSV file, below `root`")] = "labels.csv"
+    file: Annotated[
+        str, about("the table, below `root`: .csv, .tsv, gzipped or not, .xlsx or .parquet")
+    ] = "labels.csv"
     image: Annotated[str, about("column with the image's path below `root`")] = "image"
     patient: Annotated[str, about("column with the patient; empty: each image its own")] = ""
     split: Annotated[
         str, about("column with train, val or test, used by `split: {name: column}`")
     ] = ""
+    match: Annotated[
+        MATCH,
+        about(
+            "path: `image` is the path below `root`; tail: folders in front, case and ending may "
+            "differ from the file's; part: an id that is a folder in the path or how the name "
+            "begins, for every such image; or the DICOM attribute that `image` holds"
+        ),
+    ] = "path"
+    classes: Annotated[
+        str, about("column with the names of classes or findings; empty: each label has a column")
+    ] = ""
+    separator: Annotated[
+        str, about("what is between several names in a field of `classes`; empty: one name each")
+    ] = ""
+    parts: Annotated[
+        dict[Literal["train", "val", "test"], str],
+        about("a table for each part instead of `file`, used by `split: {name: column}`"),
+    ] = {}
+    join: Annotated[Join | None, about("a second table with more columns, as of patients")] = None
+
+    def told(self) -> dict[str, Any]:
+        """What `index` is told: the first four, and of the others what is not at its default."""
+        default, always = msgspec.to_builtins(Columns()), ("file", "image", "patient", "split")
+        values = msgspec.to_builtins(self)
+        return {n: v for n, v in values.items() if n in always or v != default[n]}

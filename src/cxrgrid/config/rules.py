@@ -51,8 +51,9 @@ class Rules:
         """What `index` needs: where the images lie and what the labels are."""
         dataset = self.dataset(wildcards)
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
-        names = ("adapter", "labels", "task", "patient", "columns")
+        names = ("adapter", "labels", "task", "patient")
         settings = {name: getattr(dataset, name) for name in names}
+        settings["columns"] = dataset.columns.told()
         return to_json(settings | dataset.taken(), dataset=wildcards.dataset, root=root)
 
     def image(self, wildcards: Any) -> str:

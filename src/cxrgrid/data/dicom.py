@@ -22,7 +22,18 @@ PREFIX = "1.2.826.0.1.3680043.8.498."  # pydicom's own root of identifiers
 
 def is_dicom(path: Path, start: bytes) -> bool:
     """By its first 132 bytes, or where these are missing by its name."""
-    return start[128:132] == b"DICM" or path.suffix.lower() in SUFFIXES
+    return starts(start) or path.suffix.lower() in SUFFIXES
+
+
+def starts(start: bytes) -> bool:
+    """Whether 132 bytes begin a DICOM file, with its preamble or without."""
+    if start[128:132] == b"DICM":
+        return True
+    group, element = start[:2], int.from_bytes(start[2:4], "little")
+    if group not in (b"\x02\0", b"\x08\0") or element > 0x18:
+        return False
+    explicit = start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"DA")
+    return explicit or 0 < int.from_bytes(start[4:8], "little") <= 64  # implicit: a length
 
 
 def load(path: Path, **options):
@@ -32,7 +43,9 @@ def load(path: Path, **options):
     # Publishers' headers are full of small faults, of which none touches a pixel.
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
-        return pydicom.dcmread(path, **options)
+        with path.open("rb") as file:
+            bare = starts(file.read(128))  # without a preamble, which pydicom wants to be told
+        return pydicom.dcmread(path, force=bare, **options)
     except pydicom.errors.InvalidDicomError:
         raise ValueError("not a DICOM file" if path.stat().st_size else "empty file") from None
 

@@ -1,16 +1,17 @@
-"""Any table with one row an image: a CSV file that names images, labels and, if known, patients.
+"""Any table with one row per image: names of images, labels and, if known, patients.
 
-Labels are 1, 0, -1 (uncertain) or blank.
+Each label has a column of 1, 0, -1 (uncertain), blank, or yes and no; or one column names classes.
 """
 
 import posixpath
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pandas as pd
 
 from cxrgrid.config.errors import UserError, suggest
-from cxrgrid.data import publisher_files
+from cxrgrid.config.preparation import Columns
+from cxrgrid.data import image_lookup, label_text, publisher_files, tables, walk
 
 TASK = "multilabel"
 LABELS = []
@@ -24,41 +25,43 @@ TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
-VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "-1": -1.0, "-1.0": -1.0}
 PARTS = {name: name for name in ("train", "trainval", "val", "test")}
-PARTS |= {"valid": "val", "validate": "val", "validation": "val", "": None}
+PARTS |= {"training": "train", "testing": "test", "dev": "val", "": None}
+PARTS |= dict.fromkeys(("valid", "validate", "validation"), "val")
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
-FILES = ("*.csv", "*/*.csv")  # where `recognise` looks for one
+FILES = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.SUFFIXES)
 OPTIONAL = ("study", "view", "sex", "age")
+PART = "\0part"  # of a row, by the table that it stands in
 
 
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The rows whose image is there, each image once."""
-    root, columns, labels = Path(root), settings["columns"], list(settings["labels"])
-    path = root / columns["file"]
-    raw = read_rows(path)
+    root, labels = Path(root), list(settings["labels"])
+    columns = msgspec.convert(settings["columns"], Columns)
+    path = root / next(iter(columns.parts.values()), columns.file)
+    raw, said = stacked(root, columns)
     rows = select(raw, columns, labels, path)
-    frame = rows.assign(
-        image=below(rows["image"], path), **optional(rows), **values(rows, labels, path)
+    frame = rows.assign(image=spelled(rows["image"], path, columns.match), **optional(rows))
+    frame = frame.drop(columns="classes", errors="ignore").assign(
+        **one_hot(rows, columns, labels, path)
     )
+    if "split:column" in frame:
+        frame["split:column"] = parts(frame["split:column"], columns.split or "parts", path)
     blank = frame["patient"].str.lower().isin(MISSING)
     frame["patient"] = frame["patient"].where(~blank, frame["image"])
     frame["study"] = frame["study"].where(frame["study"] != "", frame["image"])
-    if columns["split"]:
-        frame["split:column"] = parts(frame["split:column"], columns["split"], path)
     once = distinct(frame, path)
-    kept = once[on_disk(root, once["image"])]
+    there = on_disk(root, once, columns, path)
+    kept = distinct(there, path)
     if kept.empty:
-        raise UserError(
-            f"{path}: none of its images is there, first {root / once['image'].iloc[0]}"
-            f"; paths in the column {columns['image']!r} start from {root}"
-        )
+        raise UserError(f"{path}: {none_there(root, once['image'].tolist(), columns)}")
     kept = kept.sort_values("image", ignore_index=True)
-    steps = {f"rows in {columns['file']}": frame, "listed once": once, "image file found": kept}
+    steps = {f"rows in {path.name}": frame, "listed once": once, "image file found": kept}
+    counts = (len(frame), len(once), there.index.nunique())
     kept.attrs["labels"] = labels
     kept.attrs["accounting"] = publisher_files.accounting(steps)
-    kept.attrs["notes"] = notes(steps, int(blank.sum()), settings)
+    kept.attrs["notes"] = [*said, *notes(*counts, int(blank.sum()), settings)]
     return kept
 
 
@@ -67,48 +70,52 @@ def recognise(root: Path) -> bool:
     return any(True for pattern in FILES for _ in root.glob(pattern))
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """The file as stripped text; the index is the line of each row."""
-    if not path.is_file():
-        there = sorted(found.name for found in path.parent.glob("*.csv*"))
-        raise UserError(f"{path}: no such file; {suggest(path.name, there)} ({SOURCE})")
-    try:
-        # The header is read as a row: pandas would rename a column that is there twice.
-        rows = pd.read_csv(
-            path,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            low_memory=False,
-        )
-    except (ValueError, UnicodeDecodeError, OSError) as error:
-        first = str(error).strip().splitlines()[-1]
-        raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None
-    rows = rows.fillna("").apply(lambda column: column.str.strip())
-    # Spreadsheets break long headers into lines.
-    header, rows = (
-        rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist(),
-        rows.iloc[1:],
-    )
-    rows = rows.set_axis(header, axis=1).set_axis(range(2, len(rows) + 2))
-    return rows[(rows != "").any(axis=1)]
+def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
+    """All rows as text, by the line of each, and what was guessed of the files."""
+    if not columns.parts:
+        rows = tables.read_rows(root / columns.file, SOURCE)
+        said = rows.attrs["notes"]
+    else:
+        found = {part: tables.read_rows(root / name) for part, name in columns.parts.items()}
+        said = [note for rows in found.values() for note in rows.attrs["notes"]]
+        named = {
+            part: rows.assign(**{PART: part}).set_axis(rows.index.map("{} of".format) + f" {part}")
+            for part, rows in found.items()
+        }
+        rows = pd.concat(named.values()).fillna("")
+    if columns.join:
+        rows = joined(rows, root / columns.join.file, columns.join.by)
+    return rows, said
 
 
-def select(rows: pd.DataFrame, columns: dict, labels: list[str], path: Path) -> pd.DataFrame:
+def joined(rows: pd.DataFrame, path: Path, on: str) -> pd.DataFrame:
+    """The rows with the columns of a second table that they lack."""
+    more = tables.read_rows(path)
+    for table in (rows, more):
+        if list(table.columns).count(on) != 1:
+            raise UserError(f"columns.join.by: {describe(on, list(table.columns))}")
+    more = more.drop_duplicates()
+    if more[on].duplicated().any():
+        twice = more.loc[more[on].duplicated(), on].iloc[0]
+        raise UserError(f"{path}: several rows say different things of {on} {twice!r}; keep one")
+    fresh = [name for name in more.columns if name == on or name not in set(rows.columns)]
+    return rows.join(more[fresh].set_index(on), on=on).fillna("")
+
+
+def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) -> pd.DataFrame:
     """The columns that are used, by the names that they have here."""
     header = rows.columns.tolist()
-    taken = {"image": columns["image"], "patient": columns["patient"]}
-    taken |= {"split:column": columns["split"]}
-    taken |= {name: same(name, header) for name in OPTIONAL} | {label: label for label in labels}
+    taken = {"image": columns.image, "patient": columns.patient}
+    taken |= {"split:column": PART if columns.parts else columns.split}
+    taken |= {name: same(name, header) for name in OPTIONAL}
+    taken |= {"classes": columns.classes} if columns.classes else {name: name for name in labels}
     for name in filter(None, taken.values()):
         if header.count(name) != 1:
             what = "no column" if name not in header else "two columns"
             raise UserError(f"{path}: {what} {name!r}; {describe(name, header)}")
     blank = pd.Series("", rows.index)
     found = {name: rows[source] if source else blank for name, source in taken.items()}
-    if not columns["split"]:
+    if not taken["split:column"]:
         found.pop("split:column")
     if len(rows) == 0:
         raise UserError(f"{path}: a header, but no row below it")
@@ -121,23 +128,18 @@ def same(name: str, header: list[str]) -> str:
 
 
 def describe(name: str, header: list[str]) -> str:
-    """What a reader needs to find the right column, or the right delimiter."""
-    if len(header) == 1 and (sign := next((s for s in ";\t|" if s in header[0]), "")):
-        return f"its columns seem to be parted by {sign!r}; save it with commas"
+    """What a reader needs to find the right column."""
     return f"{suggest(name, header)} Its columns: {', '.join(header[:20])}"
 
 
-def values(rows: pd.DataFrame, labels: list[str], path: Path) -> dict[str, pd.Series]:
-    """Each label as 1, 0, -1 or NaN."""
-    for label in labels:
-        wrong = ~rows[label].isin(list(VALUES))
-        if wrong.any():
-            line, value = rows.index[wrong][0], rows.loc[wrong, label].iloc[0]
-            raise UserError(
-                f"{path}: line {line}, column {label!r}: {value!r} is no label; write 1, 0, "
-                "nothing (unknown) or -1 (uncertain)"
-            )
-    return {label: rows[label].map(VALUES).astype(float) for label in labels}
+def one_hot(
+    rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path
+) -> dict[str, pd.Series]:
+    """Each label as 1, 0, -1 or NaN, from a column of its own or from the names in one."""
+    if not columns.classes:
+        return label_text.values(rows, labels, path)
+    where = f"{path}: column {columns.classes!r}"
+    return label_text.findings(rows["classes"], columns.separator, labels, where)
 
 
 def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
@@ -152,14 +154,15 @@ def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
     return pd.Series([PARTS[name] for name in lower], given.index, object)
 
 
-def below(images: pd.Series, path: Path) -> pd.Series:
+def spelled(images: pd.Series, path: Path, match: str) -> pd.Series:
     """Paths below root in one spelling; `UserError` for one that is empty or leads out of it."""
-    spelled = images.str.replace("\\", "/").map(posixpath.normpath)
-    wrong = (images == "") | spelled.str.match(r"/|[A-Za-z]:|\.\.(/|$)|.*[\x00-\x1f]")
+    paths = images.str.replace("\\", "/").map(posixpath.normpath)
+    outside = r"/|[A-Za-z]:|\.\.(/|$)|.*[\x00-\x1f]" if match == "path" else r".*[\x00-\x1f]"
+    wrong = (images == "") | paths.str.match(outside)
     if wrong.any():
         line, image = images.index[wrong][0], images[wrong].iloc[0]
         raise UserError(f"{path}: line {line}: the image {image!r} is no path below root")
-    return spelled
+    return paths
 
 
 def distinct(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -176,20 +179,51 @@ def distinct(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return once
 
 
-def on_disk(root: Path, images: pd.Series) -> list[bool]:
+def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.DataFrame:
+    """The rows whose image is there, with its path below root; a row for each image of an id."""
+    if columns.match == "path":
+        return rows[listed(root, rows["image"])]
+    look = image_lookup.lookup(root, walk.images(root).images, columns.match)
+    found = [look(field) for field in rows["image"]]
+    if columns.match == "tail":
+        found = [
+            image_lookup.one(field, images, f"{path}: line {line}")
+            for line, field, images in zip(rows.index, rows["image"], found, strict=True)
+        ]
+    placed = rows.assign(place=found).explode("place").dropna(subset="place")
+    for name in ("patient", "study") if columns.match == "tail" else ():
+        own = placed[name] == placed["image"]  # nobody is named
+        placed[name] = placed[name].where(~own, placed["place"])
+    return placed.assign(image=placed["place"]).drop(columns="place")
+
+
+def listed(root: Path, images: pd.Series) -> list[bool]:
     """Whether each file is there; each folder is listed once, which network disks thank for."""
-    listed: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for folder in {posixpath.dirname(image) for image in images}:
         try:
-            listed[folder] = {item.name for item in (root / folder).iterdir()}
+            names[folder] = {item.name for item in (root / folder).iterdir()}
         except OSError:  # not there, a file, or a name that is too long for the disk
-            listed[folder] = set()
-    return [posixpath.basename(image) in listed[posixpath.dirname(image)] for image in images]
+            names[folder] = set()
+    return [posixpath.basename(image) in names[posixpath.dirname(image)] for image in images]
+
+
+def none_there(root: Path, images: list[str], columns: Columns) -> str:
+    """That no image is there, and where they may be."""
+    text = f"none of its images is there, first {root / images[0]}"
+    if columns.match != "path":
+        return f"{text}; looked for by columns.match: {columns.match} in {root}"
+    look = image_lookup.lookup(root, walk.images(root).images, "tail")
+    near = [found[0] for image in images if (found := look(image))]
+    if near:
+        some = f"{len(near):,} of {len(images):,} lie there under another path or ending"
+        return f"{text}; {some}, as {near[0]!r}: set columns.match: tail"
+    return f"{text}; paths in the column {columns.image!r} start from {root}"
 
 
 def optional(rows: pd.DataFrame) -> dict[str, pd.Series]:
     """Study, view, sex and age where the file has such columns."""
-    age = pd.to_numeric(rows["age"], errors="coerce").astype(float)
+    age = pd.to_numeric(rows["age"].str.replace(",", "."), errors="coerce").astype(float)
     view = rows["view"].str.upper()
     return {
         "study": rows["study"],
@@ -199,16 +233,15 @@ def optional(rows: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def notes(steps: dict, blank: int, settings: dict) -> list[str]:
+def notes(rows: int, once: int, there: int, blank: int, settings: dict) -> list[str]:
     """What was dropped or read as something else, in sentences."""
-    rows, once, kept = (len(part) for part in steps.values())
     anonymous = (
         f"Rows without a patient (datasets.{settings['dataset']}.columns.patient), each counted as "
         "its own, so that one patient's images may stand in several splits"
     )
     found = {
         "Rows that repeat another one, dropped": rows - once,
-        "Listed images that are not on disk, left out": once - kept,
+        "Listed images that are not on disk, left out": once - there,
         anonymous: blank,
     }
     return [f"{text}: {count:,}." for text, count in found.items() if count]

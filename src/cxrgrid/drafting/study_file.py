@@ -81,13 +81,13 @@ def dataset(entry: dict, notes: dict) -> list[str]:
     about = {"adapter": "how the images are laid out", "root": "the folder that paths start from"}
     lines = [beside(f"    {key}: {scalar(entry[key])}", about[key]) for key in about]
     if columns := entry.get("columns"):
-        flow = ", ".join(f"{key}: {scalar(value)}" for key, value in columns.items())
-        lines += [f"    columns: {{{flow}}}"]
+        lines += [f"    columns: {flow(columns)}"]
     if pattern := entry.get("patient"):
         lines.append(
             beside(f"    patient: {scalar(pattern)}", "finds the patient in a file's name")
         )
     lines += [f"    # {notes['patient']}"]
+    lines += [f"    task: {entry['task']}"] if "task" in entry else []
     lines += [beside("    # task: multiclass", notes["task"])] if notes["task"] else []
     lines += ["    labels:"]
     lines += [beside(f"      - {scalar(label)}", text) for label, text in notes["labels"].items()]
@@ -95,6 +95,15 @@ def dataset(entry: dict, notes: dict) -> list[str]:
         beside(f"      # - {scalar(label)}", text) for label, text in notes["left_out"].items()
     ]
     return [*lines, beside(f"    split: {{name: {entry['split']['name']}}}", notes["split"])]
+
+
+def flow(settings: dict) -> str:
+    """Settings in braces, as YAML reads them."""
+    pairs = {
+        key: flow(value) if isinstance(value, dict) else scalar(value)
+        for key, value in settings.items()
+    }
+    return "{" + ", ".join(f"{key}: {text}" for key, text in pairs.items()) + "}"
 
 
 def settings(rows: list[tuple], indent: int) -> list[str]:

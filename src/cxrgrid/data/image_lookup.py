@@ -1,0 +1,101 @@
+"""Which files a table's field means, where it is not the path below root itself.
+
+`tail`: folders in front, upper and lower case, and the ending may differ, so that absolute paths
+of another computer, names without an ending and resized copies are found. `part`: an id that is a
+folder in the path, or how a file's name begins. Else the DICOM attribute of that name.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import dicom, walk
+
+Lookup = Callable[[str], list[str]]
+BEGINNING = re.compile(r"[-_. ]")
+
+
+def lookup(root: Path, images: list[str], how: str) -> Lookup:
+    """From a field to the images that it means; none where nothing fits."""
+    if how == "tail":
+        return by_tail(images)
+    found = by_part(images) if how == "part" else by_header(root, images, how)
+    return lambda value: found.get(value.casefold(), [])
+
+
+def by_tail(images: list[str]) -> Lookup:
+    """The image whose path ends as the field does; the longest such end, then the same ending."""
+    known = defaultdict(list)
+    for image in images:
+        known[parts(image)[0]].append((parts(image), image))
+
+    def find(value: str) -> list[str]:
+        wanted = parts(value)
+        fitting = [(agreement(wanted, own), image) for own, image in known.get(wanted[0], [])]
+        best = max((length for length, _ in fitting), default=0)
+        fitting = [image for length, image in fitting if length == best]
+        same = [image for image in fitting if value.replace("\\", "/").endswith(name(image))]
+        return same if len(same) == 1 else fitting
+
+    return find
+
+
+def parts(path: str) -> list[str]:
+    """The parts of a path from its end, in lower case, the last without the ending of an image."""
+    found = [
+        part for part in path.casefold().replace("\\", "/").split("/") if part not in ("", ".")
+    ]
+    suffix = next((end for end in walk.SUFFIXES if found and found[-1].endswith(end)), "")
+    return [found[-1].removesuffix(suffix), *found[-2::-1]] if found else [""]
+
+
+def agreement(wanted: list[str], own: list[str]) -> int:
+    """How many parts agree, from the end."""
+    pairs = list(zip(wanted, own, strict=False))
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), len(pairs))
+
+
+def name(path: str) -> str:
+    """The last part of a path."""
+    return path.rsplit("/", 1)[-1]
+
+
+def by_part(images: list[str]) -> dict[str, list[str]]:
+    """The images in each folder, and those whose names begin so, up to - _ . or a space."""
+    found = defaultdict(list)
+    for image in images:
+        *folders, last = image.casefold().split("/")
+        starts = [last[: sign.start()] for sign in BEGINNING.finditer(last)]
+        for part in {*folders, *starts} - {""}:
+            found[part].append(image)
+    return found
+
+
+def by_header(root: Path, images: list[str], attribute: str) -> dict[str, list[str]]:
+    """The DICOM files with each value of an attribute."""
+
+    def ask(image: str) -> str:
+        try:
+            tags = {"stop_before_pixels": True, "specific_tags": [attribute]}
+            return str(dicom.load(root / image, **tags).get(attribute) or "").strip()
+        except Exception:  # no DICOM file, or a broken one
+            return ""
+
+    found = defaultdict(list)
+    with ThreadPoolExecutor(8) as pool:
+        for image, value in zip(images, pool.map(ask, images), strict=True):
+            if value:
+                found[value.casefold()].append(image)
+    return found
+
+
+def one(value: str, found: list[str], where: str) -> list[str]:
+    """The only image that is meant, or none; `UserError` if several could be."""
+    if len(found) > 1:
+        raise UserError(
+            f"{where}: {value!r} may be {found[0]!r} or {found[1]!r}; write the path below root"
+        )
+    return found

@@ -1,0 +1,135 @@
+"""Any table as text: CSV in any encoding and with any separator, gzipped or not, XLSX, Parquet."""
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError, suggest
+from cxrgrid.data import publisher_files
+
+PLAIN = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (*PLAIN, ".xlsx", ".parquet")
+SEPARATORS = ",;\t|"
+LOOKED_AT = 20  # rows by which the separator is told
+MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read_rows(path: Path, source: str = "") -> pd.DataFrame:
+    """The table as stripped text, "" where a field is empty; the index is the line of each row.
+
+    `attrs["notes"]` says what was guessed. `UserError` with `source` if there is no such file.
+    """
+    if not path.is_file():
+        there = sorted(found.name for found in path.parent.glob("*") if is_table(found))
+        raise UserError(f"{path}: no such file; {suggest(path.name, there)} ({source})")
+    notes: list[str] = []
+    if path.suffix.lower() == ".xlsx":
+        sheet = publisher_files.read_sheet(path)
+        rows = pd.DataFrame([list(sheet.columns), *sheet.to_numpy().tolist()])
+    elif path.suffix.lower() == ".parquet":
+        rows = from_parquet(path)
+    else:
+        rows = from_text(path, notes)
+    rows = rows.fillna("").astype(str).apply(lambda column: column.str.strip())
+    # Spreadsheets break long headers into lines.
+    header = rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist()
+    rows = rows.iloc[1:].set_axis(header, axis=1).set_axis(range(2, len(rows) + 1))
+    rows = rows[(rows != "").any(axis=1)]
+    rows.attrs["notes"] = notes
+    return rows
+
+
+def is_table(path: Path) -> bool:
+    """Whether it is one by its ending."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def from_text(path: Path, notes: list[str]) -> pd.DataFrame:
+    """The fields of a CSV file, its header as the first row."""
+    text = decoded(path, notes)
+    separator = separator_of(text)
+    if separator != ",":
+        notes.append(f"{path.name}: columns are separated by {separator!r}.")
+    try:
+        # The header is read as a row: pandas would rename a column that is there twice.
+        return pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            low_memory=False,
+        )
+    except ValueError as error:
+        first = str(error).strip().splitlines()[-1]
+        raise UserError(f"{path}: not a table of separated text ({first})") from None
+
+
+def decoded(path: Path, notes: list[str]) -> str:
+    """The text of a file, unpacked; Windows' Western encoding where it is no Unicode."""
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+    encoding = next((MARKS[mark] for mark in MARKS if data.startswith(mark)), unmarked(data))
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            raise UserError(f"{path}: not a table of text ({error})") from None
+    notes.append(f"{path.name}: not UTF-8, read as Western European text (Windows-1252).")
+    return data.decode("cp1252", errors="replace")
+
+
+def unmarked(data: bytes) -> str:
+    """The encoding of text without a mark: UTF-16 where every second byte is zero, else UTF-8."""
+    start = data[:1000]
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = start[first::2]
+        if len(half) > 1 and half.count(0) * 2 > len(half):
+            return encoding
+    return "utf-8"
+
+
+def separator_of(text: str) -> str:
+    """The sign that gives the most columns, as many in each of the first rows; else a comma."""
+
+    def columns(separator: str) -> tuple[bool, int]:
+        lines = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=separator)
+        try:
+            widths = [len(row) for row, _ in zip(lines, range(LOOKED_AT), strict=False) if row]
+        except csv.Error:  # a NUL, or a field of 100,000 letters
+            return False, 0
+        return len(set(widths[:-1])) < 2 and max(widths, default=0) > 1, (widths or [0])[0]
+
+    return max(SEPARATORS, key=columns)
+
+
+def from_parquet(path: Path) -> pd.DataFrame:
+    """A Parquet table as text, its columns' names as the first row."""
+    try:
+        rows = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: not a Parquet table ({first})") from None
+    if not isinstance(rows.index, pd.RangeIndex):
+        rows = rows.reset_index()
+    columns = [rows[name].map(field, na_action="ignore").astype(object) for name in rows]
+    text = pd.DataFrame(dict(enumerate(columns))).fillna("")
+    return pd.concat([pd.DataFrame([list(map(str, rows.columns))]), text], ignore_index=True)
+
+
+def field(value: object) -> str:
+    """A value as a CSV file would hold it: lists with commas, whole numbers without `.0`."""
+    if isinstance(value, list | tuple) or hasattr(value, "tolist") and hasattr(value, "__len__"):
+        return str([str(item) for item in value])
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,87 @@
+"""Image files below a folder, and every other file counted with the reason why it is left out.
+
+A file is an image by its ending, or whatever its name by a DICOM file's first bytes.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from cxrgrid.data import dicom
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".jp2")
+SUFFIXES += (".pgm", ".ppm", ".pnm", *dicom.SUFFIXES, ".ima")
+SHOWN = 6  # kinds that a sentence names
+
+
+class Found(NamedTuple):
+    """`images`: paths below root, sorted; `left_out`: how many files or folders, by the reason."""
+
+    images: list[str]
+    left_out: Counter
+
+    def notes(self) -> list[str]:
+        """One sentence on what is left out, if anything is."""
+        if not self.left_out:
+            return []
+        kinds = self.left_out.most_common(SHOWN)
+        text = ", ".join(f"{number:,} {kind}" for kind, number in kinds)
+        more = len(self.left_out) - len(kinds)
+        more = f" and {more} more kinds" if more else ""
+        return [f"Not read, as they are no images: {text}{more}."]
+
+
+def images(root: Path) -> Found:
+    """Every image below root; hidden names (macOS adds `._x.png` to archives) are passed over.
+
+    Links are followed, but not round. A folder that cannot be opened counts as left out.
+    """
+    found, left_out, waiting = [], Counter(), [Path(root)]
+    while waiting:
+        folder = waiting.pop()
+        for item in entries(folder, root, left_out):
+            path = folder / item.name
+            if item.is_dir() and ends(path):
+                waiting.append(path)
+            elif why := "links to a folder above" if item.is_dir() else fault(item, path):
+                left_out[why] += 1
+            else:
+                found.append(path.relative_to(root).as_posix())
+    return Found(sorted(found), left_out)
+
+
+def entries(folder: Path, root: Path, left_out: Counter) -> list[os.DirEntry]:
+    """What a folder holds, without hidden names; nothing, and counted, if it cannot be opened."""
+    try:
+        with os.scandir(folder) as items:
+            return [item for item in items if not item.name.startswith(".")]
+    except OSError as error:
+        inner = folder.relative_to(root).as_posix()
+        left_out[f"folder that cannot be opened ({inner}: {error.strerror})"] += 1
+        return []
+
+
+def ends(folder: Path) -> bool:
+    """Whether a walk into the folder ends: a link to a folder above it would go round for ever."""
+    return not folder.is_symlink() or not folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def fault(item: os.DirEntry, path: Path) -> str:
+    """Why a file is no image; empty for one that is. A link to nowhere is left to the decoder."""
+    named = item.name.lower().endswith(SUFFIXES)
+    if not item.is_file():
+        return "" if named and item.is_symlink() else "no regular files"
+    if named:
+        return ""
+    try:
+        with path.open("rb") as file:
+            return "" if dicom.starts(file.read(132)) else ending(path)
+    except OSError as error:
+        return f"{ending(path)} ({error.strerror})"
+
+
+def ending(path: Path) -> str:
+    """The ending of a name, as `.txt`."""
+    suffix = path.suffix.lower()
+    return suffix if suffix[1:].isalnum() and not suffix[1:].isdigit() else "without an ending"

@@ -1,0 +1,90 @@
+"""The column of a table that names each image's class or findings, and how names are separated."""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.data.label_text import names
+
+NAMED = re.compile(
+    r"(image[ _]?)?(class(es)?|labels?|diagnos[ie]s|findings?|diseases?|category|target|condition"
+    r"|pathology|ground.?truth)([ _]?(name|label|type|category)s?)?",
+    re.I,
+)
+OTHERWISE = re.compile(
+    r".*(view|position|projection|sex|gender|\bage\b|split|fold|date|time|modality|manufacturer"
+    r"|hospital|site|source|device|comment|note|report|path|file|race|ethnic|insurance|size|width"
+    r"|height|spacing|unnamed|index|version|url|doi|license|location|folder|laterality).*"
+    r"|age|set|.*\bid|id",
+    re.I,
+)
+MOST = 60  # classes that a column may hold
+SEPARATORS = ("|", ";", ",", "/", "+", "&")
+HEALTHY = re.compile(r"no[ _]?findings?|normal|none|healthy|negative|no disease", re.I)
+
+
+class Classes(NamedTuple):
+    """A column, what is between several names in a field, and the labels that come of it."""
+
+    column: str
+    separator: str
+    labels: list[str]
+
+
+def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
+    """The column of classes, or None. `UserError` with the choices where several could be it."""
+    if chosen:
+        known(chosen, list(rows.columns), "--classes", "column")
+        return understood(chosen, rows[chosen])
+    found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
+    found = [classes for classes in found if 2 <= len(classes.labels) <= MOST]
+    named = [classes for classes in found if NAMED.fullmatch(classes.column)]
+    # Numbers are classes only in a column that is called so.
+    text = [one for one in found if not all(is_number(label) for label in one.labels)]
+    choice = named or text
+    if len(choice) > 1:
+        columns = " and ".join(repr(classes.column) for classes in choice)
+        raise UserError(
+            f"{where}: {columns} could each hold the classes; choose, as --classes "
+            f"{choice[0].column!r}"
+        )
+    return choice[0] if choice else None
+
+
+def could_be(name: str, values: pd.Series) -> bool:
+    """Whether a column may hold classes: its name says nothing else, and its values repeat."""
+    distinct = values[values != ""].nunique()
+    if not name or (OTHERWISE.fullmatch(name) and not NAMED.fullmatch(name)):
+        return False
+    return 2 <= distinct <= len(values) / 2 or bool(NAMED.fullmatch(name))
+
+
+def understood(column: str, values: pd.Series) -> Classes:
+    """The classes in a column. `No Finding` is the absence of the others, where these combine."""
+    fields = values[values != ""].tolist()
+    separator = separator_of(fields)
+    counts = Counter(name for field in fields for name in names(field, separator))
+    labels = sorted(name for name in counts if not (separator and HEALTHY.fullmatch(name)))
+    return Classes(column, separator, labels)
+
+
+def separator_of(fields: list[str]) -> str:
+    """What is between several names, of which half also occur alone or among others; or empty."""
+    if fields and all(field.startswith("[") for field in fields):
+        return ","
+    for separator in SEPARATORS:
+        combined = {tuple(names(field, separator)) for field in fields}
+        several = [names_ for names_ in combined if len(names_) > 1]
+        used = Counter(name for names_ in combined for name in set(names_))
+        among = {name for names_ in several for name in names_}
+        if among and sum(used[name] > 1 for name in among) * 2 > len(among):
+            return separator
+    return ""
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a number, with a point or a comma."""
+    return text.replace(",", ".").replace(".", "", 1).lstrip("-").isdigit()

@@ -1,0 +1,129 @@
+"""Which column of a table names the images, from which folder, and how the names are meant."""
+
+import itertools
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.preparation import MATCH
+from cxrgrid.data import dicom, image_lookup, walk
+from cxrgrid.datasets import csv
+
+TRIED = 40  # values of a column that are looked up on disk
+FOLDERS = 60  # folders that a column's paths may start from
+FILE = re.compile(r"[^/\\].{0,250}\.\w{2,5}")
+ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
+PERSON = re.compile(
+    r"(patient|subject|person)[ _]?(age|sex|gender|weight|height|pos|birth|or)", re.I
+)
+
+
+class Images(NamedTuple):
+    """The column that names images, the folder where these lie, and how the names are meant."""
+
+    base: Path
+    column: str
+    match: str
+
+
+def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
+    """The column whose values are files, and the folder that they start from."""
+    bases = list(dict.fromkeys([path.parent, root, *folders(root), path.parent.parent]))
+    hits = {
+        Images(base, name, "path"): sum(is_file(base, value) for value in values)
+        for name, values in candidates(rows).items()
+        for base in bases
+    }
+    best = max(hits, key=lambda place: hits[place], default=None)
+    if best is None or hits[best] * 2 < len(some(list(rows[best.column]))):
+        best = by_lookup(rows, root, path) or (best if best and hits[best] else None)
+    if best is None:
+        raise UserError(f"{path}: {no_image(rows, bases)}")
+    return best
+
+
+def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> Images | None:
+    """A column whose values mean images in another way than by their path, if there is one."""
+    bases = (root, path.parent, path.parent.parent)
+    base = next((base for base in bases if images_below(base.absolute())), None)
+    if base is None:
+        return None
+    images = images_below(base.absolute())
+    ways = ["tail", "part"]
+    if any(dicom.is_dicom(base / image, b"") or "." not in image for image in images[:TRIED]):
+        ways += [way for way in get_args(MATCH) if way[0].isupper()]
+    own = [name for name in rows.columns if rows[name].nunique() > 0.9 * len(rows)]
+    own = [name for name in own if not PERSON.match(name)]
+    for way in ways:
+        look = image_lookup.lookup(base, images, way)
+        hits = {name: fitting(look, some(list(rows[name])), way) for name in own}
+        best = max(hits, key=hits.get, default="")
+        if best and hits[best] * 2 >= len(some(list(rows[best]))):
+            return Images(base, best, way)
+    return None
+
+
+def fitting(look: image_lookup.Lookup, values: list[str], way: str) -> int:
+    """How many of the values mean images; by their tail, one image each."""
+    found = [look(value) for value in values]
+    return sum(len(images) == 1 if way == "tail" else bool(images) for images in found)
+
+
+@cache
+def images_below(base: Path) -> list[str]:
+    """Every image below a folder, looked for once."""
+    return walk.images(base).images
+
+
+def candidates(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that look like file names, with some of their values."""
+    found = {name: some([value for value in rows[name] if value]) for name in rows.columns}
+    return {
+        name: values
+        for name, values in found.items()
+        if sum(bool(FILE.fullmatch(value)) for value in values) * 2 > len(values)
+    }
+
+
+def some(values: list) -> list:
+    """Up to `TRIED` of them, from all over the list."""
+    return values[:: max(1, len(values) // TRIED)][:TRIED]
+
+
+def folders(root: Path, deep: bool = True) -> list[Path]:
+    """The folders one level below root, then those two levels below: the first ones of many."""
+    found = inside(root)
+    return (found + [item for above in found for item in inside(above)] if deep else found)[
+        :FOLDERS
+    ]
+
+
+def inside(root: Path) -> list[Path]:
+    """The first folders in a folder, which may hold 100,000 files: none of these is asked."""
+    with os.scandir(root) as items:
+        names = (item.name for item in items if item.is_dir() and not item.name.startswith("."))
+        return sorted(root / name for name in itertools.islice(names, FOLDERS))
+
+
+def is_file(base: Path, value: str) -> bool:
+    """Whether the value is a file's path below `base`, as the adapter takes it."""
+    return bool(FILE.fullmatch(value)) and (base / value.replace("\\", "/")).is_file()
+
+
+def no_image(rows: pd.DataFrame, bases: list[Path]) -> str:
+    """Why no column names images, as far as that can be told."""
+    remedy = "paths start from the folder that holds the images, with / and with their ending"
+    if len(rows.columns) == 1 and not candidates(rows):
+        return f"no column of images; {csv.describe('image', list(rows.columns))}"
+    for name in rows.columns:
+        values = some([value for value in rows[name] if value])
+        if values and all(ABSOLUTE.match(value) for value in values):
+            return f"the column {name!r} holds absolute paths, as {values[0]!r}; {remedy}"
+    named = ", ".join(f"{name!r}" for name in candidates(rows))
+    tried = f"the files in {named} are not there" if named else "no column holds file names"
+    return f"{tried}, looked for in {bases[0]} and the folders below; {remedy}"

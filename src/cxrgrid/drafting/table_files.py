@@ -1,0 +1,126 @@
+"""Which tables a folder holds, and how they belong together: parts, or images and patients."""
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import tables
+from cxrgrid.datasets import csv
+from cxrgrid.drafting import guesses, image_columns
+from cxrgrid.drafting.image_columns import Images
+
+TABLES = 20  # tables that are looked at
+Imaged = dict[Path, tuple[pd.DataFrame, Images]]
+
+
+def entry(path: Path, classes: str = "") -> dict:
+    """The `datasets:` entry of the tables here or one folder down that name images and labels."""
+    imaged, others, fault = sorted_out(path)
+    if not imaged:
+        raise fault or UserError(f"{path}: no table in it; {csv.SOURCE}")
+    parts = by_part(imaged)
+    if len(imaged) > 1 and not parts:
+        return the_one(imaged, others, classes)
+    table = next(iter(imaged))
+    rows, where = imaged[table]
+    columns = {"file": os.path.relpath(table, where.base)}
+    if parts:
+        columns = {
+            "parts": {part: os.path.relpath(file, where.base) for part, file in parts.items()}
+        }
+        rows = pd.concat([imaged[file][0] for file in parts.values()], ignore_index=True).fillna("")
+    return joined(rows, where, columns, table, others, classes)
+
+
+def above(path: Path) -> dict:
+    """The entry of a table in the folder above the images, or of the folder without labels."""
+    for table in sorted(
+        {
+            file
+            for pattern in csv.FILES[: len(tables.SUFFIXES)]
+            for file in path.parent.glob(pattern)
+        }
+    )[:TABLES]:
+        try:
+            return guesses.table(path, table)
+        except UserError:
+            continue
+    return {"adapter": "folder", "root": path.as_posix()}
+
+
+def unused(path: Path) -> bool:
+    """Whether a table names images or patients, so that it is somehow meant."""
+    imaged, others, _ = sorted_out(path)
+    return bool(imaged) or any(guesses.patient_column(rows) for rows in others.values())
+
+
+def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError | None]:
+    """The tables that name images, the others, and why the first of these names none."""
+    imaged, others, first = {}, {}, None
+    files = sorted({file for pattern in csv.FILES for file in path.glob(pattern)})
+    for file in itertools.islice(sorted(files, key=lambda file: len(file.parts)), TABLES):
+        try:
+            rows = guesses.read(file)
+            imaged[file] = rows, image_columns.find(rows, path, file)
+        except UserError as error:
+            first = first or error
+            if not isinstance(error, guesses.NotTable):
+                others[file] = rows
+    # A table of patients may fit the beginnings of names, but another one names the images.
+    sure = [file for file, (_, where) in imaged.items() if where.match in ("path", "tail")]
+    for file in [file for file in imaged if sure and file not in sure]:
+        others[file] = imaged.pop(file)[0]
+    return imaged, others, first
+
+
+def by_part(imaged: Imaged) -> dict[str, Path]:
+    """Tables called train, val and test, by part; none unless all are and have the same columns."""
+    parts = {part_of(file): file for file in imaged}
+    same = len({(tuple(rows.columns), where) for rows, where in imaged.values()}) == 1
+    whole = len(parts) == len(imaged) and {"train", "test"} <= set(parts) and same
+    return (
+        {part: parts[part] for part in ("train", "val", "test") if part in parts} if whole else {}
+    )
+
+
+def part_of(file: Path) -> str:
+    """The part that a file's name says: `my_train.csv` is train; empty if it says none."""
+    words = re.split(r"[^a-z]+", file.name.split(".")[0].lower())
+    return next((csv.PARTS[word] for word in words if csv.PARTS.get(word)), "")
+
+
+def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
+    """The only table that names labels as well; `UserError` if several do."""
+    found, first = {}, None
+    for file, (rows, where) in imaged.items():
+        columns = {"file": os.path.relpath(file, where.base)}
+        try:
+            found[file] = joined(rows, where, columns, file, others, classes)
+        except UserError as error:
+            first = first or error
+    if len(found) > 1:
+        names = " and ".join(str(file) for file in found)
+        raise UserError(f"{names}: each names images and labels; give the one that is meant")
+    if not found:
+        raise first
+    return next(iter(found.values()))
+
+
+def joined(
+    rows: pd.DataFrame, where: Images, columns: dict, table: Path, others: dict, classes: str
+) -> dict:
+    """The entry, with a second table's columns where one has a row for each patient or image."""
+    for file, more in others.items():
+        for name in [name for name in more.columns if name in rows.columns]:
+            values = rows[name][rows[name] != ""]
+            fits = len(values) and values.isin(more[name]).mean() > 0.5
+            fresh = [column for column in more.columns if column not in rows.columns]
+            if fits and fresh and more[name].is_unique:
+                join = {"file": os.path.relpath(file, where.base), "by": name}
+                rows = rows.join(more[[name, *fresh]].set_index(name), on=name).fillna("")
+                return guesses.entry(rows, where, columns | {"join": join}, table, classes)
+    return guesses.entry(rows, where, columns, table, classes)

@@ -1,0 +1,228 @@
+"""Tables as people have them: what `new` writes reads every image with the right labels."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from cxrgrid import new
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import publisher_files
+
+# Twelve patients with two images each; the odd ones have an effusion, every third a mass.
+PEOPLE = [(f"p{n:02}_{m}", n) for n in range(12) for m in (1, 2)]
+EFFUSION = {name: n % 2 for name, n in PEOPLE}
+MASS = {name: int(n % 3 == 0) for name, n in PEOPLE}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Each test in a folder of its own, where `studies` is made."""
+    monkeypatch.chdir(tmp_path)
+
+
+def rows(image="img/{}.png", separator=",", **columns) -> str:
+    """A table with a row for each image; each column is a function of name and patient."""
+    lines = [separator.join(["image", *columns])]
+    for name, n in PEOPLE:
+        fields = [str(make(name, n)) for make in columns.values()]
+        lines.append(separator.join([image.format(name), *fields]))
+    return "\n".join(lines) + "\n"
+
+
+def patient(_, n):
+    return f"p{n:02}"
+
+
+def effusion(name, _):
+    return EFFUSION[name]
+
+
+def mass(name, _):
+    return MASS[name]
+
+
+def word(yes, no):
+    return lambda name, _: yes if EFFUSION[name] else no
+
+
+def named(separator, nothing="No Finding", form="{}"):
+    """The findings of an image in one field."""
+
+    def field(name, _):
+        found = ["Effusion"] * EFFUSION[name] + ["Mass"] * MASS[name] or [nothing]
+        return f'"{form.format(separator.join(found))}"'
+
+    return field
+
+
+def listed(name, _):
+    return f'"{[label for label, of in (("Effusion", EFFUSION), ("Mass", MASS)) if of[name]]}"'
+
+
+PLAIN = {"patient": patient, "Effusion": effusion, "Mass": mass}
+KINDS = word("ill", "well")
+TABLES = {
+    "one_hot": rows(**PLAIN),
+    "tabs": ("labels.tsv", rows(separator="\t", **PLAIN)),
+    "semicolons": rows(separator=";", **PLAIN),
+    "utf_16": rows(**PLAIN).encode("utf-16"),
+    "gzip": ("labels.csv.gz", gzip.compress(rows(**PLAIN).encode())),
+    "index_column": "\n".join(
+        f"{'' if at == 0 else at - 1},{line}" for at, line in enumerate(rows(**PLAIN).splitlines())
+    ),
+    "yes_and_no": rows(patient=patient, Effusion=word("Yes", "No"), Mass=mass),
+    "true_and_false": rows(patient=patient, Effusion=word("True", "False"), Mass=mass),
+    "positive": rows(patient=patient, Effusion=word("positive", "negative"), Mass=mass),
+    "uncertain_words": rows(patient=patient, Effusion=word("present", "absent"), Mass=mass),
+    "bars": rows(patient=patient, finding=named("|")),
+    "comma_and_space": rows(patient=patient, Findings=named(", ")),
+    "semicolon_names": rows(patient=patient, Labels=named(";")),
+    "python_list": rows(patient=patient, labels=listed),
+    "stem": rows(image="{}", **PLAIN),
+    "another_ending": rows(image="{}.dcm", **PLAIN),
+    "upper_case": rows(image="IMG/{}.PNG", **PLAIN),
+    "absolute": rows(image="/home/me/cxr/img/{}.png", **PLAIN),
+    "windows": rows(image="C:\\cxr\\img\\{}.jpg", **PLAIN),
+    "folder_prefix": rows(image="mine/files/{}.png", **PLAIN),
+    "below_one_level": ("about/labels.csv", rows(**PLAIN)),
+    "above": ("../labels.csv", rows(**PLAIN)),
+}
+
+
+def lay(root: Path, data, file="labels.csv") -> Path:
+    """The images, and the table beside them."""
+    for name, n in PEOPLE:
+        film(root / f"img/{name}.png", n)
+    (root / file).parent.mkdir(exist_ok=True)
+    (root / file).write_bytes(data.encode() if isinstance(data, str) else data)
+    return root
+
+
+def film(path: Path, shade: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16) + np.uint8(shade)).save(path)
+
+
+def drafted(path, *more) -> tuple[dict, pd.DataFrame]:
+    """The dataset that `new` writes, and its images as `index` will read them."""
+    new.main([str(path), *more])
+    [written] = Path("studies").glob("*.yaml")
+    [entry] = yaml.safe_load(written.read_text())["datasets"].values()
+    return entry, new.read(entry, "mine")
+
+
+def stems(frame: pd.DataFrame) -> list[str]:
+    return [Path(image).stem for image in frame["image"]]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_understood_whatever_its_form(name):
+    given = TABLES[name]
+    file, data = given if isinstance(given, tuple) else ("labels.csv", given)
+    entry, frame = drafted(lay(Path("mine"), data, file))
+    assert entry["adapter"] == "csv" and sorted(entry["labels"]) == ["Effusion", "Mass"]
+    assert stems(frame) == list(EFFUSION)
+    known = frame.fillna({"Effusion": 0, "Mass": 0})
+    assert known["Effusion"].tolist() == list(EFFUSION.values())
+    assert known["Mass"].tolist() == list(MASS.values())
+    assert frame["patient"].nunique() == 12
+    assert frame["Effusion"].notna().all() or name == "python_list"
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
+def test_a_spreadsheet_or_a_parquet_file_is_understood(suffix):
+    lay(Path("mine"), "", "empty.txt")
+    lines = [line.split(",") for line in rows(**PLAIN).splitlines()]
+    if suffix == "xlsx":
+        publisher_files.write_sheet(Path("mine/labels.xlsx"), lines)
+    else:
+        frame = pd.DataFrame(lines[1:], columns=lines[0])
+        frame.astype({"Effusion": int, "Mass": int}).astype({"Mass": bool}).to_parquet(
+            "mine/labels.parquet"
+        )
+    entry, frame = drafted("mine")
+    assert entry["labels"] == ["Effusion", "Mass"] and stems(frame) == list(EFFUSION)
+    assert frame["Effusion"].tolist() == list(EFFUSION.values())
+
+
+CLASSES = {
+    "class": (rows(patient=patient, **{"class": KINDS}), "class"),
+    "any_name": (rows(patient=patient, grading=KINDS), "grading"),
+    "beside_the_view": (rows(patient=patient, view=word("AP", "PA"), Diagnosis=KINDS), "Diagnosis"),
+    "codes": (rows(patient=patient, label=lambda _, n: n % 3), "label"),
+    "comma_in_a_name": (rows(patient=patient, kind=word('"ill, badly"', '"well"')), "kind"),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_one_column_of_class_names_makes_classes(name):
+    table, column = CLASSES[name]
+    entry, frame = drafted(lay(Path("mine"), table))
+    assert entry["columns"]["classes"] == column and entry["task"] == "multiclass"
+    assert "separator" not in entry["columns"]
+    assert (frame[entry["labels"]].sum(axis=1) == 1).all() and len(frame) == 24
+
+
+def test_two_columns_that_could_be_classes_are_a_question():
+    lay(Path("mine"), rows(patient=patient, grade=KINDS, kind=word("x", "y")))
+    with pytest.raises(UserError, match="'grade' and 'kind' could each hold the classes"):
+        drafted("mine")
+    entry, _ = drafted("mine", "--classes", "kind")
+    assert entry["labels"] == ["x", "y"]
+
+
+def test_train_and_test_tables_are_parts():
+    root = lay(Path("mine"), "", "empty.txt")
+    lines = rows(**PLAIN).splitlines()
+    (root / "train.csv").write_text("\n".join(lines[:17]) + "\n")
+    (root / "Test.csv").write_text("\n".join([lines[0], *lines[17:]]) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["parts"] == {"train": "train.csv", "test": "Test.csv"}
+    assert entry["split"] == {"name": "column"}
+    assert frame["split:column"].value_counts().to_dict() == {"train": 16, "test": 8}
+
+
+def test_a_table_of_patients_is_joined():
+    root = lay(Path("mine"), rows(patient=patient))
+    people = ["patient,sex,age,Effusion", *(f"p{n:02},F,{50 + n},{n % 2}" for n in range(12))]
+    (root / "people.csv").write_text("\n".join(people) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["join"] == {"file": "people.csv", "by": "patient"}
+    assert frame["Effusion"].tolist() == list(EFFUSION.values()) and frame["age"][3] == 51
+
+
+def test_two_whole_tables_are_a_question():
+    root = lay(Path("mine"), rows(**PLAIN))
+    (root / "old.csv").write_text(rows(patient=patient, Effusion=mass))
+    with pytest.raises(
+        UserError, match="labels.csv and mine/old.csv: each names images and labels"
+    ):
+        drafted("mine")
+    assert drafted("mine/old.csv")[0]["labels"] == ["Effusion"]
+
+
+@pytest.mark.parametrize("place", ["{}/1.png", "all/{}_PA_view.png", "a/{}/s1/1.png"])
+def test_an_id_is_found_in_the_path(place):
+    for n in range(12):
+        film(Path("mine") / place.format(f"ACC{n}"), n)
+    lines = ["id,Effusion", *(f"ACC{n},{n % 2}" for n in range(12))]
+    Path("mine/labels.csv").write_text("\n".join(lines) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["match"] == "part" and len(frame) == 12
+    order = sorted(range(12), key=lambda n: place.format(f"ACC{n}"))
+    assert frame["Effusion"].tolist() == [n % 2 for n in order]
+
+
+def test_what_new_writes_is_what_the_config_reads():
+    entry, _ = drafted(lay(Path("mine"), rows(patient=patient, finding=named("|"))))
+    assert entry["columns"] == {
+        "file": "labels.csv", "image": "image", "patient": "patient",
+        "classes": "finding", "separator": "|",
+    }  # fmt: skip
+    assert json.loads(json.dumps(entry)) == entry
