@@ -23,6 +23,7 @@ from cxrgrid import collect, compare, figure, table
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting.results import read_grid
 
 # How long an example takes is the machine's affair, not the code's.
 settings.register_profile("cxrgrid", deadline=None)
@@ -215,15 +216,29 @@ def write_study(results: Path, **config) -> Path:
     return study / "study.json"
 
 
-def write_report(study: Path) -> Path:
-    """What `collect`, `compare`, `table` and `figure` make of a study; the report's folder."""
+def write_report(study: Path, drawn: bool = False) -> Path:
+    """What `collect`, `compare`, `table` and `figure` make of a study; the report's folder.
+
+    drawn: false puts an empty picture for each figure, for tests that look at none: to draw them
+    takes longer than all the rest.
+    """
     report = study.parent / "report"
     collect.main([str(study), "--out-dir", str(report)])
     others = ["--configurations", str(report / "configurations.csv")]
     compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *others])
     table.main([str(study), "--report", str(report)])
-    figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
+    if drawn:
+        figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
+    else:
+        leave_blank(read_grid(study).figures(), report / "figures")
     return report
+
+
+def leave_blank(names: list[str], folder: Path) -> None:
+    """An SVG without anything in it for each figure."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / f"{name}.svg").write_text('<svg width="1pt" height="1pt"></svg>')
 
 
 @pytest.fixture
@@ -236,5 +251,5 @@ def study(tmp_path: Path) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """study.json of a study with its tables and figures, to read only."""
     study = write_study(tmp_path_factory.mktemp("finished") / "results")
-    write_report(study)
+    write_report(study, drawn=True)
     return study
