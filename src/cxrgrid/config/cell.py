@@ -24,7 +24,7 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weights_sha256: str = ""  # what it must hash to; empty: anything
 
     def axes(self) -> dict[str, str | int]:
-        """The cell's place in the grid: AXES with their values."""
+        """Coordinates of the cell in the grid: {axis: value} for each of AXES."""
         return {axis: getattr(self, axis) for axis in AXES}
 
     def configuration(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the axes of a grid, its weights and its overrides may name."""
+"""Checks of what the grid's axes, weights, overrides and recipes name and ask for."""
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import check_backbone
@@ -8,7 +8,7 @@ from cxrgrid.config.study import Block, Override, Source, Study
 
 
 def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
-    """Every name on the axes, and every name that a cell would start from."""
+    """`UserError` at the first unknown name on the axes or under `weights:`."""
     for name in block.datasets:
         known(name, study.datasets, "grid.datasets", "dataset")
     for name in block.backbones:
@@ -34,14 +34,14 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
 
 
 def check_override(override: Override, cells: list[Cell], where: str) -> None:
-    """An override that names what no cell has is a typo."""
+    """`UserError` for an override that names a value that no cell has: a typo."""
     for axis in ("dataset", "backbone", "init", "recipe"):
         if wanted := getattr(override, axis):
             known(wanted, {getattr(cell, axis) for cell in cells}, f"{where}.{axis}", axis)
 
 
 def file_of(source: str | Source | None) -> str:
-    """The file or folder that an entry of `weights:` names, if it does."""
+    """Path of the file or folder that an entry of `weights:` names; empty if it names a cell."""
     return getattr(source, "file", source) or ""
 
 
@@ -52,7 +52,7 @@ LOSSES = {
 
 
 def check_recipe(recipe: Recipe, task: str, where: str) -> None:
-    """`UserError` at the first setting that this run could not use or would never reach."""
+    """`UserError` at the first setting that has no use in this run or would never take effect."""
     check_task(recipe, task, where)
     check_schedule(recipe, where)
     if recipe.accumulate > recipe.batch_size:
@@ -65,7 +65,7 @@ def check_recipe(recipe: Recipe, task: str, where: str) -> None:
 
 
 def check_task(recipe: Recipe, task: str, where: str) -> None:
-    """A loss and a monitor that have a meaning for the task."""
+    """`UserError` unless loss and monitor are defined for the task."""
     if recipe.loss not in LOSSES[task]:
         raise UserError(
             f"{where}: loss {recipe.loss!r} is not for {task}; choose {', '.join(LOSSES[task])}"
@@ -78,7 +78,7 @@ def check_task(recipe: Recipe, task: str, where: str) -> None:
 
 
 def check_schedule(recipe: Recipe, where: str) -> None:
-    """Periods that end within the run, and a lowest rate below the highest."""
+    """`UserError` unless the schedule's periods end within the run and min_lr is below lr."""
     left = recipe.epochs - recipe.warmup_epochs
     if left <= 0:
         raise UserError(f"{where}: warmup_epochs {recipe.warmup_epochs:g} {run(recipe)}")
@@ -97,6 +97,6 @@ def check_schedule(recipe: Recipe, where: str) -> None:
 
 
 def run(recipe: Recipe) -> str:
-    """The remedy where something is longer than the run."""
+    """Second half of the error for a period that is longer than the run."""
     warmup = f" with {recipe.warmup_epochs:g} of warm-up" if recipe.warmup_epochs else ""
     return f"outlasts the run of {recipe.epochs} epochs{warmup}; choose fewer, or more epochs"

@@ -1,4 +1,4 @@
-"""What a config may say of which images are taken, and of what their labels mean."""
+"""Checks of a dataset's label policy, filters, sample and subsets."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ POLICIES = {
 
 
 def check_selection(name: str, dataset: Dataset) -> None:
-    """Label policy, filters, sample and subsets of one dataset."""
+    """`UserError` at the first invalid label policy, filter, sample or subset of a dataset."""
     where, facts = f"datasets.{name}", adapter_facts(dataset.adapter)
     labels = dataset.labels or facts["LABELS"]
     check_policies(where, dataset, facts)
@@ -32,7 +32,7 @@ def check_selection(name: str, dataset: Dataset) -> None:
 
 
 def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
-    """Every word of `uncertain` and `blank`, and every label that has one of its own."""
+    """`UserError` for an unknown policy of `uncertain` or `blank`, or an unknown label in them."""
     labels = facts["LABELS"] or dataset.labels
     for name, words in POLICIES.items():
         setting, configuration = getattr(dataset, name), f"{where}.{name}"
@@ -50,13 +50,13 @@ def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
 
 
 def check_ages(where: str, ages: tuple[float, ...]) -> None:
-    """Nothing, or two ages in their order."""
+    """`UserError` unless `ages` is empty or [low, high]."""
     if ages and (len(ages) != 2 or ages[0] > ages[1]):
         raise UserError(f"{where}.age: [low, high] in years, please, not {list(ages)}")
 
 
 def check_sample(where: str, sample: Sample) -> None:
-    """Positive numbers; numbers by value need a column that they are values of."""
+    """`UserError` unless `n` is positive, and `by` names the column if `n` is given by value."""
     numbers = sample.n.values() if isinstance(sample.n, dict) else [sample.n]
     if not numbers or min(numbers) < 1:
         raise UserError(f"{where}.n: numbers of images above 0, please")

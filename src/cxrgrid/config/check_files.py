@@ -1,4 +1,4 @@
-"""What a run would read: whether it is there, and whose it is."""
+"""Checks of the files that a run reads: they exist and belong to this study."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,10 @@ from cxrgrid.config.study import External
 
 
 def check_root(name: str, dataset: Dataset) -> None:
-    """A dataset's folder, if it is neither drawn nor prepared already, and its split's lists."""
+    """`UserError` if a dataset's folder or a list of its split is missing.
+
+    The folder is not needed where the dataset is drawn or prepared already.
+    """
     ready = dataset.phantom or Path(f"results/data/{name}/table.parquet").is_file()
     if not ready and not Path(dataset.root).is_dir():
         source = adapter_facts(dataset.adapter)["SOURCE"]
@@ -24,7 +27,7 @@ def check_root(name: str, dataset: Dataset) -> None:
 
 
 def check_external_files(external: dict[str, External]) -> None:
-    """The predictions of models from elsewhere."""
+    """`UserError` if a predictions file of an external model is missing."""
     for name, model in external.items():
         for path in model.files():
             if not Path(path).is_file():
@@ -32,9 +35,9 @@ def check_external_files(external: dict[str, External]) -> None:
 
 
 def check_shared(grid: Any, path: Path) -> None:
-    """results/data is shared: another study's dataset of the same name has to be the same.
+    """`UserError` if another study has a dataset of the same name with other settings.
 
-    Else the two studies would prepare it over each other, and train anew each time.
+    Studies share results/data: each of the two would overwrite the other's files and train again.
     """
     other = json.loads(path.read_text())
     for name in grid.tested() if other["study"] != grid.name else []:
@@ -50,5 +53,5 @@ def check_shared(grid: Any, path: Path) -> None:
 
 
 def stored(dataset: Dataset) -> Dataset:
-    """The settings on which results/data rests: each study may score subsets of its own."""
+    """The dataset's settings without its subsets, on which no file in results/data depends."""
     return msgspec.structs.replace(dataset, subsets={})

@@ -1,4 +1,4 @@
-"""What a config may say of how predictions are scored."""
+"""Checks of the settings under `report:` and `external:`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ POINTS = "report.operating_points"
 
 
 def check_report(report: Any) -> None:
-    """The raw settings under `report:`, where their types alone would not say what is meant."""
+    """`UserError` for raw `report:` settings whose error the types alone would not explain."""
     if not isinstance(report, dict):
         return  # refused, with its reason, by the types
     points = report.get("operating_points", ["youden"])
@@ -27,7 +27,7 @@ def check_report(report: Any) -> None:
 
 
 def check_external(external: Any, datasets: Any) -> None:
-    """The raw models from elsewhere: settings, names and the datasets that they name."""
+    """`UserError` at the first invalid setting or name of the raw external models."""
     for name, value in external.items() if isinstance(external, dict) else []:
         check_name(name, "external")
         model = checked(value, External, f"external.{name}")
@@ -38,7 +38,7 @@ def check_external(external: Any, datasets: Any) -> None:
 
 
 def check_point(point: Any, where: str) -> None:
-    """A word or a target; numbers are checked by their type."""
+    """`UserError` for an invalid operating point; numbers are checked by their type."""
     if isinstance(point, str):
         known(point, ("youden", "sensitivity", "specificity"), where, "operating point")
     if point in ("sensitivity", "specificity"):

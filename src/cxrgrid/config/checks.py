@@ -1,4 +1,4 @@
-"""What a config may say: values against their types, names against what there is.
+"""Checks of a config: values against their types, names against what exists.
 
 Every refusal is a `UserError`: one line with the value, the place and the nearest valid name.
 """
@@ -59,7 +59,7 @@ def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
 
 @functools.cache
 def fields_of(kind: type[msgspec.Struct]) -> dict[str, tuple]:
-    """Of each setting of a struct: whether it is required, `struct_in` and `words_in` its type."""
+    """{setting: (required, struct in its type, words in its type)} of a struct."""
     return {
         field.name: (field.required, struct_in(field.type), words_in(field.type))
         for field in msgspec.structs.fields(kind)
@@ -67,7 +67,7 @@ def fields_of(kind: type[msgspec.Struct]) -> dict[str, tuple]:
 
 
 def words_in(annotation: Any) -> tuple[str, ...]:
-    """The words that a setting may be; none if it may be anything else."""
+    """The words that a setting accepts; empty if it accepts anything else."""
     while hasattr(annotation, "__metadata__"):  # Annotated[…]
         annotation = annotation.__origin__
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
@@ -84,7 +84,7 @@ def struct_in(annotation: Any) -> type[msgspec.Struct] | None:
 
 
 def check_name(name: Any, where: str) -> None:
-    """Names become folders: letters, digits, `.`, `_` and `-`."""
+    """`UserError` unless a name has letters, digits, `.`, `_` and `-` only: it becomes a folder."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UserError(
             f"{where}: the name {name!r} may hold letters, digits, '.', '_' and '-' only"
@@ -92,7 +92,7 @@ def check_name(name: Any, where: str) -> None:
 
 
 def modules(folder: Path) -> list[str]:
-    """Names of the modules in one of the package's folders: what a config may name."""
+    """Sorted names of the modules in one of the package's folders."""
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
@@ -110,7 +110,7 @@ def adapter_facts(adapter: str) -> dict[str, Any]:
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether `ast.literal_eval` can read it."""
+    """True if `ast.literal_eval` can evaluate the node."""
     try:
         ast.literal_eval(node)
     except ValueError:
@@ -119,7 +119,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def backbones() -> set[str]:
-    """All timm model names, bare and with a weight tag, from its sources: the import takes 8 s."""
+    """All timm model names, with and without weight tag, from its source: importing takes 8 s."""
     spec = importlib.util.find_spec("timm")
     folders = [MODELS, *(Path(path) / "models" for path in spec.submodule_search_locations)]
     text = "\n".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
@@ -137,12 +137,12 @@ def check_backbone(name: str, names: set[str], where: str) -> None:
 
 
 def task_of(dataset: Dataset) -> str:
-    """multilabel or multiclass: as the dataset says, else its adapter."""
+    """The task, `multilabel` or `multiclass`, from the dataset's setting or else its adapter."""
     return adapter_facts(dataset.adapter)["TASK"] if dataset.task == "auto" else dataset.task
 
 
 def check_study(config: dict[str, Any]) -> Study:
-    """The settings with every name in them checked, apart from recipes and the grid's axes."""
+    """The study of a raw config, all names checked but those of recipes and the grid's axes."""
     check_keys(config, Study, "config")
     for name, value in config["datasets"].items():
         check_name(name, "datasets")
@@ -163,13 +163,13 @@ def check_study(config: dict[str, Any]) -> Study:
 
 
 def subsets_of(value: Any) -> Any:
-    """The raw subsets of a raw dataset, for their own check; none where there is another fault."""
+    """Items of a raw dataset's raw subsets; empty if they are malformed."""
     subsets = value.get("subsets") if isinstance(value, dict) else None
     return subsets.items() if isinstance(subsets, dict) else []
 
 
 def check_dataset(name: str, dataset: Dataset) -> None:
-    """Adapter, labels and root of one dataset."""
+    """`UserError` at the first invalid adapter, label, root or split of a dataset."""
     where = f"datasets.{name}"
     if name == "val":
         raise UserError(f"{where}: 'val' names the validation predictions; choose another name")
@@ -193,7 +193,7 @@ def check_dataset(name: str, dataset: Dataset) -> None:
 
 
 def check_split(split: Split, shipped: list[str], where: str) -> None:
-    """Name, shares and folds of a split; `shipped`: the lists that the adapter knows."""
+    """`UserError` for an invalid name, share or fold of a split; shipped: the adapter's lists."""
     if abs(sum(split.fractions) - 1) > 1e-6 or min(split.fractions) == 0:
         raise UserError(f"{where}.fractions: three shares above 0 that add up to 1, please")
     if split.files is None:
@@ -210,7 +210,7 @@ def check_split(split: Split, shipped: list[str], where: str) -> None:
 
 
 def check_recipes(study: Study) -> dict[str, Recipe]:
-    """Every recipe whole: `default` over the built-in values, the others over `default`."""
+    """All recipes, complete: `default` over the built-in values, the others over `default`."""
     default = study.recipes.get("default", {})
     recipes = {}
     for name, settings in {"default": {}, **study.recipes}.items():

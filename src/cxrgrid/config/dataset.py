@@ -1,4 +1,4 @@
-"""Settings of a dataset that say which of its images are taken, and what its labels mean."""
+"""Settings of a dataset: which images it takes, and the meaning of its labels."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from cxrgrid.config.preparation import Columns, Image, Phantom, Split
 
 
 class Subset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the test images with scores of its own; what is named must all be true."""
+    """A subset of the test images that is scored separately; all its conditions must hold."""
 
     view: Annotated[tuple[str, ...], about("one of these views; also frontal, lateral")] = ()
     sex: Annotated[tuple[Literal["F", "M"], ...], about("one of these")] = ()
@@ -17,78 +17,86 @@ class Subset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Some images instead of all, drawn at random; the shares of the strata stay as they are."""
+    """A random sample of the images, stratified so that the strata keep their shares."""
 
     n: Annotated[
         int | dict[str, int],
         about(
-            "how many images; or a number for each value of the first column of `by`, within which "
-            "the shares of the other columns are kept"
+            "number of images; or {value: number} for the first column of `by`, within which the "
+            "other columns keep their shares"
         ),
     ]
     by: Annotated[
-        tuple[str, ...], about("strata: labels, view, sex, age (in tens of years), any column")
+        tuple[str, ...],
+        about("columns that define the strata: labels, view, sex, age (in decades), any other"),
     ] = ()
-    seed: Annotated[int, about("another seed, another sample", ge=0)] = 0
+    seed: Annotated[int, about("seed of the random draw", ge=0)] = 0
 
 
 class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which images of a dataset are taken, and what its labels mean."""
+    """Choice of a dataset's images, and the meaning of its labels."""
 
     uncertain: Annotated[
         str | dict[str, str],
         about(
-            "labels that the source calls uncertain (-1): ignore (unknown), zero, one, or smooth "
-            "(in training drawn from 0.55 to 0.85; unknown elsewhere); one word, or {label: word}"
+            "meaning of labels that the source marks as uncertain (-1): ignore (unknown), zero, "
+            "one, or smooth (drawn from 0.55 to 0.85 in training, unknown elsewhere); one policy "
+            "for all labels, or {label: policy}"
         ),
     ] = "ignore"
     blank: Annotated[
         str | dict[str, str],
         about(
-            "labels that the source leaves blank: absent (0), ignore (unknown), or auto (absent "
-            "for chexpert and mimic, else ignore); one word, or {label: word}"
+            "meaning of labels that the source leaves blank: absent (0), ignore (unknown), or auto "
+            "(absent for chexpert and mimic, else ignore); one policy for all labels, or "
+            "{label: policy}"
         ),
     ] = "auto"
     labeler: Annotated[
-        Literal["chexpert", "negbio"], about("for `mimic`: whose reading of the reports")
+        Literal["chexpert", "negbio"], about("for `mimic`: the labeller that read the reports")
     ] = "chexpert"
     view: Annotated[
-        tuple[str, ...], about("only these views, like [AP, PA]; also frontal, lateral; empty: all")
+        tuple[str, ...],
+        about("keep these views only, such as [AP, PA]; also frontal, lateral; empty: all"),
     ] = ()
-    sex: Annotated[tuple[Literal["F", "M"], ...], about("only these; empty: all")] = ()
+    sex: Annotated[tuple[Literal["F", "M"], ...], about("keep these only; empty: all")] = ()
     age: Annotated[
-        tuple[float, ...], about("only ages from low to high, [low, high] in years; empty: all")
+        tuple[float, ...],
+        about("keep ages from low to high only: [low, high] in years; empty: all"),
     ] = ()
     one_per_patient: Annotated[
         bool | str,
         about(
-            "keep a patient's first image only (by name); of a label: only among the images that "
-            "show it, as if the others were not there; `none`: among those that show no label"
+            "keep only the first image (by name) of each patient; with a label's name, keep only "
+            "the first among the images that show it, and all that do not; with `none`, the same "
+            "among the images that show no label"
         ),
     ] = False
     unlabelled: Annotated[
         Literal["keep", "drop"],
         about(
-            "drop: without the images of which no label is known, once uncertain and blank ones "
-            "have their meaning"
+            "drop: leave out images without any known label, after uncertain and blank labels have "
+            "got their meaning"
         ),
     ] = "keep"
     several: Annotated[
         Literal["refuse", "drop", "first"],
         about(
-            "for multiclass, an image of several of the classes: stop; leave it out; or take it "
-            "for the first of them in `labels`"
+            "for multiclass, an image with several of the classes: refuse (stop with an error), "
+            "drop (leave it out) or first (assign the first of them in `labels`)"
         ),
     ] = "refuse"
-    sample: Annotated[Sample | None, about("take some images only, drawn by strata")] = None
+    sample: Annotated[Sample | None, about("use a stratified random sample of the images only")] = (
+        None
+    )
     subsets: Annotated[
-        dict[str, Subset], about("parts of the test images with scores of their own, by name")
+        dict[str, Subset], about("subsets of the test images that are scored separately, by name")
     ] = {}
 
     def taken(self) -> dict[str, Any]:
-        """What `index` is told: all that is not at its default, but for subsets (`score`'s alone).
+        """Settings that differ from their defaults, without subsets (which only `score` uses).
 
-        So a setting that is new in cxrgrid makes no finished study index its images again.
+        A setting that a release adds therefore makes no finished study index its images again.
         """
         default = Selection()
         values = {name: getattr(self, name) for name in Selection.__struct_fields__}
@@ -99,23 +107,27 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     """One entry under `datasets:`."""
 
-    adapter: Annotated[str, about("a file in src/cxrgrid/datasets: how the folder is laid out")]
+    adapter: Annotated[
+        str, about("the file in src/cxrgrid/datasets that reads the folder's layout")
+    ]
     root: Annotated[str, about("the folder that holds the dataset; not used with `phantom`")] = ""
     phantom: Annotated[Phantom | None, about("draw the dataset instead of reading it")] = None
     labels: Annotated[
-        tuple[str, ...], about("labels to learn, in this order; empty: all that the adapter knows")
+        tuple[str, ...], about("labels to learn, in this order; empty: all of the adapter's labels")
     ] = ()
     task: Annotated[
         Literal["auto", "multilabel", "multiclass"],
-        about("auto: as the adapter says; for `csv`: multilabel"),
+        about("auto: the adapter's task; for `csv`: multilabel"),
     ] = "auto"
     patient: Annotated[
-        str, about("for `folder`: regular expression; its match in a file's name is the patient")
+        str,
+        about("for `folder`: regular expression whose match in a file's name is the patient id"),
     ] = ""
-    columns: Annotated[Columns, about("for `csv`: the names of its columns")] = Columns()
-    image: Annotated[Image, about("how an image becomes pixels")] = Image()
+    columns: Annotated[Columns, about("for `csv`: names of the columns")] = Columns()
+    image: Annotated[Image, about("conversion of image files to pixels")] = Image()
     split: Annotated[Split, about("train, validation and test")] = Split()
     unreadable: Annotated[
-        Fraction, about("share of unreadable images above which the run stops; below, set aside")
+        Fraction,
+        about("largest share of unreadable images; they are set aside, above it the run stops"),
     ] = 0.01
-    allow_leakage: Annotated[bool, about("go on although patients stand in two splits")] = False
+    allow_leakage: Annotated[bool, about("continue even if patients are in two splits")] = False

@@ -1,15 +1,15 @@
-"""A user's mistake as one line: what is wrong, where, and the nearest valid name."""
+"""One-line errors for a user's mistakes, with the nearest valid name."""
 
 import difflib
 from typing import Any
 
 
 class UserError(Exception):
-    """A mistake that one line can explain: what is wrong, where it stands, what to do."""
+    """A user's mistake, explained in one line: the value, the place, the remedy."""
 
 
 def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
-    """', did you mean …?' or the list of what there is."""
+    """`; did you mean …?`, or the list of valid names."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]!r}?"

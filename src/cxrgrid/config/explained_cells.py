@@ -1,4 +1,4 @@
-"""Which cells of a study are explained, where that lies, and what `explain` has to know of it."""
+"""Choice of the cells that `explain` runs on, the paths of its files, and its flags."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from cxrgrid.config.operating_points import word
 
 
 class Explained:
-    """The cells that `report.explain` chooses; of an incomplete run those that are explained."""
+    """Cells chosen by `report.explain`; on an incomplete run, those already explained."""
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -18,12 +18,12 @@ class Explained:
         self.cells: list[Cell] = chosen[grid.study.report.explain]
 
     def files(self, part: str) -> list[str]:
-        """The files of a part: `gallery`, `pointing` or `embedding`."""
+        """Paths of one output of all explained cells: `gallery`, `pointing` or `embedding`."""
         paths = [f"{self.grid.folder(cell)}/explain/{part}.parquet" for cell in self.cells]
         return [path for path in paths if not self.grid.incomplete or Path(path).is_file()]
 
     def flags(self, wildcards: Any) -> str:
-        """The study's first operating point, and what it says of calibration and of pixels."""
+        """Flags of `explain`: first operating point, calibration, and permission to show pixels."""
         report = self.grid.study.report
         flags = [f"--threshold {word(report.operating_points[0])}"]
         flags += ["--calibrate"] if report.calibrate == "temperature" else []
@@ -32,11 +32,11 @@ class Explained:
 
 
 def hidden(grid: Grid, dataset: str, facts: dict) -> bool:
-    """Whether no pixel of a dataset may be shown; facts: of its table.parquet."""
+    """True if no pixel of a dataset may be shown; facts: those of its table.parquet."""
     return facts.get("credentialed", True) and not may_show(grid, dataset)
 
 
 def may_show(grid: Grid, dataset: str) -> bool:
-    """Whether the study allows pixels of a dataset that its source does not let go further."""
+    """True if the study shows pixels of a dataset whose terms forbid redistribution."""
     phantom = grid.study.datasets[dataset].phantom is not None
     return phantom or grid.study.report.show_credentialed

@@ -1,4 +1,4 @@
-"""How a setting is declared: its meaning and its bounds."""
+"""Declaration of a setting: description and bounds."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 def about(text: str, **bounds) -> msgspec.Meta:
-    """The meaning of a setting, and its bounds (ge, gt, le, lt)."""
+    """Metadata of a setting: its description and its bounds (ge, gt, le, lt)."""
     return msgspec.Meta(description=text, **bounds)
 
 

@@ -1,7 +1,7 @@
 """From a config to the cells of its grid: every value checked, with the nearest valid name.
 
-`config.yaml` → `Grid(config)` → `Cell` → `cell.json`. The Snakefile does this at every parse, in
-each job again: no torch, no pandas, no timm here.
+`config.yaml` → `Grid(config)` → `Cell` → `cell.json`. The Snakefile does this at every parse, and
+again in each job: no torch, no pandas, no timm here.
 """
 
 import itertools
@@ -32,7 +32,7 @@ from cxrgrid.config.transfers import transfers
 
 
 class Grid:
-    """A study, checked whole: `UserError` at the first value that no run could use.
+    """A study, completely checked: `UserError` at the first value that no run could use.
 
     Attributes: `study` (the settings), `cells` (all of them, in the order of the axes, then the
     cells that others start from), `transfers` (for each dataset that is trained on, the others on
@@ -66,7 +66,7 @@ class Grid:
         self.transfers = transfers(self.study, sources)
 
     def blocks(self) -> list[Block]:
-        """The grid's blocks: one, or a list."""
+        """The blocks of the grid, of which there may be one or several."""
         return self.study.grid if isinstance(self.study.grid, list) else [self.study.grid]
 
     def add(
@@ -102,7 +102,7 @@ class Grid:
         return self.by_path[where]
 
     def start(self, dataset: str, backbone: str, init: str, seed: int, path: tuple) -> str:
-        """The weights file of an init; empty for scratch."""
+        """Path of an init's weights file; empty for scratch."""
         if init == "scratch":
             return ""
         source = self.study.weights[init]
@@ -122,26 +122,26 @@ class Grid:
         return f"{self.folder(start)}/model.safetensors"
 
     def across(self) -> list[tuple[str, str]]:
-        """The predictions of cells on other datasets, with these; of an incomplete run what is."""
+        """(path, target) of predictions on other datasets; of an incomplete run those there."""
         pairs = [(c, target) for c in self.cells for target in self.transfers.get(c.dataset, [])]
         paths = [(f"{self.folder(c)}/transfer/{target}.parquet", target) for c, target in pairs]
         return [pair for pair in paths if not self.incomplete or Path(pair[0]).is_file()]
 
     def folder(self, cell: Cell) -> str:
-        """Where the cell's files lie."""
+        """Folder of a cell's files."""
         return f"results/{self.name}/cells/{cell.path()}"
 
     def targets(self) -> list[str]:
-        """The datasets on whose test images cells are scored, in the order of the cells."""
+        """Datasets on whose test images cells are scored, in the order of the cells."""
         cells = [c for c in self.cells if not self.incomplete or finished(self.folder(c), c)]
         return list(dict.fromkeys(cell.dataset for cell in cells))
 
     def tested(self) -> list[str]:
-        """The datasets on whose test images anything is scored: `targets`, then the others."""
+        """Datasets on whose test images anything is scored: `targets`, then the others."""
         return list(dict.fromkeys([*self.targets(), *(target for _, target in self.across())]))
 
     def figures(self) -> list[str]:
-        """The figures that the report shows: those asked for, or all that have what to show."""
+        """Names of the report's figures: those asked for, or all that have something to show."""
         idle = idle_figures(self)
         every = [name for name in modules(FIGURES) if name not in idle]
         return list(self.study.report.figures) or every
@@ -164,7 +164,7 @@ class Grid:
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:
-    """Whether the cell's predictions lie in `folder`, made with just these settings."""
+    """True if `folder` has the cell's predictions, made with exactly these settings."""
     folder = Path(folder)
     try:
         same = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell) == cell
@@ -175,7 +175,7 @@ def finished(folder: str | Path, cell: Cell) -> bool:
 
 
 def matches(override: Override, dataset: str, backbone: str, init: str, recipe: str) -> bool:
-    """Whether an override reaches a cell."""
+    """True if an override applies to a cell."""
     axes = ((override.dataset, dataset), (override.backbone, backbone))
     axes += ((override.init, init), (override.recipe, recipe))
     return all(wanted in ("", value) for wanted, value in axes)

@@ -1,10 +1,10 @@
-"""Figures that would have nothing to show for a study's cells."""
+"""Names of the figures that have nothing to show for a study's cells."""
 
 from typing import Any
 
 
 def idle_figures(grid: Any) -> set[str]:
-    """The figures for which the cells of a `config.Grid` would have nothing to show."""
+    """Names of the figures for which a grid's cells have nothing to show."""
     study = grid.study
     subsets = any(dataset.subsets for dataset in study.datasets.values())
     shown = {
@@ -18,7 +18,7 @@ def idle_figures(grid: Any) -> set[str]:
 
 
 def can_rank(grid: Any) -> bool:
-    """Whether two backbones are trained alike on each of the grid's datasets, and these are two."""
+    """True if two or more backbones are trained alike on two or more of the grid's datasets."""
     models: dict[str, set[tuple[str, str, str]]] = {
         name: set() for block in grid.blocks() for name in block.datasets
     }

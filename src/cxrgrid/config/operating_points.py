@@ -1,4 +1,4 @@
-"""Operating points: how a study, a command line and the scores write them."""
+"""Operating points as written in a study, on a command line and in the scores."""
 
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.config.study import Target
@@ -7,7 +7,7 @@ ARGMAX = "argmax"  # the rule where classes compete: the highest score decides
 
 
 def rule(point: str | float | Target) -> str:
-    """An operating point as the scores call it: `youden`, `0.5`, `sensitivity 0.9`."""
+    """Name of an operating point in the scores: `youden`, `0.5`, `sensitivity 0.9`."""
     if isinstance(point, Target):
         kind = "sensitivity" if point.sensitivity else "specificity"
         return f"{kind} {getattr(point, kind):g}"
@@ -18,7 +18,7 @@ WORDS = ("youden", "0.5", "sensitivity=0.9", "specificity=0.9")
 
 
 def parse(word: str, option: str = "--points") -> str | float | Target:
-    """An operating point from the command line; `UserError` with what may be written."""
+    """An operating point parsed from the command line; `UserError` lists the valid forms."""
     kind, _, value = word.partition("=")
     try:
         if kind in ("sensitivity", "specificity") and 0 < float(value) <= 1:
@@ -33,12 +33,12 @@ def parse(word: str, option: str = "--points") -> str | float | Target:
 
 
 def fitted(point: str | float | Target) -> bool:
-    """Whether an operating point needs validation images."""
+    """True if an operating point is fitted on validation images."""
     return not isinstance(point, (int, float))
 
 
 def word(point: str | float | Target) -> str:
-    """An operating point as commands take it: youden, 0.2, sensitivity=0.9, specificity=0.9."""
+    """Command-line form of an operating point: youden, 0.2, sensitivity=0.9, specificity=0.9."""
     if isinstance(point, Target):
         kind = "sensitivity" if point.sensitivity else "specificity"
         return f"{kind}={getattr(point, kind)!r}"

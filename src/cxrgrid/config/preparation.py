@@ -1,4 +1,4 @@
-"""Settings of a dataset that say how it is drawn, decoded and divided."""
+"""Settings of a dataset's preparation: drawing, decoding and splitting."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,119 +19,136 @@ MATCH = Literal[
 
 
 class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Draw the dataset instead of reading it: schematic radiographs in the adapter's own layout."""
+    """Settings of a drawn dataset: schematic radiographs in the adapter's own layout."""
 
     patients: Annotated[int, about("patients to draw, with one to several images each", ge=8)] = 200
-    seed: Annotated[int, about("another seed, other patients", ge=0)] = 0
+    seed: Annotated[int, about("seed of the drawn patients", ge=0)] = 0
     size: Annotated[int, about("side of the images written, in pixels", ge=32, le=2048)] = 256
 
 
 class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an image becomes a square of grey levels."""
+    """Settings of the conversion of an image file to a square of grey levels."""
 
     size: Annotated[int, about("side of the square, in pixels", ge=16, le=2048)] = 224
     resize: Annotated[
         Literal["squash", "fit", "crop"],
-        about("squash: ignore the aspect; fit: pad with black; crop: cut the longer side"),
+        about("squash: ignore the aspect ratio; fit: pad with black; crop: cut the longer side"),
     ] = "squash"
     crop_to: Annotated[
         Literal["none", "median", "lungs"],
         about(
-            "before resizing: the middle of the dataset's median width and height; where template "
-            "matching finds the lungs, in frontal views; or all"
+            "crop before resizing: none; median: the central part, of the dataset's median width "
+            "and height; lungs: the region where template matching finds the lungs (frontal views)"
         ),
     ] = "none"
     equalize: Annotated[
         Literal["none", "histogram", "clahe"],
-        about("after resizing: histogram equalisation, of the whole or tile by tile (clahe)"),
+        about("histogram equalisation after resizing: of the whole image, or by tiles (clahe)"),
     ] = "none"
-    blur: Annotated[Literal[0, 5], about("after that: Gaussian blur of 5 × 5 pixels; 0: none")] = 0
+    blur: Annotated[
+        Literal[0, 5], about("Gaussian blur of 5 × 5 pixels after equalisation; 0: none")
+    ] = 0
     sixteen_bit: Annotated[
         Literal["voi", "percentile", "full"],
         about(
-            "more than 8 bits become 8: from the 0.5 to the 99.5 percentile; full: from darkest to "
-            "brightest; voi: by a DICOM file's own window, by percentiles where there is none"
+            "conversion of more than 8 bits to 8; percentile: from the 0.5 to the 99.5 percentile; "
+            "full: from the darkest to the brightest pixel; voi: by a DICOM file's own window, "
+            "else by percentiles"
         ),
     ] = "voi"
 
 
 class Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files of your own that list a split: one image a line, by path below `root` or by name."""
+    """Your own files that list a split: one image per line, by path below `root` or by name."""
 
     train: Annotated[str, about("the training images: .txt or .csv, gzipped or not")]
     test: Annotated[str, about("the test images")]
-    val: Annotated[str, about("the validation images; empty: carved from train, by patient")] = ""
+    val: Annotated[str, about("the validation images; empty: split off from train, by patient")] = (
+        ""
+    )
     absent: Annotated[
-        Fraction, about("share of a file's lines that may name no image; 1 for part of a dataset")
+        Fraction,
+        about("largest share of a file's lines that match no image; 1 for part of a dataset"),
     ] = 0.01
 
     def paths(self) -> list[str]:
-        """The files that there are."""
+        """Paths of the lists that are given."""
         return [path for path in (self.train, self.val, self.test) if path]
 
 
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which images train, which choose the epoch, which are tested; the same for every seed."""
+    """Split into training, validation (picks the epoch) and test; the same for every seed."""
 
     name: Annotated[
         str,
         about(
-            "patient: by patient, stratified; image: by image, so that patients leak, as the "
-            "report then says; a list that the dataset ships; or what to call your `files`"
+            "patient: by patient, stratified; image: by image, so that patients leak between "
+            "splits (the report says so); the name of a list that the dataset ships; or a name for "
+            "your own `files`"
         ),
     ] = "patient"
     fractions: Annotated[
         tuple[Fraction, Fraction, Fraction],
-        about("train, val, test; of an official train+val list only train : val is used"),
+        about(
+            "shares of train, val, test; a shipped train+val list uses the ratio train : val only"
+        ),
     ] = (0.7, 0.1, 0.2)
-    seed: Annotated[int, about("another seed, another split", ge=0)] = 0
-    files: Annotated[Lists | None, about("lists of your own, called `name`")] = None
+    seed: Annotated[int, about("seed of the split", ge=0)] = 0
+    files: Annotated[Lists | None, about("your own lists; `name` is their name")] = None
     folds: Annotated[
-        int, about("for patient and image: equal parts, one of which is tested; 0: `fractions`")
+        int,
+        about(
+            "for patient and image: number of equal folds, one of which is tested; 0: `fractions`"
+        ),
     ] = 0
-    fold: Annotated[int, about("which of the folds is tested, from 0", ge=0)] = 0
+    fold: Annotated[int, about("number of the tested fold, from 0", ge=0)] = 0
 
 
 class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For the `csv` adapter: a second table, with one row for each value of a shared column."""
 
     file: Annotated[str, about("the second table, below `root`")]
-    by: Annotated[str, about("the column that both tables have, as the patient")]
+    by: Annotated[str, about("the column that both tables have, such as the patient")]
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For the `csv` adapter: which file, and which of its columns hold what."""
+    """File and column names for the `csv` adapter."""
 
     file: Annotated[
         str, about("the table, below `root`: .csv, .tsv, gzipped or not, .xlsx or .parquet")
     ] = "labels.csv"
-    image: Annotated[str, about("column with the image's path below `root`")] = "image"
-    patient: Annotated[str, about("column with the patient; empty: each image its own")] = ""
+    image: Annotated[str, about("column of the image paths, relative to `root`")] = "image"
+    patient: Annotated[
+        str, about("column of the patient ids; empty: each image counts as a patient of its own")
+    ] = ""
     split: Annotated[
-        str, about("column with train, val or test, used by `split: {name: column}`")
+        str, about("column of the parts (train, val, test), used by `split: {name: column}`")
     ] = ""
     match: Annotated[
         MATCH,
         about(
-            "path: `image` is the path below `root`; tail: folders in front, case and ending may "
-            "differ from the file's; part: an id that is a folder in the path or how the name "
-            "begins, for every such image; or the DICOM attribute that `image` holds"
+            "how `image` names a file; path: its path below `root`; tail: the end of its path, in "
+            "any case and with any ending; part: an id, which is a folder in the path or the "
+            "beginning of the name, of every such image; or the DICOM attribute that it holds"
         ),
     ] = "path"
     classes: Annotated[
-        str, about("column with the names of classes or findings; empty: each label has a column")
+        str,
+        about("column of the class or finding names; empty: each label has a column of its own"),
     ] = ""
     separator: Annotated[
-        str, about("what is between several names in a field of `classes`; empty: one name each")
+        str, about("separator of several names in a field of `classes`; empty: one name each")
     ] = ""
     parts: Annotated[
         dict[Literal["train", "val", "test"], str],
-        about("a table for each part instead of `file`, used by `split: {name: column}`"),
+        about("one table per part instead of `file`, used by `split: {name: column}`"),
     ] = {}
-    join: Annotated[Join | None, about("a second table with more columns, as of patients")] = None
+    join: Annotated[
+        Join | None, about("a second table with more columns, such as one of patients")
+    ] = None
 
     def told(self) -> dict[str, Any]:
-        """What `index` is told: the first four, and of the others what is not at its default."""
+        """Settings for `index`: the first four, and the others that differ from their defaults."""
         default, always = msgspec.to_builtins(Columns()), ("file", "image", "patient", "split")
         values = msgspec.to_builtins(self)
         return {n: v for n, v in values.items() if n in always or v != default[n]}

@@ -1,4 +1,4 @@
-"""Settings of a training: what it minimises, how it steps, what it sees, when it stops."""
+"""Settings of a training: loss, optimiser, schedule, augmentation and stopping."""
 
 from typing import Annotated, Literal
 
@@ -27,64 +27,71 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     epochs: Annotated[int, about("passes over the training images", ge=1)] = 20
     batch_size: Annotated[int, about("images in a step", ge=1)] = 32
-    steps_per_epoch: Annotated[
-        int, about("steps that count as an epoch; 0: as many as all images need", ge=0)
-    ] = 0
+    steps_per_epoch: Annotated[int, about("steps per epoch; 0: one pass over all images", ge=0)] = 0
     sampling: Annotated[
         Literal["natural", "balanced"],
         about(
-            "natural: every image in its turn; balanced: each class equally often; multi-label: "
-            "each label's positives, and the images without any, equally often"
+            "natural: each image once per epoch; balanced: each class equally often (multi-label: "
+            "the positives of each label and the images without any label equally often)"
         ),
     ] = "natural"
     channels: Annotated[Literal[1, 3], about("input channels; 3 repeats the grey image")] = 3
     train: Annotated[
         Literal["all", "head"],
-        about("head: the classifier alone (linear probe); the rest keeps its bits"),
+        about("head: train the classifier only (linear probe); all else is frozen"),
     ] = "all"
     freeze_epochs: Annotated[
-        int, about("train the classifier alone for so many epochs, then all", ge=0)
+        int, about("epochs in which only the classifier is trained, before all is", ge=0)
     ] = 0
     optimizer: Annotated[
         Literal[OPTIMIZERS],
         about("timm's name: sgd has Nesterov momentum, momentum has plain momentum"),
     ] = "adamw"
-    lr: Annotated[float, about("learning rate at its peak", gt=0)] = 0.001
+    lr: Annotated[float, about("peak learning rate", gt=0)] = 0.001
     layer_decay: Annotated[
-        float, about("each layer's rate by this, from the classifier down; 1: none", gt=0, le=1)
+        float,
+        about(
+            "factor on the learning rate per layer, from the classifier down; 1: none", gt=0, le=1
+        ),
     ] = 1.0
-    weight_decay: Annotated[float, about("decay of weights; never of biases and norms", ge=0)] = (
+    weight_decay: Annotated[float, about("weight decay; not applied to biases and norms", ge=0)] = (
         0.05
     )
     momentum: Annotated[float, about("for sgd, momentum and rmsprop", ge=0, lt=1)] = 0.9
     schedule: Annotated[
         Literal["constant", "cosine", "restarts", "step", "plateau", "onecycle"],
         about(
-            "learning rate after the warm-up: cosine falls once, restarts again and again; step by "
-            "`factor` each step_epochs, plateau where the validation no longer improves; onecycle "
-            "(Smith) climbs and falls"
+            "learning rate after the warm-up: cosine decays once, restarts repeatedly; step decays "
+            "by `factor` every step_epochs, plateau when validation no longer improves; onecycle "
+            "(Smith) rises and decays"
         ),
     ] = "cosine"
     schedule_per: Annotated[
-        Literal["step", "epoch"], about("epoch: the rate stays as it is within an epoch")
+        Literal["step", "epoch"], about("epoch: the learning rate is constant within an epoch")
     ] = "step"
     warmup_epochs: Annotated[float, about("epochs of linear warm-up", ge=0)] = 0.0
     min_lr: Annotated[
-        float, about("where cosine and restarts end, below which step and plateau do not go", ge=0)
+        float, about("final rate of cosine and restarts, lower bound of step and plateau", ge=0)
     ] = 0.0
-    restart_epochs: Annotated[int, about("restarts: epochs until the first", ge=1)] = 10
-    restart_mult: Annotated[int, about("restarts: each period is so many times longer", ge=1)] = 1
-    step_epochs: Annotated[int, about("step: epochs between two", ge=1)] = 10
-    factor: Annotated[float, about("step, plateau: by what the rate falls", gt=0, lt=1)] = 0.1
+    restart_epochs: Annotated[int, about("restarts: epochs until the first restart", ge=1)] = 10
+    restart_mult: Annotated[
+        int, about("restarts: factor by which each period is longer than the one before", ge=1)
+    ] = 1
+    step_epochs: Annotated[int, about("step: epochs between two decays", ge=1)] = 10
+    factor: Annotated[float, about("step, plateau: factor on the learning rate", gt=0, lt=1)] = 0.1
     plateau_epochs: Annotated[
-        int, about("plateau: epochs without a better one that are borne", ge=0)
+        int, about("plateau: epochs without improvement before the rate decays", ge=0)
     ] = 3
     plateau_on: Annotated[
-        Literal["loss", "monitor"], about("plateau: the validation loss, or `monitor`")
+        Literal["loss", "monitor"], about("plateau: watch the validation loss, or `monitor`")
     ] = "loss"
-    pct_start: Annotated[float, about("onecycle: share of the steps that climb", gt=0, lt=1)] = 0.3
-    div_factor: Annotated[float, about("onecycle: starts at lr / this", ge=1)] = 25.0
-    final_div_factor: Annotated[float, about("onecycle: ends at its start / this", ge=1)] = 10000.0
+    pct_start: Annotated[
+        float, about("onecycle: share of the steps in which the rate rises", gt=0, lt=1)
+    ] = 0.3
+    div_factor: Annotated[float, about("onecycle: the initial rate is lr / this", ge=1)] = 25.0
+    final_div_factor: Annotated[
+        float, about("onecycle: the final rate is the initial rate / this", ge=1)
+    ] = 10000.0
     loss: Annotated[
         Literal["auto", "bce", "ce", "focal", "asymmetric"],
         about(
@@ -92,11 +99,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             "2017) for both; asymmetric (Ridnik et al. 2021) for multi-label"
         ),
     ] = "auto"
-    focal_gamma: Annotated[float, about("focal: how little easy images count", ge=0)] = 2.0
+    focal_gamma: Annotated[
+        float, about("focal: gamma; the larger, the less easy images count", ge=0)
+    ] = 2.0
     asymmetric_positive: Annotated[float, about("asymmetric: gamma of positives", ge=0)] = 0.0
     asymmetric_negative: Annotated[float, about("asymmetric: gamma of negatives", ge=0)] = 4.0
     asymmetric_clip: Annotated[
-        float, about("asymmetric: negatives with a probability below this count 0", ge=0, lt=1)
+        float, about("asymmetric: negatives with a probability below this have no loss", ge=0, lt=1)
     ] = 0.05
     pos_weight: Annotated[bool, about("multi-label: weight positives by negatives / positives")] = (
         False
@@ -106,59 +115,68 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float, about("target 1 becomes 1 - s/2 or 1 - s + s/classes", ge=0, lt=1)
     ] = 0.0
     dropout: Annotated[float, about("dropout before the classifier", ge=0, lt=1)] = 0.0
-    hflip: Annotated[bool, about("mirror half of the images: moves the heart to the right")] = False
+    hflip: Annotated[bool, about("mirror half of the images; the heart is then on the right")] = (
+        False
+    )
     rotate: Annotated[float, about("rotate by up to this many degrees", ge=0, le=180)] = 0.0
     shear: Annotated[float, about("shear by up to this many degrees", ge=0, le=60)] = 0.0
-    shift: Annotated[Fraction, about("shift by up to this share of the side")] = 0.0
+    shift: Annotated[Fraction, about("shift by up to this share of the image's side")] = 0.0
     scale: Annotated[float, about("scale by up to this share, larger or smaller", ge=0, lt=1)] = 0.0
     crop: Annotated[
         float,
-        about("random resized crop: smallest share of the area, 3:4 to 4:3; 1: none", gt=0, le=1),
+        about("random resized crop (3:4 to 4:3): least share of the area; 1: none", gt=0, le=1),
     ] = 1.0
     brightness: Annotated[Fraction, about("add up to this share of the grey range")] = 0.0
     contrast: Annotated[Fraction, about("stretch grey levels by up to this share")] = 0.0
     sharpness: Annotated[Fraction, about("sharpen, or smooth, by up to this factor")] = 0.0
     autocontrast: Annotated[
-        Fraction, about("chance that grey levels are stretched to the whole range")
+        Fraction, about("probability of stretching the grey levels to the whole range")
     ] = 0.0
     noise: Annotated[
-        Fraction, about("Gaussian noise, its standard deviation up to this share of the range")
+        Fraction, about("Gaussian noise with a standard deviation of up to this share of the range")
     ] = 0.0
     erasing: Annotated[
-        Fraction, about("chance that a rectangle of 2 to 33 % of the area turns grey")
+        Fraction, about("probability of erasing a rectangle of 2 to 33 % of the area to grey")
     ] = 0.0
     mixup: Annotated[
-        float, about("blend with another image by a share from Beta(a, a); 0: none", ge=0)
+        float, about("a: blend with another image, by a share drawn from Beta(a, a); 0: none", ge=0)
     ] = 0.0
     monitor: Annotated[
         Literal["auroc", "loss", "ap", "f1", "balanced_accuracy", "sensitivity", "accuracy"],
         about(
-            "what picks the best epoch on the validation split: loss (lower), or a mean over "
-            "labels (higher), decided at 0.5 or by the largest; accuracy: multi-class only"
+            "validation metric that picks the best epoch: loss (lower), or a mean over labels "
+            "(higher); decisions at 0.5 or by the largest probability; accuracy: multi-class only"
         ),
     ] = "auroc"
     patience: Annotated[
-        int, about("stop after this many epochs without a better one; 0: never", ge=0)
+        int, about("stop after this many epochs without improvement; 0: never", ge=0)
     ] = 0
     accumulate: Annotated[
-        int, about("parts that a step's batch is taken in, to save memory; batch_size stays", ge=1)
+        int, about("parts in which each batch is processed, to save memory; batch_size stays", ge=1)
     ] = 1
     on_oom: Annotated[
         Literal["fail", "accumulate"],
         about(
-            "out of memory: fail, or take the step again, and all later ones, in twice the parts"
+            "when memory runs out: fail, or repeat the step, and take all later ones, in twice the "
+            "number of parts"
         ),
     ] = "fail"
-    clip_grad: Annotated[float, about("largest norm of all gradients; 0: any", ge=0)] = 0.0
+    clip_grad: Annotated[
+        float, about("clip the gradients to this total norm; 0: no clipping", ge=0)
+    ] = 0.0
     ema_decay: Annotated[
         float,
         about(
-            "decay, a step, of a moving average of the weights; it is what is evaluated and kept; "
+            "decay per step of a moving average of the weights, which is then evaluated and saved; "
             "0: none",
             ge=0,
             lt=1,
         ),
     ] = 0.0
-    compile: Annotated[bool, about("torch.compile; the first step then takes long")] = False
-    amp: Annotated[bool, about("bfloat16 autocast: find_speed says if it gains")] = False
-    channels_last: Annotated[bool, about("memory layout: find_speed says if it gains")] = False
+    compile: Annotated[bool, about("torch.compile; the first step then takes longer")] = False
+    amp: Annotated[bool, about("bfloat16 autocast; find_speed measures whether it is faster")] = (
+        False
+    )
+    channels_last: Annotated[
+        bool, about("channels_last memory layout; find_speed measures whether it is faster")
+    ] = False

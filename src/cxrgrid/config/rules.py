@@ -1,4 +1,4 @@
-"""What Snakemake's rules ask of a grid: each rule's settings, inputs and flags."""
+"""Settings, inputs and flags of Snakemake's rules, from a grid and the wildcards."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
 
 
 class Rules:
-    """Answers about one grid; each method takes Snakemake's wildcards, so a rule names it as is."""
+    """Input and parameter functions of one grid's rules; each takes Snakemake's wildcards."""
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -36,19 +36,19 @@ class Rules:
         return self.grid.study.datasets[wildcards.dataset]
 
     def phantom(self, wildcards: Any) -> str:
-        """What `phantom` needs: the adapter and the cohort."""
+        """Settings of `phantom`: the adapter and the cohort."""
         dataset = self.dataset(wildcards)
         if dataset.phantom is None:
             raise UserError(f"datasets.{wildcards.dataset}: has no `phantom` to draw")
         return to_json(dataset.phantom, adapter=dataset.adapter)
 
     def drawn(self, wildcards: Any) -> list[str]:
-        """The folder of the phantom, for a dataset that is one."""
+        """Folder of the phantom, if the dataset is one."""
         dataset = self.dataset(wildcards)
         return [f"results/data/{wildcards.dataset}/phantom"] if dataset.phantom else []
 
     def index(self, wildcards: Any) -> str:
-        """What `index` needs: where the images lie and what the labels are."""
+        """Settings of `index`: the folder of the images, and the labels."""
         dataset = self.dataset(wildcards)
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
         names = ("adapter", "labels", "task", "patient")
@@ -57,12 +57,12 @@ class Rules:
         return to_json(settings | dataset.taken(), dataset=wildcards.dataset, root=root)
 
     def image(self, wildcards: Any) -> str:
-        """What `pixels` needs: the image recipe, and how many may be unreadable."""
+        """Settings of `pixels`: the image recipe, and the largest share of unreadable images."""
         dataset = self.dataset(wildcards)
         return to_json(dataset.image, unreadable=dataset.unreadable)
 
     def split(self, wildcards: Any) -> str:
-        """What `split` needs; without options that are off, so that a new one reruns nothing."""
+        """Settings of `split`, without options that are off: a new option reruns nothing."""
         settings = msgspec.to_builtins(self.dataset(wildcards).split)
         off = {name for name, value in OFF.items() if settings[name] == value}
         return to_json({name: settings[name] for name in settings if name not in off})
@@ -73,7 +73,7 @@ class Rules:
         return files.paths() if files else []
 
     def predictions(self, wildcards: Any) -> list[str]:
-        """The cells' predictions on the target, and on their own validation images."""
+        """Paths of the cells' predictions on the target and on their own validation images."""
         return [
             f"{self.grid.folder(cell)}/predictions/{name}.parquet"
             for cell in self.grid.cells
@@ -83,22 +83,22 @@ class Rules:
         ]
 
     def transferred(self, wildcards: Any) -> list[str]:
-        """What cells of other datasets say of the target, and which test images they know."""
+        """Paths of the predictions on the target by other datasets' cells, and of the overlaps."""
         found = [path for path, target in self.grid.across() if target == wildcards.target]
         return [f"results/{self.grid.name}/overlap.parquet", *found] if found else []
 
     def external(self, wildcards: Any) -> list[str]:
-        """The files of the models from elsewhere that the target has."""
+        """Paths of the target's predictions by external models."""
         models = [m for m in self.grid.study.external.values() if m.dataset == wildcards.target]
         return [path for model in models for path in model.files()]
 
     def leakage(self, wildcards: Any) -> str:
-        """The flag with which `audit` lets a patient stand in two splits, if the config says so."""
+        """Flag with which `audit` accepts patients in two splits, if the config allows that."""
         return "--allow-leakage" if self.dataset(wildcards).allow_leakage else ""
 
 
 def named(grid: Grid, wildcards: Any) -> Cell:
-    """The cell that the wildcards name."""
+    """The cell with the wildcards' coordinates."""
     where = CELL.format_map(vars(wildcards))
     if where not in grid.by_path:
         # Only a path typed by hand gets here. Snakemake would show a traceback of a UserError.

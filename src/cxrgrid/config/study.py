@@ -1,4 +1,4 @@
-"""What a config file may say: names, types, bounds, defaults and meanings of its settings."""
+"""Settings of a config file: names, types, bounds, defaults and descriptions."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from cxrgrid.config.fields import Fraction, about
 
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A full product of the five axes."""
+    """The full product of the five axes."""
 
     datasets: Annotated[tuple[str, ...], about("names under datasets:")]
     backbones: Annotated[tuple[str, ...], about("timm model names")]
@@ -17,31 +17,32 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipes: Annotated[tuple[str, ...], about("names under recipes:")] = ("default",)
     seeds: Annotated[
         tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
-        about("replicates: initial weights, order, augmentation"),
+        about("replicates of training: initial weights, order of images, augmentation"),
     ] = (0,)
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where cells start: from another cell, or from a file with a checksum.
+    """Initial weights: from another cell, or from a file with a checksum.
 
-    What is left out of another cell is as in the cell that starts from it.
+    An axis of the source cell that is left out is that of the cell that starts from it.
     """
 
-    dataset: Annotated[str, about("the dataset that the source cell is trained on")] = ""
+    dataset: Annotated[str, about("dataset of the source cell")] = ""
     file: Annotated[
-        str, about("instead: a safetensors file, or a folder, as in `weights: {name: file}`")
+        str,
+        about("instead of a cell: a safetensors file or a folder, as in `weights: {name: file}`"),
     ] = ""
     sha256: Annotated[
         str, about("the file's checksum; empty: not checked", pattern="^([0-9a-f]{64})?$")
     ] = ""
     backbone: Annotated[str, about("empty: the same backbone")] = ""
-    init: Annotated[str, about("where the source cell itself starts")] = "scratch"
-    recipe: Annotated[str, about("the source cell's recipe")] = "default"
+    init: Annotated[str, about("init of the source cell")] = "scratch"
+    recipe: Annotated[str, about("recipe of the source cell")] = "default"
     seed: Annotated[int | None, about("none: the same seed")] = None
 
 
 class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings for the cells that match: the last of several that match wins."""
+    """Settings for the cells that match; of several overrides that match, the last wins."""
 
     set: Annotated[dict[str, Any], about("recipe settings to change")]
     dataset: Annotated[str, about("only this dataset")] = ""
@@ -51,7 +52,7 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An operating point that reaches a target on validation images; name one of the two."""
+    """An operating point that reaches a target on validation images; give one of the two."""
 
     sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
     specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
@@ -61,86 +62,92 @@ Point = Literal["youden"] | Fraction | Target
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is scored, and what the report shows."""
+    """Settings of the scores and of the report."""
 
     headline: Annotated[
         Literal["auroc", "ap", "f1", "balanced_accuracy"],
-        about("the metric that ranks, averaged over labels"),
+        about("metric that ranks the configurations, averaged over labels"),
     ] = "auroc"
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
     interval: Annotated[
         Literal["percentile", "bca"],
-        about("of one cell's scores; bca: corrected for bias and skew, and dearer"),
+        about("kind of interval of a cell's scores; bca: corrected for bias and skew, slower"),
     ] = "percentile"
     stratify: Annotated[
-        bool, about("resample patients within the rarest finding they have, so that none gets lost")
+        bool, about("resample patients within strata of their rarest finding, so that none is lost")
     ] = False
     operating_points: Annotated[
         tuple[Point, ...],
         about(
-            "where a label counts as present, all fitted on validation images: youden, a threshold "
-            "such as 0.2, {sensitivity: 0.9}, {specificity: 0.9}; tables show the first"
+            "thresholds at which a label counts as present: youden, {sensitivity: 0.9} or "
+            "{specificity: 0.9}, fitted on validation images, or a number such as 0.2; tables "
+            "show the first"
         ),
     ] = ("youden", 0.5)
     calibrate: Annotated[
         Literal["none", "temperature"],
-        about("temperature: scale the logits, one number a label, fitted on validation images"),
+        about(
+            "temperature: divide the logits by one number per label, fitted on validation images"
+        ),
     ] = "none"
     subgroups: Annotated[
         tuple[Literal["sex", "view", "age", "source"], ...],
-        about("score each group of test images by itself, and the gap between best and worst"),
+        about("score each group of test images separately, and the gap between best and worst"),
     ] = ()
     age_bands: Annotated[
-        tuple[float, ...], about("for `subgroups: [age]`: where a new band begins, in years")
+        tuple[float, ...],
+        about("for `subgroups: [age]`: lower bounds of the bands above the first, in years"),
     ] = (18, 40, 60, 80)
     subgroup_minimum: Annotated[
-        int, about("a label of a group is scored from so many positives and negatives", ge=1)
+        int, about("least number of positives and of negatives for which a group is scored", ge=1)
     ] = 10
     ensembles: Annotated[
-        bool, about("score the mean of the seeds' probabilities too, and that of all backbones")
+        bool, about("also score the mean probabilities over the seeds, and over all backbones")
     ] = True
     explain: Annotated[
         Literal["none", "first_seed", "all"],
         about(
-            "cells whose heat maps, pointing game and embedding are made: none, the first seed of "
-            "each configuration, or all; a job a cell, nothing is trained for it"
+            "cells that get heat maps, pointing game and embedding: none, the first seed of each "
+            "configuration, or all; one job per cell, without training"
         ),
     ] = "first_seed"
     show_credentialed: Annotated[
-        bool, about("show pixels of data that may not be redistributed")
+        bool, about("show pixels of data whose terms forbid redistribution")
     ] = False
 
 
 class External(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model that was trained elsewhere, judged on a dataset's test images as the cells are."""
+    """A model trained elsewhere, scored on a dataset's test images like a cell."""
 
-    dataset: Annotated[str, about("whose test images were predicted: these, all of them")]
+    dataset: Annotated[str, about("dataset whose test images, all of them, were predicted")]
     predictions: Annotated[
         str, about("Parquet or CSV: image, y:<label> (1, 0, empty), p:<label> (probability)")
     ]
     val: Annotated[
-        str, about("the same on validation images; without it, thresholds that are numbers only")
+        str,
+        about("the same for validation images; without it, only thresholds that are numbers apply"),
     ] = ""
 
     def files(self) -> list[str]:
-        """The files that scoring reads."""
+        """Paths of the predictions files."""
         return [path for path in (self.predictions, self.val) if path]
 
 
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A config file."""
 
-    study: Annotated[str, about("names the folder results/{study}")]
-    datasets: Annotated[dict[str, Dataset], about("the datasets, by the names that the grid uses")]
+    study: Annotated[str, about("name of the study and of its folder results/{study}")]
+    datasets: Annotated[dict[str, Dataset], about("datasets, by the names that the grid uses")]
     grid: Annotated[
-        Block | list[Block], about("the axes; or a list of such blocks, taken together")
+        Block | list[Block], about("the axes; or a list of such blocks, whose cells are joined")
     ]
-    title: Annotated[str, about("heads the report; empty: the study's name")] = ""
+    title: Annotated[str, about("title of the report; empty: the study's name")] = ""
     recipes: Annotated[
-        dict[str, dict[str, Any]], about("settings by name; the others change what default sets")
+        dict[str, dict[str, Any]],
+        about("training settings, by name; `default` is the base of the others"),
     ] = {}
-    overrides: Annotated[tuple[Override, ...], about("settings for some cells only")] = ()
+    overrides: Annotated[tuple[Override, ...], about("settings for some of the cells")] = ()
     weights: Annotated[
         dict[str, str | Source],
         about(
@@ -150,13 +157,13 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
     external: Annotated[
         dict[str, External],
-        about("models trained elsewhere, by name: rows of metrics.csv beside the cells"),
+        about("models trained elsewhere, by name; they get rows in metrics.csv like the cells"),
     ] = {}
     transfer: Annotated[
         Literal["all", "none"] | tuple[str, ...],
         about(
-            "datasets on whose test images the cells of the others are tested too, in the labels "
+            "datasets on whose test images the cells of other datasets are tested too, on labels "
             "of the same name: all, none, or a list; nothing is trained for it"
         ),
     ] = "none"
-    report: Annotated[Report, about("what is scored, and what the report shows")] = Report()
+    report: Annotated[Report, about("settings of the scores and of the report")] = Report()

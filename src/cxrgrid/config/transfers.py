@@ -1,4 +1,4 @@
-"""Which cells are tested on which other datasets: those whose labels both know, by name."""
+"""Choice of the other datasets on which each dataset's cells are tested: they share labels."""
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import adapter_facts
@@ -8,18 +8,18 @@ from cxrgrid.config.study import Source, Study
 
 
 def labels_of(dataset: Dataset) -> tuple[str, ...]:
-    """A dataset's labels in its order; none where only its images will tell."""
+    """Labels of a dataset in its order; empty if they are known only once its files are read."""
     return dataset.labels or tuple(adapter_facts(dataset.adapter)["LABELS"])
 
 
 def shared(source: Dataset, target: Dataset) -> list[str]:
-    """The labels that two datasets call by the same name, in the target's order."""
+    """Labels that two datasets have in common, by name, in the target's order."""
     there = labels_of(source)
     return [label for label in labels_of(target) if label in there]
 
 
 def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
-    """For each dataset that cells are trained on, the others on which they are tested.
+    """{dataset: the other datasets on which its cells are tested}.
 
     `UserError` for a dataset that shares no label with any, or whose images are of another size.
     """
@@ -50,7 +50,7 @@ def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
 
 
 def check_size(source: str, target: str, study: Study) -> None:
-    """`UserError` unless both have images of one size: that on which the network was trained."""
+    """`UserError` unless the images of both datasets have the same size."""
     ours, theirs = (study.datasets[name].image.size for name in (source, target))
     if ours != theirs:
         raise UserError(

@@ -1,4 +1,4 @@
-"""How files are written and read, and what all commands share.
+"""Reading and writing of files, and the code that all commands share.
 
 Files put in place whole, Parquet with facts, locks, signals, the command line. Nothing that knows
 of chest X-rays.

@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, and a full disk is one clear line."""
+"""Atomic writing of files, and a one-line error for a full disk."""
 
 import errno
 import os
@@ -39,14 +39,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def readable(path: Path) -> None:
-    """Let those read a file whom the umask lets: safetensors lets only its owner."""
+    """Set a file's mode as the umask says: safetensors makes it readable for its owner only."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
 
 
 def full(error: BaseException | None) -> str:
-    """The system's words if `error`, or what it came from, is a full disk; else empty.
+    """The system's message if `error`, or its cause, is a full disk; else empty.
 
     torch hides the system's error behind one of its own, safetensors gives its number as text.
     """

@@ -1,4 +1,4 @@
-"""What every command shares: `--help` with examples, one clear line for a mistake, a quick end."""
+"""The command line of every command: `--help` with examples, one-line errors, a quick exit."""
 
 import argparse
 import atexit
@@ -13,7 +13,7 @@ from cxrgrid.config.errors import UserError
 
 
 def parser(command: str, doc: str) -> argparse.ArgumentParser:
-    """A parser for `python -m cxrgrid.<command>` whose help is the module's docstring."""
+    """Argument parser of `python -m cxrgrid.<command>`; its help is the module's docstring."""
     return argparse.ArgumentParser(
         prog=f"python -m cxrgrid.{command}",
         description=doc,
@@ -33,7 +33,7 @@ def run(main: Callable[[list[str] | None], None]) -> None:
 
 
 def status(main: Callable[[list[str] | None], None]) -> int:
-    """Call `main`: the status with which its process ends, 0 where all went well."""
+    """Call `main` and return the exit status of its process, 0 for success."""
     try:
         main(None)
     except UserError as error:
@@ -50,7 +50,7 @@ def status(main: Callable[[list[str] | None], None]) -> int:
 
 
 def leave(code: int) -> None:
-    """End the process as usual, but for its objects: to take down torch's alone takes a second."""
+    """Exit without destroying the process's objects, which takes a second for torch's alone."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(BrokenPipeError):

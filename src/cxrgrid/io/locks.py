@@ -16,7 +16,7 @@ from cxrgrid.config.errors import UserError
 
 
 def hold(path: Path) -> IO[str] | None:
-    """The open file, held until it is closed or the process ends; None if another holds it."""
+    """The locked open file, until it is closed or the process ends; None if another holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+")
     try:
@@ -67,7 +67,7 @@ def own_gpu() -> IO[str] | None:
 
 
 def devices() -> list[str]:
-    """The GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, else all."""
+    """Numbers of the GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, else all."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [name for name in allowed.split(",") if name]

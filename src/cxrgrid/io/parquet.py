@@ -1,4 +1,4 @@
-"""The files that hold a dataset: Parquet tables that carry facts, and one array of pixels.
+"""Parquet tables that carry facts.
 
 A table's facts are a JSON object in the Parquet metadata under the key `cxrgrid`. No pandas here:
 a training process starts a second sooner without it.
@@ -18,7 +18,7 @@ KEY = b"cxrgrid"
 
 
 def write_parquet(table, path: str | Path, facts: dict) -> None:
-    """Write a pyarrow table, a dict of columns or a pandas frame with `facts`, all or nothing."""
+    """Write a pyarrow table, a dict of columns or a pandas frame, with `facts`, atomically."""
     if isinstance(table, dict):
         table = pa.table(table)
     elif not isinstance(table, pa.Table):
@@ -29,7 +29,7 @@ def write_parquet(table, path: str | Path, facts: dict) -> None:
 
 
 def read_parquet(path: str | Path) -> tuple[pa.Table, dict]:
-    """A table and its facts, {} where it carries none. `UserError` if missing or not Parquet."""
+    """A table and its facts ({} if it has none). `UserError` if missing or not Parquet."""
     try:
         with pq.ParquetFile(path) as file:  # read_table would first import all of pyarrow.dataset
             table = file.read()

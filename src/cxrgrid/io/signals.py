@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: remembered, and looked at where stopping is safe."""
+"""Signals that ask a run to stop: recorded, and acted on at points where stopping is safe."""
 
 import signal
 
@@ -7,7 +7,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Stopped(Exception):
-    """A run has stopped because it was asked to; `signal` is what asked."""
+    """Raised when a run stops because of a signal, whose number is `signal`."""
 
     def __init__(self, number: int, where: str):
         super().__init__(
@@ -17,7 +17,7 @@ class Stopped(Exception):
 
 
 class Stop:
-    """As a context: catches the signals and remembers the first in `signal` (0: none came)."""
+    """Context that catches the signals and records the first in `signal` (0: none)."""
 
     def __init__(self):
         self.signal = 0
@@ -31,10 +31,10 @@ class Stop:
             signal.signal(number, handler)
 
     def receive(self, number: int, frame) -> None:
-        """The handler: it may run between any two instructions, so it only remembers."""
+        """Record the signal only: a handler may run between any two instructions."""
         self.signal = self.signal or number
 
     def check(self, where: str) -> None:
-        """`Stopped` if a signal has come; `where` says what it interrupts."""
+        """Raise `Stopped` if a signal has come; where: the point in the run, for the message."""
         if self.signal:
             raise Stopped(self.signal, where)
