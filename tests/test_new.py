@@ -18,7 +18,7 @@ from cxrgrid import new, phantom
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import kermany, nih
-from cxrgrid.drafting import description, guesses, study_file
+from cxrgrid.drafting import description, folder_names, guesses, layouts, study_file
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_sub_folders_are_classes_and_names_tell_patients(tmp_path):
     found = entry(make(lay(tmp_path / "mine", NAMES)))
     assert (found["adapter"], found["labels"]) == ("folder", ["A", "B"])
     assert found["split"] == {"name": "patient"}
-    frame = new.read(found, "mine")
+    frame = layouts.read(found, "mine")
     assert frame["patient"].nunique() == 12 and frame["patient"].value_counts().max() == 2
 
 
@@ -167,7 +167,7 @@ PATTERNS = {
 @pytest.mark.parametrize("name", PATTERNS)
 def test_patients_are_found_in_names_where_they_are(name):
     images, patients = PATTERNS[name]
-    pattern = guesses.patient_pattern([f"some/{image}" for image in images])
+    pattern = folder_names.patient_pattern([f"some/{image}" for image in images])
     assert bool(pattern) == bool(patients)
     if pattern:
         found = pd.Series(images).str.extract(pattern)[0]
@@ -185,7 +185,7 @@ def test_a_table_is_understood(drawn, tmp_path, given):
     assert (found["adapter"], found["root"]) == ("csv", "mine")
     assert found["labels"] == ["Effusion", "Mass"]
     assert found["columns"] == {"file": "labels.csv", "image": "image", "patient": "patient"}
-    again = new.read(found, "mine")
+    again = layouts.read(found, "mine")
     columns = ["image", "patient", "view", "sex", "age", "Effusion", "Mass"]
     pd.testing.assert_frame_equal(again[columns], frame[columns], check_dtype=False)
 
@@ -197,7 +197,7 @@ def test_paths_may_start_from_another_folder_than_the_tables(drawn, tmp_path):
     found = entry(make("mine"))
     assert found["root"] == "mine/images_001/images"
     assert found["columns"]["file"] == "../../labels.csv"
-    assert len(new.read(found, "mine")) == len(frame)
+    assert len(layouts.read(found, "mine")) == len(frame)
 
 
 def test_a_table_may_lie_in_a_folder_of_its_own(drawn, tmp_path):
@@ -206,7 +206,7 @@ def test_a_table_may_lie_in_a_folder_of_its_own(drawn, tmp_path):
     (tmp_path / "mine/labels.csv").rename(tmp_path / "mine/about/labels.csv")
     found = entry(make("mine"))
     assert (found["root"], found["columns"]["file"]) == ("mine", "about/labels.csv")
-    assert len(new.read(found, "mine")) == len(frame)
+    assert len(layouts.read(found, "mine")) == len(frame)
 
 
 def test_a_split_column_is_taken_and_what_never_changes_is_left_out(drawn, tmp_path, capsys):

@@ -33,7 +33,7 @@ from cxrgrid import models
 from cxrgrid.config import operating_points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.operating_points import rule
-from cxrgrid.data.dicom import is_dicom
+from cxrgrid.data import walk
 from cxrgrid.data.image import decode, reason
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.evaluation import thresholds
@@ -42,7 +42,6 @@ from cxrgrid.inference import gradcam
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
 LARGEST = 512  # pixels a side of a heat map's file
 
@@ -55,26 +54,17 @@ def find(given: list[Path]) -> list[Path]:
     found = []
     for path in given:
         if path.is_dir():
-            inside = [file for file in sorted(path.rglob("*")) if is_image(file, path)]
-            if not inside:
-                raise UserError(f"{path}: no image in it ({', '.join(SUFFIXES)}, or DICOM)")
-            found += inside
+            inside = walk.images(path)
+            if not inside.images:
+                raise UserError(f"{path}: no image in it ({', '.join(walk.SUFFIXES)}, or DICOM)")
+            for note in inside.notes():
+                logging.warning(f"{path}: {note}")
+            found += [path / image for image in inside.images]
         elif path.exists():
             found.append(path)
         else:
             raise UserError(f"{path}: no such file or folder")
     return list(dict.fromkeys(found))
-
-
-def is_image(path: Path, folder: Path) -> bool:
-    """By its ending, or a DICOM file without one, as archives write them; nothing hidden."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    if hidden or not path.is_file():
-        return False
-    if path.suffix:
-        return path.suffix.lower() in SUFFIXES
-    with path.open("rb") as file:
-        return is_dicom(path, file.read(132))
 
 
 def read(path: Path, trained: Trained) -> np.ndarray | str:

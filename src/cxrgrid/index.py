@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from cxrgrid.config.dataset import Selection
 from cxrgrid.config.errors import UserError, known
-from cxrgrid.data import filters, label_policy
+from cxrgrid.data import filters, label_policy, walk
 from cxrgrid.data.publisher_files import count
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import write_parquet
@@ -45,6 +45,7 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
             "it (convmv renames many)"
         ) from None
     attrs, frame.attrs = frame.attrs, {}
+    attrs["notes"] = [*attrs["notes"], *walk.unopened(Path(settings["root"]))]
     there = list(attrs.get("labels", adapter.LABELS))
     check(frame, there, f"adapter {settings['adapter']}")
     task = adapter.TASK if settings["task"] == "auto" else settings["task"]

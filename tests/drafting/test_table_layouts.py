@@ -13,6 +13,7 @@ from PIL import Image
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files
+from cxrgrid.drafting import layouts
 
 # Twelve patients with two images each; the odd ones have an effusion, every third a mass.
 PEOPLE = [(f"p{n:02}_{m}", n) for n in range(12) for m in (1, 2)]
@@ -114,7 +115,7 @@ def drafted(path, *more) -> tuple[dict, pd.DataFrame]:
     new.main([str(path), *more])
     [written] = Path("studies").glob("*.yaml")
     [entry] = yaml.safe_load(written.read_text())["datasets"].values()
-    return entry, new.read(entry, "mine")
+    return entry, layouts.read(entry, "mine")
 
 
 def stems(frame: pd.DataFrame) -> list[str]:

@@ -121,7 +121,17 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
     patient: Annotated[
         str,
-        about("for `folder`: regular expression whose match in a file's name is the patient id"),
+        about(
+            "for `folder`: regular expression whose match in a file's name is the patient id (in "
+            "its path if the expression has a /), or `PatientID` of the DICOM header"
+        ),
+    ] = ""
+    classes: Annotated[
+        str,
+        about(
+            "for `folder`: regular expression whose match in a file's name is the class; empty: "
+            "the folder is"
+        ),
     ] = ""
     columns: Annotated[Columns, about("for `csv`: names of the columns")] = Columns()
     image: Annotated[Image, about("conversion of image files to pixels")] = Image()

@@ -54,6 +54,7 @@ class Rules:
         names = ("adapter", "labels", "task", "patient")
         settings = {name: getattr(dataset, name) for name in names}
         settings["columns"] = dataset.columns.told()
+        settings |= {"classes": dataset.classes} if dataset.classes else {}
         return to_json(settings | dataset.taken(), dataset=wildcards.dataset, root=root)
 
     def image(self, wildcards: Any) -> str:

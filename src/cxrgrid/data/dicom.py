@@ -12,7 +12,7 @@ from PIL import Image
 
 from cxrgrid.data import grey_levels
 
-SUFFIXES = (".dcm", ".dicom")
+SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
@@ -77,6 +77,20 @@ def people(root: Path, images: list[str]) -> list[dict]:
             return {"view": None, "sex": None, "age": np.nan}  # `pixels` will say why
 
     with ThreadPoolExecutor(8) as pool:  # for network disks: a header is one short read
+        return list(pool.map(ask, images))
+
+
+def attributes(root: Path, images: list[str], name: str) -> list[str]:
+    """A text attribute of each image's header; empty where it has none or cannot be read."""
+
+    def ask(image: str) -> str:
+        try:
+            header = load(root / image, stop_before_pixels=True, specific_tags=[name])
+            return str(header.get(name) or "").strip()
+        except Exception:  # no DICOM file, or a broken one: `pixels` will say why
+            return ""
+
+    with ThreadPoolExecutor(8) as pool:
         return list(pool.map(ask, images))
 
 

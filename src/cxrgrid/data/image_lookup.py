@@ -8,7 +8,6 @@ folder in the path, or how a file's name begins. Else the DICOM attribute of tha
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cxrgrid.config.errors import UserError
@@ -76,19 +75,10 @@ def by_part(images: list[str]) -> dict[str, list[str]]:
 
 def by_header(root: Path, images: list[str], attribute: str) -> dict[str, list[str]]:
     """The DICOM files with each value of an attribute."""
-
-    def ask(image: str) -> str:
-        try:
-            tags = {"stop_before_pixels": True, "specific_tags": [attribute]}
-            return str(dicom.load(root / image, **tags).get(attribute) or "").strip()
-        except Exception:  # no DICOM file, or a broken one
-            return ""
-
     found = defaultdict(list)
-    with ThreadPoolExecutor(8) as pool:
-        for image, value in zip(images, pool.map(ask, images), strict=True):
-            if value:
-                found[value.casefold()].append(image)
+    for image, value in zip(images, dicom.attributes(root, images, attribute), strict=True):
+        if value:
+            found[value.casefold()].append(image)
     return found
 
 

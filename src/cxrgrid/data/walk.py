@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from cxrgrid.data import dicom
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".jp2")
-SUFFIXES += (".pgm", ".ppm", ".pnm", *dicom.SUFFIXES, ".ima")
+PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".jp2")
+PICTURES += (".pgm", ".ppm", ".pnm")
+SUFFIXES = (*PICTURES, *dicom.SUFFIXES)
 SHOWN = 6  # kinds that a sentence names
 
 
@@ -85,3 +86,15 @@ def ending(path: Path) -> str:
     """The ending of a name, as `.txt`."""
     suffix = path.suffix.lower()
     return suffix if suffix[1:].isalnum() and not suffix[1:].isdigit() else "without an ending"
+
+
+def unopened(root: Path) -> list[str]:
+    """A sentence for each folder below root that cannot be opened: its images are missing."""
+    refused = []
+    for _ in os.walk(root, followlinks=False, onerror=refused.append):
+        pass
+    return [
+        f"The folder {os.path.relpath(error.filename, root)!r} cannot be opened "
+        f"({error.strerror}): what it holds is missing."
+        for error in refused
+    ]

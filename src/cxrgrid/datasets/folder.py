@@ -1,7 +1,8 @@
-"""Any image folder with one sub-folder a class, whole or below train, val and test.
+"""Any image folder with one sub-folder per class, whole or below train, val and test.
 
-root/COVID/a.png                 one sub-folder a class
+root/COVID/a.png                 one sub-folder per class, PNG, JPEG, …, or DICOM
 root/train/COVID/a.png           the same three times: a shipped split list, `folders`
+root/COVID-1.png                 with `classes`, a regular expression that finds the class
 """
 
 import itertools
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import dicom, folder_layout, walk
 
 TASK = "multiclass"
 LABELS = []
@@ -25,101 +27,99 @@ TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-PARTS = ("train", "val", "test")
 UNDECODED = re.compile("[\udc80-\udcff]")  # how Python shows bytes of a name that are not UTF-8
+HEADER = "PatientID"  # as `patient`: the DICOM attribute instead of an expression
 
 
 def read(root: Path, settings: dict) -> pd.DataFrame:
-    """Every image in a class folder; its class is the folder's name."""
+    """Every image in a class folder; its class is the folder's name, or is found in the file's."""
     root = Path(root)
-    files = list_images(root)
-    paths = [path for path in files if not UNDECODED.search(path)]
+    found = walk.images(root)
+    paths = [path for path in found.images if not UNDECODED.search(path)]
     if not paths:
-        raise UserError(f"{root}: no image ({', '.join(SUFFIXES)}) in it. {SOURCE}")
-    shipped = has_parts(paths)
-    frame = pd.DataFrame([row for path in paths if (row := parse(path, shipped))])
+        raise UserError(f"{root}: no image ({', '.join(walk.SUFFIXES)}) in it. {SOURCE}")
+    layout = folder_layout.read(paths, expression(settings, "classes"))
+    frame = pd.DataFrame(layout.rows)
     labels = sorted(set(frame["class"])) if len(frame) else []
     if len(labels) < 2:
-        found = f"only the folder {labels[0]!r}" if labels else "none"
-        raise UserError(f"{root}: two or more class folders are needed, {found} is there. {SOURCE}")
-    frame["patient"] = patients(frame["image"], settings)
-    frame = finish(frame, labels)
+        raise UserError(f"{root}: {too_few(labels, settings)}. {SOURCE}")
+    frame["patient"] = patients(root, frame["image"], settings)
+    frame = finish(root, frame, labels)
     kept = {"images": len(frame), "patients": int(frame["patient"].nunique())}
     frame.attrs["labels"] = labels
     frame.attrs["accounting"] = [
-        {"step": "image files", "images": len(files), "patients": kept["patients"]},
+        {"step": "image files", "images": len(found.images), "patients": kept["patients"]},
         {"step": "in a class folder", **kept},
     ]
-    left_out = {
-        "Images whose path is not UTF-8, left out": len(files) - len(paths),
-        "Images in no class folder, left out": len(paths) - len(frame),
-    }
-    frame.attrs["notes"] = notes(left_out, settings)
+    left_out = {"Images whose path is not UTF-8": len(found.images) - len(paths), **layout.left_out}
+    said = [f"{text}, left out: {count:,}." for text, count in left_out.items() if count]
+    frame.attrs["notes"] = [*said, *notes(settings), *found.notes()]
     return frame
 
 
+def too_few(labels: list[str], settings: dict) -> str:
+    """That there are no two classes, and what there is."""
+    found = f"only {labels[0]!r}" if labels else "none"
+    if settings.get("classes"):
+        return f"{settings['classes']!r} finds too few classes in the files' names: {found}"
+    found = found.replace("only", "only the folder")
+    return f"two or more class folders are needed, {found} is there: no labels to learn"
+
+
 def recognise(root: Path) -> bool:
-    """Whether two folders hold images, directly below root or below its `train`."""
-    for base in (root, root / "train"):
-        items = os.scandir(base) if base.is_dir() else []
-        folders = [base / item.name for item in items if item.is_dir() and item.name[0] != "."]
-        if sum(map(holds_image, folders[:50])) > 1:
-            return True
-    return False
+    """Whether two folders hold images, directly below root, below its `train`, or a folder down."""
+    folders = [item for item in inside(root) if holds_image(item)]
+    if len(folders) > 1:
+        return True
+    return bool(folders) and sum(map(holds_image, inside(folders[0]))) > 1
+
+
+def inside(folder: Path) -> list[Path]:
+    """The first folders in a folder."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as items:
+        names = (item.name for item in items if item.name[0] != "." and item.is_dir())
+        return [folder / name for name in itertools.islice(names, 50)]
 
 
 def holds_image(folder: Path) -> bool:
     """Whether an image is among the first names in the folder and in those below it."""
-    names = (path.name.lower() for path in itertools.islice(folder.rglob("[!.]*"), 1000))
-    return any(name.endswith(SUFFIXES) for name in names)
+    paths = itertools.islice(folder.rglob("[!.]*"), 1000)
+    return any(path.name.lower().endswith(walk.SUFFIXES) or is_film(path) for path in paths)
 
 
-def list_images(root: Path) -> list[str]:
-    """Paths below root, sorted; hidden files (macOS adds `._x.png` to archives) are no images."""
-    found = []
-    for folder, below, names in os.walk(root, followlinks=True):
-        here = Path(folder)
-        below[:] = [name for name in below if not name.startswith(".") and ends(here / name)]
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                found.append((here / name).relative_to(root).as_posix())
-    return sorted(found)
-
-
-def ends(folder: Path) -> bool:
-    """Whether a walk into the folder ends: a link to a folder above it would go round for ever."""
-    return not folder.is_symlink() or not folder.parent.resolve().is_relative_to(folder.resolve())
-
-
-def has_parts(paths: list[str]) -> bool:
-    """Whether classes lie below train and one of val and test, not directly below root."""
-    tops = {path.split("/")[0] for path in paths if path.count("/") >= 2}
-    return "train" in tops and len(tops.intersection(PARTS)) >= 2
-
-
-def parse(path: str, shipped: bool) -> dict | None:
-    """Image, class and shipped split of one path; None if it lies in no class folder."""
-    part, rest = path.split("/", 1) if shipped and "/" in path else (None, path)
-    if "/" not in rest or (shipped and part not in PARTS):
-        return None
-    row = {"image": path, "class": rest.split("/")[0]}
-    return row | ({"split:folders": part} if shipped else {})
-
-
-def patients(images: pd.Series, settings: dict) -> pd.Series:
-    """The expression's match in each file name; the image itself if there is no expression."""
-    if not settings["patient"]:
-        return images
-    where = f"datasets.{settings['dataset']}.patient"
+def is_film(path: Path) -> bool:
+    """Whether a file begins as a DICOM file does."""
     try:
-        pattern = re.compile(settings["patient"])
+        with path.open("rb") as file:
+            return dicom.starts(file.read(132))
+    except OSError:  # a folder, or not to be read
+        return False
+
+
+def expression(settings: dict, name: str) -> re.Pattern | None:
+    """A regular expression of the settings; None where there is none."""
+    text = settings.get(name)
+    try:
+        return re.compile(text) if text else None
     except re.error as error:
         raise UserError(
-            f"{where}: {settings['patient']!r} is not a regular expression ({error})"
+            f"datasets.{settings['dataset']}.{name}: {text!r} is not a regular expression ({error})"
         ) from None
+
+
+def patients(root: Path, images: pd.Series, settings: dict) -> pd.Series:
+    """The expression's match in each file's name, in its path if it names a `/`; else the image."""
+    if not settings["patient"]:
+        return images
+    if settings["patient"] == HEADER:
+        told = pd.Series(dicom.attributes(root, images.tolist(), HEADER), images.index, object)
+        return told.where(told != "", images)
+    where, pattern = f"datasets.{settings['dataset']}.patient", expression(settings, "patient")
+    whole = "/" in settings["patient"]
     group = min(pattern.groups, 1)
-    matches = [pattern.search(image.rsplit("/", 1)[-1]) for image in images]
+    matches = [pattern.search(image if whole else image.rsplit("/", 1)[-1]) for image in images]
     found = pd.Series([match[group] if match else None for match in matches], images.index, object)
     missing = images[found.isna() | (found == "")]
     if len(missing):
@@ -130,9 +130,10 @@ def patients(images: pd.Series, settings: dict) -> pd.Series:
     return found
 
 
-def finish(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """The contract's columns: what a folder cannot tell is unknown."""
-    unknown = {"study": frame["image"], "view": None, "sex": None, "age": np.nan}
+def finish(root: Path, frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """The contract's columns: what neither a folder nor a DICOM header tells is unknown."""
+    told = about(root, frame["image"])
+    unknown = {"study": frame["image"], **told}
     one_hot = {label: (frame["class"] == label).astype(float) for label in labels}
     clash = sorted(set(one_hot) & {*frame, *unknown} - {"class"})
     if clash:
@@ -142,13 +143,22 @@ def finish(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     ).sort_values("image", ignore_index=True)
 
 
-def notes(left_out: dict[str, int], settings: dict) -> list[str]:
+def about(root: Path, images: pd.Series) -> dict:
+    """View, sex and age by the headers of DICOM files; unknown of pictures."""
+    films = images[~images.str.lower().str.endswith(walk.PICTURES)]
+    if films.empty:
+        return {"view": None, "sex": None, "age": np.nan}
+    told = pd.DataFrame(dicom.people(root, films.tolist()), films.index).reindex(images.index)
+    text = told[["view", "sex"]].astype(object)
+    return {**text.where(text.notna(), None), "age": told["age"].astype(float)}
+
+
+def notes(settings: dict) -> list[str]:
     """What a reader should know of how this folder was read."""
-    found = [f"{text}: {count:,}." for text, count in left_out.items() if count]
     if settings["patient"]:
-        return [*found, f"The patient is what {settings['patient']!r} finds in the file name."]
+        where = "DICOM header" if settings["patient"] == HEADER else "file name"
+        return [f"The patient is what {settings['patient']!r} finds in the {where}."]
     return [
-        *found,
         "No patient is known: each image counts as its own, so that one patient's images may "
-        f"stand in several splits; set datasets.{settings['dataset']}.patient if names tell.",
+        f"stand in several splits; set datasets.{settings['dataset']}.patient if names tell."
     ]

@@ -31,6 +31,17 @@ def describe(frame: pd.DataFrame, labels: list[str], files: dict) -> list[tuple[
     return [*lines, ("files", f"{files['opened']:,} opened: {kinds}")]
 
 
+def samples(frame: pd.DataFrame, labels: list[str]) -> list[tuple[str, str]]:
+    """Three rows as they are understood: `IMG_1.png → patient 12, Effusion 1, Nodule 0`."""
+    shown = labels[: SHOWN + 1]
+    lines = []
+    for at in sorted({0, len(frame) // 2, len(frame) - 1}):
+        row = frame.iloc[at]
+        found = [f"{label} {row[label]:.0f}" for label in shown if row[label] == row[label]]
+        lines.append(("rows", f"{row['image']} → patient {row['patient']}, {', '.join(found)}"))
+    return lines
+
+
 def patients(frame: pd.DataFrame) -> str:
     """How many, and how many images they have."""
     sizes = frame["patient"].value_counts()

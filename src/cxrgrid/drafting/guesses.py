@@ -5,7 +5,6 @@ Guesses from names and values, for `new` to print and to write down where a pers
 
 import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -29,9 +28,6 @@ LABELS = (
     "a label is a column of 1 (present), 0 (absent), blank or -1 (unknown), or of yes and no; one "
     "column may name the classes: --classes COLUMN"
 )
-PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
-# After a prefix of these: digits, a word with digits, or all but the last part.
-PATTERNS = [r"^(\d+)[-_]", r"^([A-Za-z]+[-_]?\d+)[-_]", r"^(.+)[-_][^-_]*$"]
 
 
 # ------------------------------------------------------------------ a table
@@ -117,27 +113,6 @@ def split_column(rows: pd.DataFrame) -> str:
         if parts <= set(csv.PARTS) and len(parts - {""}) > 1:
             return name
     return ""
-
-
-# ------------------------------------------------------------------ names and lists
-
-
-def patient_pattern(images: list[str]) -> str:
-    """The expression that finds a patient in every file name, with several images for some."""
-    names = [image.rsplit("/", 1)[-1] for image in images]
-    first = re.match(r"([A-Za-z]+)([-_]?)\d", names[0])
-    person = first and first[1].lower() in PREFIXES
-    for pattern in [rf"^({first[1]}{first[2]}\d+)", *PATTERNS] if person else PATTERNS:
-        matches = [re.match(pattern, name) for name in names]
-        if all(matches) and are_people(Counter(match[1] for match in matches)):
-            return pattern
-    return ""
-
-
-def are_people(images: Counter) -> bool:
-    """Whether so many images each can be patients: `COVID-7.png` is one image, not COVID's 7th."""
-    patients, total = len(images), sum(images.values())
-    return 3 <= patients < total and total / patients <= 20 and max(images.values()) <= total / 4
 
 
 def shipped(frame: pd.DataFrame) -> dict[str, str]:

@@ -21,6 +21,7 @@ GPU = {
         ("resnet50.a1_in1k", "for a GPU; any name that timm knows, several to compare"),
         ("resnet10t", "small: for a laptop, instead of the one above"),
     ],
+    "inits": "random weights; [scratch, imagenet] compares, and needs a network once",
     "seeds": ([0, 1, 2], "replicates: how much chance is in the result"),
 }
 LAPTOP = {
@@ -33,6 +34,7 @@ LAPTOP = {
         ("channels_last", True, "a memory layout: faster"),
     ],
     "backbones": [("resnet10t", "small; any name that timm knows")],
+    "inits": "random weights at the start",
     "seeds": ([0], "one replicate; three say how much chance is in the result"),
 }
 
@@ -69,9 +71,8 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
 
 
 PRETRAINED = [
-    "# weights:",
-    "#   pretrained: timm            # the published weights, fetched once: needs a network then;",
-    "#                               # name `pretrained` under inits as well",
+    "weights:",
+    "  imagenet: timm                # published weights; fetched once, if `inits` names them",
     "",
 ]
 
@@ -86,6 +87,8 @@ def dataset(entry: dict, notes: dict) -> list[str]:
         lines.append(
             beside(f"    patient: {scalar(pattern)}", "finds the patient in a file's name")
         )
+    if pattern := entry.get("classes"):
+        lines.append(beside(f"    classes: {scalar(pattern)}", "finds the class in a file's name"))
     lines += [f"    # {notes['patient']}"]
     lines += [f"    task: {entry['task']}"] if "task" in entry else []
     lines += [beside("    # task: multiclass", notes["task"])] if notes["task"] else []
@@ -120,7 +123,7 @@ def grid(name: str, plan: dict) -> list[str]:
         "  backbones:",
         beside(f"    - {first[0]}", first[1]),
         *[beside(f"    # - {other}", text) for other, text in others],
-        beside("  inits: [scratch]", "random weights at the start"),
+        beside("  inits: [scratch]", plan["inits"]),
         beside(f"  seeds: {seeds}", meaning),
     ]
 

@@ -1,0 +1,110 @@
+"""What the paths of a folder's images say: class, part of a split, masks and unlabelled images.
+
+Folders that hold all images are passed through; parts may stand above the classes or below them.
+"""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+PART = re.compile(
+    r"(train|val|test|dev)(ing|id|idation|idate)?([ _-]?(set|data|images?|part|split))?", re.I
+)
+MASK = re.compile(
+    r"((lungs?|hearts?|lobes?|infection|left|right|image|ground[ _-]?truth)[ _-]*)*"
+    r"(masks?|segmentations?|segs?|annotations?|contours?)([ _-]*(left|right|lungs?|png|images?))*"
+    r"|ground[ _-]?truths?",
+    re.I,
+)
+OF_MASK = re.compile(
+    r"(.*[ _.-])?(lung|heart)?(masks?|seg|segmentations?)([ _.-]?(left|right|lungs?|\d+))*"
+    r"|masks?[ _-].*",
+    re.I,
+)
+UNLABELLED = re.compile(r"(un[ _-]?label+ed|unknown|unsorted|unclassified|no[ _-]?labels?)", re.I)
+MASKS, NO_CLASS = "Masks beside the images", "Images in no class folder"
+NO_LABEL = "Images in folders called unlabelled or unknown"
+
+
+class Layout(NamedTuple):
+    """`rows`: image, class and, if shipped, `split:folders` of each; `left_out`: the others."""
+
+    rows: list[dict[str, str]]
+    left_out: Counter
+
+
+def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
+    """The layout of images by their paths below root.
+
+    pattern: finds the class in each file's name; None: the class is a folder.
+    """
+    left_out: Counter = Counter()
+    images = [path for path in paths if not is_mask(path)] or paths
+    left_out[MASKS] = len(paths) - len(images)
+    above = shared(images)
+    inner = {path: path[len(above) :] for path in images}
+    order = order_of(list(inner.values()), bool(pattern))
+    rows = []
+    for path, rest in inner.items():
+        part, kind = place(rest, order)
+        if pattern:
+            found = pattern.search(rest.rsplit("/", 1)[-1])
+            kind = found[min(pattern.groups, 1)] if found else ""
+        if not kind or ("part" in order and not part):
+            left_out[NO_CLASS] += 1
+        elif UNLABELLED.fullmatch(kind):
+            left_out[NO_LABEL] += 1
+        else:
+            rows.append({"image": path, "class": kind} | ({"split:folders": part} if part else {}))
+    return Layout(rows, +left_out)
+
+
+def is_mask(path: str) -> bool:
+    """Whether a folder in the path, or the name, says that this is a mask."""
+    *folders, name = path.split("/")
+    return any(map(MASK.fullmatch, folders)) or bool(OF_MASK.fullmatch(name.rsplit(".", 1)[0]))
+
+
+def shared(paths: list[str]) -> str:
+    """The folders that all images lie below, but for loose ones above; with a slash at the end."""
+    above = ""
+    while True:
+        inner = [path[len(above) :] for path in paths if path.startswith(above)]
+        tops = {path.split("/", 1)[0] for path in inner if "/" in path}
+        if len(tops) != 1:
+            return above
+        top = tops.pop()
+        below = [path.removeprefix(f"{top}/") for path in inner if path.startswith(f"{top}/")]
+        if not all("/" in path for path in below):  # images lie in it: it is a class
+            return above
+        above += f"{top}/"
+
+
+def order_of(paths: list[str], named: bool) -> list[str]:
+    """What the first folders of a path are: `part` and `class`, in their order.
+
+    named: the class is in the file's name, so that parts need no class folders.
+    """
+    split = [path.split("/") for path in paths]
+    first = {part_of(parts[0]) for parts in split if len(parts) > 2 - named}
+    if "train" in first and len(first - {""}) > 1:
+        return ["part"] if named else ["part", "class"]
+    second = [parts[1] for parts in split if len(parts) > 2]
+    if second and len(second) == len([parts for parts in split if len(parts) > 1]):
+        below = {part_of(name) for name in second}
+        if "" not in below and "train" in below and len(below) > 1:
+            return ["class", "part"]
+    return ["class"]
+
+
+def place(path: str, order: list[str]) -> tuple[str, str]:
+    """Part and class of a path below the shared folder; empty where it has none."""
+    folders = dict(zip(order, path.split("/")[:-1], strict=False))
+    return part_of(folders.get("part", "")), folders.get("class", "")
+
+
+def part_of(folder: str) -> str:
+    """train, val or test for a folder's name in any usual spelling; empty if it is none."""
+    if not (match := PART.fullmatch(folder)):
+        return ""
+    return match[1].lower().replace("dev", "val")

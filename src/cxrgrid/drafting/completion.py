@@ -1,0 +1,60 @@
+"""Labels, split and what to say of both, of a dataset whose images are read."""
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.drafting import description, folder_names, guesses
+
+
+def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict, dict]:
+    """The entry with labels and split chosen, and what to say beside them.
+
+    sure: the layout was named by the user. Else `UserError` where folders may be no classes.
+    """
+    labels = frame.attrs["labels"]
+    same = description.constant(frame, labels)
+    chosen = [label for label in labels if label not in same]
+    if not chosen:
+        raise UserError(f"{entry['root']}: nothing to tell apart in {', '.join(labels)}")
+    if frame["patient"].nunique() < 3:
+        raise UserError(f"{entry['root']}: 3 patients are needed for train, val and test")
+    guessed = entry["adapter"] == "folder" and not sure
+    if guessed and (doubt := folder_names.question(frame, labels)):
+        raise UserError(
+            f"{entry['root']}: {doubt}; if these are the classes all the same, say --adapter "
+            "folder, else name images and labels in a table"
+        )
+    lists = guesses.shipped(frame)
+    split = next((name for name, fault in lists.items() if not fault), "patient")
+    faults = [f"not {name!r}, as {fault}" for name, fault in lists.items() if fault]
+    notes = {
+        "labels": {label: description.share(frame[label]) for label in chosen},
+        "left_out": {label: f"always {value}" for label, value in same.items()},
+        "split": "; ".join([about_split(split), *faults]),
+        "patient": about_patients(frame),
+        "task": exclusive(frame, chosen)
+        if entry["adapter"] == "csv" and "task" not in entry
+        else "",
+    }
+    return entry | {"labels": chosen, "split": {"name": split}}, notes
+
+
+def about_split(name: str) -> str:
+    """What the chosen split is, and what else there is."""
+    if name == "patient":
+        return "by patient, stratified: 70 % train, 10 % val, 20 % test"
+    return "as shipped with the images; `patient` divides anew, by patient"
+
+
+def about_patients(frame: pd.DataFrame) -> str:
+    """Who the patients are, in the study file."""
+    if not description.is_known(frame):
+        return "no patient is known: each image counts as its own"
+    patients = frame["patient"].nunique()
+    return f"{patients:,} patients, {len(frame) / patients:.1f} images each"
+
+
+def exclusive(frame: pd.DataFrame, labels: list[str]) -> str:
+    """A suggestion, where each image has exactly one of several labels."""
+    one = len(labels) > 1 and (frame[labels].sum(axis=1) == 1).all()
+    return "each image has exactly one label: classes that compete" if one else ""

@@ -1,0 +1,90 @@
+"""What the names of a folder's images tell: patients, classes, and signs that a guess is wrong."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import dicom, folder_layout, walk
+from cxrgrid.datasets.folder import HEADER
+
+PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
+# After a prefix of these: digits, a word with digits, or all but the last part.
+PATTERNS = [r"^(\d+)[-_]", r"^([A-Za-z]+[-_]?\d+)[-_]", r"^(.+)[-_][^-_]*$"]
+ABOVE = [r"^[^/]+/([^/]+)/", r"^[^/]+/[^/]+/([^/]+)/", r"^[^/]+/[^/]+/[^/]+/([^/]+)/"]
+CLASSES = [r"^([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\(?\d", r"[-_]([A-Za-z]+|[01])\.\w+$"]
+PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]?\d+", re.I)
+FEWEST = 5  # patients of a class below which it is asked whether it is one
+
+
+def patient_pattern(images: list[str]) -> str:
+    """The expression that finds a patient in every file's name, with several images for some."""
+    names = [image.rsplit("/", 1)[-1] for image in images]
+    first = re.match(r"([A-Za-z]+)([-_]?)\d", names[0])
+    person = first and first[1].lower() in PREFIXES
+    for pattern in [rf"^({first[1]}{first[2]}\d+)", *PATTERNS] if person else PATTERNS:
+        if are_people([re.match(pattern, name) for name in names]):
+            return pattern
+    return next((p for p in ABOVE if are_people([re.match(p, image) for image in images])), "")
+
+
+def are_people(matches: list[re.Match | None]) -> bool:
+    """Whether so many images each can be patients: `COVID-7.png` is one image, not COVID's 7th."""
+    if not all(matches):
+        return False
+    images = Counter(match[1] for match in matches)
+    patients, total = len(images), sum(images.values())
+    return 3 <= patients < total and total / patients <= 20 and max(images.values()) <= total / 4
+
+
+def header_patients(root: Path, images: list[str]) -> str:
+    """`PatientID` where the images are DICOM files that name patients; else empty."""
+    films = [image for image in images if not image.lower().endswith(walk.PICTURES)]
+    if len(films) < len(images):
+        return ""
+    told = dicom.attributes(root, images, HEADER)
+    return HEADER if all(told) and len(set(told)) > 2 else ""
+
+
+def class_pattern(root: Path) -> str:
+    """The expression that finds a class in each file's name, if folders are none; else empty.
+
+    `UserError` where two expressions find classes.
+    """
+    images = [image for image in walk.images(root).images if not folder_layout.is_mask(image)]
+    above = folder_layout.shared(images)
+    tops = {inner.split("/")[0] for image in images if "/" in (inner := image[len(above) :])}
+    if len(tops) > 1 and not all(map(folder_layout.part_of, tops)):
+        return ""
+    if any(image[len(above) :].count("/") > bool(tops) for image in images):
+        return ""
+    found = {}
+    for pattern in CLASSES:
+        matches = [re.search(pattern, image.rsplit("/", 1)[-1]) for image in images]
+        counts = Counter(match[1] for match in matches if match)
+        if all(matches) and 2 <= len(counts) <= 10 and min(counts.values()) >= FEWEST:
+            found[pattern] = counts
+    if len(found) > 1:
+        choices = " or ".join(", ".join(sorted(counts)) for counts in found.values())
+        raise UserError(
+            f"{root}: the files' names tell classes in two ways ({choices}): write them "
+            "into a table, or put the images into one folder per class"
+        )
+    return next(iter(found), "")
+
+
+def question(frame: pd.DataFrame, labels: list[str]) -> str:
+    """Why folders may not be classes after all; empty where nothing speaks against it."""
+    ids = [label for label in labels if PERSON.fullmatch(label)]
+    named = [label for label in ids if not label[0].isdigit()] if len(ids) > 2 else []
+    if len(named) == len(labels) or (len(ids) == len(labels) > 10):
+        return f"the {len(labels)} folders, as {labels[0]!r}, look like patients: no label is here"
+    people = {label: frame.loc[frame[label] == 1, "patient"].nunique() for label in labels}
+    if len(labels) > 10 and len(labels) * 3 > frame["patient"].nunique():
+        return f"{len(labels)} classes of {frame['patient'].nunique()} patients, as {labels[0]!r}"
+    label = min(people, key=people.get)
+    if people[label] < FEWEST:
+        return f"the class {label!r} has {people[label]} patients only"
+    return ""

@@ -1,0 +1,114 @@
+"""The `datasets:` entry of a folder or table: a publisher's layout, a table, or class folders."""
+
+import importlib
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+
+from cxrgrid.config.checks import ADAPTERS, checked, modules
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import walk
+from cxrgrid.datasets import csv, folder
+from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
+
+FALLBACKS = ("csv", "folder")
+
+
+def recognised(root: Path) -> list[str]:
+    """The adapters whose layout this is; one that cannot tell is not asked."""
+    adapters = {
+        name: importlib.import_module(f"cxrgrid.datasets.{name}")
+        for name in modules(ADAPTERS)
+        if name not in FALLBACKS
+    }
+    return [
+        name
+        for name, adapter in adapters.items()
+        if hasattr(adapter, "recognise") and adapter.recognise(root)
+    ]
+
+
+def find(path: Path, adapter: str, classes: str = "") -> dict:
+    """The `datasets:` entry for what lies there; an `adapter` that is given is not guessed."""
+    if folder.UNDECODED.search(str(path)):
+        raise UserError(f"{path}: the path is not UTF-8, as a study file is; rename the folder")
+    if path.is_file():
+        if path.suffix.lower() in walk.SUFFIXES:
+            raise UserError(f"{path}: is one image; give the folder that holds all of them")
+        return guesses.table(path.parent, path, classes)
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder or table; check the path")
+    if not any(path.iterdir()):
+        raise UserError(f"{path}: the folder is empty; give the one that holds the images")
+    adapter = adapter or one_of(path, recognised(path))
+    if adapter == "csv" or classes:
+        return table_files.entry(path, classes)
+    if adapter == "folder":
+        return folder_entry(path)
+    return {"adapter": adapter, "root": path.as_posix()} if adapter else fallback(path)
+
+
+def one_of(path: Path, names: list[str]) -> str:
+    """The layout, if it is one; `UserError` if it is several, or if those are one level down."""
+    if len(names) > 1:
+        raise UserError(
+            f"{path}: looks like {' and like '.join(names)}; choose with --adapter {names[0]}"
+        )
+    for item in [] if names else image_columns.folders(path, deep=False):
+        if inner := recognised(item):
+            raise UserError(f"{path}: {item} is laid out as {inner[0]!r}; give that folder")
+    return names[0] if names else ""
+
+
+def fallback(path: Path) -> dict:
+    """`csv` where a table names the images, else `folder` where sub-folders are classes.
+
+    `UserError` where both could be meant: a table with patients or images that says no label.
+    """
+    classes = folder.recognise(path)
+    if csv.recognise(path):
+        try:
+            return table_files.entry(path)
+        except UserError as error:
+            if not classes:
+                raise
+            if table_files.unused(path):
+                raise UserError(
+                    f"{error} If the folders are the classes, say --adapter folder"
+                ) from None
+            print(f"not used: {error}")
+    elif not classes and csv.recognise(path.parent):
+        return table_files.above(path)
+    return folder_entry(path)
+
+
+def folder_entry(path: Path) -> dict:
+    """Class folders, or images whose names tell the class."""
+    entry = {"adapter": "folder", "root": path.as_posix()}
+    pattern = folder_names.class_pattern(path)
+    return entry | ({"classes": pattern} if pattern else {})
+
+
+def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd.DataFrame]:
+    """For `folder`: read anew with the patients that names or DICOM headers tell, if they do."""
+    images = frame["image"].tolist()
+    if entry["adapter"] != "folder":
+        return entry, frame
+    pattern = folder_names.patient_pattern(images)
+    pattern = pattern or folder_names.header_patients(Path(entry["root"]), images)
+    if not pattern:
+        return entry, frame
+    entry = entry | {"patient": pattern}
+    return entry, read(entry, name)
+
+
+def read(entry: dict, name: str) -> pd.DataFrame:
+    """The dataset's images, as `index` will read them."""
+    settings = msgspec.to_builtins(checked(entry, Dataset, f"datasets.{name}"))
+    adapter = importlib.import_module(f"cxrgrid.datasets.{entry['adapter']}")
+    frame = adapter.read(Path(entry["root"]), settings | {"dataset": name})
+    frame.attrs.setdefault("labels", list(adapter.LABELS))
+    frame.attrs["notes"] = [*frame.attrs["notes"], *walk.unopened(Path(entry["root"]))]
+    return frame

@@ -1,0 +1,231 @@
+"""Folders as people have them: what `new` writes reads every image with its class, or it asks."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from cxrgrid import new
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import dicom
+from cxrgrid.drafting import layouts
+
+KINDS = ("COVID", "Normal")
+NUMBERS = range(6)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Each test in a folder of its own, where `studies` is made."""
+    monkeypatch.chdir(tmp_path)
+
+
+def lay(*patterns: str, **parts: tuple[str, ...]) -> Path:
+    """Images by patterns of {kind}, {n} and, where there are any, {part}."""
+    for pattern in patterns:
+        for part in parts.get("parts", ("",)):
+            for kind in KINDS:
+                for n in NUMBERS:
+                    path = Path("mine") / pattern.format(kind=kind, n=n, part=part)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    shade = (sum(map(ord, kind + part)) + n) % 150
+                    Image.fromarray(
+                        np.arange(256, dtype=np.uint8).reshape(16, 16) // 4 + np.uint8(shade)
+                    ).save(path, "PNG")
+    return Path("mine")
+
+
+def drafted(*more):
+    """The dataset that `new` writes, and its images as `index` will read them."""
+    new.main(["mine", *more])
+    [written] = Path("studies").glob("*.yaml")
+    [entry] = yaml.safe_load(written.read_text())["datasets"].values()
+    return entry, layouts.read(entry, "mine")
+
+
+def of_class(frame) -> Counter:
+    return Counter(frame["COVID"].map({1.0: "COVID", 0.0: "Normal"}))
+
+
+WHOLE = {
+    "plain": "{kind}/{n}.png",
+    "one_level_down": "data/{kind}/{n}.png",
+    "two_levels_down": "dataset/images/{kind}/{n}.png",
+    "images_below_classes": "{kind}/images/{n}.png",
+    "capital_endings": "{kind}/{n}.PNG",
+    "webp_and_jfif": "{kind}/{n}.jfif",
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_class_is_the_folder_wherever_it_stands(name):
+    lay(WHOLE[name])
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and of_class(frame) == {"COVID": 6, "Normal": 6}
+
+
+SPELLINGS = [
+    ("train", "val", "test"),
+    ("Train", "Val", "Test"),
+    ("training", "validation", "testing"),
+    ("TRAIN", "TEST"),
+    ("Training_set", "Test_set"),
+    ("train_data", "valid_data", "test_data"),
+    ("train", "dev", "test"),
+]
+PARTED = ["{part}/{kind}/{n}.png", "data/{part}/{kind}/{n}.png", "{kind}/{part}/{n}.png"]
+
+
+@pytest.mark.parametrize("pattern", PARTED)
+@pytest.mark.parametrize("parts", SPELLINGS, ids=" ".join)
+def test_parts_are_no_classes_in_any_spelling(parts, pattern):
+    lay(pattern, parts=parts)
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and entry["split"] == {"name": "folders"}
+    expected = ["train", "val", "test"] if len(parts) == 3 else ["train", "test"]
+    assert frame["split:folders"].value_counts().to_dict() == dict.fromkeys(expected, 12)
+
+
+MASKS = {
+    "folders": ("{kind}/images/{n}.png", "{kind}/masks/{n}.png"),
+    "lung_masks": ("{kind}/images/{n}.png", "{kind}/lung masks/{n}.png"),
+    "above": ("images/{kind}/{n}.png", "masks/{kind}/{n}.png"),
+    "names": ("{kind}/{n}.png", "{kind}/{n}_mask.png"),
+    "segmentations": ("{kind}/{n}.png", "{kind}/segmentation/{n}-seg.png"),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_are_left_out_and_said(name, capsys):
+    lay(*MASKS[name])
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and len(frame) == 12
+    assert "Masks beside the images, left out: 12." in capsys.readouterr().out
+
+
+def test_unlabelled_images_are_left_out_and_said(capsys):
+    lay("{kind}/{n}.png", "Unlabelled/{kind}{n}.png", "unknown/{kind}{n}.png")
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and len(frame) == 12
+    assert "unlabelled or unknown, left out: 24." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{kind}/{n}/a{part}.png", "data/{kind}/patient{n}/a{part}.png"]
+)
+def test_patients_may_be_folders_below_the_class(pattern):
+    lay(pattern, parts=("1", "2", "3"))
+    _, frame = drafted()
+    assert len(frame) == 36
+    assert frame["patient"].nunique() == 6  # their numbers start anew in each class, as is said
+
+
+NAMES = {
+    "word_and_number": "{kind}-{n}.png",
+    "in_brackets": "{kind} ({n}).png",
+    "at_the_end": "{n}_{kind}.png",
+    "a_folder_down": "images/{kind}{n}.png",
+    "in_parts": "{part}/{kind}-{n}.png",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_class_may_be_in_the_files_name(name, capsys):
+    lay(NAMES[name], parts=("train", "test") if "part" in NAMES[name] else ("",))
+    entry, frame = drafted()
+    assert of_class(frame)["COVID"] == of_class(frame)["Normal"] == len(frame) / 2
+    assert ("split:folders" in frame) == (name == "in_parts")
+    assert entry["classes"] in capsys.readouterr().out
+
+
+def test_a_digit_at_the_end_may_be_the_class():
+    lay("CHNCXR_{n}{kind}_0.png", "CHNCXR_{n}{kind}_1.png")
+    entry, frame = drafted()
+    assert entry["labels"] == ["0", "1"] and frame["1"].sum() == 12
+
+
+QUESTIONS = {
+    "patients": ("patient{n}/{kind}.png", "look like patients: no label is here"),
+    "as_many_as_patients": ("{kind}{n}/a.png", "12 classes of 12 patients"),
+    "flat": ("image_{n}.png", "no labels to learn"),
+    "one_class": ("all/{kind}.png", "no labels to learn"),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_folder_without_labels_says_that_there_are_none(name):
+    pattern, said = QUESTIONS[name]
+    lay(pattern)
+    with pytest.raises(UserError, match=said):
+        drafted()
+    assert not Path("studies").exists()
+
+
+def test_a_class_of_few_patients_is_a_question_unless_the_layout_is_named():
+    root = lay("{kind}/{n}.png")
+    (root / "Odd").mkdir()
+    (root / "Normal/0.png").rename(root / "Odd/0.png")
+    with pytest.raises(UserError, match="the class 'Odd' has 1 patients only"):
+        drafted()
+    assert drafted("--adapter", "folder")[0]["labels"] == ["COVID", "Normal", "Odd"]
+
+
+def test_a_table_that_lies_there_unused_is_a_question(capsys):
+    root = lay("{kind}/{n}.png")
+    (root / "patients.csv").write_text(
+        "image,patient\n" + "".join(f"{kind}/{n}.png,p{n}\n" for kind in KINDS for n in NUMBERS)
+    )
+    with pytest.raises(UserError, match="say --adapter folder"):
+        drafted()
+    entry, _ = drafted("--adapter", "folder")
+    assert entry["labels"] == list(KINDS)
+
+
+def test_class_folders_of_dicom_files_are_read_with_their_patients():
+    for number in range(24):
+        row = {"patient": number // 2, "study": number % 2, "view": "PA", "sex": "F", "age": 40}
+        place = Path("mine") / KINDS[number % 4 // 2]
+        place.mkdir(parents=True, exist_ok=True)
+        name = f"1.2.840.{number}.7" if number % 2 else f"IM{number}.dcm"
+        dicom.write(place / name, np.arange(256, dtype=np.uint8).reshape(16, 16), row)
+    entry, frame = drafted()
+    assert entry["patient"] == "PatientID" and frame["patient"].nunique() == 12
+    assert set(frame["view"]) == {"PA"} and set(frame["sex"]) == {"F"} and len(frame) == 24
+
+
+def test_what_is_no_image_is_counted_by_its_ending(capsys):
+    root = lay("{kind}/{n}.png")
+    for name in ("a.txt", "b.txt", "c.nii", "without"):
+        (root / "COVID" / name).write_text("no image")
+    os.mkfifo(root / "COVID/pipe.png")
+    (root / "Normal/loop").symlink_to(root.resolve())
+    drafted()
+    told = capsys.readouterr().out
+    for text in ("2 .txt", "1 .nii", "1 without an ending", "1 no regular files", "1 links to a"):
+        assert text in told
+
+
+def test_a_folder_that_cannot_be_opened_is_named(monkeypatch):
+    root = lay("{kind}/{n}.png", "{kind}/closed/{n}.png")
+    scandir = os.scandir
+
+    def closed(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", closed)
+    notes = layouts.read({"adapter": "folder", "root": str(root)}, "mine").attrs["notes"]
+    assert any("COVID/closed: Permission denied" in note for note in notes)
+
+
+def test_new_shows_rows_and_writes_nothing_in_a_dry_run(capsys):
+    lay("{kind}/{n}.png")
+    new.main(["mine", "--dry-run"])
+    told = capsys.readouterr().out
+    assert "COVID/0.png → patient COVID/0.png, COVID 1, Normal 0" in told
+    assert "adapter: folder" in told and not Path("studies").exists()
