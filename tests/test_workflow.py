@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from demo_config import replaced
+from warm_python import warm_python
 
 ROOT = Path(__file__).parents[1]
 PHANTOM = {"patients": 30, "size": 64}
@@ -44,7 +45,7 @@ PRETRAINED = f"{CELLS}/near/test_resnet/pretrained/default/seed0"
 def snakemake(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT):
     """Run the workflow in `folder` as a user would; the finished process."""
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(workflow / "Snakefile")]
+    command = [warm_python(), "-m", "snakemake", "--snakefile", str(workflow / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(folder / "study.yaml")]
     command += ["--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
