@@ -5,13 +5,13 @@ Large images go through tables in strips, so that sixteen threads stay within so
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 STRETCH = (0.5, 99.5)  # percentiles that become black and white
 STRIP = 1 << 18  # pixels at a time
 TABLE = 1 << 17  # grey levels up to which a table is made
 CLIP, TILES = 2.0, 8  # CLAHE: slope of the tone curve at most, tiles a side
-KERNEL = (1, 4, 6, 4, 1)  # OpenCV's Gaussian for five pixels, in sixteenths
 
 
 # ------------------------------------------------------------------ to eight bits
@@ -90,64 +90,12 @@ def strips(values: np.ndarray) -> list[np.ndarray]:
 
 
 def enhance(grey: np.ndarray, equalize: str, blur: int) -> np.ndarray:
-    """What a recipe asks for, in this order; uint8 [H, W] as it was if it asks for nothing."""
-    if equalize != "none":
-        grey = {"histogram": equalize_histogram, "clahe": clahe}[equalize](grey)
-    return smooth(grey) if blur else grey
+    """uint8 [H, W], equalised (`histogram`, `clahe` or `none`), then blurred by a 5 × 5 Gaussian.
 
-
-def equalize_histogram(grey: np.ndarray) -> np.ndarray:
-    """Histogram equalisation, as OpenCV's equalizeHist: each grey level becomes as frequent."""
-    counts = np.bincount(grey.reshape(-1), minlength=256)
-    first = int(np.flatnonzero(counts)[0])
-    if counts[first] == grey.size:
-        return grey
-    counts[first] = 0
-    scale = np.float32(255) / np.float32(grey.size - np.count_nonzero(grey == first))
-    table = np.rint(np.cumsum(counts).astype(np.float32) * scale)
-    return np.clip(table, 0, 255).astype(np.uint8)[grey]
-
-
-def clahe(grey: np.ndarray) -> np.ndarray:
-    """Equalisation tile by tile with limited contrast, as OpenCV's createCLAHE(2, (8, 8))."""
-    height, width = grey.shape
-    more = bool(height % TILES or width % TILES)  # OpenCV's rule: then both sides grow
-    tall, wide = height // TILES + more, width // TILES + more
-    whole = np.pad(grey, [(0, tall * TILES - height), (0, wide * TILES - width)], "reflect")
-    tiles = whole.reshape(TILES, tall, TILES, wide).swapaxes(1, 2).reshape(TILES * TILES, -1)
-    tables = np.array([curve(tile) for tile in tiles]).reshape(TILES, TILES, 256)
-    up, down, y = neighbours(height, tall)
-    left, right, x = neighbours(width, wide)
-    y, corner = y[:, None], lambda row, column: tables[row[:, None], column, grey]
-    top = corner(up, left) * (1 - x) + corner(up, right) * x
-    bottom = corner(down, left) * (1 - x) + corner(down, right) * x
-    return np.clip(np.rint(top * (1 - y) + bottom * y), 0, 255).astype(np.uint8)
-
-
-def curve(tile: np.ndarray) -> np.ndarray:
-    """The tone curve of a tile, float32 [256]: what is clipped goes to all levels alike."""
-    counts = np.bincount(tile, minlength=256)
-    limit = max(int(CLIP * tile.size / 256), 1)
-    excess = int(np.maximum(counts - limit, 0).sum())
-    counts = np.minimum(counts, limit) + excess // 256
-    if rest := excess % 256:
-        counts[:: max(256 // rest, 1)][:rest] += 1
-    scale = np.float32(255) / np.float32(tile.size)
-    return np.clip(np.rint(np.cumsum(counts).astype(np.float32) * scale), 0, 255)
-
-
-def neighbours(pixels: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each pixel along a side: the tiles on both sides of it, and how near the second is."""
-    place = np.arange(pixels, dtype=np.float32) * np.float32(1 / side) - np.float32(0.5)
-    first = np.floor(place).astype(int)
-    share = place - first.astype(np.float32)
-    return np.maximum(first, 0), np.minimum(first + 1, TILES - 1), share
-
-
-def smooth(grey: np.ndarray) -> np.ndarray:
-    """A 5 × 5 Gaussian, as OpenCV's GaussianBlur(image, (5, 5), 0); mirrored at the borders."""
-    height, width = grey.shape
-    padded = np.pad(grey.astype(np.int32), 2, "reflect")
-    rows = sum(weight * padded[at : at + height] for at, weight in enumerate(KERNEL))
-    both = sum(weight * rows[:, at : at + width] for at, weight in enumerate(KERNEL))
-    return ((both + 128) >> 8).astype(np.uint8)
+    CLAHE: Zuiderveld 1994, Graphics Gems IV, by tiles. The blur mirrors the image at its borders.
+    """
+    if equalize == "histogram":
+        grey = cv2.equalizeHist(grey)
+    elif equalize == "clahe":
+        grey = cv2.createCLAHE(CLIP, (TILES, TILES)).apply(grey)
+    return cv2.GaussianBlur(grey, (5, 5), 0) if blur else grey
