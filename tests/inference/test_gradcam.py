@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
@@ -57,6 +59,26 @@ def test_every_network_has_a_layer_whose_map_depends_on_image_and_label(backbone
     assert seen.any() and (heat.min(axis=(1, 2)) < 0.01).all()
     # Of few places, two labels may happen to see the same one.
     assert len(np.unique(heat[seen], axis=0)) > seen.sum() / 2
+
+
+@pytest.mark.parametrize("backbone, size", NETWORKS)
+def test_maps_are_those_of_the_library_grad_cam(backbone, size):
+    model = build(backbone, size)
+    layer = gradcam.find_layer(model, size)
+    pixels, labels = noise(4, size), np.array([0, 3, 3, 7])
+    images = models.normalise(torch.from_numpy(pixels).unsqueeze(1).float() / 255, model)
+    targets = [ClassifierOutputTarget(label) for label in labels]
+    with GradCAM(model, [layer.part], layer.to_map) as cam:
+        wanted = cam(input_tensor=images, targets=targets)
+    heat = gradcam.heat(model, layer, pixels, labels)
+    np.testing.assert_allclose(heat, wanted, rtol=0, atol=1e-6)
+
+
+def test_a_frozen_network_has_a_map_as_well():
+    model = build("resnet10t", 64)
+    layer, asked = gradcam.find_layer(model, 64), (noise(2, 64), np.array([1, 2]))
+    wanted = gradcam.heat(model, layer, *asked)
+    np.testing.assert_array_equal(gradcam.heat(model.requires_grad_(False), layer, *asked), wanted)
 
 
 def test_of_a_linear_head_over_a_mean_grad_cam_is_the_class_activation_map():
