@@ -3,7 +3,7 @@
 # make test   every test that needs no cluster
 # make cluster  tests on a Slurm of its own on this machine (skipped where it is not installed)
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
-# make lock   pin envs/requirements.txt anew (needs uv)
+# make lock   pin both files of envs/ anew (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -15,10 +15,10 @@ demo: .venv/ready
 status: .venv/ready
 	@python -m cxrgrid.status
 
-test: .venv/ready
+test: .venv/dev
 	pytest -n 2 --dist loadfile -m "not cluster" --durations 40
 
-check: .venv/ready
+check: .venv/dev
 	ruff format --check . && ruff check .
 	snakefmt --check Snakefile workflow
 	yamllint --strict .
@@ -26,18 +26,29 @@ check: .venv/ready
 	python -m cxrgrid.settings | diff - workflow/schemas/config.schema.json
 	snakemake --lint
 
+# What the developers' lock adds to the user's: tests, checks, ONNX and the trackers.
+EXTRAS := --extra dev --extra onnx --extra track
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-header --quiet
+INSTALL := pip install --quiet --disable-pip-version-check
+
 lock:
-	uv pip compile pyproject.toml --extra test --extra onnx --extra track --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header -q -o envs/requirements.txt
+	$(COMPILE) -o envs/requirements.txt
+	$(COMPILE) $(EXTRAS) --constraint envs/requirements.txt -o envs/requirements-dev.txt \
+	    $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' envs/requirements.txt)
 
 .venv/ready: envs/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxrgrid needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
-	pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
-	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) --require-hashes -r envs/requirements.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-cluster: .venv/ready
+.venv/dev: .venv/ready envs/requirements-dev.txt
+	$(INSTALL) --require-hashes -r envs/requirements.txt -r envs/requirements-dev.txt
+	@touch $@
+
+cluster: .venv/dev
 	pytest -m cluster --durations 15 tests/cluster
 
 .PHONY: demo status test cluster check lock

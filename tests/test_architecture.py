@@ -25,7 +25,8 @@ ROOMS = [
 ]
 TORCH_ROOMS = {"models", "training", "inference", "data.loader"}
 TORCH_DOORS = {"apply", "explain", "export", "find_lr", "find_speed", "predict", "train", "weights"}
-OVERALL = {"architecture", "console", "main", "studies", "workflow"}  # tests of no one door or room
+# Tests of no one door or room.
+OVERALL = {"architecture", "console", "environments", "main", "studies", "workflow"}
 HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
 RULES = {
     name: body

@@ -1,0 +1,71 @@
+"""What is installed: the code's imports, pyproject.toml, both locks and conda's file agree."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+import yaml
+
+from test_architecture import ROOT, SOURCE
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# Snakemake runs the commands and finds its plugin by name; torchvision is what timm reads with.
+NOT_IMPORTED = {"snakemake", "snakemake-executor-plugin-slurm", "torchvision"}
+CONDA = {"matplotlib-base": "matplotlib", "opencv": "opencv-python-headless", "pytorch": "torch"}
+CONDA |= {"snakemake-minimal": "snakemake"}
+USER, DEVELOPER = "requirements.txt", "requirements-dev.txt"
+LOCKS = {name: (ROOT / "envs" / name).read_text() for name in (USER, DEVELOPER)}
+
+
+def names(requirements):
+    """Normalised names, without versions."""
+    return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in requirements}
+
+
+def locked(lock):
+    return set(re.findall(r"^([\w.-]+)==", LOCKS[lock], re.M))
+
+
+def imported(whole_file):
+    """Distributions that cxrgrid imports: at the top of its files alone, or anywhere in them."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree) if whole_file else tree.body:
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    owners = {"pynvml": ["nvidia-ml-py"]} | packages_distributions()  # not in either lock
+    outside = found - set(sys.stdlib_module_names) - {"cxrgrid"}
+    return names(owner for name in outside for owner in owners.get(name, [name]))
+
+
+def test_what_the_code_imports_is_what_is_installed_for_the_user():
+    needed, extra = names(PROJECT["dependencies"]), names(sum(EXTRAS.values(), []))
+    assert imported(whole_file=False) <= needed
+    assert needed - NOT_IMPORTED <= imported(whole_file=True) <= needed | extra
+
+
+def test_the_developers_lock_adds_to_the_users_and_repeats_nothing():
+    user, developer = locked(USER), locked(DEVELOPER)
+    assert not user & developer
+    assert names(PROJECT["dependencies"]) <= user
+    assert names(EXTRAS["dev"] + EXTRAS["onnx"] + EXTRAS["track"]) <= user | developer
+    assert not names(EXTRAS["dev"]) & user
+
+
+def test_the_locks_are_pinned_by_hash_and_name_no_index():
+    for text in LOCKS.values():
+        assert "://" not in text
+        for package in re.split(r"\n(?=[\w-])", text):
+            assert package.startswith("#") or "--hash=sha256:" in package
+
+
+def test_conda_installs_the_same():
+    listed = yaml.safe_load((ROOT / "envs/cxrgrid.yaml").read_text())["dependencies"]
+    found = {CONDA.get(name, name) for name in names(listed)}
+    assert found - {"python", "pip", "setuptools"} == names(PROJECT["dependencies"])
