@@ -183,7 +183,7 @@ def test_a_missing_seed_is_said_and_the_pair_rests_on_the_others(finished):
     assert (row["seeds"], row["planned"]) == (1, 2) and "incomplete, 1 of 2 seeds" in row[
         "sentence"
     ]
-    assert "1 of 2" in (report / "comparisons.md").read_text()
+    assert "| 1 of 2 |" in (report / "comparisons.md").read_text()
 
 
 def test_a_pair_that_has_not_run_is_shown_and_counts_in_the_family(tmp_path):

@@ -8,9 +8,11 @@ import pytest
 from conftest import LABELS, MISSING, write_report, write_study
 from cxrgrid import collect, table
 from cxrgrid.config.cell import AXES
+from cxrgrid.config.checks import TABLES, modules
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting.markdown import Section, parse, write
+from cxrgrid.reporting import sections
+from cxrgrid.tables import leaderboard
 
 CONFIGURATION = ["ward", "resnet18", "pretrained", "default"]
 
@@ -26,6 +28,11 @@ def report(finished):
 
 def rows(frame, configuration):
     return frame[(frame[AXES[: len(configuration)]] == configuration).all(axis=1)]
+
+
+def shown(report, name):
+    """The sections of a table as a reader sees them."""
+    return sections.read(report / f"{name}.json").sections
 
 
 def whole(report, metric, label="macro"):
@@ -57,9 +64,9 @@ def test_a_mean_over_fewer_seeds_says_so(report):
     assert row["rerun"] == RERUN
     one = rows(whole(report, "auroc"), CONFIGURATION).iloc[0]
     assert row["value"] == one["value"] and row["low"] == pytest.approx(one["low"])
-    ward = parse((report / "leaderboard.md").read_text())[0]
-    shown = [r for r in ward.rows if r[:2] == ["resnet18", "pretrained"]][0]
-    assert "1 of 2" in shown
+    ward = shown(report, "leaderboard")[0]
+    [row] = [r for r in ward.rows if r[:2] == ["resnet18", "pretrained"]]
+    assert "1 of 2" in row
     assert any(MISSING in note for note in ward.notes)
 
 
@@ -71,10 +78,10 @@ def test_a_place_without_seeds_is_missing_and_last(study):
     gone = (frame["backbone"] == "resnet18") & (frame["init"] == "pretrained")
     write_parquet(frame[~gone], scores, {})
     report = write_report(study)
-    ward = parse((report / "leaderboard.md").read_text())[0]
+    ward = shown(report, "leaderboard")[0]
     assert ward.rows[-1][:3] == ["resnet18", "pretrained", "missing"]
     assert "0 of 2" in ward.rows[-1]
-    pair = parse((report / "pretrained.md").read_text())[0].rows
+    pair = shown(report, "pretrained")[0].rows
     assert ["missing", "missing", "–", "–", "0 of 2"] in [row[-5:] for row in pair]
 
 
@@ -89,7 +96,7 @@ def test_competing_classes_take_the_decision_as_a_whole(report):
 
 
 def test_labels_that_exclude_nothing_have_no_accuracy_as_a_whole(report):
-    ward, children = parse((report / "leaderboard.md").read_text())
+    ward, children = shown(report, "leaderboard")
     assert "accuracy" in children.header and "accuracy" not in ward.header
 
 
@@ -147,15 +154,8 @@ def test_a_number_as_all_write_it(value, low, high, text):
     assert wording.number(value, low, high) == text
 
 
-def test_markdown_comes_back_as_it_was_written():
-    odd = Section("a", ["x|y", "n"], [False, True], [["p|q", "1"], ["", "–"]], ["Missing: `b`"])
-    assert parse(write([odd], "All.")) == [
-        Section("a", odd.header, odd.numeric, odd.rows, ["Missing: `b`", "All."])
-    ]
-
-
 def test_labels_are_all_shown(report):
-    for section in parse((report / "labels.md").read_text()):
+    for section in shown(report, "labels"):
         assert {row[0] for row in section.rows} - {"missing"} == set(LABELS[section.title])
 
 
@@ -163,13 +163,13 @@ def test_subsets_leave_every_table_as_it_is(report):
     metrics = pd.read_csv(report / "metrics.csv")
     part = metrics.assign(subset="women", value=0.99)
     both = pd.concat([metrics, part], ignore_index=True)
-    assert table.prevalence(both).equals(table.prevalence(metrics))
+    assert leaderboard.prevalence(both).equals(leaderboard.prevalence(metrics))
 
 
 def test_other_operating_points_and_averages_leave_every_table_as_it_is(tmp_path):
     study = write_study(tmp_path / "results")
     report = write_report(study)
-    before = {name: (report / f"{name}.md").read_text() for name in table.SHOWN}
+    before = {name: (report / f"{name}.md").read_text() for name in modules(TABLES)}
     path = study.parent / "scores/ward.parquet"
     frame = read_parquet(path)[0].to_pandas()
     decided = frame[frame["threshold_rule"] != ""]
@@ -179,7 +179,7 @@ def test_other_operating_points_and_averages_leave_every_table_as_it_is(tmp_path
     more += [macro[macro["metric"] == "f1"].assign(metric="accuracy", value=0.99)]
     write_parquet(pd.concat([frame, *more]), path, {})
     write_report(study)
-    assert {name: (report / f"{name}.md").read_text() for name in table.SHOWN} == before
+    assert {name: (report / f"{name}.md").read_text() for name in modules(TABLES)} == before
 
 
 def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
@@ -189,8 +189,8 @@ def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
     sentence = "Uncertain labels (-1) are taken as present (one): Nodule 7."
     write_parquet(read, path, facts | {"policy": {"notes": [sentence]}})
     report = write_report(study)
-    for name in set(table.SHOWN) - {"literature", "transfer", "subgroups"}:
-        ward, *others = parse((report / f"{name}.md").read_text())
+    for name in set(modules(TABLES)) - {"others", "literature", "transfer", "subgroups"}:
+        ward, *others = shown(report, name)
         assert sentence in ward.notes, name
         assert not any(sentence in other.notes for other in others)
 
@@ -202,12 +202,12 @@ def test_every_table_of_a_dataset_that_leaks_says_so(study):
     write_parquet(frame, path, facts | {"leakage": leak})
     report = write_report(study)
     for name in ("leaderboard", "pretrained", "labels", "datasets"):
-        notes = {part.title: part.notes for part in parse((report / f"{name}.md").read_text())}
+        notes = {part.title: part.notes for part in shown(report, name)}
         assert "5 patients stand in two splits, and 7 of 16 test images" in notes["ward"][0]
         assert not any("Leakage" in note for note in notes["children"])
 
 
-def test_ensembles_and_models_from_elsewhere_stand_below_the_cells_and_in_no_mean(tmp_path):
+def test_ensembles_and_models_from_elsewhere_have_a_table_of_their_own_and_are_in_no_mean(tmp_path):
     model = {"dataset": "ward", "predictions": "theirs.csv"}
     study = write_study(tmp_path / "results")
     before = (write_report(study) / "leaderboard.csv").read_bytes()
@@ -224,12 +224,13 @@ def test_ensembles_and_models_from_elsewhere_stand_below_the_cells_and_in_no_mea
     collect.main([str(study), "--out-dir", str(report)])
     table.main([str(study), "--report", str(report)])
     assert (report / "leaderboard.csv").read_bytes() == before
-    ward = parse((report / "leaderboard.md").read_text())[0]
-    assert [row[0] for row in ward.rows[-2:]] == ["theirs", "ensemble:resnet10t"]
-    seeds = ward.header.index("seeds")
-    assert [row[seeds] for row in ward.rows[-2:]] == ["–", "2 together"]
-    beside = pd.read_csv(report / "beside.csv")
-    assert dict(zip(beside["backbone"], beside["kind"], strict=True)) == {
+    assert not any("theirs" in row for row in shown(report, "leaderboard")[0].rows)
+    [ward] = shown(report, "others")
+    assert [row[0] for row in ward.rows] == ["theirs", "ensemble:resnet10t"]
+    members = ward.header.index("members")
+    assert [row[members] for row in ward.rows] == ["1", "2"]
+    others = pd.read_csv(report / "others.csv")
+    assert dict(zip(others["backbone"], others["kind"], strict=True)) == {
         "theirs": "external",
         "ensemble:resnet10t": "ensemble",
     }
@@ -259,7 +260,7 @@ def test_the_matrix_sets_shared_labels_beside_the_own_test_set(tmp_path):
     assert row["own"] == pytest.approx(own) and row["value"] == pytest.approx(macro - 0.1)
     assert (row["labels_scored"], row["seeds"], row["planned"]) == (2, 2, 2)
     assert rows.loc["resnet18", "scratch"]["seeds"] == 0
-    [section] = parse((report / "transfer.md").read_text())
+    [section] = shown(report, "transfer")
     assert section.title == "ward" and any("missing" in row for row in section.rows)
     leaderboard = pd.read_csv(report / "leaderboard.csv")
     assert set(leaderboard["dataset"]) == {"ward", "children"}
@@ -278,6 +279,6 @@ def test_subgroups_show_each_group_and_the_gap(tmp_path):
     assert found.groupby("subset")["value"].mean().to_dict() == {
         name: pytest.approx(value) for name, (value, _) in parts.items()
     }
-    [ward] = parse((report / "subgroups.md").read_text())
+    [ward] = shown(report, "subgroups")
     gaps = [row for row in ward.rows if "gap:sex" in row]
     assert len(gaps) == 4 and all("F - M" in row for row in gaps)

@@ -19,29 +19,17 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import study_pairs, two_models, wording
+from cxrgrid.evaluation import study_pairs, two_models
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same
 from cxrgrid.io import cli
-from cxrgrid.reporting.markdown import Section, latex, section, write
 from cxrgrid.reporting.results import read_grid
-
-NOTE = (
-    "Every two configurations that differ in one axis, and models from elsewhere (external), on "
-    "the same test images, mean over labels and over the seeds that both have. Intervals are 95 %, "
-    "from resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over "
-    "the configurations of a dataset as in an analysis of variance) together; without two seeds "
-    "anywhere they speak of these trainings alone. Holm's correction runs over all pairs of one "
-    "axis within the study, also those not run yet. Not shown is not the same as equal: the "
-    "interval says which differences are left. Each label and metric: `comparisons.csv`."
-)
 
 # ------------------------------------------------------------------ two models
 
@@ -116,62 +104,10 @@ def study(args) -> None:
     table = study_pairs.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
-    sections = document(table)
-    note = NOTE if sections else ""
-    args.out.with_suffix(".md").write_text(write(sections, note))
-    args.out.with_suffix(".tex").write_text(latex(sections, note, "comparisons"))
     if args.configurations:
         frame = study_pairs.intervals(grid, measured)
         frame.to_csv(args.configurations, index=False, float_format="%.6g", lineterminator="\n")
     logging.info(f"{len(study_pairs.pairs(grid))} pairs compared")
-
-
-def document(table: pd.DataFrame) -> list[Section]:
-    """For each dataset the pairs by AUROC, mean over labels."""
-    macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
-    recipes = macro.loc[macro["axis"] != study_pairs.EXTERNAL, "recipe"]
-    several = recipes.nunique() > 1 or (macro["axis"] == "recipe").any()
-    texts = ["axis", "comparison", "at", "verdict"]
-    sections = []
-    for dataset, part in macro.groupby("dataset", sort=False):
-        differ = part[part["verdict"].isin(["better", "worse"])]
-        sections.append(section(dataset, shown(part, several), texts, list(differ["sentence"])))
-    return sections
-
-
-def shown(part: pd.DataFrame, several: bool) -> pd.DataFrame:
-    """The pairs of a dataset as text."""
-    fixed = part[["backbone", "init", *(["recipe"] if several else [])]]
-    return pd.DataFrame(
-        {
-            "axis": part["axis"],
-            "comparison": part["a"] + " against " + part["b"],
-            "at": [", ".join(filter(None, row)) for row in fixed.itertuples(index=False)],
-            "AUROC difference (95 % interval)": [
-                "missing" if row.seeds == 0 else spread(row) for row in part.itertuples()
-            ],
-            "p": [wording.p_value(p).removeprefix("= ") for p in part["p"]],
-            "p, Holm": [wording.p_value(p).removeprefix("= ") for p in part["p_holm"]],
-            "verdict": part["verdict"],
-            "seeds": [f"{row.seeds} of {row.planned}" for row in part.itertuples()],
-            "sampling SE": [number(value) for value in part["sampling_se"]],
-            "seed SD": [number(value) for value in part["seed_sd"]],
-            "test images (patients)": [f"{r.n:,} ({r.patients:,})" for r in part.itertuples()],
-        }
-    )
-
-
-def spread(row) -> str:
-    """`+0.031 (+0.012 to +0.049)`; a dash where nothing is defined."""
-    if np.isnan(row.difference):
-        return "–"
-    low, high = wording.signed(row.low), wording.signed(row.high)
-    return f"{wording.signed(row.difference)} ({low} to {high})"
-
-
-def number(value: float) -> str:
-    """Four digits, as a spread needs; a dash where there is none."""
-    return "–" if np.isnan(value) else f"{value:.4f}"
 
 
 def main(argv: list[str] | None) -> None:

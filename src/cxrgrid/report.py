@@ -2,8 +2,8 @@
 
 Beside it, in cells/, a page for each cell.
 
-Takes the tables of `table` (their Markdown is shown as it is), the figures of `figure`, and the
-datasets' facts and audits. `--headline` prints leaderboard and findings and writes nothing.
+Takes the tables of `table` (their text as JSON), the figures of `figure`, and the datasets' facts
+and audits. `--headline` prints leaderboard and findings and writes nothing.
 
 Example:
   python -m cxrgrid.report results/demo/study.json --report results/demo/report \\
@@ -23,15 +23,11 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
-from cxrgrid.reporting import cell_links, cell_pages, galleries
+from cxrgrid.reporting import cell_pages, galleries, sections
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.findings import findings, overfitted
-from cxrgrid.reporting.markdown import Section, parse
 from cxrgrid.reporting.results import Frames, read, read_csv
-
-TABLES = ("leaderboard", "pretrained", "comparisons", "labels", "datasets", "literature")
-OPTIONAL = ("transfer", "subgroups")  # shown where they are
-
+from cxrgrid.reporting.sections import MISSING, Section, Table
 
 # ------------------------------------------------------------------ the grid at a glance
 
@@ -112,18 +108,17 @@ def commit() -> str:
 # ------------------------------------------------------------------ the cells' own pages
 
 
-def of_cells(sections: list[Section], labels: pd.DataFrame) -> dict[tuple, Section]:
-    """The rows of the label table of each cell, without its coordinates; none of a missing one."""
-    found: dict[tuple, Section] = {}
-    for part in sections:
+def of_cells(labels: Table) -> dict[str, Section]:
+    """The rows of the label table of each cell's page, without its coordinates; missing: none."""
+    found: dict[str, Section] = {}
+    for part in labels.sections:
         keep = [at for at, name in enumerate(part.header) if name not in AXES]
         header, numeric = ([values[at] for at in keep] for values in (part.header, part.numeric))
-        keys = labels.loc[labels["dataset"] == part.title, [*AXES, "label"]].to_dict("records")
-        for row, texts in zip(keys, part.rows, strict=True):
-            if isinstance(row["label"], str):
-                own = replace(part, header=header, numeric=numeric, rows=[])
-                section = found.setdefault(cell_pages.key(row), own)
-                section.rows.append([texts[at] for at in keep])
+        texts = [*part.notes, labels.caption]
+        for row, [(_, page)] in zip(part.rows, part.links, strict=True):
+            if row[0] != MISSING:
+                own = replace(part, header=header, numeric=numeric, rows=[], links=[], notes=texts)
+                found.setdefault(page, own).rows.append([row[at] for at in keep])
     return found
 
 
@@ -148,10 +143,8 @@ def read_overlap(study: Path) -> list[str]:
 
 def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: Path) -> None:
     """The page, from the files in the report's folder."""
-    there = [name for name in OPTIONAL if (args.report / f"{name}.md").is_file()]
-    tables = {name: parse((args.report / f"{name}.md").read_text()) for name in (*TABLES, *there)}
-    labels = read_csv(args.report / "labels.csv")
-    counts = {section.title: section for section in tables["datasets"]}
+    tables = {n: sections.read(args.report / f"{n}.json") for n in frames.grid.tables()}
+    counts = {section.title: section for section in tables["datasets"].sections}
     cards = [
         card(name, frames, data / name, audited.get(name, {}), counts[name])
         for name in frames.facts
@@ -168,8 +161,6 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             findings=findings(frames, leaderboard, audited),
             overlap=read_overlap(args.study),
             glance=glance(leaderboard, frames.cells),
-            links=cell_links.of_tables(args.report, frames.cells),
-            addresses=[cell_pages.address(row) for row in frames.cells[AXES].to_dict("records")],
             overfitted=fitted_too_far(frames),
             cells=frames.cells,
             tables=tables,
@@ -182,7 +173,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         )
     )
     args.out.write_text(html)
-    scores = of_cells(tables["labels"], labels)
+    scores = of_cells(tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
 
 

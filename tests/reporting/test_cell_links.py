@@ -5,38 +5,36 @@ import pytest
 
 from conftest import CONFIG, write_report, write_study
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.reporting import cell_links, results
-from cxrgrid.reporting.markdown import parse
+from cxrgrid.reporting import cell_links, sections
 from test_report import make
+
+LINKED = ("leaderboard", "pretrained", "comparisons", "labels")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The report's folder of a study with two recipes, the links, and the cells."""
+    """The report's folder of a study with two recipes, and its tables."""
     grid = CONFIG["grid"] | {"recipes": ["default", "slow"]}
     folder = tmp_path_factory.mktemp("links") / "results"
     study = write_study(folder, grid=grid, recipes={"slow": {"lr": 1e-4}})
     write_report(study)
-    found = results.read(study, study.parent / "report")
     make(study)
-    return study.parent / "report", cell_links.of_tables(study.parent / "report", found.cells)
+    folder = study.parent / "report"
+    return folder, {name: sections.read(folder / f"{name}.json").sections for name in LINKED}
 
 
 def test_each_table_has_links_for_each_of_its_rows(made):
-    folder, found = made
-    for name in ("leaderboard", "pretrained", "comparisons", "labels"):
-        sections = parse((folder / f"{name}.md").read_text())
-        assert sections
-        for section in sections:
-            rows = found[name][section.title]
-            assert len(rows) == len(section.rows), (name, section.title)
+    _, found = made
+    for name, parts in found.items():
+        assert parts
+        for part in parts:
+            assert len(part.links) == len(part.rows), (name, part.title)
 
 
 def test_every_address_is_a_page(made):
     folder, found = made
-    addresses = {
-        to for table in found.values() for rows in table.values() for r in rows for _, to in r
-    }
+    rows = [row for parts in found.values() for part in parts for row in part.links]
+    addresses = {to for row in rows for _, to in row}
     assert len(addresses) == 32
     assert all((folder / to).is_file() for to in addresses)
 
@@ -46,8 +44,9 @@ def test_a_pair_leads_to_the_seeds_of_both(made):
     table = pd.read_csv(folder / "comparisons.csv", keep_default_na=False)
     macro = table[(table["label"] == "macro") & (table["metric"] == "auroc")]
     axes = set()
-    for dataset, part in macro.groupby("dataset", sort=False):
-        for row, to in zip(part.to_dict("records"), found["comparisons"][dataset], strict=True):
+    for part in found["comparisons"]:
+        rows = macro[macro["dataset"] == part.title].to_dict("records")
+        for row, to in zip(rows, part.links, strict=True):
             wanted = []
             for side in "ab":
                 place = [row[side] if axis == row["axis"] else row[axis] for axis in CONFIGURATION]
@@ -59,7 +58,7 @@ def test_a_pair_leads_to_the_seeds_of_both(made):
 
 def test_an_init_leads_to_its_cells_and_to_those_from_scratch(made):
     _, found = made
-    first = found["pretrained"]["ward"][0]
+    first = found["pretrained"][0].links[0]
     texts = [text for text, _ in first]
     assert texts == ["a0", "a1", "b0", "b1"]
     assert all("/pretrained/" in to for _, to in first[:2])
@@ -76,7 +75,7 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
     rows = pd.DataFrame(
         [row | {"a": "theirs", "b": b} for b in ("resnet18/scratch", "resnet18/scratch/slow")]
     )
-    got = cell_links.of_pairs(rows, cells)["ward"]
+    got = cell_links.of_pairs(rows, cells)
     assert [to for line in got for _, to in line] == [
         f"cells/ward/resnet18/scratch/{recipe}/seed0.html" for recipe in ("default", "slow")
     ]
@@ -87,4 +86,4 @@ def test_an_ensemble_has_no_page(made):
     cells = pd.DataFrame(
         [("ward", "resnet18", "scratch", "default", 0)], columns=[*CONFIGURATION, "seed"]
     )
-    assert cell_links.of_configurations(rows, cells) == {"ward": [[]]}
+    assert cell_links.of_configurations(rows, cells) == [[]]

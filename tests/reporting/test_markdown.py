@@ -1,10 +1,11 @@
-"""`section`: LaTeX sets every character as it stands, in tables of the right width."""
+"""Markdown and LaTeX set every character as it stands, in tables of the right width."""
 
 import re
 
 import pytest
 
-from cxrgrid.reporting.markdown import Section, escape, latex
+from cxrgrid.reporting.markdown import escape, latex, markdown
+from cxrgrid.reporting.sections import Section, Table
 
 ODD = r"50 % of $a_b$ & {c} #1 ~ ^ \ <x> –"
 
@@ -24,7 +25,7 @@ def test_code_is_set_as_code(text, set_as):
 def test_every_row_has_a_cell_a_column():
     rows = [["[a]", "1 & 2"], ["b", "−0.1"]]
     part = Section("ward 1", ["name", "share, %"], [False, True], rows, ["A note."])
-    text = latex([part, part], "Of all.", "labels")
+    text = latex(Table("Labels", "Of all.", [part, part]), "labels")
     bodies = re.findall(r"\\begin\{tabular\}\{lr\}\n(.*?)\\end\{tabular\}", text, re.S)
     assert len(bodies) == 2
     for body in bodies:
@@ -35,3 +36,16 @@ def test_every_row_has_a_cell_a_column():
     assert text.count(r"\begin{") == text.count(r"\end{")
     balance = re.sub(r"\\[{}]", "", text)
     assert balance.count("{") == balance.count("}")
+
+
+def test_markdown_has_a_line_a_row_and_ends_with_the_caption():
+    rows = [["x|y", "1"], ["", "–"]]
+    part = Section("ward", ["name", "n|m"], [False, True], rows, ["Missing: `b`"])
+    lines = markdown(Table("Labels", "Of all.", [part])).splitlines()
+    assert lines[0] == "## ward" and lines[-1] == "Of all." and "Missing: `b`" in lines
+    body = [line for line in lines if line.startswith("|")]
+    assert body == ["| name | n\\|m |", "| --- | ---: |", "| x\\|y | 1 |", "|  | – |"]
+
+
+def test_a_table_without_rows_says_nothing():
+    assert markdown(Table("Labels", "Of all.", [])) == ""

@@ -8,8 +8,7 @@ import pytest
 from conftest import CONFIG, write_report, write_study
 from cxrgrid import report
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting import papers
-from cxrgrid.reporting.markdown import parse
+from cxrgrid.reporting import papers, sections
 from cxrgrid.reporting.results import read, read_csv
 from cxrgrid.tables import literature
 
@@ -111,7 +110,7 @@ def test_parts_of_a_test_set_are_told_apart(study):
         "A paper (p10, AP and PA)",
         "A paper",
     ]
-    assert len(literature.notes(table)) == 3
+    assert len(literature.notes(table, None)) == 3
 
 
 def test_phantoms_are_never_compared(finished):
@@ -194,7 +193,7 @@ def test_the_report_shows_it_with_all_mismatches(study):
         "Hernia",
         "macro",
     }
-    [section] = parse((folder / "literature.md").read_text())
+    [section] = sections.read(folder / "literature.json").sections
     assert len(section.rows) == len(table) > 50
     text = report_page(study)
     assert 'href="#literature"' in text and "Against the literature" in text

@@ -55,12 +55,9 @@ rule compare:
     output:
         comparisons=report(
             "<study>/report/comparisons.csv",
-            caption="../report/comparisons.rst",
+            caption="../report/table.rst",
             category="Tables",
-            labels={"table": "comparisons"},
         ),
-        markdown="<study>/report/comparisons.md",
-        latex="<study>/report/comparisons.tex",
         configurations="<study>/report/configurations.csv",
     log:
         "<study>/report/compare.log",
@@ -72,7 +69,7 @@ rule compare:
 
 
 rule table:
-    """Write the tables: leaderboard, pretrained, transfer, labels, subgroups, datasets, papers."""
+    """Write the tables: each file in src/cxrgrid/tables is one."""
     input:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
@@ -81,68 +78,22 @@ rule table:
         seen=rules.overlap.output.seen,
         tables=expand(rules.split.output.table, dataset=grid.tested()),
     output:
-        leaderboard=report(
-            "<study>/report/leaderboard.csv",
-            caption="../report/leaderboard.rst",
+        report(
+            expand("<study>/report/{table}.csv", table=grid.rows()),
+            caption="../report/table.rst",
             category="Tables",
-            labels={"table": "leaderboard"},
         ),
-        pretrained=report(
-            "<study>/report/pretrained.csv",
-            caption="../report/pretrained.rst",
-            category="Tables",
-            labels={"table": "pretrained"},
-        ),
-        labels=report(
-            "<study>/report/labels.csv",
-            caption="../report/labels.rst",
-            category="Tables",
-            labels={"table": "labels"},
-        ),
-        datasets=report(
-            "<study>/report/datasets.csv",
-            caption="../report/datasets.rst",
-            category="Tables",
-            labels={"table": "datasets"},
-        ),
-        literature=report(
-            "<study>/report/literature.csv",
-            caption="../report/literature.rst",
-            category="Tables",
-            labels={"table": "literature"},
-        ),
-        transfer=report(
-            "<study>/report/transfer.csv",
-            caption="../report/transfer.rst",
-            category="Tables",
-            labels={"table": "transfer"},
-        ),
-        subgroups=report(
-            "<study>/report/subgroups.csv",
-            caption="../report/subgroups.rst",
-            category="Tables",
-            labels={"table": "subgroups"},
-        ),
-        beside="<study>/report/beside.csv",
         texts=expand(
             "<study>/report/{table}.{kind}",
-            table=[
-                "leaderboard",
-                "pretrained",
-                "labels",
-                "datasets",
-                "literature",
-                "transfer",
-                "subgroups",
-            ],
-            kind=["md", "tex"],
+            table=grid.tables(),
+            kind=["json", "md", "tex"],
         ),
     log:
         "<study>/report/table.log",
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        report=subpath(output.leaderboard, parent=True),
+        report=subpath(input.metrics, parent=True),
     shell:
         "python -m cxrgrid.table {input.study} --report {params.report} > {log} 2>&1"
 

@@ -24,6 +24,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ADAPTERS = Path(__file__).parents[1] / "datasets"
 FIGURES = Path(__file__).parents[1] / "figures"
+TABLES = Path(__file__).parents[1] / "tables"
 MODELS = Path(__file__).parents[1] / "models"
 OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
 DRAWN = ("patient", "image")  # splits that `split` draws itself

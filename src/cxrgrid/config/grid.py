@@ -18,6 +18,7 @@ from cxrgrid.config.check_files import check_external_files, check_root, check_s
 from cxrgrid.config.check_report import check_external, check_report
 from cxrgrid.config.checks import (
     FIGURES,
+    TABLES,
     backbones,
     check_recipes,
     check_study,
@@ -145,6 +146,14 @@ class Grid:
         idle = idle_figures(self)
         every = [name for name in modules(FIGURES) if name not in idle]
         return list(self.study.report.figures) or every
+
+    def tables(self) -> list[str]:
+        """The tables of the report: all that there are."""
+        return modules(TABLES)
+
+    def rows(self) -> list[str]:
+        """The tables whose rows `table` writes; those of comparisons are a file of `compare`."""
+        return [name for name in self.tables() if name != "comparisons"]
 
     def to_json(self) -> str:
         """The config as run, for `study.json`."""

@@ -12,8 +12,8 @@ from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.findings import overfitted
-from cxrgrid.reporting.markdown import Section, section
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import Section, section
 from cxrgrid.reporting.svg_charts import Chart, Line, chart
 
 TAIL = 24  # lines of a log
@@ -53,9 +53,9 @@ def address(axes: dict) -> str:
 
 
 def write(
-    frames: Frames, study: Path, out: Path, labels: dict[tuple, Section], galleries: dict
+    frames: Frames, study: Path, out: Path, labels: dict[str, Section], galleries: dict
 ) -> None:
-    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a cell;
+    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a page;
     galleries: what `explanations.read` gives of a cell."""
     template = environment().get_template("cell.html.j2")
     history = split(frames.history)
@@ -72,7 +72,7 @@ def write(
             others=siblings(cell, frames.grid.cells),
             learning=learning(history.get(axes)),
             overfitted=axes in history and overfitted(history[axes]),
-            labels=labels.get(axes),
+            labels=labels.get(address(rows[axes])),
             gallery=galleries.get(axes),
             metric=frames.metric_name,
             charts=of_labels(points.get(axes)),

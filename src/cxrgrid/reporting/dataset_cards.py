@@ -13,9 +13,8 @@ from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import decode
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting import dataset_cards
-from cxrgrid.reporting.markdown import Section, section
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import Section, section
 
 SAMPLES = 12
 SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
@@ -81,8 +80,8 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
         "counts": counts,
         "accounting": audit.get("accounting") or facts.get("accounting", []),
         "warnings": audit.get("warnings", []),
-        "copies": dataset_cards.copies(audit),
-        "metadata": dataset_cards.metadata(audit),
+        "copies": copies(audit),
+        "metadata": metadata(audit),
         "phantom": phantom,
         "hidden": kept_back,
         "samples": []

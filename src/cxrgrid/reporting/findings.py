@@ -57,8 +57,8 @@ def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
             continue
         pairs = means[name].to_frame("a").join(right[other].rename("b"), how="inner")
         each = [
-            f"{backbone} from {init} has {row['a']:.3f} as published and {row['b']:.3f} done right "
-            f"({signed(row['a'] - row['b'])})"
+            f"{backbone} from {init} has {number(row['a'])} as published and {number(row['b'])} "
+            f"done right ({signed(row['a'] - row['b'])})"
             for (backbone, init), row in pairs.iterrows()
         ]
         if each:

@@ -13,8 +13,8 @@ from cxrgrid.inference import pointing_game
 from cxrgrid.inference.gallery_choice import OUTCOMES
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import cell_pages
-from cxrgrid.reporting.markdown import Section, section
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import Section, section
 
 BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on their cells' pages
 
@@ -68,7 +68,7 @@ def shown(dataset: str, row: dict) -> dict:
     """One picture, with what it is in words."""
     sure = {"most": "most sure", "least": "least sure", "only": "the only one"}[row["sure"]]
     said = f"{row['outcome']}, {sure}"
-    score = f"{row['probability']:.3f}"
+    score = number(row["probability"])
     alt = f"{dataset}, {row['image']}: {row['label']}, {said}, probability {score}; the image, "
     return {
         "outcome": row["outcome"],

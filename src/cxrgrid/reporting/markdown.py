@@ -1,59 +1,24 @@
-"""A table as a reader sees it, in Markdown, which `report` reads back, and in LaTeX."""
+"""A table in Markdown and in LaTeX, for people; no command reads them."""
 
 import re
-from dataclasses import dataclass
 
-import pandas as pd
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a table of text, and notes below it. numeric: which columns stand to the right."""
-
-    title: str
-    header: list[str]
-    numeric: list[bool]
-    rows: list[list[str]]
-    notes: list[str]
+from cxrgrid.reporting.sections import Section, Table
 
 
-def section(title: str, frame: pd.DataFrame, texts: list[str], notes: list[str]) -> Section:
-    """A frame of text as a section; all columns but `texts` hold numbers."""
-    numeric = [name not in texts for name in frame.columns]
-    return Section(title, list(frame.columns), numeric, frame.astype(str).values.tolist(), notes)
-
-
-def write(sections: list[Section], note: str) -> str:
-    """The Markdown file of some sections; `note` speaks of all and ends it."""
+def markdown(table: Table) -> str:
+    """A heading and a table for each section; the caption ends it. Empty without any section."""
     lines = []
-    for part in sections:
+    for part in table.sections:
         rule = ["---:" if numeric else "---" for numeric in part.numeric]
-        table = [line(row) for row in (part.header, rule, *part.rows)]
-        lines += [f"## {part.title}", "", *table, ""]
+        body = [line(row) for row in (part.header, rule, *part.rows)]
+        lines += [f"## {part.title}", "", *body, ""]
         lines += [text for note in part.notes for text in (note, "")]
-    return "\n".join([*lines, note, ""])
-
-
-def parse(markdown: str) -> list[Section]:
-    """The sections of a file; the note on all comes with the last one."""
-    sections = []
-    for part in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
-        title, *lines = part.splitlines()
-        header, rule, *rows = [cells(text) for text in lines if text.startswith("|")]
-        notes = [text for text in lines if text and not text.startswith("|")]
-        sections.append(Section(title, header, [text.endswith(":") for text in rule], rows, notes))
-    return sections
+    return "\n".join([*lines, table.caption, ""]) if lines else ""
 
 
 def line(row: list[str]) -> str:
     """One line of a table."""
     return "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
-
-
-def cells(text: str) -> list[str]:
-    """The cells of one line of a table."""
-    inner = text.strip().removeprefix("|").removesuffix("|")
-    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", inner)]
 
 
 ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -62,10 +27,10 @@ ESCAPES |= {"–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": 
 ESCAPES |= {"≤": r"$\leq$", "≥": r"$\geq$", "…": r"\dots{}", "\u00a0": "~", "<": "$<$", ">": "$>$"}
 
 
-def latex(sections: list[Section], note: str, name: str) -> str:
+def latex(table: Table, name: str) -> str:
     """The same as LaTeX tables, for `\\input`; they need the packages booktabs and adjustbox."""
     head = "% Needs \\usepackage{booktabs} and \\usepackage{adjustbox}.\n"
-    return head + "".join(latex_table(part, note, name) for part in sections)
+    return head + "".join(latex_table(part, table.caption, name) for part in table.sections)
 
 
 def latex_table(part: Section, note: str, name: str) -> str:

@@ -17,6 +17,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.config.operating_points import ARGMAX, rule
 from cxrgrid.evaluation.ensemble import is_ensemble
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting import papers
 
 SPLITS = ("train", "val", "test")
 NAMES = {
@@ -57,7 +58,8 @@ class Frames:
     `compare`; counts: one row a dataset, split and label with images, patients, positives,
     negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
     `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
-    positives; embeddings: those of `explain`, of cells that are done, with their axes.
+    positives; embeddings: those of `explain`, of cells that are done, with their axes; folder: the
+    study's; papers: the folder of published results.
     """
 
     grid: Grid
@@ -74,6 +76,8 @@ class Frames:
     across: pd.DataFrame
     beside: pd.DataFrame
     embeddings: pd.DataFrame
+    folder: Path
+    papers: Path
 
     @property
     def metric(self) -> str:
@@ -166,8 +170,13 @@ class Frames:
         return pairs.assign(difference=pairs["value"] - pairs["scratch"])
 
 
-def read(study: Path, report: Path, data: Path | None = None) -> Frames:
-    """All frames of a study, from its study.json, its report folder and the folder of datasets."""
+def read(
+    study: Path, report: Path, data: Path | None = None, published: Path = papers.FOLDER
+) -> Frames:
+    """All frames of a study, from its study.json, its report folder and the folder of datasets.
+
+    published: the folder of published results.
+    """
     grid = read_grid(study)
     tables = {}
     for name in grid.tested():
@@ -191,6 +200,8 @@ def read(study: Path, report: Path, data: Path | None = None) -> Frames:
         metrics[across].reset_index(drop=True),
         metrics[beside].reset_index(drop=True),
         read_embeddings(study.parent, grid, others[1]),
+        study.parent,
+        published,
     )
 
 

@@ -1,4 +1,4 @@
-"""The study's own numbers beside published ones, and in what the two protocols differ."""
+"""The study's own numbers beside published ones."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,10 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.wording import number, signed
+from cxrgrid.reporting import cell_links, papers
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import coordinates
+from cxrgrid.tables import leaderboard
 
 COLUMNS = ["dataset", "paper", "model", "part", "year", "source", "where", "read_in"]
 COLUMNS += ["label", "metric", "published", "value", "low", "high", "difference", "inside", "seeds"]
@@ -14,7 +17,8 @@ COLUMNS += [*CONFIGURATION[1:], "mismatches", "note"]
 MEANINGS = ("uncertain", "blank", "labeler")  # options that leave no image out
 RANKING = ("auroc", "ap")  # metrics without a threshold
 NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
-NOTE = (
+TEXTS = [*CONFIGURATION, "paper", "label", "metric", "in the interval"]
+CAPTION = (
     "Published numbers beside the configuration of the study that comes nearest to them: the same "
     "backbone and start where there is one, else the same backbone, else the first of the "
     "leaderboard, which was chosen on these test images. Here: mean over seeds of the value and of "
@@ -22,6 +26,7 @@ NOTE = (
     "interval says nothing of its own uncertainty, and two numbers are comparable only as far as "
     "their protocols agree: the differences below are those that the sources let one see."
 )
+links = cell_links.of_configurations
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,18 @@ def policy(row: pd.Series, ours: Protocol) -> list[str]:
 # ------------------------------------------------------------------ the study's side
 
 
-def compare(frames: Frames, leaderboard: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """One row a published number that the study has too; none for drawn datasets."""
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per published number that the study has too; none for drawn datasets."""
+    return compare(frames, leaderboard.build(frames), papers.read(frames.papers))
+
+
+def compare(frames: Frames, ranked: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `build`. ranked: the leaderboard; published: rows of `papers`."""
     rows = []
     for name, facts in frames.facts.items():
         if frames.grid.study.datasets[name].phantom is not None:
             continue
-        configurations = leaderboard[(leaderboard["dataset"] == name) & (leaderboard["seeds"] > 0)]
+        configurations = ranked[(ranked["dataset"] == name) & (ranked["seeds"] > 0)]
         means = averages(frames.metrics[frames.metrics["dataset"] == name])
         for _, row in published[published["dataset"] == facts["adapter"]].iterrows():
             if not configurations.empty:
@@ -204,20 +214,18 @@ def word(kind: str, label: str, facts: dict) -> str | None:
 # ------------------------------------------------------------------ as a reader sees it
 
 
-def show(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The comparison as text."""
-    several = table["recipe"].nunique() > 1
-    shown = pd.DataFrame({"paper": [title(row) for _, row in table.iterrows()]}, table.index)
-    shown["label"] = table["label"]
-    shown["metric"] = table["metric"].map(lambda name: NAMES.get(name, name.replace("_", " ")))
-    shown["published"] = table["published"].map(number)
-    here = table[["value", "low", "high"]].itertuples(index=False)
+    shown = pd.DataFrame({"paper": [title(row) for _, row in rows.iterrows()]}, rows.index)
+    shown["label"] = rows["label"]
+    shown["metric"] = rows["metric"].map(lambda name: NAMES.get(name, name.replace("_", " ")))
+    shown["published"] = rows["published"].map(number)
+    here = rows[["value", "low", "high"]].itertuples(index=False)
     shown["here (95 % interval)"] = [number(*row) for row in here]
-    shown["difference"] = table["difference"].map(signed)
-    shown["in the interval"] = table["inside"].map({True: "yes", False: "no"}).fillna("–")
-    shown["seeds"] = table["seeds"]
-    names = [name for name in CONFIGURATION[1:] if name != "recipe" or several]
-    return shown.join(table[names])
+    shown["difference"] = rows["difference"].map(signed)
+    shown["in the interval"] = rows["inside"].map({True: "yes", False: "no"}).fillna("–")
+    shown["seeds"] = rows["seeds"]
+    return shown.join(coordinates(rows, CONFIGURATION[1:]))
 
 
 def title(row: pd.Series) -> str:
@@ -226,15 +234,15 @@ def title(row: pd.Series) -> str:
     return f"{name} ({row['part']})" if row["part"] else name
 
 
-def notes(table: pd.DataFrame) -> list[str]:
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
     """For each published model one note: where it stands, and all in which its protocol differs."""
     texts = []
-    for (name, where, backbone, init), rows in table.assign(
-        title=[title(row) for _, row in table.iterrows()]
-    ).groupby(["title", "where", "backbone", "init"], sort=False):
-        parts = dict.fromkeys(part for text in rows["mismatches"] for part in text.split("; "))
-        first = rows.iloc[0]
-        remarks = "; ".join(filter(None, dict.fromkeys(rows["note"])))
+    named = rows.assign(title=[title(row) for _, row in rows.iterrows()])
+    models = named.groupby(["title", "where", "backbone", "init"], sort=False)
+    for (name, where, backbone, init), own in models:
+        parts = dict.fromkeys(part for text in own["mismatches"] for part in text.split("; "))
+        first = own.iloc[0]
+        remarks = "; ".join(filter(None, dict.fromkeys(own["note"])))
         differ = "; ".join(filter(None, parts)) or "no difference that the source shows"
         texts.append(
             f"{name} ({first['source']}, {where}; read in {first['read_in']}) against "

@@ -1,42 +1,46 @@
-"""Models beside the grid, in rows of their own: ensembles of its cells, models from elsewhere."""
+"""Ensembles of the study's cells, and models trained elsewhere."""
 
 import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.ensemble import is_ensemble, members
+from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import coordinates
+from cxrgrid.tables.leaderboard import SECONDARY, beside, prevalence
 
-METRICS = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
-COLUMNS = [
-    *CONFIGURATION,
-    "kind",
-    "members",
-    "metric",
-    "value",
-    "low",
-    "high",
-    *METRICS,
-    "prevalence",
-]
-COLUMNS += ["n", "patients"]
+COLUMNS = [*CONFIGURATION, "kind", "members", "metric", "value", "low", "high", *SECONDARY]
+COLUMNS += ["prevalence", "n", "patients"]
+TEXTS = [*CONFIGURATION, "kind"]
+CAPTION = (
+    "On the same test images as the leaderboard's cells, and in none of its means. Ensembles: the "
+    "mean probability of all seeds (ensemble:backbone) or of all backbones and seeds (ensemble); "
+    "external: models trained elsewhere. Intervals are 95 % bootstrap intervals over patients "
+    "alone."
+)
 
 
-def build(frames: Frames, prevalence: pd.DataFrame) -> pd.DataFrame:
-    """One row a model: COLUMNS, best first in each dataset; prevalence: AXES and its mean."""
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per model, COLUMNS, best first in each dataset."""
     table = frames.whole(frames.metric, frames.beside)
-    for metric in METRICS:
+    for metric in SECONDARY:
         other = frames.whole(metric, frames.beside)[[*AXES, "value"]]
         table = table.merge(other.rename(columns={"value": metric}), on=AXES, how="left")
-    table = table.merge(prevalence, on=AXES, how="left").assign(metric=frames.metric)
+    table = table.merge(prevalence(frames.beside), on=AXES, how="left")
     sizes = {key: len(cells) for key, cells in members(frames.grid.cells).items()}
     table["kind"] = ["ensemble" if is_ensemble(name) else "external" for name in table["backbone"]]
     table["members"] = [sizes.get(key, 1) for key in table[AXES].itertuples(index=False, name=None)]
-    table = table.sort_values("value", ascending=False, kind="stable")
+    table = table.sort_values("value", ascending=False, kind="stable").assign(metric=frames.metric)
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}
     table = table.sort_values("dataset", key=lambda names: names.map(order), kind="stable")
     return table[COLUMNS].reset_index(drop=True)
 
 
-def as_places(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows as the leaderboard's: of one training each, without a spread over seeds."""
-    return table.assign(seeds=1, planned=1, sd=float("nan"), parameters=float("nan"))
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The models as text, as the leaderboard shows its cells."""
+    shown = coordinates(rows, CONFIGURATION[1:])
+    shown["kind"] = rows["kind"]
+    shown["members"] = rows["members"].map(whole)
+    values = rows[["value", "low", "high"]].itertuples(index=False)
+    shown[f"{frames.metric_name}, mean over labels (95 % interval)"] = [number(*v) for v in values]
+    return shown.join(beside(rows, frames))

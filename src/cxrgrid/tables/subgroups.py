@@ -4,13 +4,16 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.wording import number, signed, whole
+from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import coordinates
 
 KEYS = [*CONFIGURATION, "subset", "label"]
 BESIDE = ("sensitivity", "specificity")
 COLUMNS = [*KEYS, "metric", "value", "low", "high", *BESIDE, "groups", "seeds", "n", "positives"]
 COLUMNS += ["patients", "reason"]
-NOTE = (
+TEXTS = [*CONFIGURATION, "subset", "groups"]
+CAPTION = (
     "Each group of the dataset's own test images, at the thresholds of the whole: means over "
     "labels and seeds; the interval is over patients, for several seeds the mean of the seeds' "
     "ends. A gap is the largest value minus the smallest; of many groups the extremes differ by "
@@ -18,6 +21,7 @@ NOTE = (
     "all have: the labels without both classes in a group, or with too few of one, are out. Each "
     "label: `subgroups.csv`."
 )
+links = cell_links.of_configurations
 
 
 def build(frames: Frames) -> pd.DataFrame:
@@ -32,7 +36,7 @@ def build(frames: Frames) -> pd.DataFrame:
         table["label"].isin(["macro", "all"]) | table["groups"].notna() | (table["n"] > 0)
     ]
     table = table.sort_values("dataset", key=lambda names: names.map(order), kind="stable")
-    return table.assign(metric=frames.metric)[COLUMNS]
+    return table.assign(metric=frames.metric)[COLUMNS].reset_index(drop=True)
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
@@ -57,18 +61,17 @@ def agreed(groups: pd.Series) -> str | None:
     return None if not len(names) else names[0] if len(names) == 1 else "other groups by seed"
 
 
-def show(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The mean over labels as text."""
-    table = table[table["label"] == "macro"]
-    several = table["recipe"].nunique() > 1
-    shown = table[["backbone", "init", *(["recipe"] if several else []), "subset"]].copy()
-    gaps = table["subset"].str.startswith("gap:")
-    values = [number(row.value, row.low, row.high) for row in table.itertuples()]
-    shown[f"{frames.metric_name} (95 % interval)"] = values
+    rows = rows[rows["label"] == "macro"]
+    shown = coordinates(rows, [*CONFIGURATION[1:], "subset"])
+    gaps = rows["subset"].str.startswith("gap:")
+    values = rows[["value", "low", "high"]].itertuples(index=False)
+    shown[f"{frames.metric_name} (95 % interval)"] = [number(*row) for row in values]
     for name in BESIDE:
-        shown[name] = table[name].map(number).mask(gaps, table[name].map(signed))
-    shown["groups"] = table["groups"].fillna(table["reason"]).fillna("")
-    shown["seeds"] = table["seeds"].map(whole)
-    shown["images (patients)"] = [whole(row.n, row.patients) for row in table.itertuples()]
-    shown["positives"] = table["positives"].map(whole)
+        shown[name] = rows[name].map(number).mask(gaps, rows[name].map(signed))
+    shown["groups"] = rows["groups"].fillna(rows["reason"]).fillna("")
+    shown["seeds"] = rows["seeds"].map(whole)
+    shown["images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
+    shown["positives"] = rows["positives"].map(whole)
     return shown

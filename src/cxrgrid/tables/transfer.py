@@ -1,6 +1,4 @@
-"""The transfer matrix: each configuration on its own test images and on other datasets'."""
-
-from pathlib import Path
+"""Each configuration on the test images of other datasets."""
 
 import pandas as pd
 
@@ -8,13 +6,16 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation.transfer_predictions import masked, read_seen
-from cxrgrid.evaluation.wording import number, signed, whole
+from cxrgrid.evaluation.wording import number, part, signed, whole
+from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import MISSING, coordinates
 
 COLUMNS = [*CONFIGURATION, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
 COLUMNS += ["labels_scored", "own", "own_labels", "difference", "there", "n", "patients", "masked"]
 COLUMNS += ["note"]
-NOTE = (
+TEXTS = [*CONFIGURATION, "target", "labels", "note"]
+CAPTION = (
     "Each configuration was trained on the dataset above the table and tested on others, without "
     "any training there, in the labels that both know by name, as far as both classes are there; "
     "thresholds are those of its own validation images. Own test set: the same labels on the test"
@@ -27,25 +28,20 @@ NOTE = (
     "between datasets is not one of models alone: prevalence, case mix, devices and labelling "
     "differ too."
 )
+links = cell_links.of_configurations
 
 
-def build(frames: Frames, overlap: Path | None = None) -> pd.DataFrame:
-    """One row per configuration and target of the study; NaN where none is scored.
-
-    overlap: overlap.parquet, from which `masked` is counted; without it, 0.
-    """
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per configuration and target of the study; NaN where none is scored."""
     rows = []
     for source, targets in frames.grid.transfers.items():
         cells = [cell for cell in frames.grid.cells if cell.dataset == source]
         for target in targets:
-            seen = read_seen(overlap, target) if overlap else {}
+            seen = read_seen(frames.folder / "overlap.parquet", target)
             for configuration, group in configurations(cells).items():
-                hidden = len(masked(frames.grid, group[0], target, seen))
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {"target": target}
-                row |= numbers(frames, configuration, target) | {
-                    "planned": len(group),
-                    "masked": hidden,
-                }
+                row |= numbers(frames, configuration, target) | {"planned": len(group)}
+                row["masked"] = len(masked(frames.grid, group[0], target, seen))
                 rows.append(row | {"note": note(frames, group[0], target)})
     return pd.DataFrame(rows, columns=COLUMNS).assign(metric=frames.metric)
 
@@ -105,23 +101,23 @@ def note(frames: Frames, cell: Cell, target: str) -> str:
     return "; ".join(found)
 
 
-def show(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The matrix as text."""
-    several = table["recipe"].nunique() > 1
-    shown = table[["target", "backbone", "init", *(["recipe"] if several else [])]].copy()
-    shown[f"{frames.metric_name} there (95 % interval)"] = [
-        "missing" if row.seeds == 0 else number(row.value, row.low, row.high)
-        for row in table.itertuples()
-    ]
-    shown["own test set"] = table["own"].map(number)
-    shown["difference"] = table["difference"].map(signed)
-    shown["trained there"] = table["there"].map(number)
+    shown = coordinates(rows, ["target", *CONFIGURATION[1:]])
+    values = [number(*row) for row in rows[["value", "low", "high"]].itertuples(index=False)]
+    values = pd.Series(values, rows.index).mask(rows["seeds"] == 0, MISSING)
+    shown[f"{frames.metric_name} there (95 % interval)"] = values
+    shown["own test set"] = rows["own"].map(number)
+    shown["difference"] = rows["difference"].map(signed)
+    shown["trained there"] = rows["there"].map(number)
     shown["labels"] = [
-        f"{row.labels_scored} of {row.labels.count(', ') + 1}: {row.labels}" if row.labels else "–"
-        for row in table.itertuples()
+        f"{part(row.labels_scored, row.labels.count(', ') + 1)}: {row.labels}"
+        if row.labels
+        else "–"
+        for row in rows.itertuples()
     ]
-    shown["seeds"] = [f"{row.seeds} of {row.planned}" for row in table.itertuples()]
-    shown["test images (patients)"] = [whole(row.n, row.patients) for row in table.itertuples()]
-    shown["left out"] = table["masked"].map(whole)
-    shown["note"] = table["note"].fillna("")
+    shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
+    shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
+    shown["left out"] = rows["masked"].map(whole)
+    shown["note"] = rows["note"].fillna("")
     return shown

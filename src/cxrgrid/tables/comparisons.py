@@ -1,0 +1,59 @@
+"""Every two configurations that differ in one axis, on the same test images."""
+
+import pandas as pd
+
+from cxrgrid.evaluation.study_pairs import EXTERNAL
+from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
+from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import MISSING
+
+TEXTS = ["axis", "comparison", "at", "verdict"]
+CAPTION = (
+    "Every two configurations that differ in one axis, and models from elsewhere (external), on "
+    "the same test images, mean over labels and over the seeds that both have. Intervals are 95 %, "
+    "from resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over "
+    "the configurations of a dataset as in an analysis of variance) together; without two seeds "
+    "anywhere they speak of these trainings alone. Holm's correction runs over all pairs of one "
+    "axis within the study, also those not run yet. Not shown is not the same as equal: the "
+    "interval says which differences are left. Each label and metric: `comparisons.csv`."
+)
+links = cell_links.of_pairs
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """The rows of `compare`, which has written `comparisons.csv`."""
+    return frames.comparisons
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The pairs by AUROC, mean over labels, as text."""
+    rows = headline(rows)
+    varied = frames.comparisons[frames.comparisons["axis"] != EXTERNAL]
+    several = varied["recipe"].nunique() > 1 or (varied["axis"] == "recipe").any()
+    fixed = rows[["backbone", "init", *(["recipe"] if several else [])]].fillna("")
+    values = [difference(row.difference, row.low, row.high) for row in rows.itertuples()]
+    shown = rows[["axis"]].copy()
+    shown["comparison"] = rows["a"] + " against " + rows["b"]
+    shown["at"] = [", ".join(filter(None, row)) for row in fixed.itertuples(index=False)]
+    shown["AUROC difference (95 % interval)"] = values
+    shown.loc[rows["seeds"] == 0, "AUROC difference (95 % interval)"] = MISSING
+    shown["p"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
+    shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
+    shown["verdict"] = rows["verdict"]
+    shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
+    shown["sampling SE"] = [number(value, digits=4) for value in rows["sampling_se"]]
+    shown["seed SD"] = [number(value, digits=4) for value in rows["seed_sd"]]
+    shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
+    return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """A sentence for each pair that differs."""
+    rows = headline(rows)
+    return list(rows.loc[rows["verdict"].isin(["better", "worse"]), "sentence"])
+
+
+def headline(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are shown."""
+    return rows[(rows["label"] == "macro") & (rows["metric"] == "auroc")]

@@ -1,0 +1,27 @@
+"""Images with each label, and patients, in each split of a dataset."""
+
+import pandas as pd
+
+from cxrgrid.evaluation.wording import whole
+from cxrgrid.reporting.results import Frames
+
+TEXTS = ["label"]
+CAPTION = (
+    "Images with the label, and patients in the split. Unknown labels are neither trained on nor "
+    "scored."
+)
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per dataset, split and label."""
+    return frames.counts
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """Positives by label, a column a split; the images and patients of each in the first rows."""
+    shown = rows.pivot_table("positives", "label", "split", sort=False).map(whole)
+    if rows["unknown"].any():
+        shown["unknown"] = rows.groupby("label")["unknown"].sum().map(whole)
+    sizes = rows.groupby("split", sort=False)[["images", "patients"]].first().map(whole).T
+    sizes.index = ["all images", "patients"]
+    return pd.concat([sizes, shown]).fillna("–").rename_axis("label").reset_index()

@@ -1,0 +1,51 @@
+"""Each cell and label on test images."""
+
+import pandas as pd
+
+from cxrgrid.config.cell import AXES
+from cxrgrid.config.checks import OVERALL
+from cxrgrid.evaluation.wording import number, whole
+from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import MISSING, coordinates
+
+METRICS = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
+METRICS += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
+TEXTS = ["label", *AXES[:-1]]
+CAPTION = (
+    "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
+    "sensitivity, specificity, F1, error rate (1 − accuracy: the misclassification rate) and "
+    "counts are at the study's first operating point, which "
+    "is fitted on validation images unless it is a number (youden: the largest sensitivity + "
+    "specificity − 1); where classes compete, the highest score decides. "
+    "n: test images whose label is known. –: not defined, as one class is absent."
+)
+links = cell_links.of_cells
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per cell and label; a missing cell is one row with no label."""
+    own = frames.metrics[
+        ~frames.metrics["label"].isin(OVERALL) & (frames.metrics["subset"] == "all")
+    ]
+    keys = [*AXES, "label"]
+    wide = own.pivot(index=keys, columns="metric", values="value").reindex(columns=METRICS)
+    auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
+    wide = wide.assign(error_rate=1 - wide["accuracy"])
+    wide = wide.reset_index().merge(auroc, on=keys, how="left")
+    return frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """Each label as text."""
+    shown = coordinates(rows, ["label", *AXES[1:]])
+    shown["label"] = rows["label"].fillna(MISSING)
+    shown["AUROC (95 % interval)"] = [number(r.auroc, r.low, r.high) for r in rows.itertuples()]
+    for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():
+        shown[name] = rows[column or name].map(number)
+    for name in ("TP", "FP", "TN", "FN", "n", "positives"):
+        shown[name] = rows[name.lower()].map(whole)
+    shown["prevalence"] = rows["prevalence"].map(number)
+    shown["error rate"] = rows["error_rate"].map(number)
+    shown["majority accuracy"] = rows["majority_accuracy"].map(number)
+    return shown

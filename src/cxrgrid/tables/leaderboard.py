@@ -1,0 +1,90 @@
+"""Every configuration on its dataset's own test images, best first."""
+
+import pandas as pd
+
+from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.evaluation.wording import number, part, spread, whole
+from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import MISSING, coordinates
+
+SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
+TEXTS = CONFIGURATION
+CAPTION = (
+    "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
+    "bootstrap interval over patients, and says nothing of training again; for several it "
+    "holds both, patients and the spread between seeds (pooled over the dataset's models). "
+    "Of F1 and balanced accuracy it is over patients only, the "
+    "mean of the seeds' ends. AP: average precision, beside the prevalence, which a random "
+    "ranking reaches. Majority: the accuracy of always naming the commonest class."
+)
+links = cell_links.of_configurations
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per configuration, best first in each dataset; NaN where no seed is scored."""
+    cells = frames.headline()
+    for metric in SECONDARY:
+        values = frames.whole(metric)[[*AXES, "value"]].rename(columns={"value": f"{metric}:"})
+        cells = cells.merge(values, on=AXES, how="left")
+    cells = cells.merge(prevalence(frames.metrics), on=AXES, how="left")
+    means = {name: (f"{name}:", "mean") for name in SECONDARY}
+    table = cells.groupby(CONFIGURATION, sort=False).agg(
+        value=("value", "mean"),
+        sd=("value", "std"),
+        min=("value", "min"),
+        max=("value", "max"),
+        seeds=("value", "count"),
+        planned=("seed", "size"),
+        **means,
+        prevalence=("prevalence", "mean"),
+        n=("n", "max"),
+        patients=("patients", "max"),
+        parameters=("parameters", "max"),
+        rerun=("rerun", rerun),
+    )
+    table = table.reset_index().merge(frames.ends(), on=CONFIGURATION).assign(metric=frames.metric)
+    table = table.sort_values("value", ascending=False, kind="stable")
+    by_dataset = [table[table["dataset"] == name] for name in frames.grid.targets()]
+    return pd.concat(by_dataset, ignore_index=True)
+
+
+def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Mean prevalence over the labels that could be scored: the AP of a random ranking."""
+    metrics = metrics[metrics["subset"] == "all"]
+    scored = metrics[metrics["metric"].eq("ap") & metrics["value"].notna()][[*AXES, "label"]]
+    rows = metrics[metrics["metric"] == "prevalence"].merge(scored, on=[*AXES, "label"])
+    return rows.groupby(AXES)["value"].mean().rename("prevalence").reset_index()
+
+
+def rerun(commands: pd.Series) -> str:
+    """One command for all missing seeds of a configuration."""
+    words = [text.split(" ") for text in commands.dropna()]
+    # snakemake TARGET --configfile FILE: the targets come first, since --configfile takes several.
+    return " ".join(["snakemake", *(word[1] for word in words), *words[0][2:]]) if words else ""
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The leaderboard as text."""
+    shown = coordinates(rows, CONFIGURATION[1:])
+    values = [number(*row) for row in rows[["value", "low", "high"]].itertuples(index=False)]
+    values = pd.Series(values, rows.index).mask(rows["seeds"] == 0, MISSING)
+    shown[f"{frames.metric_name}, mean over labels (95 % interval)"] = values
+    shown["over seeds: ± SD (range)"] = [spread(row) for row in rows.itertuples()]
+    shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
+    return shown.join(beside(rows, frames)).assign(parameters=rows["parameters"].map(whole))
+
+
+def beside(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """What stands beside the headline: other metrics, their baselines, how many images."""
+    shown = pd.DataFrame(index=rows.index)
+    if frames.metric != "ap":
+        shown["AP"] = rows["ap"].map(number)
+    shown["prevalence"] = rows["prevalence"].map(number)
+    if frames.metric != "balanced_accuracy":
+        shown["balanced accuracy"] = rows["balanced_accuracy"].map(number)
+    if rows["accuracy"].notna().any():
+        shown["accuracy"] = rows["accuracy"].map(number)
+        shown["majority"] = rows["majority_accuracy"].map(number)
+    shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
+    return shown
