@@ -221,20 +221,32 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
     assert not list(tmp_path.glob(".pixels*"))
 
 
+# `pixels` that notes every fifth image, and never comes to the end.
+STUCK = """
+import itertools, sys, time
+from cxrgrid import pixels
+
+calls, decode = itertools.count(), pixels.decode
+
+def some(*arguments):
+    time.sleep(600 if next(calls) > 30 else 0)
+    return decode(*arguments)
+
+pixels.CHECKPOINT, pixels.decode = 5, some
+pixels.main(sys.argv[1:])
+"""
+
+
 def test_kill_nine_loses_nothing(tmp_path):
     prepare(tmp_path, save_many(tmp_path, 60))
     whole, _, _ = run(tmp_path)
     (tmp_path / "pixels.npy").unlink()
-    code = (
-        "import sys, time; from cxrgrid import pixels; pixels.CHECKPOINT = 5; slow = pixels.decode;"
-        "pixels.decode = lambda *a: (time.sleep(0.02), slow(*a))[1]; pixels.main(sys.argv[1:])"
-    )
     settings = json.dumps({"size": SIZE, "resize": "squash", "unreadable": 0})
     paths = [str(tmp_path / name) for name in ("index.parquet", "pixels.npy", "pixels.parquet")]
     options = [x for pair in zip(("--index", "--out", "--files"), paths, strict=True) for x in pair]
-    process = subprocess.Popen([sys.executable, "-c", code, settings, *options])
+    process = subprocess.Popen([sys.executable, "-c", STUCK, settings, *options])
     state = tmp_path / ".pixels.partial.json"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not state.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)

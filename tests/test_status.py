@@ -136,10 +136,10 @@ def test_accounting_tells_what_the_logs_do_not(study, folder, capsys, monkeypatc
 
 
 def test_a_training_on_this_machine_is_seen(study, folder, capsys):
-    code = "import time; time.sleep(60)"
+    code = "import time; time.sleep(600)"
     command = [sys.executable, "-c", code, "-m", "cxrgrid.train", "--out", os.path.relpath(folder)]
     with subprocess.Popen(command) as process:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while cell(study, capsys)["state"] != "running" and time.monotonic() < end:
             time.sleep(0.1)
         assert cell(study, capsys)["state"] == "running"

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import torch
 
-from cxrgrid import train
+from cxrgrid import predict, train
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import metrics
@@ -171,32 +171,42 @@ def test_a_signal_while_writing_results(tmp_path, data, whole, monkeypatch):
     assert answers(run(CELL, data, tmp_path)) == whole
 
 
+LONG = make_cell(epochs=30, dropout=0.2, rotate=10)
+# Slow steps, so that it is in mid-training however late this process looks.
+SLOWLY = """
+import time
+from cxrgrid import train
+from cxrgrid.io import cli
+augment = train.augment
+train.augment = lambda *arguments: (time.sleep(0.1), augment(*arguments))[1]
+cli.run(train.main)
+"""
+
+
+@pytest.fixture(scope="module")
+def long_whole(tmp_path_factory, data) -> bytes:
+    return answers(run(LONG, data, tmp_path_factory.mktemp("long")))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGKILL"])
-def test_a_real_process_stopped_in_mid_epoch(tmp_path, data, name):
-    cell = make_cell(epochs=30, dropout=0.2, rotate=10)
-    whole = answers(run(cell, data, tmp_path / "whole"))
-    out = tmp_path / "stopped"
-    command = [sys.executable, "-m", "cxrgrid.train", msgspec.json.encode(cell).decode()]
-    command += ["--data", str(data), "--out", str(out)]
-    saving = [*command, "--save-minutes", "0"]
-    process = subprocess.Popen(saving, stderr=subprocess.PIPE, text=True)
-    while not (out / train.STATE).exists():
+def test_a_real_process_stopped_in_mid_epoch(tmp_path, data, long_whole, name, capfd):
+    command = [sys.executable, "-c", SLOWLY, msgspec.json.encode(LONG).decode()]
+    command += ["--data", str(data), "--out", str(tmp_path), "--save-minutes", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / train.STATE).exists():
         assert process.poll() is None
         time.sleep(0.02)
-    asked = time.monotonic()
     os.kill(process.pid, signal.Signals[name])
-    _, log = process.communicate()
-    assert time.monotonic() - asked < 5
-    assert not (out / "model.safetensors").exists()
+    _, log = process.communicate(timeout=60)  # Slurm warns 120 s before the end
+    assert not (tmp_path / "model.safetensors").exists()
     if name == "SIGKILL":
         assert process.returncode == -signal.SIGKILL
     else:
         assert process.returncode == 128 + signal.Signals[name]
         assert log.splitlines()[-1].startswith(f"stopped by {name} ")
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stderr.startswith("going on ")
-    assert answers(out) == whole
+    assert answers(run(LONG, data, tmp_path)) == long_whole
+    assert capfd.readouterr().err.startswith("going on ")
 
 
 def test_the_first_signal_counts_and_handlers_are_put_back():
@@ -222,9 +232,8 @@ def test_the_validation_answers_are_those_of_the_kept_network(tmp_path, data, mo
     monkeypatch.setattr(history, "is_better", lambda scores, rows, _: len(rows) < 2)
     out = run(CELL, data, tmp_path)
     assert read_parquet(out / "history.parquet")[0]["best"].to_pylist() == [False, True, False]
-    command = [sys.executable, "-m", "cxrgrid.predict", str(out), "--data", str(data)]
     again = tmp_path / "again.parquet"
-    subprocess.run([*command, "--part", "val", "--out", str(again)], check=True)
+    predict.main([str(out), "--data", str(data), "--part", "val", "--out", str(again)])
     kept = read_parquet(out / "predictions/val.parquet")[0]
     assert read_parquet(again)[0].equals(kept)
 
