@@ -71,8 +71,12 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
     interval: Annotated[
-        Literal["percentile", "bca"],
-        about("kind of interval of a cell's scores; bca: corrected for bias and skew, slower"),
+        Literal["wilson", "percentile", "bca"],
+        about(
+            "kind of interval of a cell's scores; wilson: in closed form, holds the truth with few "
+            "positives too; percentile, bca (corrected for bias and skew, slower): from resampled "
+            "patients"
+        ),
     ] = "percentile"
     stratify: Annotated[
         bool, about("resample patients within strata of their rarest finding, so that none is lost")

@@ -55,9 +55,8 @@ class Evaluation:
         self.known = ~np.isnan(test.labels).all(axis=0)
         self.calibration = calibration.prepare(test.labels, test.scores)
         terms = self.calibration.terms | self.decisions()
-        self.ends = dict(
-            zip(terms, np.cumsum([term.shape[1] for term in terms.values()]), strict=True)
-        )
+        self.widths = {name: term.shape[1] for name, term in terms.items()}
+        self.ends = dict(zip(terms, np.cumsum([*self.widths.values()]), strict=True))
         self.terms = np.concatenate([*terms.values()], axis=1)
         self.calibration = replace(self.calibration, terms={})  # held once, not twice
 
@@ -78,11 +77,20 @@ class Evaluation:
             terms["surprise"] = -np.log(np.clip(of_truth, calibration.SMALLEST, 1)) * terms["seen"]
         return terms
 
+    def term(self, name: str) -> np.ndarray:
+        """What each image adds to one of the sums [N, L, or the sum's own width]."""
+        end, width = self.ends[name], self.widths[name]
+        return self.terms[:, end - width : end]
+
+    @cached_property
+    def flat(self) -> metrics.Order:
+        """All labels of all images in one order [N * L]."""
+        return metrics.order(self.test.labels.ravel(), self.test.scores.ravel())
+
     @cached_property
     def pooled(self) -> metrics.Order:
-        """All labels of all images in one order."""
-        order = metrics.order(self.test.labels.ravel(), self.test.scores.ravel())
-        return replace(order, images=order.images // len(self.labels))
+        """The same, by image."""
+        return replace(self.flat, images=self.flat.images // len(self.labels))
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 
 INTERVALS = {
+    "wilson": "95 % moderated Wilson interval, from the variance between patients",
     "percentile": "95 % percentile interval, patients resampled",
     "bca": "95 % bias-corrected and accelerated interval, patients resampled",
 }

@@ -11,6 +11,7 @@ from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
 
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
@@ -39,18 +40,17 @@ def add(
     sheet: Sheet, axes: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
 ) -> None:
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
-    labels, patient = test.facts["labels"], test.patient
+    labels = test.facts["labels"]
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
     test = thresholds.temperature_scaled(test, fit.temperatures)
     axes = {**axes, "target": test.facts["target"]}
-    strata = bootstrap.strata(test.labels, patient) if how.stratify else None
+    strata = bootstrap.strata(test.labels, test.patient) if how.stratify else None
     whole = Evaluation(test, fit.thresholds)
-    drawn = bootstrap.resample(whole.metrics, patient, how.resamples, how.interval, strata)
-    sheet.scores += rows(axes | {"subset": "all"}, whole, drawn)
+    sheet.scores += rows(axes | {"subset": "all"}, whole, with_intervals(whole, how))
     sheet.scores += metadata_rows(axes | {"subset": "all"}, test, parts.metadata)
     for name, images in parts.subsets.items():
         part = Evaluation(only(test, images), fit.thresholds)
-        sheet.scores += rows(axes | {"subset": name}, part, resampled(part, how))
+        sheet.scores += rows(axes | {"subset": name}, part, with_intervals(part, how))
     named_ones = grouped(test, parts.subsets, fit.thresholds, how, strata)
     sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, named_ones)
     for axis, members in parts.groups.items():
@@ -59,11 +59,13 @@ def add(
     sheet.thresholds += threshold_rows(axes, labels, fit)
 
 
-def resampled(part: Evaluation, how: Report) -> Resampled:
+def with_intervals(part: Evaluation, how: Report) -> Resampled | RowIntervals:
     """Values over the part's own patients; NaN if it holds no image."""
     patient = part.test.patient
     if not patient:
         return Resampled(np.full((2, len(part.rows)), np.nan))
+    if how.interval == "wilson":
+        return RowIntervals(part)
     strata = bootstrap.strata(part.test.labels, patient) if how.stratify else None
     return bootstrap.resample(part.metrics, patient, how.resamples, how.interval, strata)
 
@@ -72,9 +74,12 @@ def resampled(part: Evaluation, how: Report) -> Resampled:
 
 
 def rows(
-    start: dict, made: Evaluation, drawn: Resampled, few: frozenset[str] = frozenset()
+    start: dict,
+    made: Evaluation,
+    drawn: Resampled | RowIntervals,
+    few: frozenset[str] = frozenset(),
 ) -> Iterator[dict]:
-    """One row a metric, from values [1 + R, rows]; few: labels that a group has too little of."""
+    """One row a metric; few: labels that a group has too little of."""
     size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
     whole = sizes(made.test, slice(None))
     point = dict(zip(made.rows, drawn.value, strict=True))
@@ -82,6 +87,8 @@ def rows(
         if row.metric in WITHOUT:
             low = high = np.nan
         reason = made.reason(row) if np.isnan(value) else None
+        if isinstance(drawn, RowIntervals) and not reason:
+            reason = drawn.lacking(row)
         if row.label in few:
             value, low, high, reason = np.nan, np.nan, np.nan, "too few positives or negatives"
         yield {

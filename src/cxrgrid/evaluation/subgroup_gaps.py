@@ -9,6 +9,7 @@ from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.row_intervals import OfPatients, RowIntervals
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Group:
     """A group, scored on the resamples of the whole. few: labels too rare in it, or too common."""
 
     made: Evaluation
-    drawn: Resampled
+    drawn: Resampled | RowIntervals
     few: frozenset[str]
 
 
@@ -42,12 +43,21 @@ def grouped(
         made = Evaluation(part, thresholds)
         made.both &= ~rare
 
-        def statistic(weights: np.ndarray, made: Evaluation = made, at: np.ndarray = at):
-            return made.metrics(weights.take(at, axis=1))
-
-        drawn = bootstrap.resample(statistic, test.patient, how.resamples, how.interval, strata)
-        found[name] = Group(made, drawn, few)
+        found[name] = Group(made, scored(made, test.patient, at, how, strata), few)
     return found
+
+
+def scored(
+    made: Evaluation, patients: list[str], at: np.ndarray, how: Report, strata: np.ndarray | None
+) -> Resampled | RowIntervals:
+    """Values and intervals of a group; resampled, if so, with all patients; at: its images."""
+    if how.interval == "wilson":
+        return RowIntervals(made)
+
+    def statistic(weights: np.ndarray):
+        return made.metrics(weights.take(at, axis=1))
+
+    return bootstrap.resample(statistic, patients, how.resamples, how.interval, strata)
 
 
 def joined(parts: list[Predictions]) -> Predictions | None:
@@ -59,14 +69,16 @@ def joined(parts: list[Predictions]) -> Predictions | None:
     return Predictions(image, patient, labels, scores, parts[0].facts)
 
 
-def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled:
-    """The mean of a metric over some labels of a group, [1 + R]."""
+def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled | OfPatients:
+    """The mean of a metric over some labels of a group."""
+    if isinstance(group.drawn, RowIntervals):
+        return group.drawn.column(labels, kind)
     at = [group.made.rows.index(Row(label, *kind)) for label in labels]
     return group.drawn.map(lambda values: mean(values[:, at]))
 
 
-def gap(columns: dict[str, Resampled]) -> dict:
-    """Value, interval and the two groups of a gap, from each group's values [1 + R]."""
+def gap(columns: dict[str, Resampled | OfPatients]) -> dict:
+    """Value, interval and the two groups of a gap, from each group's value."""
     columns = {name: values for name, values in columns.items() if not np.isnan(values.value)}
     if len(columns) < 2:
         why = "fewer than two groups with enough positives and negatives"
