@@ -114,6 +114,9 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     found = cell(study, capsys)
     assert (found["state"], found["epoch"]) == ("running", None), "an older version says no more"
     assert "running      no progress reported yet  job 7" in look(study, capsys)
+    first = TrainingProgress(20, 3, 12, 1.5, None, "val_auroc", None, None, [])
+    training_progress.write(first, folder)
+    assert "running      epoch 1/20, 25%  job 7" in look(study, capsys), "its pace is not known"
     rows = [{"epoch": 1, "val_auroc": 0.7, "best": True}, {"epoch": 2, "val_auroc": 0.6}]
     training_progress.write(
         TrainingProgress(20, 3, 12, 64.0, 150.0, "val_auroc", 1, 0.7, rows), folder

@@ -1,6 +1,6 @@
 """Draw the figures that the study asks for, as SVG and PDF; same numbers, same bytes.
 
-Each file in src/cxrgrid/figures is a figure; the style of all is src/cxrgrid/style.py.
+Each file in src/cxrgrid/figures is a figure; the style of all is cxrgrid.reporting.figure_style.
 
 Example:
   python -m cxrgrid.figure results/demo/study.json --report results/demo/report \\

@@ -41,10 +41,8 @@ def studies(names: list[str]) -> list[Path]:
     return paths
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float) -> str:
     """A time as people say it: 2 d 3 h, 4 h 05 min, 12 min, 40 s."""
-    if seconds is None:
-        return "?"
     minutes, hours = int(seconds // 60), int(seconds // 3600)
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
@@ -61,8 +59,8 @@ def detail(one: Progress) -> str:
     if one.state == "running" and one.epoch is not None:
         best = "" if one.value is None else f"  best {one.monitor} {one.value:.4f}"
         within = f"{one.step / one.steps:.0%}" if one.steps else "0%"
-        left = f"{duration(one.left)} left"
-        return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}  {left}{job}"
+        left = "" if one.left is None else f"  {duration(one.left)} left"
+        return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}{left}{job}"
     if one.state == "failed":
         own = one.reason.startswith((f"{one.cause}: ", f"{one.cause} "))
         return one.reason if own else f"{one.cause}: {one.reason.removeprefix('error: ')}"
