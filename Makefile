@@ -1,7 +1,8 @@
 # make demo   the demo study, from nothing to its report
 # make status  where each cell of each study stands, on a laptop or a cluster
-# make test   every test that needs no cluster
+# make test   every test that needs neither a cluster nor minutes
 # make cluster  tests on a Slurm of its own on this machine (skipped where it is not installed)
+# make test-all  both, with the long ones: whole studies, and what clusters do to trainings
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
 # make lock   pin both files of envs/ anew (needs uv)
 PYTHON ?= python3
@@ -15,8 +16,12 @@ demo: .venv/ready
 status: .venv/ready
 	@python -m cxrgrid.status
 
+# Of the tests marked long: none, all, or those of turn N of five (.ci/run takes turns).
+LONG ?= none
+test cluster: export OMP_NUM_THREADS ?= 1
+
 test: .venv/dev
-	pytest -n 2 --dist loadfile -m "not cluster" --durations 40
+	pytest -n 2 --dist worksteal -m "not cluster" --long $(LONG) --durations 15
 
 check: .venv/dev
 	ruff format --check . && ruff check .
@@ -49,6 +54,9 @@ lock:
 	@touch $@
 
 cluster: .venv/dev
-	pytest -m cluster --durations 15 tests/cluster
+	pytest -m cluster --long $(LONG) --durations 15 tests/cluster
 
-.PHONY: demo status test cluster check lock
+test-all:
+	$(MAKE) test cluster LONG=all
+
+.PHONY: demo status test cluster test-all check lock

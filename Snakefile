@@ -10,7 +10,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from cxrgrid.cluster import preflight
+from cxrgrid.cluster import preflight, run_config
 from cxrgrid.cluster.resources import Needs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
@@ -32,7 +32,8 @@ try:
     grid.check_files()
 except UserError as error:
     sys.exit(f"error: {error}")
-ask = Rules(grid)
+run_config.freeze(workflow, grid)
+ask = Rules(grid, run_config.recorded(workflow))
 needs = Needs(grid)
 explained = Explained(grid)
 preflight.enter(workflow)
@@ -66,6 +67,6 @@ onerror:
     if not grid.incomplete:
         shell(
             "snakemake report --snakefile {workflow.main_snakefile} --nolock --quiet all"
-            " --executor local --configfile results/{grid.name}/study.json --config incomplete=true"
+            " --executor local --configfile {grid.frozen} --config incomplete=true"
         )
         shell("python -m cxrgrid.status results/{grid.name}/study.json --failed >&2")

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+import long_tests
 from cxrgrid import collect, compare, figure, table
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
@@ -48,6 +49,21 @@ CONFIG = {
         "seeds": [0, 1],
     },
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: which of the tests marked so are run."""
+    said = "of the tests marked long: all, none, or those of the Nth turn of five"
+    parser.addoption("--long", default="all", metavar="all|none|N", help=said)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out long tests that are not asked for; what takes longest starts first."""
+    kept = long_tests.chosen(items, config.getoption("--long"))
+    config.hook.pytest_deselected(items=[*set(items).difference(kept)])
+    items[:] = sorted(
+        kept, key=lambda item: item.path.stem not in ("test_studies", "test_workflow")
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

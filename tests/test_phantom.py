@@ -210,9 +210,9 @@ def test_large_films_show_what_small_ones_show():
 
 
 WRONG = [
-    ("{", ["no JSON object", "adapter"]),
-    ("[1]", ["no JSON object", "adapter"]),
-    ('{"patients": 10}', ["no JSON object", "adapter"]),
+    ("{", ["phantom: the settings are no JSON", "line 1"]),
+    ("[1]", ["phantom: expected settings", "[1]"]),
+    ('{"patients": 10}', ["phantom: the setting 'adapter' is missing"]),
     ('{"adapter": "nhi"}', ["phantom.adapter", "did you mean 'nih'?"]),
     ('{"adapter": "nih", "patient": 10}', ["did you mean 'patients'?"]),
     ('{"adapter": "nih", "patients": 0}', ["phantom.patients"]),

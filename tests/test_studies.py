@@ -1,11 +1,13 @@
 """The study files: whole grids without a setting that does nothing, each runs to a report."""
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
 
+import long_tests
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, matches
 from cxrgrid.reporting.findings import published_vs_right
@@ -159,7 +161,7 @@ def covering(cells: list[Cell]) -> list[dict]:
     return blocks
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CELLS)
 def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
     grid = covering(Grid(read(name)).cells)
@@ -251,3 +253,24 @@ def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_
     assert "0.500 as published and 0.600 done right (−0.100). Split" in sentence
     assert "no test is made" in sentence
     assert not list(published_vs_right(board.assign(init="scratch", seeds=0), "AUROC"))
+
+
+class Collected(SimpleNamespace):
+    """A test as pytest has collected it, and whether it is marked long."""
+
+    def get_closest_marker(self, name: str) -> str | None:
+        return name if name == "long" and self.long else None
+
+
+def test_each_turn_takes_a_study_and_five_take_every_long_test_once():
+    studies = [Collected(path="studies", long=True, name=name) for name in CELLS]
+    faults = [Collected(path="faults", long=True, name=name) for name in "abcdefg"]
+    short = [Collected(path="faults", long=False, name="short")]
+    every = [*studies, *faults, *short]
+    turns = [long_tests.chosen(every, str(number)) for number in range(8, 13)]
+    assert all(one in turn for one in short for turn in turns)
+    assert [sum(one in turn for one in studies) for turn in turns] == [1] * 5
+    assert all(sum(one in turn for turn in turns) == 1 for one in studies + faults)
+    assert long_tests.chosen(every, "all") == every and long_tests.chosen(every, "none") == short
+    with pytest.raises(pytest.UsageError, match="--long some: all, none, or the number"):
+        long_tests.chosen(every, "some")

@@ -4,12 +4,11 @@ The adapter reads the folder; here its table is checked, uncertain and blank lab
 meaning, and the images and the labels to learn are chosen.
 
 Example:
-  python -m cxrgrid.index '{"adapter": "folder", "dataset": "mine", "root": "data/mine",
-      "labels": [], "task": "auto", "patient": "", "columns": {}}' --out index.parquet
+  python -m cxrgrid.index '{"dataset": "mine", "adapter": "folder", "root": "data/mine"}' \\
+      --out index.parquet
 """
 
 import importlib
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from cxrgrid.config.dataset import Selection
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.steps import read_step
 from cxrgrid.data import filters, label_policy, walk
 from cxrgrid.data.publisher_files import count
 from cxrgrid.io import cli
@@ -182,7 +182,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("settings", help="where the images lie, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="index.parquet")
     args = parser.parse_args(argv)
-    table, facts = build(json.loads(args.settings))
+    table, facts = build(msgspec.to_builtins(read_step("index", args.settings)))
     write_parquet(table, args.out, facts)
     for step in facts["accounting"]:
         logging.info(f"{step['step']}: {step['images']:,} images of {step['patients']:,} patients")

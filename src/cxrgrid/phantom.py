@@ -4,12 +4,11 @@ The same settings give the same bytes, and more patients leave the first ones as
 picture is in it: bodies, findings and films are drawn from random numbers.
 
 Example:
-  python -m cxrgrid.phantom '{"adapter": "nih", "patients": 20, "seed": 0, "size": 256}' \\
+  python -m cxrgrid.phantom '{"adapter": "nih", "patients": 20}' \\
       --out results/phantom
 """
 
 import importlib
-import json
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from tqdm import tqdm
 from cxrgrid.anatomy import DRAWN, make_chest
 from cxrgrid.anatomy.body import Body, make_body
 from cxrgrid.anatomy.plane import Pose
-from cxrgrid.config.checks import ADAPTERS, checked, modules
+from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Phantom
+from cxrgrid.config.steps import read_step
 from cxrgrid.io import cli
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
@@ -246,13 +246,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("settings", help="JSON: adapter, and patients, seed, size")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     args = parser.parse_args(argv)
-    try:
-        given = json.loads(args.settings)
-        name = given.pop("adapter")
-    except (ValueError, TypeError, AttributeError, KeyError):
-        raise UserError(f"phantom: no JSON object with an adapter: {args.settings!r}") from None
+    settings = read_step("phantom", args.settings)
+    name = settings.adapter
     known(name, modules(ADAPTERS), "phantom.adapter", "adapter")
-    settings = checked(given, Phantom, "phantom")
     adapter = importlib.import_module(f"cxrgrid.datasets.{name}")
     plan = getattr(adapter, "PHANTOM", {})
     check_plan(plan, name)

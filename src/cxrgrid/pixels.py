@@ -3,7 +3,7 @@
 Memory stays flat however large the dataset; a run that is killed goes on where it was.
 
 Example:
-  python -m cxrgrid.pixels '{"size": 224, "resize": "squash", "unreadable": 0.01}' \\
+  python -m cxrgrid.pixels '{"size": 512, "resize": "fit"}' \\
       --index index.parquet --out pixels.npy --files pixels.parquet --threads 4
 """
 
@@ -29,8 +29,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from cxrgrid.config import preparation
-from cxrgrid.config.checks import checked
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.steps import part, read_step
 from cxrgrid.data.image import Sides, decode, reason, sides
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -192,9 +192,8 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--threads", type=int, default=1, help="threads that decode")
     args = parser.parse_args(argv)
-    given = json.loads(args.settings)
-    allowed = given.pop("unreadable")
-    recipe = checked(given, preparation.Image, "pixels")
+    settings = read_step("pixels", args.settings)
+    recipe = part(settings, preparation.Image)
     table, facts = read_parquet(args.index)
     images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.
@@ -206,6 +205,7 @@ def main(argv: list[str] | None) -> None:
         frame = median_sides(root, images, args.threads)
         facts["cropped_to"] = frame  # width, height
     partial = Partial(args.out, fingerprint(root, images, facts), recipe.size)
+    allowed = settings.unreadable
     decode_all(
         lambda image: attempt(root, image, recipe, frame), images, partial, allowed, args.threads
     )

@@ -4,20 +4,21 @@ Labels are spread by iterative stratification (Sechidis, Tsoumakas & Vlahavas, E
 over patients instead of images. The same seed gives the same split, in whatever order the rows are.
 
 Example:
-  python -m cxrgrid.split '{"name": "patient", "fractions": [0.7, 0.1, 0.2], "seed": 0}' \\
+  python -m cxrgrid.split '{"name": "patient", "fractions": [0.8, 0.1, 0.1]}' \\
       --index index.parquet --files pixels.parquet --out table.parquet
 """
 
 import hashlib
-import json
 import logging
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from cxrgrid.config.checks import DRAWN
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.steps import read_step
 from cxrgrid.data.label_policy import harden
 from cxrgrid.data.publisher_files import count
 from cxrgrid.data.split_lists import read_lists
@@ -207,7 +208,7 @@ def split_hash(frame: pd.DataFrame) -> str:
 def main(argv: list[str] | None) -> None:
     """Divide one dataset."""
     parser = cli.parser("split", __doc__)
-    parser.add_argument("settings", help="name, fractions and seed of the split, as JSON")
+    parser.add_argument("settings", help="what differs from the defaults of a split, as JSON")
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--out", type=Path, required=True, help="table.parquet")
@@ -218,7 +219,7 @@ def main(argv: list[str] | None) -> None:
     frame = index.to_pandas().merge(rows, on="image", how="inner", validate="1:1")
     if not len(frame) == index.num_rows == files.num_rows:
         raise UserError(f"{args.files}: lists other images than {args.index}; run pixels again")
-    table, facts = divide(frame, facts, json.loads(args.settings))
+    table, facts = divide(frame, facts, msgspec.to_builtins(read_step("split", args.settings)))
     write_parquet(table, args.out, {**facts, "image": recipe})
     logging.info(" ".join(f"{name} {(table['split'] == name).sum():,}" for name in SPLITS))
     for warning in facts["warnings"]:

@@ -3,8 +3,9 @@
 Example (any `train` command that Snakemake prints can be pasted and run like this one):
   python -m cxrgrid.train CELL_JSON --data results/data/ward --out results/demo/cells/ward/…/seed0
 
-CELL_JSON is the cell's settings as JSON, or the path of a cell.json. The folder --out receives
-cell.json, model.safetensors (the best epoch), history.parquet, predictions/val.parquet and
+CELL_JSON is the cell's place in the grid and the settings that differ from their defaults, as JSON,
+or the path of a cell.json, which holds them all. The folder --out receives cell.json,
+model.safetensors (the best epoch), history.parquet, predictions/val.parquet and
 predictions/{dataset}.parquet. The run's state is saved there too, every few minutes or oftener
 where that costs little, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status
 128 + signal: started again, a stopped run goes on from there and ends with the same bits as if it
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.cluster import training_progress
 from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.identity import RESULTS
 from cxrgrid.data.loader import Feed, pick_device
 from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.evaluation import predictions
@@ -168,7 +170,7 @@ def main(argv: list[str] | None) -> None:
 
 def run_cell(args) -> None:
     """Train and write the results, or leave a state; `SystemExit` where a signal stopped it."""
-    cell = read_cell(args.cell)
+    cell = msgspec.structs.replace(read_cell(args.cell), results=RESULTS["train"])
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
     (args.out / training_progress.FILE).unlink(missing_ok=True)  # of an attempt before this one

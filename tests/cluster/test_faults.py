@@ -164,7 +164,7 @@ def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturb
     run = site.train()
     pid = hold(site, 0)
     seen = site.status("tiny")
-    assert "running" in seen and "/40  loss " in seen
+    assert "running" in seen and "/40" in seen
     words = ["update", f"JobId={cluster.training('default_0')}", "TimeLimit=2"]
     subprocess.run(["scontrol", *words], env=cluster.env, check=True)
     site.until(lambda: not held(pid))
@@ -178,6 +178,7 @@ def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturb
     assert site.answers([0]) == undisturbed.answers([0])
 
 
+@pytest.mark.long
 def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undisturbed, cluster):
     """No signal before the limit; at it, the training is held, and so cannot save."""
     site.configure(of([0]))
@@ -195,6 +196,7 @@ def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undistu
     assert site.answers([0]) == undisturbed.answers([0])
 
 
+@pytest.mark.long
 def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undisturbed, cluster):
     run = site.train()
     under_way(site)
@@ -218,6 +220,7 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undi
     assert site.answers() == undisturbed.answers()
 
 
+@pytest.mark.long
 def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, undisturbed, cluster):
     """The run ends well by itself: the lost node's jobs are sent again, and go on."""
     run = site.train()
@@ -236,6 +239,7 @@ def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, undisturbed, clust
     assert site.answers() == undisturbed.answers()
 
 
+@pytest.mark.long
 def test_a_slow_results_folder_costs_time_alone(site, undisturbed, cluster):
     """Each request takes a while, files of other machines are seen late; and a job is cancelled."""
     slow = {"PYTHONPATH": str(Path(__file__).with_name("slow"))}
@@ -264,6 +268,7 @@ def test_a_site_with_gres_alone(site, cluster):
     assert "guess" not in said.lower()
 
 
+@pytest.mark.long
 def test_a_short_storm_of_faults_changes_no_number(site, cluster):
     Storm(site, cluster, seed=5, faults=4).blow()
 

@@ -262,6 +262,14 @@ def test_a_state_belongs_to_what_its_labels_meant():
     assert len({state_key(make_cell(), each) for each in [facts, *meant]}) == 3
 
 
+def test_a_state_outlives_a_release_with_one_more_setting():
+    kind = msgspec.defstruct("Later", [("newthing", bool, False)], bases=(Cell,), kw_only=True)
+    later = kind(**msgspec.structs.asdict(make_cell()))
+    assert state_key(later, {}) == state_key(make_cell(), {})
+    assert state_key(msgspec.structs.replace(later, newthing=True), {}) != state_key(later, {})
+    assert state_key(make_cell(results=2), {}) != state_key(make_cell(), {})
+
+
 @pytest.mark.parametrize("length", [0, 1000, -1])
 def test_broken_state_is_one_clear_line(tmp_path, data, monkeypatch, length):
     die_at(CELL, tmp_path, data, monkeypatch, "augment", 5)

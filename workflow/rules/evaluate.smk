@@ -18,7 +18,7 @@ rule study:
     conda:
         "../../envs/cxrgrid.yaml"
     params:
-        config=grid.to_json(),
+        config=ask.config,
     shell:
         "python -m cxrgrid.study {params.config:q} --out {output} > {log} 2>&1"
 

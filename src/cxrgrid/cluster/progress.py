@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrgrid.cluster import slurm, training_progress
+from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import finished
 
@@ -52,12 +53,10 @@ class Progress:
     @property
     def rerun(self) -> str:
         """The command that runs this cell and what it needs."""
-        results = f"results/{self.cell.study}"
-        profile = " --profile slurm" if slurm.logs("train", coordinates(self.cell)) else ""
-        return (
-            f"snakemake {results}/cells/{self.cell.path()}/model.safetensors"
-            f" --configfile {results}/study.json{profile}"
-        )
+        target = f"results/{self.cell.study}/cells/{self.cell.path()}/model.safetensors"
+        profile = "--profile slurm" if slurm.logs("train", coordinates(self.cell)) else ""
+        words = ("snakemake", target, asked_by(self.cell.study), profile)
+        return " ".join(word for word in words if word)
 
 
 def coordinates(cell: Cell) -> list[str]:

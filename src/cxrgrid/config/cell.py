@@ -20,8 +20,9 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     init: str
     recipe: str
     seed: int
-    weights: str  # the safetensors file that the run starts from; empty: from scratch
+    weights: str = ""  # the safetensors file that the run starts from; empty: from scratch
     weights_sha256: str = ""  # what it must hash to; empty: anything
+    results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it
 
     def axes(self) -> dict[str, str | int]:
         """Coordinates of the cell in the grid: {axis: value} for each of AXES."""

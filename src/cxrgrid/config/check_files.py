@@ -22,16 +22,25 @@ def check_root(name: str, dataset: Dataset) -> None:
         source = adapter_facts(dataset.adapter)["SOURCE"]
         raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
     for path in dataset.split.files.paths() if dataset.split.files else []:
-        if not Path(path).is_file():
-            raise UserError(f"datasets.{name}.split.files: no file {path!r}")
+        check_input(path, f"datasets.{name}.split.files")
 
 
 def check_external_files(external: dict[str, External]) -> None:
     """`UserError` if a predictions file of an external model is missing."""
     for name, model in external.items():
         for path in model.files():
-            if not Path(path).is_file():
-                raise UserError(f"external.{name}: no file {path!r}")
+            check_input(path, f"external.{name}")
+
+
+def check_input(path: str, where: str) -> None:
+    """`UserError` unless a file is there, under a name that Snakemake takes as it is."""
+    if not Path(path).is_file():
+        raise UserError(f"{where}: no file {path!r}")
+    if set("{<") & set(path):
+        raise UserError(
+            f"{where}: Snakemake reads {{ and < in {path!r} as a wildcard; link to the file, or "
+            "rename the file"
+        )
 
 
 def check_shared(grid: Any, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Settings of a dataset: which images it takes, and the meaning of its labels."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -92,16 +92,6 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     subsets: Annotated[
         dict[str, Subset], about("subsets of the test images that are scored separately, by name")
     ] = {}
-
-    def taken(self) -> dict[str, Any]:
-        """Settings that differ from their defaults, without subsets (which only `score` uses).
-
-        A setting that a release adds therefore makes no finished study index its images again.
-        """
-        default = Selection()
-        values = {name: getattr(self, name) for name in Selection.__struct_fields__}
-        changed = {name: value for name, value in values.items() if value != getattr(default, name)}
-        return {name: value for name, value in changed.items() if name != "subsets"}
 
 
 class Dataset(Selection, frozen=True, forbid_unknown_fields=True):

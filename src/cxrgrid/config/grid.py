@@ -4,6 +4,7 @@
 again in each job: no torch, no pandas, no timm here.
 """
 
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
-from cxrgrid.config.check_files import check_external_files, check_root, check_shared
+from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
 from cxrgrid.config.check_report import check_external, check_report
 from cxrgrid.config.checks import (
     FIGURES,
@@ -27,9 +28,12 @@ from cxrgrid.config.checks import (
     task_of,
 )
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.study import Block, Override
 from cxrgrid.config.transfers import transfers
+
+FROZEN = ".snakemake/cxrgrid"
 
 
 class Grid:
@@ -94,6 +98,7 @@ class Grid:
                     "seed": seed,
                     "weights": weights,
                     "weights_sha256": getattr(self.study.weights.get(init), "sha256", ""),
+                    "results": RESULTS["train"],
                 },
                 Cell,
                 f"cell {where}",
@@ -159,21 +164,27 @@ class Grid:
         """The config as run, for `study.json`."""
         return json.dumps(self.config, sort_keys=True)
 
+    @property
+    def frozen(self) -> str:
+        """The file to which a run copies its config: what its jobs read (cluster/run_config.py)."""
+        name = hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+        return f"{FROZEN}/{name}.json"
+
     def check_files(self) -> None:
         """`UserError` if what a run would read is not there, or is another study's."""
         for name in self.tested():
             check_root(name, self.study.datasets[name])
         for cell in self.cells:
             source = self.study.weights.get(cell.init)
-            if source != "timm" and file_of(source) and not Path(cell.weights).is_file():
-                raise UserError(f"weights.{cell.init}: no file {cell.weights!r}")
+            if source != "timm" and file_of(source):
+                check_input(cell.weights, f"weights.{cell.init}")
         check_external_files(self.study.external)
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:
-    """True if `folder` has the cell's predictions, made with exactly these settings."""
+    """True if `folder` has the cell's predictions, and a cell.json of the same identity."""
     folder = Path(folder)
     try:
         same = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell) == cell

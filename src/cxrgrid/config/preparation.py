@@ -1,6 +1,6 @@
 """Settings of a dataset's preparation: drawing, decoding and splitting."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -146,9 +146,3 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     join: Annotated[
         Join | None, about("a second table with more columns, such as one of patients")
     ] = None
-
-    def told(self) -> dict[str, Any]:
-        """Settings for `index`: the first four, and the others that differ from their defaults."""
-        default, always = msgspec.to_builtins(Columns()), ("file", "image", "patient", "split")
-        values = msgspec.to_builtins(self)
-        return {n: v for n, v in values.items() if n in always or v != default[n]}

@@ -1,7 +1,7 @@
 """Settings, inputs and flags of Snakemake's rules, from a grid and the wildcards."""
 
-import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,20 +10,37 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.identity import told
+from cxrgrid.config.steps import indexing, step
 
-OFF = {"files": None, "folds": 0, "fold": 0}  # options of a split that are off
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
 
 
 class Rules:
-    """Input and parameter functions of one grid's rules; each takes Snakemake's wildcards."""
+    """Input and parameter functions of one grid's rules; each takes Snakemake's wildcards.
 
-    def __init__(self, grid: Grid):
+    recorded: returns the params that Snakemake has recorded for a file. A command's settings are
+    compared with them by identity, so that a result with the same settings is not made again.
+    """
+
+    def __init__(self, grid: Grid, recorded: Callable[[str], list[str]]):
         self.grid = grid
+        self.recorded = recorded
+
+    def told(self, settings: msgspec.Struct, output: str) -> str:
+        """JSON of a command's settings; output: a file that the command makes."""
+        return told(settings, self.recorded(output))
+
+    def config(self, wildcards: Any) -> str:
+        """Path of the run's copy of its config; the config itself, if that is what is recorded."""
+        whole = self.grid.to_json()
+        known_as = self.recorded(f"results/{self.grid.name}/study.json")
+        return whole if whole in known_as else self.grid.frozen
 
     def cell(self, wildcards: Any) -> str:
-        """`cell.json` of the cell that the wildcards name."""
-        return msgspec.json.encode(named(self.grid, wildcards)).decode()
+        """Settings of the cell that the wildcards name."""
+        cell = named(self.grid, wildcards)
+        return self.told(cell, f"{self.grid.folder(cell)}/cell.json")
 
     def weights(self, wildcards: Any) -> list[str]:
         """The weights file that the cell starts from, if any."""
@@ -40,7 +57,8 @@ class Rules:
         dataset = self.dataset(wildcards)
         if dataset.phantom is None:
             raise UserError(f"datasets.{wildcards.dataset}: has no `phantom` to draw")
-        return to_json(dataset.phantom, adapter=dataset.adapter)
+        settings = step("phantom", dataset.phantom, adapter=dataset.adapter)
+        return self.told(settings, self.drawn(wildcards)[0])
 
     def drawn(self, wildcards: Any) -> list[str]:
         """Folder of the phantom, if the dataset is one."""
@@ -51,22 +69,19 @@ class Rules:
         """Settings of `index`: the folder of the images, and the labels."""
         dataset = self.dataset(wildcards)
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
-        names = ("adapter", "labels", "task", "patient")
-        settings = {name: getattr(dataset, name) for name in names}
-        settings["columns"] = dataset.columns.told()
-        settings |= {"classes": dataset.classes} if dataset.classes else {}
-        return to_json(settings | dataset.taken(), dataset=wildcards.dataset, root=root)
+        settings = indexing(wildcards.dataset, dataset, root)
+        return self.told(settings, f"results/data/{wildcards.dataset}/index.parquet")
 
     def image(self, wildcards: Any) -> str:
         """Settings of `pixels`: the image recipe, and the largest share of unreadable images."""
         dataset = self.dataset(wildcards)
-        return to_json(dataset.image, unreadable=dataset.unreadable)
+        settings = step("pixels", dataset.image, unreadable=dataset.unreadable)
+        return self.told(settings, f"results/data/{wildcards.dataset}/pixels.npy")
 
     def split(self, wildcards: Any) -> str:
-        """Settings of `split`, without options that are off: a new option reruns nothing."""
-        settings = msgspec.to_builtins(self.dataset(wildcards).split)
-        off = {name for name, value in OFF.items() if settings[name] == value}
-        return to_json({name: settings[name] for name in settings if name not in off})
+        """Settings of `split`."""
+        settings = step("split", self.dataset(wildcards).split)
+        return self.told(settings, f"results/data/{wildcards.dataset}/table.parquet")
 
     def lists(self, wildcards: Any) -> list[str]:
         """The user's own files that list the split of a dataset."""
@@ -106,9 +121,3 @@ def named(grid: Grid, wildcards: Any) -> Cell:
         near = suggest(where, list(grid.by_path))
         sys.exit(f"error: the study {grid.name!r} has no cell {where}; {near}")
     return grid.by_path[where]
-
-
-def to_json(settings: Any, **more: Any) -> str:
-    """Settings as one line of JSON, keys in a fixed order: what a printed command carries."""
-    plain = msgspec.to_builtins(settings)
-    return json.dumps({**more, **plain})

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.identity import changed
+from cxrgrid.config.steps import SELECTED
 from cxrgrid.evaluation.wording import number, signed
 from cxrgrid.reporting import cell_links, papers
 from cxrgrid.reporting.results import Frames
@@ -184,7 +186,7 @@ def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Fram
     name = configuration["dataset"]
     facts, settings = frames.facts[name], frames.grid.study.datasets[name]
     decided = facts["task"] == "multiclass"
-    chosen = [option for option in settings.taken() if option not in MEANINGS]
+    chosen = [name for name in SELECTED if name in changed(settings) and name not in MEANINGS]
     return Protocol(
         split=facts["split"],
         images=images,

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import torch
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.identity import changed
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.signals import Stop
 from cxrgrid.training.cost import Meter
@@ -71,9 +71,9 @@ class Run:
 
 
 def state_key(cell: Cell, facts: dict) -> str:
-    """What a state belongs to: cell, split, pixels, labels' meaning, start; and what it holds."""
+    """Hash of what a state belongs to (the cell, by identity, its data, its start) and holds."""
     data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
-    parts = [msgspec.json.encode(cell), json.dumps([data, list(STORED)]).encode()]
+    parts = [json.dumps([changed(cell), data, list(STORED)], sort_keys=True).encode()]
     if cell.weights:
         parts.append(Path(cell.weights).read_bytes())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

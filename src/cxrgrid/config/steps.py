@@ -1,0 +1,78 @@
+"""What the commands that prepare a dataset are told: its settings, as far as each needs them.
+
+`results` is the command's number in `identity.RESULTS`.
+"""
+
+import json
+
+import msgspec
+
+from cxrgrid.config.checks import T, checked
+from cxrgrid.config.dataset import Dataset, Selection
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.fields import Fraction
+from cxrgrid.config.identity import RESULTS
+from cxrgrid.config.preparation import Image, Phantom, Split
+
+# The settings of a dataset that `index` needs: of its Selection all but the subsets (`score`'s).
+SELECTED = tuple(name for name in Selection.__struct_fields__ if name != "subsets")
+INDEXED = ("adapter", "labels", "task", "patient", "columns", "classes", *SELECTED)
+
+
+class Drawing(Phantom, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `phantom` is told: the cohort, and the adapter in whose layout it is written."""
+
+    adapter: str
+    results: int = 1
+
+
+class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `index` is told: where the images lie, which are taken, and what their labels are.
+
+    What comes later (image, split, subsets, …) is at its default.
+    """
+
+    dataset: str
+    results: int = 1
+
+
+class Decoding(Image, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `pixels` is told: the image recipe, and the share that may be unreadable."""
+
+    unreadable: Fraction = Dataset(adapter="").unreadable
+    results: int = 1
+
+
+class Dividing(Split, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `split` is told."""
+
+    results: int = 1
+
+
+STEPS = {"phantom": Drawing, "index": Indexing, "pixels": Decoding, "split": Dividing}
+
+
+def step(name: str, settings: msgspec.Struct | dict, **more: object) -> msgspec.Struct:
+    """The settings that the command `name` is told."""
+    values = settings if isinstance(settings, dict) else msgspec.structs.asdict(settings)
+    return STEPS[name](**values, **more, results=RESULTS[name])
+
+
+def indexing(name: str, dataset: Dataset, root: str) -> msgspec.Struct:
+    """The settings that `index` is told; name: of the dataset."""
+    values = {field: getattr(dataset, field) for field in INDEXED}
+    return step("index", values, dataset=name, root=root)
+
+
+def part(settings: msgspec.Struct, kind: type[T]) -> T:
+    """The settings of a step that are a `kind`'s."""
+    return kind(**{name: getattr(settings, name) for name in kind.__struct_fields__})
+
+
+def read_step(name: str, text: str) -> msgspec.Struct:
+    """The settings in a command's JSON, the defaults filled in; `UserError` if they are none."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{name}: the settings are no JSON ({error}): {text!r}") from None
+    return checked(given, STEPS[name], name)

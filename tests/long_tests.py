@@ -1,0 +1,24 @@
+"""Which tests marked `long` a run takes: whole studies, and what clusters do to trainings."""
+
+from collections import Counter
+
+import pytest
+
+TURNS = 5  # after so many turns each long test has run
+
+
+def chosen(items: list[pytest.Item], asked: str) -> list[pytest.Item]:
+    """The tests without the long ones that are not asked for.
+
+    asked: `all`, `none`, or the number of a turn: of each file's long tests every fifth.
+    """
+    if asked not in ("all", "none") and not asked.isdecimal():
+        raise pytest.UsageError(f"--long {asked}: all, none, or the number of a turn")
+    before, kept = Counter(), []
+    for item in items:
+        long = item.get_closest_marker("long") is not None
+        ours = asked.isdecimal() and before[item.path] % TURNS == int(asked) % TURNS
+        before[item.path] += long
+        if not long or asked == "all" or ours:
+            kept.append(item)
+    return kept
