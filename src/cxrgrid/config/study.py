@@ -103,6 +103,9 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[float, ...],
         about("for `subgroups: [age]`: lower bounds of the bands above the first, in years"),
     ] = (18, 40, 60, 80)
+    minimum: Annotated[
+        int, about("labels with fewer positives or negatives are marked in the tables", ge=1)
+    ] = 10
     subgroup_minimum: Annotated[
         int, about("least number of positives and of negatives for which a group is scored", ge=1)
     ] = 10

@@ -10,7 +10,7 @@ from cxrgrid.reporting.results import Frames
 
 CAPTION = (
     "Headline metric on each subset and subgroup of the test images, mean over labels: best "
-    "configuration of each init by the whole's metric, its first seed, with 95 % bootstrap "
+    "configuration of each init by the whole's metric, its first seed, with 95 % "
     "intervals over patients. Thresholds are those of the whole. n: test images of the subgroup. "
     "An interval that overlaps another's does not show that two groups are served alike."
 )

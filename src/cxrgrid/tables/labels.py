@@ -13,7 +13,8 @@ METRICS = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", 
 METRICS += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 TEXTS = ["label", *AXES[:-1]]
 CAPTION = (
-    "Intervals: 95 % bootstrap over patients. For labels that may occur together, "
+    "Intervals: 95 %, over patients. *: fewer positives or negatives than report.minimum, too few "
+    "to rank labels or models by. For labels that may occur together, "
     "sensitivity, specificity, F1, error rate (1 − accuracy: the misclassification rate) and "
     "counts are at the study's first operating point, which "
     "is fitted on validation images unless it is a number (youden: the largest sensitivity + "
@@ -40,9 +41,13 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """Each label as text."""
     shown = coordinates(rows, ["label", *AXES[1:]])
     shown["label"] = rows["label"].fillna(MISSING)
-    shown["AUROC (95 % interval)"] = [number(r.auroc, r.low, r.high) for r in rows.itertuples()]
+    few = rows[["positives", "n"]].assign(negatives=rows["n"] - rows["positives"])
+    few = few[["positives", "negatives"]].min(axis=1) < frames.grid.study.report.minimum
+    stars = few.map({True: " *", False: ""})
+    auroc = [number(r.auroc, r.low, r.high) for r in rows.itertuples()]
+    shown["AUROC (95 % interval)"] = pd.Series(auroc, rows.index) + stars
     for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():
-        shown[name] = rows[column or name].map(number)
+        shown[name] = rows[column or name].map(number) + stars
     for name in ("TP", "FP", "TN", "FN", "n", "positives"):
         shown[name] = rows[name.lower()].map(whole)
     shown["prevalence"] = rows["prevalence"].map(number)

@@ -12,8 +12,8 @@ SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy"
 TEXTS = CONFIGURATION
 CAPTION = (
     "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
-    "bootstrap interval over patients, and says nothing of training again; for several it "
-    "holds both, patients and the spread between seeds (pooled over the dataset's models). "
+    "interval over patients, and says nothing of training again; for several it holds both, "
+    "patients and the spread between seeds (pooled over the dataset's models). "
     "Of F1 and balanced accuracy it is over patients only, the "
     "mean of the seeds' ends. AP: average precision, beside the prevalence, which a random "
     "ranking reaches. Majority: the accuracy of always naming the commonest class."

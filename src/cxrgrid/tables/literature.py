@@ -24,7 +24,7 @@ CAPTION = (
     "Published numbers beside the configuration of the study that comes nearest to them: the same "
     "backbone and start where there is one, else the same backbone, else the first of the "
     "leaderboard, which was chosen on these test images. Here: mean over seeds of the value and of "
-    "the ends of the 95 % bootstrap interval over patients. That a published value lies in the "
+    "the ends of the 95 % interval over patients. That a published value lies in the "
     "interval says nothing of its own uncertainty, and two numbers are comparable only as far as "
     "their protocols agree: the differences below are those that the sources let one see."
 )

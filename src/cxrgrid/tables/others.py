@@ -15,8 +15,7 @@ TEXTS = [*CONFIGURATION, "kind"]
 CAPTION = (
     "On the same test images as the leaderboard's cells, and in none of its means. Ensembles: the "
     "mean probability of all seeds (ensemble:backbone) or of all backbones and seeds (ensemble); "
-    "external: models trained elsewhere. Intervals are 95 % bootstrap intervals over patients "
-    "alone."
+    "external: models trained elsewhere. Intervals are 95 % intervals over patients alone."
 )
 
 
