@@ -17,6 +17,7 @@ from PIL import Image
 from cxrgrid import pixels
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
+from cxrgrid.data.image import Decoded
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from drawn_images import by_hand, close, decoded, smooth, write_dicom
 
@@ -199,7 +200,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
     whole = [(tmp_path / name).read_bytes() for name in ("pixels.npy", "pixels.parquet")]
     (tmp_path / "pixels.npy").unlink()
     monkeypatch.setattr(pixels, "CHECKPOINT", 7)
-    decode, seen = pixels.decode, []
+    decode, seen = pixels.examined, []
 
     def dies(path, *recipe):
         seen.append(path.name)
@@ -207,7 +208,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return decode(path, *recipe)
 
-    monkeypatch.setattr(pixels, "decode", dies)
+    monkeypatch.setattr(pixels, "examined", dies)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, unreadable=0.1, threads=1)
     assert not (tmp_path / "pixels.npy").exists()
@@ -226,13 +227,13 @@ STUCK = """
 import itertools, sys, time
 from cxrgrid import pixels
 
-calls, decode = itertools.count(), pixels.decode
+calls, examined = itertools.count(), pixels.examined
 
 def some(*arguments):
     time.sleep(600 if next(calls) > 30 else 0)
-    return decode(*arguments)
+    return examined(*arguments)
 
-pixels.CHECKPOINT, pixels.decode = 5, some
+pixels.CHECKPOINT, pixels.examined = 5, some
 pixels.main(sys.argv[1:])
 """
 
@@ -261,7 +262,7 @@ def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypat
     key = pixels.fingerprint(tmp_path / "images", names, PLAIN)
     part = pixels.Partial(tmp_path / "pixels.npy", key, SIZE)
     for name in names[:8]:
-        part.add(name, decoded(tmp_path / "images" / name, SIZE, "squash"))
+        part.add(name, Decoded(decoded(tmp_path / "images" / name, SIZE, "squash"), "", (0, 0)))
     part.file.close()  # killed, with three rows behind its last note
     for name in names[5:]:
         (tmp_path / "images" / name).unlink()
@@ -276,7 +277,7 @@ def test_another_run_does_not_go_on_with_it(tmp_path, monkeypatch, change):
     names = save_many(tmp_path, 6)
     prepare(tmp_path, names)
     part = pixels.Partial(tmp_path / "pixels.npy", "another", SIZE)
-    part.add("0.png", np.zeros((SIZE, SIZE), np.uint8))
+    part.add("0.png", Decoded(np.zeros((SIZE, SIZE), np.uint8), "", (0, 0)))
     part.file.close()
     array, _, _ = run(tmp_path, size=48 if change == "size" else SIZE)
     assert len(array) == 6 and array.max(axis=(1, 2)).min() > 0

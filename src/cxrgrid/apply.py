@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 
 import cv2
@@ -33,8 +33,8 @@ from cxrgrid import models
 from cxrgrid.config import operating_points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.operating_points import rule
-from cxrgrid.data import walk
-from cxrgrid.data.image import decode, reason
+from cxrgrid.data import jpeg_damage, walk
+from cxrgrid.data.image import Decoded, examined, reason
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions
@@ -67,10 +67,10 @@ def find(given: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def read(path: Path, trained: Trained) -> np.ndarray | str:
-    """The image as the network takes it, uint8 [size, size], or why it cannot be read."""
+def read(path: Path, trained: Trained) -> Decoded | str:
+    """The image as the network takes it, and what is odd, or why it cannot be read."""
     try:
-        return decode(path, trained.recipe, trained.frame)
+        return examined(path, trained.recipe, trained.frame)
     except Exception as error:  # a broken file may raise anything
         return reason(error, path)
 
@@ -109,10 +109,12 @@ def answers(scores: np.ndarray, trained: Trained, fit: thresholds.Fit) -> dict[s
     return columns
 
 
-def note(path: Path, trained: Trained) -> str | None:
-    """A warning where the cell has learnt from a file of this name."""
+def note(path: Path, trained: Trained, image: Decoded | str) -> str | None:
+    """What is odd about the image, and whether the cell has learnt from a file of this name."""
     split = trained.learnt.get(path.name)
-    return split and f"an image of this name is in the cell's {split} split"
+    odd = image.oddity if isinstance(image, Decoded) else ""
+    learnt = f"an image of this name is in the cell's {split} split" if split else ""
+    return "; ".join(filter(None, [odd, learnt])) or None
 
 
 def rows(
@@ -125,9 +127,11 @@ def rows(
         good = [at for at, image in enumerate(images) if not isinstance(image, str)]
         frame = pd.DataFrame({"image": [str(path) for path in some]})
         frame["reason"] = [image if isinstance(image, str) else None for image in images]
-        frame["note"] = [note(path, trained) for path in some]
+        frame["note"] = [note(*each) for each in zip(some, repeat(trained), images, strict=False)]
         frame["rule"] = next(iter(fit.thresholds))
-        pixels = np.stack([images[at] for at in good]) if good else np.zeros((0, 1, 1), np.uint8)
+        pixels = (
+            np.stack([images[at].pixels for at in good]) if good else np.zeros((0, 1, 1), np.uint8)
+        )
         scores = predict(model, trained, pixels) if good else np.zeros((0, len(trained.labels)))
         found = pd.DataFrame(answers(scores, trained, fit), index=good)
         frames.append(frame.join(found))
@@ -224,8 +228,12 @@ def main(argv: list[str] | None) -> None:
     fit = thresholds.fit(trained.val, trained.val.facts, (point,), calibrate)
     for (_, label), why in fit.reasons.items():
         logging.warning(f"threshold of {label}: {why}")
-    frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
-    for column, what in (("reason", "could not be read"), ("note", "may have been learnt from")):
+    with jpeg_damage.listening():
+        frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
+    for column, what in (
+        ("reason", "could not be read"),
+        ("note", "look odd or may have been learnt from"),
+    ):
         if count := int(frame[column].notna().sum()):
             logging.warning(f"{count} of {len(frame)} images {what}: see the column {column!r}")
     if args.out:

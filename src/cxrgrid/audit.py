@@ -17,7 +17,7 @@ import pandas as pd
 
 from cxrgrid.config.checks import DRAWN
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import near_duplicates, published_counts, split_lists
+from cxrgrid.data import files_table, near_duplicates, published_counts, split_lists
 from cxrgrid.data.label_policy import harden
 from cxrgrid.evaluation import metadata_baseline
 from cxrgrid.io import cli
@@ -33,6 +33,7 @@ def audit(
 ) -> dict:
     """Everything there is to know before training. pixels: what `look` found, {} without pixels."""
     aside = files.loc[files["row"] < 0, ["image", "reason"]]
+    odd = files_table.kept_odd(files)
     crossing = cross(table)
     unknown = int((table["patient"] == table["image"]).sum())
     counts = published_counts.compare(index, facts)
@@ -43,7 +44,8 @@ def audit(
         *facts.get("warnings", []),
         *([leakage(crossing)] if crossing else []),
         *([anonymous(unknown, len(table))] if unknown else []),
-        *([set_aside(aside)] if len(aside) else []),
+        *named(aside, "Unreadable images, set aside", "reason"),
+        *named(odd, "Images that look odd, kept (`suspicious: keep`)", "note"),
         *([alike(equal)] if equal else []),
         *([resembling(near)] if near else []),
         *published_counts.sentences(counts),
@@ -55,6 +57,7 @@ def audit(
         "dataset": facts["dataset"],
         "accounting": account(table, facts),
         "aside": aside.to_dict("records"),
+        "odd": odd.to_dict("records"),
         "splits": {name: describe(table, name, facts["labels"]) for name in SPLITS},
         "split": facts["split"],
         "split_hash": facts["split_hash"],
@@ -141,10 +144,10 @@ def anonymous(unknown: int, images: int) -> str:
     )
 
 
-def set_aside(aside: pd.DataFrame) -> str:
-    """The sentence on unreadable images."""
-    named = [f"{row.image} ({row.reason})" for row in aside.itertuples()]
-    return f"Unreadable images, set aside: {len(aside)}, namely {some(named)}."
+def named(files: pd.DataFrame, what: str, why: str) -> list[str]:
+    """The sentence on files that are set aside or look odd, if there are any; why: a column."""
+    texts = [f"{image} ({text})" for image, text in zip(files["image"], files[why], strict=True)]
+    return [f"{what}: {len(files)}, namely {some(texts)}."] if texts else []
 
 
 def alike(twins: list[list[str]]) -> str:

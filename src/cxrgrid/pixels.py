@@ -31,7 +31,8 @@ from tqdm import tqdm
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.steps import part, read_step
-from cxrgrid.data.image import Sides, decode, reason, sides
+from cxrgrid.data import files_table, jpeg_damage
+from cxrgrid.data.image import Decoded, Sides, examined, reason, sides
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -40,12 +41,12 @@ SECONDS = 30  # between two lines of the log
 
 
 def attempt(root: Path, image: str, recipe: preparation.Image, frame: Sides | None):
-    """The decoded image, uint8 [size, size], or in a few words why it cannot be read."""
+    """The image as `Decoded`, or in a few words why it cannot be read."""
     path = root / image
     try:
         if Path(image).is_absolute() or ".." in Path(image).parts:
             raise ValueError("leads out of the dataset's folder")
-        return decode(path, recipe, frame)
+        return examined(path, recipe, frame)
     # A broken file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
     except Exception as error:
         return reason(error, path)
@@ -83,11 +84,11 @@ class Partial:
         self.path = out.with_name(f".{out.stem}.partial.npy")
         self.state = out.with_name(f".{out.stem}.partial.json")
         self.key, self.size = key, size
-        self.done, self.aside = 0, {}
+        self.done, self.aside, self.odd, self.sides = 0, {}, {}, {}
         out.parent.mkdir(parents=True, exist_ok=True)
         known = json.loads(self.state.read_text()) if self.state.is_file() else {}
         if known.get("key") == key and self.path.is_file():
-            self.done, self.aside = known["done"], known["aside"]
+            self.done, self.aside, self.odd = known["done"], known["aside"], known.get("odd", {})
             logging.info(f"going on after {self.done:,} images")
         self.file = self.path.open("r+b" if self.done else "w+b")
         self.header()
@@ -101,12 +102,14 @@ class Partial:
         description = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, description)
 
-    def add(self, image: str, result: np.ndarray | str) -> None:
+    def add(self, image: str, result: Decoded | str) -> None:
         """Append one image, or note why it is set aside."""
         if isinstance(result, str):
             self.aside[image] = result
         else:
-            self.file.write(result.tobytes())
+            self.file.write(result.pixels.tobytes())
+            self.sides[image] = result.sides
+            self.odd |= {image: result.oddity} if result.oddity else {}
         self.done += 1
         if self.done % CHECKPOINT == 0:
             self.note()
@@ -115,7 +118,8 @@ class Partial:
         """Write down how far it has come; the pixels first."""
         self.file.flush()
         fresh = self.state.with_suffix(".new")
-        fresh.write_text(json.dumps({"key": self.key, "done": self.done, "aside": self.aside}))
+        known = {"key": self.key, "done": self.done, "aside": self.aside, "odd": self.odd}
+        fresh.write_text(json.dumps(known))
         fresh.replace(self.state)
 
     def finish(self, out: Path) -> None:
@@ -160,14 +164,6 @@ def shown(results: Iterator, done: int, total: int) -> Iterator:
             logging.info(f"{done:,} of {total:,} images, {speed:.0f} a second, {left} min left")
 
 
-def files_table(images: list[str], aside: dict[str, str]) -> pa.Table:
-    """pixels.parquet: the row of each image in pixels.npy, or why it has none."""
-    readable = np.array([image not in aside for image in images])
-    rows = np.where(readable, np.cumsum(readable) - 1, -1)
-    reasons = pa.array([aside.get(image) for image in images], pa.string())
-    return pa.table({"image": images, "row": rows.astype(np.int64), "reason": reasons})
-
-
 def check_frontal(index: pa.Table) -> None:
     """`UserError` where lungs would be looked for in views from the side."""
     if lateral := index["view"].to_pylist().count("LATERAL"):
@@ -193,7 +189,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads that decode")
     args = parser.parse_args(argv)
     settings = read_step("pixels", args.settings)
-    recipe = part(settings, preparation.Image)
+    recipe, allowed = part(settings, preparation.Image), settings.unreadable
     table, facts = read_parquet(args.index)
     images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.
@@ -205,12 +201,19 @@ def main(argv: list[str] | None) -> None:
         frame = median_sides(root, images, args.threads)
         facts["cropped_to"] = frame  # width, height
     partial = Partial(args.out, fingerprint(root, images, facts), recipe.size)
-    allowed = settings.unreadable
-    decode_all(
-        lambda image: attempt(root, image, recipe, frame), images, partial, allowed, args.threads
-    )
+    with jpeg_damage.listening():
+        decode_all(
+            lambda image: attempt(root, image, recipe, frame),
+            images,
+            partial,
+            allowed,
+            args.threads,
+        )
     partial.finish(args.out)
-    write_parquet(files_table(images, partial.aside), args.files, facts)
+    odd = files_table.odd(images, partial.aside, partial.odd, partial.sides, args.out)
+    files_table.tell(odd, settings.suspicious)
+    table = files_table.table(images, partial.aside, odd, settings.suspicious)
+    write_parquet(table, args.files, facts)
     logging.info(f"{len(images) - len(partial.aside):,} images, {len(partial.aside)} set aside")
 
 

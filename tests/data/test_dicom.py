@@ -34,7 +34,7 @@ def film(path, pixels=GREY, kind="MONOCHROME2", **elements):
 
 
 def levels(path, sixteen_bit="voi"):
-    return np.asarray(dicom.read(path, sixteen_bit))
+    return np.asarray(dicom.read(path, sixteen_bit)[0])
 
 
 @pytest.mark.parametrize("kind", dicom.GREY)
@@ -66,6 +66,8 @@ def test_the_window_is_that_of_pydicom(tmp_path, name):
     slope, intercept = float(data.get("RescaleSlope", 1)), float(data.get("RescaleIntercept", 0))
     low, high = sorted((intercept, 4095 * slope + intercept))
     wanted = (shown - low) / (high - low) * 255
+    if slope < 0:  # pydicom turns the tones round
+        wanted = 255 - wanted
     assert np.abs(levels(path) - wanted).max() <= 0.51
 
 
@@ -216,6 +218,6 @@ def test_real_films_are_read_bright_as_they_are_shown():
     kinds = {}
     for path in found:
         data = pydicom.dcmread(path)
-        kinds[data.PhotometricInterpretation] = np.asarray(dicom.read(path, "voi")).astype(int)
+        kinds[data.PhotometricInterpretation] = np.asarray(dicom.read(path, "voi")[0]).astype(int)
         assert kinds[data.PhotometricInterpretation].shape == (1024, 1024)
     assert (kinds["MONOCHROME1"] == 255 - kinds["MONOCHROME2"]).all()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from cxrgrid.config import preparation
-from cxrgrid.data import grey_levels, image
+from cxrgrid.data import file_pixels, grey_levels, image
 from drawn_images import SIZE, by_hand, close, decoded, smooth, write_dicom
 
 # ------------------------------------------------------------------ readable kinds
@@ -171,7 +171,7 @@ def test_opencv_decodes_a_grey_png_to_pillows_bits(tmp_path, options):
     noise = np.random.default_rng(0).integers(0, 256, (37, 53), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "x.png", **options)
     with Image.open(tmp_path / "x.png") as film:
-        quick = image.by_opencv(film, tmp_path / "x.png")
+        quick = file_pixels.by_opencv(film, tmp_path / "x.png")
         assert (quick is None) == (film.mode != "L")
         assert quick is None or np.array_equal(quick, np.asarray(film))
 
@@ -203,7 +203,7 @@ def test_a_truncated_jpeg_is_refused_and_bytes_behind_its_end_are_not(tmp_path, 
 def test_opencv_decodes_a_jpeg_like_pillow_at_each_scale(tmp_path, mode, scale):
     Image.fromarray(smooth(333, 417)).convert(mode).save(tmp_path / "x.jpg", quality=95)
     with Image.open(tmp_path / "x.jpg") as film:
-        quick = image.by_opencv(film, tmp_path / "x.jpg", scale)
+        quick = file_pixels.by_opencv(film, tmp_path / "x.jpg", scale)
         film.draft("L", (417 // scale, 333 // scale))
         plain = np.asarray(film.convert("L")).astype(int)
     assert quick.shape == plain.shape == (-(-333 // scale), -(-417 // scale))

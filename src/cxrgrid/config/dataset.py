@@ -130,4 +130,11 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
         Fraction,
         about("largest share of unreadable images; they are set aside, above it the run stops"),
     ] = 0.01
+    suspicious: Annotated[
+        Literal["keep", "set_aside"],
+        about(
+            "images that look odd (flat, few grey levels, rows that repeat, inverted, of another "
+            "size than the rest): kept and named, or set aside"
+        ),
+    ] = "keep"
     allow_leakage: Annotated[bool, about("continue even if patients are in two splits")] = False

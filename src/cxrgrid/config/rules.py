@@ -73,9 +73,10 @@ class Rules:
         return self.told(settings, f"results/data/{wildcards.dataset}/index.parquet")
 
     def image(self, wildcards: Any) -> str:
-        """Settings of `pixels`: the image recipe, and the largest share of unreadable images."""
+        """Settings of `pixels`: the image recipe, and what is done with bad images."""
         dataset = self.dataset(wildcards)
-        settings = step("pixels", dataset.image, unreadable=dataset.unreadable)
+        bad = {"unreadable": dataset.unreadable, "suspicious": dataset.suspicious}
+        settings = step("pixels", dataset.image, **bad)
         return self.told(settings, f"results/data/{wildcards.dataset}/pixels.npy")
 
     def split(self, wildcards: Any) -> str:

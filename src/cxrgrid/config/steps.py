@@ -4,6 +4,7 @@
 """
 
 import json
+from typing import Literal
 
 import msgspec
 
@@ -37,9 +38,10 @@ class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Decoding(Image, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `pixels` is told: the image recipe, and the share that may be unreadable."""
+    """What `pixels` is told: the image recipe, and what is done with bad images."""
 
     unreadable: Fraction = Dataset(adapter="").unreadable
+    suspicious: Literal["keep", "set_aside"] = "keep"
     results: int = 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxrgrid.data import grey_levels
+from cxrgrid.data import dicom_tone
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -103,18 +103,19 @@ def years(text: str) -> float:
     return age if age <= 100 else np.nan
 
 
-def read(path: Path, sixteen_bit: str) -> Image.Image:
-    """The film as an 8-bit grey image, bright where the patient absorbs.
+def read(path: Path, sixteen_bit: str) -> tuple[Image.Image, str]:
+    """The film as an 8-bit grey image, bright where the patient absorbs, and a remark or "".
 
-    sixteen_bit: `voi` (the file's first window or table, else percentiles), `percentile` or `full`.
+    sixteen_bit: `voi` (the first window or table that fits, else percentiles), `percentile` or
+    `full`.
     """
     film = load(path)
     check(film)
     pixels = pixels_of(film)
     if pixels.ndim == 3:
-        return Image.fromarray(pixels).convert("L")
-    grey = eight_bit(pixels, film, sixteen_bit)
-    return Image.fromarray(255 - grey if film.PhotometricInterpretation == GREY[0] else grey)
+        return Image.fromarray(pixels).convert("L"), ""
+    grey, remark = dicom_tone.eight_bit(pixels, film, sixteen_bit)
+    return Image.fromarray(grey), remark
 
 
 def check(film) -> None:
@@ -136,7 +137,7 @@ def pixels_of(film) -> np.ndarray:
     from pydicom.uid import UID
 
     try:
-        return pixel_array(film)
+        return dicom_tone.within_bits(pixel_array, film)
     except Exception as error:
         syntax = UID(film.file_meta.TransferSyntaxUID)
         if not syntax.is_compressed:
@@ -146,48 +147,6 @@ def pixels_of(film) -> np.ndarray:
             raise  # these are always read: the file itself is broken
         how = f"compressed as {syntax.name}, which no installed decoder reads"
         raise ValueError(f"{how}: pip install python-gdcm") from None
-
-
-def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> np.ndarray:
-    """uint8 [H, W]; levels of at most 8 bits without a window stay what they are."""
-    from pydicom.pixels import apply_modality_lut
-
-    def meaning(levels: np.ndarray) -> np.ndarray:
-        return apply_modality_lut(levels, film)
-
-    if sixteen_bit == "voi" and has_window(film):
-        lowest = int(pixels.min())
-        levels = np.arange(lowest, int(pixels.max()) + 1)
-        return grey_levels.lookup(windowed(meaning(levels), film), pixels)
-    stored = np.arange(256)
-    if pixels.dtype == np.uint8 and np.array_equal(meaning(stored), stored):
-        return pixels
-    return grey_levels.stretch(pixels, "full" if sixteen_bit == "full" else "percentile", meaning)
-
-
-def has_window(film) -> bool:
-    """Whether the file carries a VOI table, or a window that has a width."""
-    tables = film.get("VOILUTSequence")
-    if tables and tables[0].get("LUTData") is not None and tables[0].get("LUTDescriptor"):
-        return True
-    widths, centers = (film.get(name) for name in ("WindowWidth", "WindowCenter"))
-    if widths in (None, "") or centers in (None, ""):
-        return False
-    return float(np.atleast_1d(widths)[0]) >= 1
-
-
-def windowed(levels: np.ndarray, film) -> np.ndarray:
-    """uint8 for each level, black to white over what the first window or table can give."""
-    from pydicom.pixels import apply_voi_lut
-
-    if film.get("VOILUTSequence"):
-        low, high = 0, 2 ** int(film.VOILUTSequence[0].LUTDescriptor[2]) - 1
-        shown = apply_voi_lut(np.rint(levels).astype(np.int64), film)
-    else:
-        with np.errstate(over="ignore"):  # a sigmoid's far ends
-            low, high = np.sort(apply_voi_lut(np.array([-1e9, 1e9]), film))
-            shown = apply_voi_lut(levels, film)
-    return grey_levels.scaled(shown.astype(float), float(low), float(high), shown)
 
 
 # ------------------------------------------------------------------ the phantom's films

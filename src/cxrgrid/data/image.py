@@ -5,29 +5,40 @@ percentile, DICOM by the window that the file carries, unless the recipe says ot
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrgrid.config import preparation
-from cxrgrid.data import dicom, grey_levels, lungs
+from cxrgrid.data import dicom, file_pixels, grey_levels, lungs, oddities
 from cxrgrid.data.lungs import Box
 
 SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
-WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
 ORIENTATION = 0x0112  # the EXIF tag
-QUICK = (("PNG", "L"), ("JPEG", "L"), ("JPEG", "RGB"))
-JPEG_END = b"\xff\xd9"
-REDUCED = {
-    1: cv2.IMREAD_GRAYSCALE,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
 Sides = tuple[int, int]  # width, height
+
+
+class Opened(NamedTuple):
+    """Grey levels uint8 [height, width], perhaps at a smaller scale, and the box to use of them.
+
+    sides: width and height in the file; remark: what was done to its tone, if anything unusual.
+    """
+
+    pixels: np.ndarray
+    box: Box
+    sides: Sides
+    remark: str = ""
+
+
+class Decoded(NamedTuple):
+    """An image as uint8 [size, size], what is odd about it or "", and its sides in the file."""
+
+    pixels: np.ndarray
+    oddity: str
+    sides: Sides
 
 
 def decode(path: Path, recipe: preparation.Image, frame: Sides | None = None) -> np.ndarray:
@@ -35,8 +46,15 @@ def decode(path: Path, recipe: preparation.Image, frame: Sides | None = None) ->
 
     frame: width and height to which the middle is cut before resizing; sides below it stay.
     """
-    pixels, box = opened(path, recipe, frame)
-    return square(pixels, recipe, box)
+    return examined(path, recipe, frame).pixels
+
+
+def examined(path: Path, recipe: preparation.Image, frame: Sides | None = None) -> Decoded:
+    """As `decode`, with what is odd about the image."""
+    image = opened(path, recipe, frame)
+    pixels = square(image.pixels, recipe, image.box)
+    oddity = oddities.of_image(pixels, image.sides)
+    return Decoded(pixels, "; ".join(filter(None, [image.remark, oddity])), image.sides)
 
 
 def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
@@ -44,22 +62,24 @@ def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
     whole = sides(path)
     if recipe.crop_to != "lungs":
         return middle(whole, frame)
-    pixels, box = opened(path, recipe, frame)
-    return rescaled(box, pixels.shape[::-1], whole)
+    image = opened(path, recipe, frame)
+    return rescaled(image.box, image.pixels.shape[::-1], whole)
 
 
-def opened(path: Path, recipe: preparation.Image, frame: Sides | None) -> tuple[np.ndarray, Box]:
-    """Grey levels uint8 [height, width], perhaps at a smaller scale, and the box to use of them."""
+def opened(path: Path, recipe: preparation.Image, frame: Sides | None) -> Opened:
+    """The image of a file before it is resized."""
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
-            image = dicom.read(path, recipe.sixteen_bit)
+            image, remark = dicom.read(path, recipe.sixteen_bit)
             check(image)
-            pixels, box = np.asarray(image), middle(image.size, frame)
+            box = middle(image.size, frame)
+            found = Opened(np.asarray(image), box, image.size, remark)
         else:
             with Image.open(file) as image:
                 check(image)
-                pixels, box = upright_grey(image, path, recipe, frame)
-    return pixels, lungs.find(pixels) if recipe.crop_to == "lungs" else box
+                whole = image.size  # a draft changes it
+                found = Opened(*upright_grey(image, path, recipe, frame), whole)
+    return found._replace(box=lungs.find(found.pixels)) if recipe.crop_to == "lungs" else found
 
 
 def reason(error: Exception, path: Path) -> str:
@@ -109,16 +129,16 @@ def upright_grey(
     image: Image.Image, path: Path, recipe: preparation.Image, frame: Sides | None
 ) -> tuple[np.ndarray, Box]:
     """The image upright, at a smaller scale where that loses nothing; and the box to use of it."""
-    pixels = by_opencv(image, path) if image.format == "PNG" else None
+    pixels = file_pixels.by_opencv(image, path) if image.format == "PNG" else None
     turn = 1 if pixels is not None else image.getexif().get(ORIENTATION, 1)
     whole = upright(image.size, turn in LYING)
     box = middle(whole, frame)
     if image.format == "JPEG":
         scale = halvings(box, whole, recipe)
         image.draft("L", tuple(side // scale for side in image.size))
-        pixels = by_opencv(image, path, scale)
+        pixels = file_pixels.by_opencv(image, path, scale)
     if pixels is None:
-        pixels = grey(image, recipe.sixteen_bit)
+        pixels = file_pixels.grey(image, path, recipe.sixteen_bit)
     if turn != 1:
         pixels = turned(pixels, turn)
     return pixels, rescaled(box, whole, pixels.shape[::-1])
@@ -142,23 +162,7 @@ def halvings(box: Box, whole: Sides, recipe: preparation.Image) -> int:
     spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
     spare = 3 if recipe.crop_to == "lungs" else spare
     room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
-    return max(scale for scale in REDUCED if scale <= max(room, 1))
-
-
-def by_opencv(image: Image.Image, path: Path, scale: int = 1) -> np.ndarray | None:
-    """A grey PNG, or a JPEG as grey, as it lies in the file; None for what is left to Pillow.
-
-    OpenCV is quicker. Left are other kinds, broken files, of which OpenCV makes nothing or half an
-    image, and PNG files that may say how they lie. scale: of a JPEG, as `halvings` gives it.
-    """
-    if (image.format, image.mode) not in QUICK:
-        return None
-    data = np.fromfile(path, np.uint8)
-    if image.format == "JPEG" and data[-2:].tobytes() != JPEG_END:
-        return None
-    if image.format == "PNG" and any(word in data.tobytes() for word in EXIF):
-        return None
-    return cv2.imdecode(data, REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+    return max(scale for scale in file_pixels.REDUCED if scale <= max(room, 1))
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -174,18 +178,6 @@ def inner(sides: tuple[float, float], size: int, resize: str) -> Sides:
         return size, size
     scale = size / (max(sides) if resize == "fit" else min(sides))
     return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
-
-
-def grey(image: Image.Image, sixteen_bit: str) -> np.ndarray:
-    """Any Pillow image as 8-bit grey levels."""
-    if image.mode in WIDE:
-        return grey_levels.stretch(
-            np.asarray(image), "full" if sixteen_bit == "full" else "percentile"
-        )
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 
 def square(pixels: np.ndarray, recipe: preparation.Image, box: Box) -> np.ndarray:

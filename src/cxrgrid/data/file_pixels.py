@@ -1,0 +1,94 @@
+"""Grey levels of a PNG, JPEG, TIFF or other picture file, upright or not, by OpenCV or Pillow."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cxrgrid.data import grey_levels, jpeg_damage, png_damage
+
+WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
+QUICK = (("PNG", "L"), ("JPEG", "L"), ("JPEG", "RGB"))
+JPEG_END = b"\xff\xd9"
+PNG_BITS = 24  # the byte that holds a PNG's bits per channel
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a TIFF's tag
+REDUCED = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+
+
+def by_opencv(image: Image.Image, path: Path, scale: int = 1) -> np.ndarray | None:
+    """A grey PNG, or a JPEG as grey, as it lies in the file; None for what is left to Pillow.
+
+    OpenCV is quicker. Left are other kinds, broken files, of which OpenCV makes nothing or half an
+    image, and PNG files that may say how they lie. scale: of a JPEG, as `halvings` gives it.
+    """
+    if (image.format, image.mode) not in QUICK:
+        return None
+    data = np.fromfile(path, np.uint8)
+    if image.format == "JPEG" and data[-2:].tobytes() != JPEG_END:
+        return None
+    if image.format == "PNG" and any(word in data.tobytes() for word in EXIF):
+        return None
+    return jpeg_damage.imdecode(data, REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def grey(image: Image.Image, path: Path, sixteen_bit: str) -> np.ndarray:
+    """Any Pillow image as 8-bit grey levels. `ValueError` where the file is damaged."""
+    how = "full" if sixteen_bit == "full" else "percentile"
+    deep = sixteen_bits(image, path)
+    if deep is not None:
+        return grey_levels.stretch(deep, how)
+    if image.format == "PNG" and (why := png_damage.fault(path.read_bytes())):
+        raise ValueError(why)
+    pixels = wide(image, how) if image.mode in WIDE else narrow(image)
+    if image.format == "JPEG":  # Pillow is silent about damage
+        jpeg_damage.imdecode(np.fromfile(path, np.uint8), REDUCED[8])
+    return pixels
+
+
+def sixteen_bits(image: Image.Image, path: Path) -> np.ndarray | None:
+    """uint16 [H, W] of 16-bit channels, of which Pillow keeps one or eight bits; None for others.
+
+    Colour becomes luminance, transparency black.
+    """
+    if image.format != "PNG" and (image.mode in WIDE or ";16" not in str(image.tile)):
+        return None
+    data = np.fromfile(path, np.uint8)
+    if image.format == "PNG" and data[PNG_BITS] != 16:
+        return None
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        return None
+    if pixels.ndim == 2:
+        return pixels
+    found = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
+    if pixels.shape[2] == 4:
+        found = np.rint(found * (pixels[..., 3] / np.float32(65535))).astype(np.uint16)
+    return found
+
+
+def wide(image: Image.Image, how: str) -> np.ndarray:
+    """uint8 of more than 8 bits or of floats; where these are no numbers, the darkest."""
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "f":
+        finite = np.isfinite(pixels)
+        if not finite.any():
+            raise ValueError("no pixel is a number")
+        pixels = np.where(finite, pixels, pixels[finite].min())
+    found = grey_levels.stretch(pixels, how)
+    tags = getattr(image, "tag_v2", {})
+    return 255 - found if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else found
+
+
+def narrow(image: Image.Image) -> np.ndarray:
+    """uint8 of 8 bits a channel: colour becomes luminance, transparency black."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))

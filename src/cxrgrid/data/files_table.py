@@ -1,0 +1,69 @@
+"""pixels.parquet: which image has which row of pixels.npy, why one has none, and what is odd."""
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cxrgrid.data import oddities
+
+THUMB = 16  # pixels a side, for a look at all images together
+SHOWN = 20  # odd images that are named in the log
+
+
+def odd(
+    images: list[str],
+    aside: dict[str, str],
+    alone: dict[str, str],
+    sides: dict[str, tuple[int, int]],
+    pixels: Path,
+) -> dict[str, str]:
+    """What is odd about images, by themselves (`alone`) or beside all others of the dataset."""
+    readable = [image for image in images if image not in aside]
+    known = np.array([sides.get(image, (0, 0)) for image in readable]).reshape(-1, 2)
+    array = np.load(pixels, mmap_mode="r")
+    small = [cv2.resize(image, (THUMB, THUMB), interpolation=cv2.INTER_AREA) for image in array]
+    found = oddities.of_dataset(np.array(small), known)
+    beside = {readable[at]: text for at, text in found.items()}
+    return {
+        image: "; ".join(one[image] for one in (alone, beside) if image in one)
+        for image in readable
+        if image in alone or image in beside
+    }
+
+
+def table(
+    images: list[str], aside: dict[str, str], odd: dict[str, str], suspicious: str = "keep"
+) -> pa.Table:
+    """pixels.parquet: the row of each image in pixels.npy, or why it has none, and what is odd."""
+    readable = np.array([image not in aside for image in images])
+    rows = np.where(readable, np.cumsum(readable) - 1, -1)
+    reasons = [aside.get(image) for image in images]
+    if suspicious == "set_aside":
+        rows = np.where([image in odd for image in images], -1, rows)
+        reasons = [
+            f"suspicious: {odd[i]}" if i in odd else why
+            for i, why in zip(images, reasons, strict=True)
+        ]
+    notes = pa.array([odd.get(image) for image in images], pa.string())
+    columns = {"image": images, "row": rows.astype(np.int64)}
+    return pa.table({**columns, "reason": pa.array(reasons, pa.string()), "note": notes})
+
+
+def tell(odd: dict[str, str], suspicious: str) -> None:
+    """The images that look odd, by name; the first ones of many."""
+    if odd:
+        some = "; ".join(f"{image} ({why})" for image, why in list(odd.items())[:SHOWN])
+        what = "set aside" if suspicious == "set_aside" else "kept (`suspicious: keep`)"
+        more = f"; and {len(odd) - SHOWN:,} more" if len(odd) > SHOWN else ""
+        logging.warning(f"{len(odd):,} images look odd, {what}: {some}{more}")
+
+
+def kept_odd(files: pd.DataFrame) -> pd.DataFrame:
+    """`image` and `note` of what looks odd and is kept; a file made before says nothing of it."""
+    if "note" not in files:
+        return pd.DataFrame(columns=["image", "note"])
+    return files.loc[(files["row"] >= 0) & files["note"].notna(), ["image", "note"]]
