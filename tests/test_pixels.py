@@ -11,6 +11,7 @@ import zlib
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -254,6 +255,22 @@ def test_kill_nine_loses_nothing(tmp_path):
     process.wait()
     assert 0 < json.loads(state.read_text())["done"] < 60
     np.testing.assert_array_equal(run(tmp_path, unreadable=0)[0], whole)
+
+
+def test_odd_images_are_named_and_kept_or_set_aside(tmp_path, caplog):
+    names = save_many(tmp_path, 12)
+    Image.fromarray(np.full((40, 40), 9, np.uint8)).save(tmp_path / "images" / names[4])
+    names = prepare(tmp_path, names)
+    odd = names[4]
+    array, files, _ = run(tmp_path)
+    files = pd.DataFrame(files).set_index("image")
+    assert len(array) == 12 and files["note"].dropna().to_dict() == {odd: "flat: all 9"}
+    assert f"1 images look odd, kept (`suspicious: keep`): {odd} (flat: all 9)" in caplog.text
+    array, files, _ = run(tmp_path, suspicious="set_aside")
+    files = pd.DataFrame(files).set_index("image")
+    assert files.loc[odd, "row"] == -1 and files.loc[odd, "reason"] == "suspicious: flat: all 9"
+    others = files.drop(odd)
+    assert sorted(others["row"]) == [at for at in range(12) if at != names.index(odd)]
 
 
 def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypatch):

@@ -84,11 +84,12 @@ class Partial:
         self.path = out.with_name(f".{out.stem}.partial.npy")
         self.state = out.with_name(f".{out.stem}.partial.json")
         self.key, self.size = key, size
-        self.done, self.aside, self.odd, self.sides = 0, {}, {}, {}
+        self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
         out.parent.mkdir(parents=True, exist_ok=True)
         known = json.loads(self.state.read_text()) if self.state.is_file() else {}
-        if known.get("key") == key and self.path.is_file():
-            self.done, self.aside, self.odd = known["done"], known["aside"], known.get("odd", {})
+        if known.get("key") == key and self.path.is_file() and "sides" in known:
+            self.done, self.aside = known["done"], known["aside"]
+            self.odd, self.sides = known["odd"], known["sides"]
             logging.info(f"going on after {self.done:,} images")
         self.file = self.path.open("r+b" if self.done else "w+b")
         self.header()
@@ -108,7 +109,7 @@ class Partial:
             self.aside[image] = result
         else:
             self.file.write(result.pixels.tobytes())
-            self.sides[image] = result.sides
+            self.sides.append(result.sides)
             self.odd |= {image: result.oddity} if result.oddity else {}
         self.done += 1
         if self.done % CHECKPOINT == 0:
@@ -118,7 +119,8 @@ class Partial:
         """Write down how far it has come; the pixels first."""
         self.file.flush()
         fresh = self.state.with_suffix(".new")
-        known = {"key": self.key, "done": self.done, "aside": self.aside, "odd": self.odd}
+        known = {"key": self.key, "done": self.done, "aside": self.aside}
+        known |= {"odd": self.odd, "sides": self.sides}
         fresh.write_text(json.dumps(known))
         fresh.replace(self.state)
 

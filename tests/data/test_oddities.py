@@ -39,7 +39,7 @@ def test_an_inverted_image_and_one_of_another_size_are_told_by_the_rest():
     small = np.clip(smooth(16, 16)[None] + rng.normal(0, 20, (40, 16, 16)), 0, 255).astype(np.uint8)
     small[3] = 255 - small[3]
     sides = np.full((40, 2), 1000)
-    sides[5], sides[6] = (100, 120), (0, 0)  # of one the sides are not known
+    sides[5] = 100, 120
     found = oddities.of_dataset(small, sides)
     assert sorted(found) == [3, 5]
     assert "inverted? correlation -0." in found[3] and found[5].startswith("100 x 120 pixels")

@@ -18,15 +18,17 @@ def odd(
     images: list[str],
     aside: dict[str, str],
     alone: dict[str, str],
-    sides: dict[str, tuple[int, int]],
+    sides: list[tuple[int, int]],
     pixels: Path,
 ) -> dict[str, str]:
-    """What is odd about images, by themselves (`alone`) or beside all others of the dataset."""
+    """What is odd about images, by themselves (`alone`) or beside all others of the dataset.
+
+    sides: width and height in the file of each readable image.
+    """
     readable = [image for image in images if image not in aside]
-    known = np.array([sides.get(image, (0, 0)) for image in readable]).reshape(-1, 2)
     array = np.load(pixels, mmap_mode="r")
     small = [cv2.resize(image, (THUMB, THUMB), interpolation=cv2.INTER_AREA) for image in array]
-    found = oddities.of_dataset(np.array(small), known)
+    found = oddities.of_dataset(np.array(small), np.array(sides).reshape(-1, 2))
     beside = {readable[at]: text for at, text in found.items()}
     return {
         image: "; ".join(one[image] for one in (alone, beside) if image in one)

@@ -51,7 +51,7 @@ def repeated(pixels: np.ndarray) -> int:
 def of_dataset(small: np.ndarray, sides: np.ndarray) -> dict[int, str]:
     """Oddities of images beside the rest, by position: inverted, or far larger or smaller.
 
-    small: uint8 [N, h, w], each image as a thumbnail; sides: int [N, 2], 0 where not known.
+    small: uint8 [N, h, w], each image as a thumbnail; sides: int [N, 2], of the files.
     """
     found = {}
     if len(small) < 10:  # a median of few says nothing
@@ -64,8 +64,8 @@ def of_dataset(small: np.ndarray, sides: np.ndarray) -> dict[int, str]:
     for at in np.flatnonzero(alike < INVERTED):
         found[int(at)] = f"inverted? correlation {alike[at]:.2f} with the dataset's median image"
     side = np.sqrt(sides.prod(axis=1))
-    typical = np.median(side[side > 0]) if (side > 0).any() else 0
-    far = (side > 0) & ((side * SMALLER < typical) | (side > SMALLER * typical))
+    typical = np.median(side)
+    far = (side * SMALLER < typical) | (side > SMALLER * typical)
     for at in np.flatnonzero(far):
         width, height = sides[at]
         found.setdefault(int(at), f"{width} x {height} pixels, where {typical:.0f} a side is usual")
