@@ -259,9 +259,8 @@ def test_kill_nine_loses_nothing(tmp_path):
 
 def test_odd_images_are_named_and_kept_or_set_aside(tmp_path, caplog):
     names = save_many(tmp_path, 12)
-    Image.fromarray(np.full((40, 40), 9, np.uint8)).save(tmp_path / "images" / names[4])
-    names = prepare(tmp_path, names)
-    odd = names[4]
+    odd, names = names[4], prepare(tmp_path, names)
+    Image.fromarray(np.full((40, 40), 9, np.uint8)).save(tmp_path / "images" / odd)
     array, files, _ = run(tmp_path)
     files = pd.DataFrame(files).set_index("image")
     assert len(array) == 12 and files["note"].dropna().to_dict() == {odd: "flat: all 9"}
