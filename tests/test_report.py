@@ -258,7 +258,8 @@ def test_findings_name_the_best_with_interval_and_n(finished, text):
     best = table[table["dataset"] == "children"].iloc[0]
     shown = wording.number(best["value"], best["low"], best["high"])
     assert best["value"] == table.loc[table["dataset"] == "children", "value"].max()
-    assert f"{shown}, mean of 2 seeds, on 16 test images of 8 patients" in html.unescape(text)
+    assert f"AUROC is {shown}, of " in html.unescape(text)
+    assert "(mean of 2 seeds; 16 test images of 8 patients)" in html.unescape(text)
 
 
 def test_overfitting_is_found():
@@ -278,15 +279,20 @@ def test_what_was_tested_is_said_with_the_clearest_difference(study):
     read.comparisons.loc[at, "verdict"] = ["not shown", "better", "incomplete", "incomplete"]
     read.comparisons.loc[at[1], "sentence"] = "A is better than B."
     text = findings.tested(read, "backbone")
-    assert "1 of 4 differ; in 1 no difference is shown, 2 cannot be compared yet." in text
+    assert "1 of 4 pairs differ; no difference shown in 1; 2 cannot be compared yet." in text
     assert text.endswith("The clearest: A is better than B.")
+    read.comparisons.loc[at, "verdict"] = "not shown"
+    read.comparisons.loc[at, ["difference", "low", "high"]] = [0.1, -0.1, 0.3]
+    read.comparisons.loc[at[2], ["difference", "low", "high"]] = [-0.2, -0.5, 0.1]
+    text = findings.tested(read, "backbone")
+    assert "no difference shown in any of the 4 pairs (largest −0.200, −0.500 to +0.100)." in text
 
 
 def test_cells_of_another_split_are_not_comparable(study):
     write_report(study)
     read = results.read(study, study.parent / "report")
     read.facts["ward"]["split_hash"] = "another"
-    assert "7 cells of 7 rest on another split" in " ".join(findings.mixed_splits(read))
+    assert "7 cells of 7 were trained on another split" in " ".join(findings.mixed_splits(read))
 
 
 @pytest.mark.slow

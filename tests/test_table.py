@@ -203,7 +203,7 @@ def test_every_table_of_a_dataset_that_leaks_says_so(study):
     report = write_report(study)
     for name in ("leaderboard", "pretrained", "labels", "datasets"):
         notes = {part.title: part.notes for part in shown(report, name)}
-        assert "5 patients stand in two splits, and 7 of 16 test images" in notes["ward"][0]
+        assert "5 patients are in two splits, and 7 of 16 test images" in notes["ward"][0]
         assert not any("Leakage" in note for note in notes["children"])
 
 

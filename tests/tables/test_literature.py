@@ -117,7 +117,7 @@ def test_phantoms_are_never_compared(finished):
     assert compare(finished, {}).empty
     assert read_csv(finished.parent / "report/literature.csv").empty
     text = report_page(finished)
-    assert "Against the literature" not in text and 'href="#literature"' not in text
+    assert "Comparison with the literature" not in text and 'href="#literature"' not in text
 
 
 def report_page(study):
@@ -196,7 +196,7 @@ def test_the_report_shows_it_with_all_mismatches(study):
     [section] = sections.read(folder / "literature.json").sections
     assert len(section.rows) == len(table) > 50
     text = report_page(study)
-    assert 'href="#literature"' in text and "Against the literature" in text
+    assert 'href="#literature"' in text and "Comparison with the literature" in text
     assert "split: chexnet-community, here patient" in text
     assert "10 crops of each test image, here all of it once" in text
     for paper in set(table["paper"]):

@@ -1,4 +1,4 @@
-"""How many images each label has, by split and view."""
+"""Numbers of images with each label, by split and view."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,15 +9,15 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Images with each label, by split: training / validation / test; a column a view, "
-    "the rarest ones together. n: images in all; an image counts once for each label it has."
+    "Images with each label, by split: training / validation / test. One column per view, the "
+    "rarest views together. n: number of images; an image counts once for each of its labels."
 )
 VIEWS = 3  # panels of views beside each other, at most
 ALL = "all views"
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, as high as it has labels; a column a view; a bar a label."""
+    """Draw one row per dataset, one column per view and one bar per label."""
     parts = {name: views(part) for name, part in frames.views.groupby("dataset", sort=False)}
     columns = max(len(part["view"].unique()) for part in parts.values())
     heights = [0.8 + 0.22 * part["label"].nunique() for part in parts.values()]
@@ -43,7 +43,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def views(counts: pd.DataFrame) -> pd.DataFrame:
-    """All views first, then each where there are several; the rarest as `other views`."""
+    """Counts for all views, then for each if there are several, the rarest as `other views`."""
     order = counts.groupby("view")["positives"].sum().sort_values(ascending=False, kind="stable")
     few = list(order.index if len(order) <= VIEWS else order.index[: VIEWS - 1])
     named = counts.assign(view=counts["view"].where(counts["view"].isin(few), "other views"))
@@ -56,7 +56,7 @@ def views(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def panel(axes: Axes, counts: pd.DataFrame, first: bool) -> None:
-    """One dataset and view; in the first panel the three numbers stand at the end of each bar."""
+    """Draw one dataset and view; in the first panel each bar has its three numbers."""
     wide = counts.pivot_table("positives", "label", "split", sort=False)
     wide = wide.reindex(columns=list(figure_style.SPLITS), fill_value=0).fillna(0)
     figure_style.name_rows(axes, list(wide.index) if first else [""] * len(wide))

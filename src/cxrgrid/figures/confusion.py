@@ -1,4 +1,4 @@
-"""What is taken for what: decisions on test images by the best configuration of each init."""
+"""Confusion matrices on test images, of the best configuration of each init."""
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,22 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Best configuration of each init by the headline metric, its first seed. Where classes "
-    "compete: truth by decision, the highest score deciding. Where labels may occur together: of "
-    "the images with a label, those found and missed; of those without, false alarms and rightly "
-    "none, at the study's first operating point. Numbers are images, the shade is the share of "
-    "their row's images with (or without) the label. n: test images."
+    "First seed of the best configuration of each init by the headline metric. Multi-class: truth "
+    "by decision (the class with the highest score). Multi-label: true positives, false negatives, "
+    "false positives and true negatives of each label, at the study's first operating point. "
+    "Numbers are images; the shade is the share of the images with (or without) the label. "
+    "n: test images."
 )
-CELLS = {"found": "tp", "missed": "fn", "false alarm": "fp", "rightly none": "tn"}
+CELLS = {
+    "true positive": "tp",
+    "false negative": "fn",
+    "false positive": "fp",
+    "true negative": "tn",
+}
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, a column an init."""
+    """Draw one row per dataset and one column per init."""
     best, cells = frames.best(), frames.headline().dropna(subset="value")
     inits, datasets = list(dict.fromkeys(best["init"])) or [""], frames.grid.targets()
     heights = [0.9 + 0.3 * len(frames.facts[name]["labels"]) for name in datasets]
@@ -43,7 +48,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def counts(frames: Frames, cell: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Images as labels by decisions, and the shares that shade them."""
+    """Numbers of images by label and decision, and the shares that shade them."""
     own = cell[AXES].merge(frames.confusions, on=AXES)
     if len(own):
         matrix = own.pivot_table("n", "truth", "decision", sort=False)
@@ -58,7 +63,7 @@ def counts(frames: Frames, cell: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray
 
 
 def panel(axes: Axes, matrix: pd.DataFrame, share: np.ndarray) -> None:
-    """One matrix, each number on its shade."""
+    """Draw one matrix, each number on its shade."""
     # Not imshow, which would embed a bitmap.
     axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
     for (y, x), value in np.ndenumerate(matrix.to_numpy()):

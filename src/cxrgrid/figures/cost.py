@@ -1,4 +1,4 @@
-"""What a score costs: the headline metric against size and time, with the Pareto front."""
+"""Headline metric against model size and time, with the Pareto front."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,23 +10,24 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Headline metric, mean over labels and seeds, against what a configuration costs: parameters, "
-    "multiply-adds for one image (convolutions and matrix products), wall time of one cell and its "
-    "GPU-hours, mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, the "
-    "configurations that none beats at their cost or less; these are named. n: configurations "
-    "drawn; those without a score or a cost are left out. Times compare on equal hardware only."
+    "Headline metric, mean over labels and seeds, against the cost of a configuration: parameters, "
+    "multiply-adds per image (convolutions and matrix products), wall time and GPU-hours per cell, "
+    "mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, that is, the "
+    "configurations that no other beats at the same or a lower cost; these are named. n: "
+    "configurations shown; those without a score or a cost are left out. Times are comparable on "
+    "equal hardware only."
 )
 COSTS = {
     "parameters": ("parameters (millions)", 1e6),
-    "multiply_adds": ("multiply-adds an image (millions)", 1e6),
-    "total_seconds": ("wall time a cell (min)", 60),
-    "gpu_hours": ("GPU-hours a cell (h)", 1),
+    "multiply_adds": ("multiply-adds per image (millions)", 1e6),
+    "total_seconds": ("wall time per cell (min)", 60),
+    "gpu_hours": ("GPU-hours per cell (h)", 1),
 }
 MARKS = "os^vD<>Xp*hd"
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, a column a cost, a colour an init, a mark a backbone."""
+    """Draw one row per dataset, one column per cost; colours are inits, marks are backbones."""
     configurations = table(frames)
     costs = [name for name in COSTS if (configurations[name] > 0).any()] or ["parameters"]
     colour, datasets = figure_style.colours(frames.cells["init"]), frames.grid.targets()
@@ -60,7 +61,7 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def front(configurations: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The configurations that no other of at most their cost reaches; from cheap to dear."""
+    """Configurations on the Pareto front, by rising cost."""
     configurations = configurations.sort_values(
         [cost, "value"], ascending=[True, False], kind="stable"
     )
@@ -69,7 +70,7 @@ def front(configurations: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 
 def panel(axes: Axes, configurations: pd.DataFrame, cost: str, colour: dict, marks: dict) -> None:
-    """One dataset and cost."""
+    """Draw one dataset and cost."""
     name, unit = COSTS[cost]
     axes.set_xlabel(name)
     if configurations.empty:

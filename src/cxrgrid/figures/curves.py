@@ -1,4 +1,4 @@
-"""Loss over epochs, on training and on validation images."""
+"""Training and validation loss over epochs."""
 
 from matplotlib.figure import Figure
 
@@ -6,12 +6,12 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Line: mean over seeds; band: smallest to largest; dot: the epoch whose "
-    "weights are kept, one a seed. A validation loss that rises while training falls: over-fitting."
+    "Line: mean over seeds; band: range over seeds; dot: the epoch whose weights are used, one per "
+    "seed. A validation loss that rises while the training loss falls shows over-fitting."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, a column a backbone, a colour an init; solid is validation."""
+    """Draw one row per dataset, one column per backbone; colours are inits, solid is validation."""
     columns = {"train_loss": ("training", (3, 1.5)), "val_loss": ("validation", "")}
     return figure_style.epochs(frames.cells, frames.history, columns, "loss (cross-entropy)")

@@ -1,4 +1,4 @@
-"""Test images as the networks see them, on a plane."""
+"""t-SNE of the test images' features."""
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,11 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Test images by the features that the classifier sees, t-SNE with a fixed seed; near: seen "
-    "alike. Axes have no unit, and distances between far groups mean nothing. A row a dataset, of "
-    "the best configuration by the headline metric whose first seed is explained; coloured by "
-    "finding (several: more than one label; none: none of them), by view and by source, where "
-    "known and more than one. n: test images; of more than 800, 800 are drawn."
+    "t-SNE (fixed seed) of the features at the classifier's input; images with similar features "
+    "are near each other. Axes have no unit, and distances between groups are not meaningful. One "
+    "row per dataset, of the best configuration by the headline metric whose first seed is "
+    "explained. Coloured by finding (several: more than one label; none: no label), view and "
+    "source, where these are known and vary. n: test images; a sample of 800 if there are more."
 )
 POINTS = 800
 COLUMNS = ("finding", "view", "source")
@@ -25,7 +25,7 @@ GREY = {"several": "#555555", "other": "#888888", "none": "#c4c4c4", "unknown": 
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, a column what the points are coloured by."""
+    """Draw one row per dataset and one column per property that colours the points."""
     shown = {name: best(frames, name) for name in frames.grid.targets()}
     told = [name for name in COLUMNS[1:] if any(tells(part, name) for _, part in shown.values())]
     columns = ["finding", *told]
@@ -51,7 +51,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def best(frames: Frames, dataset: str) -> tuple[dict, pd.DataFrame]:
-    """The cell that is shown of a dataset, and its points; none where none is explained."""
+    """The explained cell of a dataset that is shown, and its points; None if there is none."""
     configurations = frames.best()
     configurations = configurations[configurations["dataset"] == dataset].sort_values(
         "value", ascending=False
@@ -67,12 +67,12 @@ def best(frames: Frames, dataset: str) -> tuple[dict, pd.DataFrame]:
 
 
 def tells(part: pd.DataFrame, column: str) -> bool:
-    """Whether a column has more than one value."""
+    """True if a column has more than one value."""
     return part[column].nunique() > 1
 
 
 def panel(axes: Axes, part: pd.DataFrame, column: str, colours: dict[str, str]) -> None:
-    """The images of one dataset, coloured by one of their columns; greys below, names above."""
+    """Draw the images of one dataset, coloured by one column; grey values lie below the others."""
     values = part[column].fillna("unknown")
     named: dict[str, str] = {}
     for name in frequent(values):
@@ -100,10 +100,7 @@ def panel(axes: Axes, part: pd.DataFrame, column: str, colours: dict[str, str]) 
 
 
 def palette(several: list[pd.Series]) -> dict[str, str]:
-    """Colours of the values of some panels: in each the most frequent by name, the rest in greys.
-
-    A name has one colour in all panels.
-    """
+    """{value: colour}, the same in all panels: hues for the most frequent, greys for the rest."""
     colours: dict[str, str] = {}
     for values in several:
         names = sorted(frequent(values))
@@ -115,5 +112,5 @@ def palette(several: list[pd.Series]) -> dict[str, str]:
 
 
 def frequent(values: pd.Series) -> list[str]:
-    """The names with a colour of their own in a panel."""
+    """Values with a colour of their own in a panel."""
     return [name for name in values.value_counts().index if name not in GREY][: len(PALETTE)]

@@ -1,4 +1,4 @@
-"""Every backbone, init and recipe on each dataset's test images: seeds, mean and interval."""
+"""Headline metric of every configuration on its dataset's test images."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,13 +10,13 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Headline metric on the test images. Dot: mean over seeds; rings: seeds; bar: 95 % "
-    "interval over patients and, where there are several, seeds. n: test images."
+    "Mean over labels. Dot: mean over seeds; rings: seeds; bar: 95 % interval over patients and, "
+    "if there are several, seeds. n: test images."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a dataset, a row a backbone (and recipe), a colour an init."""
+    """Draw one panel per dataset, one row per backbone and recipe; colours are inits."""
     ends = frames.ends().rename(columns={"low": "from", "high": "to"})
     cells = frames.headline().merge(ends, on=CONFIGURATION)
     colour = figure_style.colours(cells["init"])
@@ -38,12 +38,12 @@ def draw(frames: Frames) -> Figure:
 
 
 def configurations(cells: pd.DataFrame) -> list[tuple[str, str]]:
-    """Backbones with their recipes, in the order of the study."""
+    """Names of backbones with their recipes, in the order of the study."""
     return list(dict.fromkeys(zip(cells["backbone"], cells["recipe"], strict=True)))
 
 
 def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
-    """One dataset."""
+    """Draw one dataset."""
     inits = [name for name in colour if name in set(cells["init"])]
     rows = configurations(cells)
     several = len({recipe for _, recipe in rows}) > 1
@@ -60,7 +60,7 @@ def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
 
 
 def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:
-    """The seeds of one configuration; a cross at the left edge for those that are missing."""
+    """Draw the seeds of one configuration; a cross at the left edge if some are missing."""
     scored = seeds.dropna(subset="value")
     if len(scored) < len(seeds):
         left = axes.get_yaxis_transform()

@@ -1,4 +1,4 @@
-"""AUROC over epochs, on validation images."""
+"""Validation AUROC over epochs."""
 
 from matplotlib.figure import Figure
 
@@ -6,12 +6,12 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Mean over the labels that have both classes. Line: "
-    "mean over seeds; band: smallest to largest; dot: the epoch whose weights are kept, one a seed."
+    "Mean over the labels that have both classes. Line: mean over seeds; band: range over seeds; "
+    "dot: the epoch whose weights are used, one per seed."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a dataset, a column a backbone, a colour an init."""
+    """Draw one row per dataset and one column per backbone; colours are inits."""
     columns = {"val_auroc": ("validation", "")}
     return figure_style.epochs(frames.cells, frames.history, columns, "validation AUROC")

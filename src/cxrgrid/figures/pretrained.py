@@ -1,4 +1,4 @@
-"""What another start than scratch changes: a forest plot with intervals."""
+"""Difference of each init to scratch: forest plot."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,13 +11,13 @@ from cxrgrid.reporting.results import Frames
 CAPTION = (
     "Difference to scratch with the same dataset, backbone and recipe, mean over labels. Diamond: "
     "mean over the seeds that both have; bar: its 95 % interval over patients and seeds; rings: "
-    "the seeds' own differences. Right of zero: better than scratch. Filled where a difference is "
-    "shown after Holm's correction. n: pairs of cells that are done, of those planned."
+    "differences of single seeds. Right of zero: better than scratch. Filled: significant after "
+    "Holm's correction. n: finished pairs of cells, of those planned."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a dataset, a row a backbone (and recipe), a colour an init."""
+    """Draw one panel per dataset, one row per backbone and recipe; colours are inits."""
     forest, pairs = against_scratch(frames), frames.pairs()
     colour = figure_style.colours(frames.cells["init"])
     datasets = list(dict.fromkeys(pairs["dataset"])) or [""]
@@ -42,18 +42,18 @@ def draw(frames: Frames) -> Figure:
 
 
 def against_scratch(frames: Frames) -> pd.DataFrame:
-    """The comparisons with scratch: one row a configuration, `init` that of the configuration."""
+    """Comparisons with scratch: one row per configuration, with its own `init`."""
     rows = frames.pairs_of("init")
     return rows[rows["b"] == "scratch"].assign(init=lambda part: part["a"])
 
 
 def names(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Backbones with their recipes, in the order of the study."""
+    """Names of backbones with their recipes, in the order of the study."""
     return list(dict.fromkeys(zip(rows["backbone"], rows["recipe"], strict=True)))
 
 
 def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -> None:
-    """One dataset."""
+    """Draw one dataset."""
     axes.axvline(0, color=figure_style.QUIET, linewidth=1)
     if pairs.empty:
         axes.set_yticks([])
@@ -73,7 +73,7 @@ def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -
 
 
 def bar(axes: Axes, y: float, row: pd.Series | None, seeds: pd.Series, colour: tuple) -> None:
-    """One configuration: seeds, mean, interval; a cross at the left edge if seeds are missing."""
+    """Draw one configuration: seeds, mean, interval; a cross at the left if some are missing."""
     if seeds.isna().any():
         left = axes.get_yaxis_transform()
         axes.plot(0.015, y, "x", color=colour, transform=left, markersize=4.5, clip_on=False)

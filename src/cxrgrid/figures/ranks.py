@@ -1,4 +1,4 @@
-"""Which backbones stand first over all datasets, and which cannot be told apart."""
+"""Mean ranks over the datasets, with Nemenyi's critical difference."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,16 +10,16 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Rank of each backbone, init and recipe on each dataset by the headline metric, mean over "
-    "seeds; 1 is the best. Diamond: mean rank. A bar joins those whose mean ranks lie within "
-    "Nemenyi's critical difference (5 %): they cannot be told apart over these datasets. Datasets "
-    "are the sample: with a few, little can be shown."
+    "Rank of each configuration on each dataset by the headline metric, mean over seeds; 1 is the "
+    "best. Diamond: mean rank. Bars join configurations whose mean ranks differ by less than "
+    "Nemenyi's critical difference (5 %), which do not differ significantly. The sample are the "
+    "datasets: with few of them the power is low."
 )
 MARKS = "osv^<>Xp*hd"
 
 
 def draw(frames: Frames) -> Figure:
-    """A row a model, its rank on each dataset; without two datasets and two backbones, says so."""
+    """Draw one row per configuration, or a sentence without two datasets and two backbones."""
     values = table(frames)
     if min(values.shape) < 2 or values.columns.get_level_values("backbone").nunique() < 2:
         return nothing(frames, values)
@@ -43,7 +43,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    """Datasets by models: the mean over seeds. Only models that are scored on every dataset.
+    """Means over seeds, datasets by configurations; only those scored on every dataset.
 
     A dataset that is there only for others to start from is none on which models are ranked.
     """
@@ -60,13 +60,13 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def name(model: tuple[str, str, str]) -> str:
-    """A model in few words."""
+    """Short name of a configuration."""
     backbone, init, recipe = model
     return f"{backbone} · {init}" + ("" if recipe == "default" else f" · {recipe}")
 
 
 def bars(axes: Axes, found: Ranks, models: int) -> None:
-    """Vertical bars at the right that join what is alike."""
+    """Draw vertical bars at the right that join configurations without a significant difference."""
     right = models + 0.35
     for at, (first, last) in enumerate(found.alike()):
         x = right + 0.18 * at
@@ -76,7 +76,7 @@ def bars(axes: Axes, found: Ranks, models: int) -> None:
 
 
 def note(found: Ranks, frames: Frames) -> str:
-    """On how many datasets, Friedman's p, and how many models are left out."""
+    """Numbers of datasets and of configurations left out, and Friedman's p."""
     left_out = frames.cells.groupby(CONFIGURATION[1:]).ngroups - len(found.mean)
     p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
     text = f"{len(found.ranks)} datasets, Friedman {p}"
@@ -84,7 +84,7 @@ def note(found: Ranks, frames: Frames) -> str:
 
 
 def nothing(frames: Frames, values: pd.DataFrame) -> Figure:
-    """The sentence that says why there is no ranking."""
+    """Draw the sentence that says why there is no ranking."""
     figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
     axes = grid[0, 0]
     axes.set_axis_off()

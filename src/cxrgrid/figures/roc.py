@@ -6,19 +6,19 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Best configuration of each init by the headline metric, on test images; a line a seed, at "
-    "most the eight labels of a dataset with the most positives in test. Dashed: a random ranking. "
-    "n: test images whose label is known (positives). Every cell's own curves stand on its page."
+    "Best configuration of each init by the headline metric, on test images; one line per seed; up "
+    "to eight labels per dataset, those with the most positive test images. Dashed: a random "
+    "ranking. n: test images with a known label (positives). Each cell's page has its own curves."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a dataset and label, a colour an init."""
+    """Draw one panel per dataset and label; colours are inits."""
     return figure_style.small_multiples(frames, one, "1 − specificity", "sensitivity")
 
 
 def one(axes, points, colour: tuple, prevalence: float) -> None:
-    """A seed's curve."""
+    """Draw the curve of one seed."""
     points = points[points["curve"] == "roc"]
     axes.plot([0, 1], [0, 1], color=figure_style.QUIET, linewidth=0.8, dashes=(3, 2), zorder=1)
     axes.plot(points["x"], points["y"], color=colour, linewidth=1.2, alpha=0.85)

@@ -1,4 +1,4 @@
-"""How well each subgroup is served: by the best configuration of each init."""
+"""Headline metric by subgroup, of the best configuration of each init."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,15 +9,15 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 CAPTION = (
-    "Headline metric on each subset and subgroup of the test images, mean over labels: best "
-    "configuration of each init by the whole's metric, its first seed, with 95 % "
-    "intervals over patients. Thresholds are those of the whole. n: test images of the subgroup. "
-    "An interval that overlaps another's does not show that two groups are served alike."
+    "Headline metric on each subset and subgroup of the test images, mean over labels, with 95 % "
+    "intervals over patients: first seed of the best configuration of each init on all test "
+    "images. Thresholds are those of all test images. n: test images of the subgroup. "
+    "Overlapping intervals do not show that two groups are equal."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a dataset, a row a subgroup, a colour an init; says so where none was asked for."""
+    """Draw one panel per dataset, one row per subgroup; colours are inits."""
     rows = table(frames)
     datasets, colour = frames.grid.targets(), figure_style.colours(frames.cells["init"])
     parts = [rows[rows["dataset"] == name] for name in datasets]
@@ -34,7 +34,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    """The headline metric of the whole and its parts: first seed of each best configuration."""
+    """Headline metric of all test images and their subgroups: first seed of the best ones."""
     cells = frames.headline().dropna(subset="value").drop_duplicates(CONFIGURATION)
     best = frames.best()[CONFIGURATION].merge(cells[AXES], on=CONFIGURATION)
     rows = best.merge(frames.metrics, on=AXES)
@@ -46,7 +46,7 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def panel(axes: Axes, rows: pd.DataFrame, colour: dict) -> None:
-    """One dataset, the whole on top."""
+    """Draw one dataset, all test images on top."""
     subsets = sorted(rows["subset"].unique(), key=lambda name: (name != "all", name))
     inits = [name for name in colour if name in set(rows["init"])]
     sizes = rows.groupby("subset")["n"].max()

@@ -1,4 +1,4 @@
-"""Models of one dataset on the test images of another."""
+"""Transfer between datasets: models of one on the test images of another."""
 
 import numpy as np
 import pandas as pd
@@ -13,17 +13,16 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.tables.transfer import build
 
 CAPTION = (
-    "Headline metric, mean over labels and seeds. Row: the dataset that the models were trained "
-    "on; column: the dataset on whose test images they were tested. Framed: their own test "
-    "images, all of its labels; elsewhere over the labels that both know, whose number stands "
-    "below, and without test images that the model knows from training. n: test images. Compare "
-    "along a row with care: the labels differ. A dash: nothing in common, or not asked for; *: "
-    "the model had started from one that was trained on the tested dataset."
+    "Headline metric, mean over labels and seeds. Row: training dataset; column: dataset of the "
+    "test images. Framed: the dataset's own test images, all labels. Elsewhere: the shared labels, "
+    "whose number is below the value, without test images that the model was trained on. n: test "
+    "images. Values of a row rest on different labels. Dash: no shared label, or not asked for. "
+    "*: the model's initial weights came from a model trained on the tested dataset."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """A panel a backbone, init and recipe; without any transfer, the sentence that says so."""
+    """Draw one panel per backbone, init and recipe, or a sentence if there is no transfer."""
     rows = values(frames)
     if not frames.grid.transfers or rows.empty:
         return nothing(frames)
@@ -45,7 +44,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def values(frames: Frames) -> pd.DataFrame:
-    """One row per configuration and target: value, n, labels (0: all own), note."""
+    """One row per configuration and target: value, n, labels (0: all of its own), note."""
     own = (
         frames.headline()
         .groupby(CONFIGURATION, sort=False)
@@ -61,7 +60,7 @@ def values(frames: Frames) -> pd.DataFrame:
 def panel(
     axes: Axes, part: pd.DataFrame, sources: list[str], targets: list[str], ends: tuple
 ) -> None:
-    """One model; the darker, the better, on one scale in all panels."""
+    """Draw one configuration; darker is better, on one scale in all panels."""
     palette = sns.color_palette("Blues", as_cmap=True)
     low, high = ends
     for row in part.itertuples():
@@ -95,7 +94,7 @@ def panel(
 
 
 def nothing(frames: Frames) -> Figure:
-    """The sentence that says why there is no matrix."""
+    """Draw the sentence that says why there is no matrix."""
     figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
     axes = grid[0, 0]
     axes.set_axis_off()

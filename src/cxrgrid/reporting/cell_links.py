@@ -1,4 +1,4 @@
-"""From the rows of the report's tables to the pages of the cells that they rest on.
+"""Links from the rows of the report's tables to the pages of their cells.
 
 Each function takes rows and the study's cells (AXES), and returns for each row its links.
 """
@@ -11,19 +11,19 @@ from cxrgrid.reporting.sections import Links
 
 
 def of_configurations(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """Each seed's page, for rows of configurations; none where there is no cell (ensembles)."""
+    """Pages of all seeds, for rows of configurations; none for rows without cells (ensembles)."""
     seeds = by_configuration(cells)
     configurations = rows[CONFIGURATION].itertuples(index=False, name=None)
     return [pages(seeds.get(configuration, [])) for configuration in configurations]
 
 
 def of_starts(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """Rows that set a configuration beside scratch: the seeds of both."""
+    """Pages of the seeds of both sides, for rows that compare a configuration with scratch."""
     return of_pairs(rows[CONFIGURATION].assign(axis="init", a=rows["init"], b="scratch"), cells)
 
 
 def of_pairs(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """Rows of `comparisons.csv`: the seeds of `a` and of `b`."""
+    """Pages of the seeds of `a` and `b`, for rows of `comparisons.csv`."""
     seeds, found = by_configuration(cells), []
     # Beside a model from elsewhere a configuration is one name: backbone/init (and recipe).
     named = {
@@ -44,12 +44,12 @@ def of_pairs(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
 
 
 def of_cells(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """Rows with the columns AXES: the cell's own page."""
+    """The page of the cell, for rows with the columns AXES."""
     return [pages([row]) for row in rows[AXES].to_dict("records")]
 
 
 def by_configuration(cells: pd.DataFrame) -> dict[tuple, list[dict]]:
-    """The cells of each configuration."""
+    """{configuration: its cells}."""
     return {
         configuration: part.to_dict("records")
         for configuration, part in cells.groupby(CONFIGURATION, sort=False)
@@ -57,5 +57,5 @@ def by_configuration(cells: pd.DataFrame) -> dict[tuple, list[dict]]:
 
 
 def pages(cells: list[dict], side: str = "") -> list[tuple[str, str]]:
-    """The pages of some cells, called by their seeds."""
+    """Links to the pages of some cells, named by their seeds."""
     return [(f"{side}{cell['seed']}", address(cell)) for cell in cells]

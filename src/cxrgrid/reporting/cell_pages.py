@@ -19,13 +19,13 @@ from cxrgrid.reporting.svg_charts import Chart, Line, chart
 TAIL = 24  # lines of a log
 COST = {
     "parameters": "Parameters",
-    "trainable": "of which learn",
-    "multiply_adds": "Multiply-adds an image",
+    "trainable": "of which trainable",
+    "multiply_adds": "Multiply-adds per image",
     "total_seconds": "Wall time (s)",
     "gpu_hours": "GPU-hours (h)",
     "images_per_second": "Training speed (images/s, median)",
-    "peak_host_mb": "Most memory of the process (MB)",
-    "peak_device_mb": "Most memory on the GPU (MB)",
+    "peak_host_mb": "Peak memory of the process (MB)",
+    "peak_device_mb": "Peak memory on the GPU (MB)",
     "energy_kwh": "Energy of the GPU (kWh)",
 }
 CURVES = {
@@ -36,7 +36,7 @@ CURVES = {
 
 
 def environment() -> jinja2.Environment:
-    """Where the templates are; what they are given is escaped, what they lack is an error."""
+    """Environment of the templates: values are escaped, missing ones are errors."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("cxrgrid.reporting"),
         autoescape=True,
@@ -47,7 +47,7 @@ def environment() -> jinja2.Environment:
 
 
 def address(axes: dict) -> str:
-    """A cell's page, from the report's folder. axes: AXES."""
+    """Path of a cell's page, relative to the report's folder. axes: AXES."""
     parts = [str(axes[axis]) for axis in AXES[:-1]]
     return "/".join(["cells", *map(quote, parts), f"seed{axes['seed']}.html"])
 
@@ -55,8 +55,11 @@ def address(axes: dict) -> str:
 def write(
     frames: Frames, study: Path, out: Path, labels: dict[str, Section], galleries: dict
 ) -> None:
-    """All pages. study: its folder; out: the report's; labels: the rows of `labels` of a page;
-    galleries: what `explanations.read` gives of a cell."""
+    """Write all pages.
+
+    study: the study's folder; out: the report's; labels: each page's rows of the table `labels`;
+    galleries: each cell's gallery, from `galleries.read`.
+    """
     template = environment().get_template("cell.html.j2")
     history = split(frames.history)
     points = split(frames.curves)
@@ -88,17 +91,17 @@ def write(
 
 
 def key(row: dict) -> tuple:
-    """A cell's coordinates."""
+    """The coordinates of a row's cell."""
     return tuple(row[axis] for axis in AXES)
 
 
 def split(frame: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
-    """The rows of each cell."""
+    """{cell: its rows}."""
     return dict(iter(frame.groupby(AXES, sort=False)))
 
 
 def siblings(cell: Cell, cells: list[Cell]) -> list[tuple[str, str]]:
-    """The other seeds of the same axes, as (text, address from the page itself)."""
+    """The other seeds of the configuration, as (text, address from the page itself)."""
     same = [
         other for other in cells if other.path().rsplit("/", 1)[0] == cell.path().rsplit("/", 1)[0]
     ]
@@ -106,7 +109,7 @@ def siblings(cell: Cell, cells: list[Cell]) -> list[tuple[str, str]]:
 
 
 def learning(history: pd.DataFrame | None) -> list[Chart]:
-    """Loss, and what the best epoch is chosen by, over epochs."""
+    """Charts of loss and monitored metric over epochs."""
     if history is None:
         return []
     x = history["epoch"].astype(float).tolist()
@@ -121,7 +124,7 @@ def learning(history: pd.DataFrame | None) -> list[Chart]:
 
 
 def of_labels(points: pd.DataFrame | None) -> list[Chart]:
-    """ROC, precision-recall and reliability of each label, in this order."""
+    """Charts of ROC, precision-recall and reliability of each label, in this order."""
     drawn = []
     for label, own in points.groupby("label", sort=False) if points is not None else []:
         for curve, (name, across, up) in CURVES.items():
@@ -140,7 +143,7 @@ def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
 
 
 def thresholds_table(thresholds: pd.DataFrame | None) -> Section | None:
-    """Each label's threshold at each operating point."""
+    """Thresholds by label and operating point; None if there are none."""
     if thresholds is None or thresholds.empty:
         return None
     shown = thresholds[["label"]].copy()
@@ -152,7 +155,7 @@ def thresholds_table(thresholds: pd.DataFrame | None) -> Section | None:
 
 
 def cost(row: dict) -> list[tuple[str, str]]:
-    """What is known of a cell's cost, as (what, how much)."""
+    """Known costs of a cell, as (name, value)."""
     found = [(name, pd.to_numeric(row.get(column), "coerce")) for column, name in COST.items()]
     return [
         (name, whole(value) if value >= 100 else f"{value:.3g}")
@@ -162,7 +165,7 @@ def cost(row: dict) -> list[tuple[str, str]]:
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log; nothing where there is none."""
+    """The last lines of a log; empty if there is no log."""
     if not log.is_file():
         return ""
     with log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What the page says of a dataset, with some of its images where its terms allow that."""
+"""The report's card of each dataset, with example images if its terms allow that."""
 
 import base64
 import io
@@ -20,13 +20,13 @@ SAMPLES = 12
 SIDE = 160  # pixels: larger samples make the page heavy, and show no more at their size on it
 
 METADATA_NOTE = (
-    "AUROC on test images of a logistic regression that knows no image, only who was imaged and "
-    "how. A model has learnt to read images as far as it is better than that."
+    "AUROC on test images of a logistic regression on metadata alone, without the images. The "
+    "part of a model's AUROC above this baseline comes from the images."
 )
 
 
 def samples(folder: Path, facts: dict) -> list[dict]:
-    """Some images of each label, then others, as PNG in base64 with what they show."""
+    """Example images of each label, then others: PNG in base64, with their labels."""
     table = read_parquet(folder / "table.parquet")[0].to_pandas()
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     shown = []
@@ -39,7 +39,7 @@ def samples(folder: Path, facts: dict) -> list[dict]:
 
 
 def raw(facts: dict, image: str) -> str | None:
-    """The whole image as its file has it, edges filled to a square; None where it is gone."""
+    """The whole original image, padded to a square; None if its file is missing or unreadable."""
     path = Path(facts.get("root", "")) / image
     if not path.is_file():
         return None
@@ -50,7 +50,7 @@ def raw(facts: dict, image: str) -> str | None:
 
 
 def choose(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Label by label the first image that has it and is not chosen yet, then evenly among all."""
+    """Rows of the example images: the first with each label, then evenly spaced ones."""
     chosen: dict[int, None] = {}
     for label in labels[:SAMPLES]:
         having = table.index[table[label] == 1].difference(pd.Index(chosen))
@@ -70,7 +70,7 @@ def png(pixels: np.ndarray) -> str:
 
 
 def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) -> dict:
-    """What the page says of one dataset; no pixels of data that may not be shown."""
+    """The card of one dataset; without images if these may not be shown."""
     facts = frames.facts[name]
     phantom = frames.grid.study.datasets[name].phantom is not None
     kept_back = hidden(frames.grid, name, facts)
@@ -91,7 +91,7 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
 
 
 def metadata(audit: dict) -> Section | None:
-    """The AUROC of age, sex, view and source, alone and together; None where nothing is told."""
+    """AUROC of age, sex, view and source, alone and together; None if none of them varies."""
     told = audit.get("metadata_only", {"fields": [], "labels": {}})
     if not told["fields"]:
         return None
@@ -103,7 +103,7 @@ def metadata(audit: dict) -> Section | None:
         shown["together (95 % interval)"] = number(auroc["all"], *ends) if auroc else row["reason"]
         shown |= {name: number(auroc.get(name, float("nan"))) for name in told["fields"]}
         rows.append(shown | {"n": f"{row['n']:,}", "positives": f"{row['positives']:,}"})
-    return section("Without any image", pd.DataFrame(rows), ["label"], [METADATA_NOTE])
+    return section("Metadata-only baseline", pd.DataFrame(rows), ["label"], [METADATA_NOTE])
 
 
 def copies(audit: dict) -> list[str]:
@@ -113,9 +113,9 @@ def copies(audit: dict) -> list[str]:
         return []
     equal = len(audit["equal_images_in_two_splits"])
     texts = [
-        f"Images in two splits: {equal or 'none'} with equal pixels, {near['pairs'] or 'none'} "
-        f"nearly equal (pairs that differ in at most {near['bits']} of 255 bits of a perceptual "
-        "hash; mirrored, turned or cropped copies are not found)."
+        f"Duplicate images across splits: {equal or 'none'} with equal pixels, "
+        f"{near['pairs'] or 'none'} nearly equal (pairs that differ in at most {near['bits']} of "
+        "255 bits of a perceptual hash; mirrored, rotated or cropped copies are not found)."
     ]
     return texts + [
         f"Training images of the split {pair['train_of']!r} that are test images of "
@@ -125,12 +125,12 @@ def copies(audit: dict) -> list[str]:
 
 
 def leaked(facts: dict) -> list[str]:
-    """The note below every table of a dataset whose patients stand in two splits."""
+    """The note below every table of a dataset with patients in two splits."""
     if "leakage" not in facts:
         return []
     found = facts["leakage"]
     return [
-        f"Leakage: {found['patients']:,} patients stand in two splits, and "
+        f"Leakage: {found['patients']:,} patients are in two splits, and "
         f"{found['test_images_seen']:,} of {found['test_images']:,} test images are of patients "
-        "who are in training as well; the numbers do not hold for new patients."
+        "who are also in training; the results do not apply to new patients."
     ]

@@ -57,7 +57,7 @@ def colours(inits: Iterable[str]) -> dict[str, tuple]:
 
 
 def panels(rows: int, columns: int, width: float, height: float, **share) -> tuple:
-    """A figure and its axes [rows, columns]; width and height of one panel in inches.
+    """A figure and its axes [rows, columns]; width, height: of one panel, in inches.
 
     A narrow figure keeps a minimum width, so that its legend and labels have room.
     """
@@ -66,13 +66,13 @@ def panels(rows: int, columns: int, width: float, height: float, **share) -> tup
 
 
 def wrap(count: int, columns: int) -> tuple[int, int]:
-    """Rows and columns that hold `count` panels, at most `columns` beside each other."""
+    """(rows, columns) for `count` panels, with at most `columns` columns."""
     columns = min(count, columns)
     return -(-count // columns), columns
 
 
 def title(axes: Axes, name: str, note: str = "") -> None:
-    """What a panel shows, and on how many."""
+    """Set a panel's title and n."""
     axes.set_title(name)
     if note:
         axes.annotate(
@@ -82,7 +82,7 @@ def title(axes: Axes, name: str, note: str = "") -> None:
 
 
 def subtitle(axes: Axes, name: str, below: str) -> None:
-    """What a narrow panel shows, on two lines."""
+    """Set a narrow panel's title, on two lines."""
     axes.set_title(name, pad=17)
     axes.annotate(below, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8.5)
 
@@ -104,7 +104,7 @@ def lines(colour: dict[str, tuple]) -> list[Line2D]:
 
 
 def offsets(count: int) -> np.ndarray:
-    """Where `count` marks stand around their common tick."""
+    """Offsets of `count` marks around their common tick."""
     return (np.arange(count) - (count - 1) / 2) * min(0.26, 0.8 / count)
 
 
@@ -160,7 +160,7 @@ def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: i
 
 
 def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
-    """Row and column of each panel: a dataset begins a row of its own."""
+    """(row, column) of each panel; each dataset begins a new row."""
     spots, last = [], None
     for name in datasets:
         y, x = spots[-1] if spots else (-1, 0)
@@ -177,9 +177,9 @@ def labels_of(frames: Frames, most: int) -> pd.DataFrame:
 
 
 def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str) -> Figure:
-    """Columns of the history over epochs: a row a dataset (and recipe), a column a backbone.
+    """Draw columns of the history over epochs: rows are datasets and recipes, columns backbones.
 
-    columns: {column: (name in the legend, dashes)}; the last one carries the dot at the best epoch.
+    columns: {column: (name in the legend, dashes)}; the last one has the dot at the best epoch.
     """
     colour = colours(cells["init"])
     cells, history = named(cells), named(history)
@@ -203,14 +203,14 @@ def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
-    """With the name of the row of panels: the dataset, and the recipe where it has several."""
+    """Rows with the name of their row of panels: the dataset, and the recipe if it has several."""
     several = frame.groupby("dataset")["recipe"].transform("nunique") > 1
     row = frame["dataset"].where(~several, frame["dataset"] + ", " + frame["recipe"])
     return frame.assign(row=row)
 
 
 def epoch_panel(axes: Axes, history: pd.DataFrame, columns: dict, colour: dict) -> None:
-    """The cells of one dataset and backbone."""
+    """Draw the cells of one dataset and backbone."""
     axes.set(xlabel="epoch", ylabel="")
     if history.empty:
         return

@@ -1,4 +1,4 @@
-"""What a study found, in plain sentences that say how sure they are."""
+"""Findings of a study as sentences, with intervals, n and tests."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
 def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
-    """Sentences: each dataset's best configuration, other starts, weaknesses, what is missing."""
+    """Findings as sentences: best configurations, effects of init, backbone and recipe, caveats."""
     sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
     sentences += published_vs_right(leaderboard, frames.metric_name)
@@ -24,7 +24,7 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
-    """The best configuration of a dataset, and whether its interval keeps clear of the next."""
+    """The best configuration of a dataset, and the overlap of its interval with the second's."""
     name = configurations["dataset"].iloc[0]
     scored = configurations[configurations["seeds"] > 0]
     if scored.empty:
@@ -32,17 +32,17 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     top = scored.iloc[0]
     over = "mean of " if top["seeds"] > 1 else ""
     text = (
-        f"{name}: {configuration(top)} has the highest {frames.metric_name}, "
-        f"{number(top['value'], top['low'], top['high'])}, {over}{seeds(top)}, on "
-        f"{top['n']:,.0f} test images of {top['patients']:,.0f} patients"
+        f"{name}: the highest {frames.metric_name} is "
+        f"{number(top['value'], top['low'], top['high'])}, of {configuration(top)} ({over}"
+        f"{seeds(top)}; {top['n']:,.0f} test images of {top['patients']:,.0f} patients)"
     )
     if len(scored) == 1:
-        return f"{text}; there is nothing to compare it with."
+        return f"{text}; no other configuration is scored."
     second = scored.iloc[1]
-    apart = "overlaps with" if second["high"] > top["low"] else "lies above"
+    apart = "overlaps" if second["high"] > top["low"] else "lies above"
     beside = number(second["value"], second["low"], second["high"])
     other = f"{configuration(second)}: {beside}, {seeds(second)}"
-    return f"{text}. Its interval {apart} that of the next, {other}."
+    return f"{text}. Its 95 % interval {apart} that of the second, {other}."
 
 
 def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
@@ -57,22 +57,21 @@ def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
             continue
         pairs = means[name].to_frame("a").join(right[other].rename("b"), how="inner")
         each = [
-            f"{backbone} from {init} has {number(row['a'])} as published and {number(row['b'])} "
-            f"done right ({signed(row['a'] - row['b'])})"
+            f"{backbone}, {init}: {number(row['a'])} as published, {number(row['b'])} done right "
+            f"({signed(row['a'] - row['b'])})"
             for (backbone, init), row in pairs.iterrows()
         ]
         if each:
             yield (
-                f"{name} against {other}, {metric}: {'; '.join(each)}. Split, training and seeds "
-                "differ together, and so do the test images: no test is made."
+                f"{name} against {other}, {metric}: {'; '.join(each)}. Split, training, seeds and "
+                "test images differ between the two; the difference is therefore not tested."
             )
 
 
 def configuration(row: pd.Series) -> str:
-    """A configuration in the grid, in words."""
-    start = "from scratch" if row["init"] == "scratch" else f"from {row['init']}"
-    recipe = "" if row["recipe"] == "default" else f" with recipe {row['recipe']}"
-    return f"{row['backbone']} {start}{recipe}"
+    """Name of a configuration: `resnet18, scratch`, with its recipe unless that is the default."""
+    recipe = "" if row["recipe"] == "default" else f", recipe {row['recipe']}"
+    return f"{row['backbone']}, {row['init']}{recipe}"
 
 
 def seeds(row: pd.Series) -> str:
@@ -83,7 +82,7 @@ def seeds(row: pd.Series) -> str:
 
 
 def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str]:
-    """Each other start than scratch, over all its pairs."""
+    """The effect of each init but scratch, over all its pairs with scratch."""
     for init, part in pairs.groupby("init", sort=False):
         known = part.dropna(subset="difference")
         if known.empty:
@@ -94,34 +93,44 @@ def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str
         by = [f"{row.Index} {signed(row.average)} (n = {row.pairs})" for row in each.itertuples()]
         yield (
             f"{init} against scratch: {metric} differs by {signed(values.mean())} on average "
-            f"({', '.join(by)}); from {signed(values.min())} to {signed(values.max())}, higher in "
+            f"({', '.join(by)}), range {signed(values.min())} to {signed(values.max())}; higher in "
             f"{(values > 0).sum()} of {len(values)} pairs with the same dataset, backbone, recipe "
             f"and seed ({len(part)} planned). {tested(frames, 'init', init)}"
         )
 
 
 def tested(frames: Frames, axis: str, a: str = "") -> str:
-    """How many pairs of an axis differ after Holm's correction; of an init, those with scratch."""
+    """Number of an axis's pairs that differ after Holm's correction; of init `a`, with scratch."""
     rows = frames.pairs_of(axis)
     chosen = rows[(rows["a"] == a) & (rows["b"] == "scratch")] if a else rows
     if chosen.empty:
         return ""
-    counts = chosen["verdict"].value_counts()
-    differ = counts.get("better", 0) + counts.get("worse", 0)
-    open_ = len(chosen) - differ - counts.get("incomplete", 0)
-    what = f"{differ} of {len(chosen)} differ"
-    if a:
-        better, worse = counts.get("better", 0), counts.get("worse", 0)
-        what = f"{a} is better in {better} and worse in {worse} of {len(chosen)}"
     text = (
-        f"Tested in {NAMES[frames.compared]} on the same resampled patients and across seeds, with "
+        f"Tests in {NAMES[frames.compared]} on the same resampled patients and across seeds, with "
         f"Holm's correction over the study's {many(len(rows), 'pair')} that differ in {axis} only: "
-        f"{what}; in {open_} no difference is shown"
+        f"{verdicts(chosen, a)}."
     )
-    missing = counts.get("incomplete", 0)
-    text += f", {missing} cannot be compared yet." if missing else "."
     clear = chosen[chosen["verdict"].isin(["better", "worse"])].sort_values("p", kind="stable")
     return f"{text} The clearest: {clear['sentence'].iloc[0]}" if len(clear) else text
+
+
+def verdicts(pairs: pd.DataFrame, a: str) -> str:
+    """Counts of the pairs' verdicts; a: the init that `better` and `worse` refer to, or empty."""
+    counts = pairs["verdict"].value_counts()
+    better, worse, missing = (counts.get(name, 0) for name in ("better", "worse", "incomplete"))
+    left = len(pairs) - better - worse - missing
+    if left == len(pairs):
+        largest = pairs.loc[pairs["difference"].abs().idxmax()]
+        ends = f"{signed(largest['low'])} to {signed(largest['high'])}"
+        return (
+            f"no difference shown in any of the {many(len(pairs), 'pair')} "
+            f"(largest {signed(largest['difference'])}, {ends})"
+        )
+    text = f"{better + worse} of {many(len(pairs), 'pair')} differ"
+    if a:
+        text = f"{a} is better in {better} and worse in {worse} of {many(len(pairs), 'pair')}"
+    text += f"; no difference shown in {left}"
+    return f"{text}; {missing} cannot be compared yet" if missing else text
 
 
 def near_chance(frames: Frames) -> str:
@@ -133,13 +142,13 @@ def near_chance(frames: Frames) -> str:
     if not chance:
         return ""
     return (
-        f"In {chance} of {many(len(scored), 'scored cell')} the interval reaches an AUROC of 0.5, "
-        "which is chance: do not rank these."
+        f"In {chance} of {many(len(scored), 'scored cell')} the 95 % interval includes an AUROC of "
+        "0.5 (chance); these cells should not be ranked."
     )
 
 
 def training(history: pd.DataFrame) -> str:
-    """Cells that over-fit, and cells that might gain from more epochs."""
+    """Counts of the cells that over-fitted, and of those whose last epoch was the best."""
     over = late = 0
     cells = [cell for _, cell in history.groupby(AXES) if len(cell) > 1]
     for cell in cells:
@@ -149,7 +158,8 @@ def training(history: pd.DataFrame) -> str:
     if over:
         texts.append(
             f"{over} of {many(len(cells), 'cell')} over-fitted: validation loss ended more than "
-            "10 % above its lowest while training loss still fell. The best epoch's weights count."
+            "10 % above its minimum while training loss still fell. The best epoch's weights are "
+            "used."
         )
     if late:
         texts.append(
@@ -160,7 +170,7 @@ def training(history: pd.DataFrame) -> str:
 
 
 def overfitted(cell: pd.DataFrame) -> bool:
-    """Whether a cell's validation loss rose by more than `OVERFIT` while training loss fell."""
+    """True if a cell's validation loss rose by more than `OVERFIT` while training loss fell."""
     loss = cell["val_loss"]
     if len(cell) < 2 or loss.isna().all():
         return False
@@ -169,29 +179,29 @@ def overfitted(cell: pd.DataFrame) -> bool:
 
 
 def mixed_splits(frames: Frames) -> Iterator[str]:
-    """Cells that were trained on another split than the data have now cannot be ranked together."""
+    """Sentences on cells that were trained on another split than the data have now."""
     for name, facts in frames.facts.items():
         hashes = frames.cells.loc[frames.cells["dataset"] == name, "split_hash"].dropna()
         other = (hashes != facts.get("split_hash")).sum()
         if other:
             yield (
-                f"{name}: {many(other, 'cell')} of {len(hashes)} rest on another split than "
-                "the one shown here; they are not comparable until they are trained again."
+                f"{name}: {many(other, 'cell')} of {len(hashes)} were trained on another split "
+                "than the one shown here and cannot be compared until they are trained again."
             )
 
 
 def complete(cells: pd.DataFrame, audits: dict[str, dict]) -> str:
-    """How much of the grid is there, and whether the data gave reason for a warning."""
+    """Counts of finished and missing cells, and of the data audits' warnings."""
     missing = (cells["state"] == "missing").sum()
     text = f"All {len(cells)} cells of the study are done."
     if missing:
         is_are, them = ("is", "it") if missing == 1 else ("are", "them")
         text = (
-            f"{missing} of {many(len(cells), 'cell')} {is_are} missing; the page shows where, and "
-            f"how to run {them}."
+            f"{missing} of {many(len(cells), 'cell')} {is_are} missing; the grid below has the "
+            f"command that runs {them}."
         )
     warnings = {name: len(audit.get("warnings", [])) for name, audit in audits.items()}
     if any(warnings.values()):
         by = ", ".join(f"{name} {count}" for name, count in warnings.items() if count)
-        text += f" The data audits warn: {by}; see the datasets below."
+        text += f" Warnings of the data audits: {by}; see the datasets below."
     return text

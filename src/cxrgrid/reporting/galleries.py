@@ -1,4 +1,4 @@
-"""What the report shows of `explain`: galleries by outcome, and how often maps point right."""
+"""The report's part on `explain`: galleries by outcome, and the pointing game."""
 
 import base64
 from pathlib import Path
@@ -20,9 +20,9 @@ BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on 
 
 
 def read(frames: Frames, study: Path) -> dict[tuple, dict]:
-    """What is there of each cell that the study asks for; None of a missing one, by its axes.
+    """{cell: its gallery} of the cells that the study explains; None for a missing one.
 
-    study: its folder.
+    study: the study's folder.
     """
     done = {cell_pages.key(row): row["state"] == "done" for row in frames.cells.to_dict("records")}
     found: dict[tuple, dict] = {}
@@ -38,7 +38,7 @@ def read(frames: Frames, study: Path) -> dict[tuple, dict]:
 
 
 def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:
-    """One cell's. rows, pointed: its two tables, each with its facts."""
+    """The gallery of one cell; rows, pointed: its two tables, each with its facts."""
     table, facts = rows
     # What may be shown is asked once more: the tables may be older than the setting.
     kept_back = facts["hidden"] or hidden(frames.grid, dataset, frames.facts[dataset])
@@ -54,7 +54,7 @@ def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:
 
 
 def by_label(dataset: str, table: pa.Table) -> list[dict]:
-    """Each label with its pictures, and the outcomes that no test image has."""
+    """Pictures of each label, and the outcomes without a test image."""
     labels: dict[str, list[dict]] = {}
     for row in table.to_pylist():
         labels.setdefault(row["label"], []).append(shown(dataset, row))
@@ -65,8 +65,8 @@ def by_label(dataset: str, table: pa.Table) -> list[dict]:
 
 
 def shown(dataset: str, row: dict) -> dict:
-    """One picture, with what it is in words."""
-    sure = {"most": "most sure", "least": "least sure", "only": "the only one"}[row["sure"]]
+    """One picture, with its description."""
+    sure = {"most": "most certain", "least": "least certain", "only": "only one"}[row["sure"]]
     said = f"{row['outcome']}, {sure}"
     score = number(row["probability"])
     alt = f"{dataset}, {row['image']}: {row['label']}, {said}, probability {score}; the image, "
@@ -89,7 +89,7 @@ def absent(pictures: list[dict]) -> list[str]:
 
 
 def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
-    """Each dataset: its best explained cell with its gallery, the others, and those missing."""
+    """For each dataset the best explained cell with its gallery, the others, and missing ones."""
     order = frames.best()
     left, found = BUDGET, []
     for dataset in dict.fromkeys(configuration[0] for configuration in galleries):
@@ -122,7 +122,7 @@ def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
 
 
 def first(configurations: list[tuple], best: pd.DataFrame) -> tuple | None:
-    """Of some cells, that of the best configuration; else the first there is."""
+    """The cell of the best configuration; else the first of the cells; None without any."""
     ranked = best.sort_values("value", ascending=False, kind="stable")[CONFIGURATION]
     for wanted in ranked.itertuples(index=False, name=None):
         for configuration in configurations:
@@ -140,7 +140,7 @@ def link(configuration: tuple) -> tuple[str, str]:
 
 
 def table(dataset: str, galleries: dict[tuple, dict]) -> Section | None:
-    """The pointing game of a dataset's cells; None where no test image has a box."""
+    """Table of the pointing game of a dataset's cells; None if no test image has a box."""
     rows = []
     for configuration, one in galleries.items():
         for label, part in one["pointed"].groupby("label", sort=True):
@@ -154,11 +154,11 @@ def table(dataset: str, galleries: dict[tuple, dict]) -> Section | None:
     names = ["cell", "label", "hit rate", "chance", "hits", "n"]
     first = next(iter(galleries.values()))["pointing"]
     note = (
-        "Pointing game (Zhang et al. 2018): the hottest place of the map lies in a box of "
-        f"BBox_List_2017.csv, or at most {first['margin']:.0%} of the image's side beside it. Of "
-        "the test images with a box for the label, found or not by the network; in brackets "
-        "Wilson's 95 % interval, images taken for independent. Chance: the share of the image "
-        "that counts as a hit. Maps have few places a side, so a small finding is hard to hit."
+        "Pointing game (Zhang et al. 2018): a hit is a map whose maximum lies in a box of "
+        f"BBox_List_2017.csv, or at most {first['margin']:.0%} of the image's side beside it. All "
+        "test images with a box for the label count, whether or not the network found it; in "
+        "brackets Wilson's 95 % interval, which assumes independent images. Chance: the share of "
+        "the image that counts as a hit. The maps are coarse, so small findings are hard to hit."
     )
     reasons = [f"{first['reason'].capitalize()}."] if first["reason"] else []
     return section(dataset, pd.DataFrame(rows, columns=names), names[:2], [note, *reasons])

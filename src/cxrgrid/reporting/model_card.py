@@ -1,4 +1,4 @@
-"""The model card of an exported cell: what it learnt from, how good it is, what it is not for."""
+"""The model card of an exported cell: data, performance, intended use and limits."""
 
 import math
 from pathlib import Path
@@ -15,10 +15,12 @@ from cxrgrid.reporting.results import NAMES
 SHOWN = ("auroc", "ap", "sensitivity", "specificity")
 RULE = "youden"
 NOT_FOR = (
-    "For research only. This is no medical device: it must not inform any decision on a patient.",
-    "It answers for images like those that it was trained on, in their views, ages and scanners; "
-    "elsewhere its probabilities and thresholds mean nothing until they are tested there.",
-    "A label that it does not know, it cannot find; a low probability is no clean bill of health.",
+    "For research only. This is not a medical device and must not inform any decision on a "
+    "patient.",
+    "Its performance is known only for images like its training images, in view, age and scanner; "
+    "elsewhere its probabilities and thresholds must be validated first.",
+    "It cannot find a label that it was not trained on; a low probability does not rule out "
+    "disease.",
 )
 USE = """```python
 import timm{own}
@@ -28,7 +30,11 @@ model = timm.create_model("local-dir:{folder}", pretrained=True).eval()
 
 
 def card(trained: Trained, config: dict, run: dict, scores: list[dict], onnx: float | None) -> str:
-    """README.md; config: config.json's; run: the history's facts; onnx: distance from torch."""
+    """Text of README.md.
+
+    config: the content of config.json; run: facts of the history; onnx: largest difference of its
+    logits from torch's, None without an ONNX file.
+    """
     cell = trained.cell
     head = {"library_name": "timm", "pipeline_tag": "image-classification"}
     head |= {"tags": ["chest-x-ray", "cxrgrid", "research-only"], "license": "other"}
@@ -37,33 +43,33 @@ def card(trained: Trained, config: dict, run: dict, scores: list[dict], onnx: fl
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---",
         f"# {cell.backbone} on {cell.dataset}",
         f"Study `{cell.study}`, cell `{cell.path()}`: {task(trained)}.",
-        "## Not for patients",
+        "## Limits",
         *[f"- {text}" for text in NOT_FOR],
         "## Use",
         use(trained, config, onnx),
         "## Data",
         data(trained, run),
-        "## How good it is",
+        "## Performance",
         results(trained, scores),
         "## Training",
         training(cell, run),
         "## Licence",
-        f"The terms of the data hold for what was made of them. {cell.dataset}: "
-        + (trained.dataset.get("terms") or "not stated; ask who published it."),
+        f"The terms of the training data apply to the model. {cell.dataset}: "
+        + (trained.dataset.get("terms") or "not stated; ask its publisher."),
     ]
     return "\n\n".join(parts).replace(".\n\n- ", ".\n- ") + "\n"
 
 
 def task(trained: Trained) -> str:
-    """What the outputs are."""
+    """Description of the outputs."""
     names = ", ".join(trained.labels)
     if trained.task == "multiclass":
-        return f"classes that exclude each other (softmax): {names}"
-    return f"findings, each for itself (sigmoid): {names}"
+        return f"multi-class (softmax): {names}"
+    return f"multi-label (sigmoid): {names}"
 
 
 def use(trained: Trained, config: dict, onnx: float | None) -> str:
-    """How images go in, and what comes out."""
+    """Section on use: code, input, output and thresholds."""
     image, cfg = trained.dataset["image"], config["pretrained_cfg"]
     steps = [f"{name} {value}" for name, value in image.items() if value not in ("none", 0, None)]
     own = (
@@ -74,9 +80,9 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
     lines = [
         USE.format(folder="FOLDER", own=own).rstrip(),
         f"- Input: float [N, {trained.cell.channels}, {trained.recipe.size}, "
-        f"{trained.recipe.size}], grey levels 0 to 1, bright where the body absorbs, then minus "
+        f"{trained.recipe.size}], grey levels 0 to 1 with bone bright, then minus "
         f"{rounded(cfg['mean'])}, divided by {rounded(cfg['std'])}.",
-        f"- Image recipe: {', '.join(steps)}. `python -m cxrgrid.apply` follows it to the bit.",
+        f"- Image recipe: {', '.join(steps)}. `python -m cxrgrid.apply` applies it exactly.",
         "- Output: logits in the order of `label_names` in config.json.",
     ]
     if trained.task == "multilabel":
@@ -89,12 +95,12 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
 
 
 def rounded(values: list[float]) -> str:
-    """The numbers of the channels; one for all where they are equal."""
+    """The channels' numbers as text; one number if all are equal."""
     return ", ".join(dict.fromkeys(f"{value:.4g}" for value in values))
 
 
 def data(trained: Trained, run: dict) -> str:
-    """Which images, labels and split."""
+    """Section on the data: images, labels and split."""
     facts = trained.dataset
     sizes = ", ".join(f"{count:,} {part}" for part, count in run.get("images", {}).items())
     lines = [
@@ -103,15 +109,15 @@ def data(trained: Trained, run: dict) -> str:
         f"- Split `{facts['split']}`, hash `{facts['split_hash']}`.",
     ]
     if Path(facts.get("root", "")).name == "phantom":
-        lines.append("- **Phantoms that cxrgrid drew, no radiographs of people.**")
+        lines.append("- **Phantoms: schematic images drawn by cxrgrid, not images of people.**")
     if facts.get("leakage"):
-        lines.append("- **Patients stand in two splits: the numbers below are too good.**")
+        lines.append("- **Patients are in two splits: the results below are too optimistic.**")
     notes = facts.get("notes", []) + facts.get("policy", {}).get("notes", [])
     return "\n".join([*lines, *(f"- {note}" for note in dict.fromkeys(notes))])
 
 
 def results(trained: Trained, scores: list[dict]) -> str:
-    """A table of the cell's scores on its own test images, 95 % intervals over patients."""
+    """Table of the cell's scores on its own test images, with 95 % intervals over patients."""
     rules = (None, "", RULE, "argmax")
     kept = {
         (row["label"], row["metric"]): row
@@ -121,7 +127,7 @@ def results(trained: Trained, scores: list[dict]) -> str:
         and row["threshold_rule"] in rules
     }
     if not kept:
-        return "Not scored: no scores lie beside the cell."
+        return "Not scored: the cell has no scores."
     lines = ["| label | n (positive) | " + " | ".join(NAMES.get(m, m) for m in SHOWN) + " |"]
     lines += ["| --- | ---: |" + " ---: |" * len(SHOWN)]
     for label in [*trained.labels, "macro"]:
@@ -135,14 +141,14 @@ def results(trained: Trained, scores: list[dict]) -> str:
 
 
 def shown(row: dict | None) -> str:
-    """A score with its interval."""
+    """A score with its interval, as text."""
     nan = math.nan
     values = [nan if row is None or row[k] is None else row[k] for k in ("value", "low", "high")]
     return number(*values)
 
 
 def training(cell: Cell, run: dict) -> str:
-    """The settings that differ from the defaults, and where it ran."""
+    """Section on training: settings that differ from the defaults, hardware and versions."""
     given = msgspec.to_builtins(cell)
     defaults = {f.name: f.default for f in msgspec.structs.fields(Cell) if not f.required}
     names = [n for n in ("epochs", "batch_size", "lr", "optimizer") if n in given]

@@ -1,6 +1,6 @@
-"""Published results, each number with its protocol: `papers/*.csv`, read and checked as one table.
+"""Published results with their protocols: `papers/*.csv`, read and checked as one table.
 
-`papers/README.md` says what the columns mean; what a source does not state is left empty.
+`papers/README.md` describes the columns; a field that the source does not state is empty.
 """
 
 import csv
@@ -60,10 +60,10 @@ COLUMNS = list(Row.__struct_fields__)
 
 
 def read(folder: Path = FOLDER) -> pd.DataFrame:
-    """All rows of all files of `folder`, COLUMNS; None where a source says nothing.
+    """All rows of all files of `folder`, with COLUMNS; None where a source states nothing.
 
-    Without the folder there are no rows: an installed package may lack it. `UserError` names the
-    file and line of the first value that cannot be.
+    Empty without the folder, which an installed package may lack. `UserError` names the file and
+    line of the first invalid value.
     """
     rows = [row for path in sorted(folder.glob("*.csv")) for row in read_file(path)]
     return pd.DataFrame([msgspec.structs.asdict(row) for row in rows], columns=COLUMNS, dtype="O")

@@ -1,6 +1,6 @@
-"""The numbers that tables, figures and the report speak of, read once and meant the same by all.
+"""The results that tables, figures and the report share, read once.
 
-What counts as a cell's headline value, and which cell is compared with which, stands here only.
+The definitions of a cell's headline value and of the compared pairs are here only.
 """
 
 import json
@@ -81,40 +81,40 @@ class Frames:
 
     @property
     def metric(self) -> str:
-        """The headline metric as the scores call it."""
+        """Name of the headline metric in the scores."""
         return self.grid.study.report.headline
 
     @property
     def metric_name(self) -> str:
-        """The headline metric as a reader calls it."""
+        """Name of the headline metric for a reader."""
         return NAMES[self.metric]
 
     @property
     def compared(self) -> str:
-        """The metric that compares configurations: the headline; AUROC if that has thresholds."""
+        """Metric of the comparisons: the headline metric, or AUROC if that needs thresholds."""
         return self.metric if self.metric in self.configurations["metric"].unique() else "auroc"
 
     @property
     def compared_name(self) -> str:
-        """That metric as a reader calls it."""
+        """Name of the compared metric for a reader."""
         return NAMES[self.compared]
 
     def pairs_of(self, axis: str) -> pd.DataFrame:
-        """The comparisons along an axis, mean over labels."""
+        """Comparisons along an axis, mean over labels."""
         rows = self.comparisons
         macro = (rows["label"] == "macro") & (rows["metric"] == self.compared)
         return rows[macro & (rows["axis"] == axis)]
 
     def headline(self) -> pd.DataFrame:
-        """One row a cell of the study, scored or not: its place, `value`, `low`, `high`, `n`, …"""
+        """One row per cell of the study, scored or not: AXES, `value`, `low`, `high`, `n`, …"""
         return self.cells.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
 
     def whole(self, metric: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """A metric over all labels, one row a scored cell: AXES, value, low, high, n, patients.
+        """A metric over all labels, one row per scored cell: AXES, value, low, high, n, patients.
 
         rows: `across` or `beside`, of one target, instead of `metrics`.
 
-        Where classes compete, the decision as a whole (`all`) goes before the mean over classes.
+        For multi-class, the decision as a whole (`all`) is preferred to the mean over classes.
         """
         # A mean of the labels' accuracies would say little but how rare they are.
         names = ["all"] if metric == "accuracy" else ["all", "macro"]
@@ -128,7 +128,7 @@ class Frames:
     def best(self) -> pd.DataFrame:
         """The best configuration of each dataset and init by the headline metric.
 
-        What small figures show, where a panel for every cell would be too many.
+        For small figures, which cannot show every cell.
         """
         means = (
             self.headline()
@@ -143,10 +143,10 @@ class Frames:
         return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
 
     def ends(self) -> pd.DataFrame:
-        """The 95 % interval of each configuration's mean over seeds: CONFIGURATION, `low`, `high`.
+        """95 % interval of each configuration's mean over seeds: CONFIGURATION, `low`, `high`.
 
-        Over patients and seeds together; of a single seed over its patients; in a metric with
-        thresholds, which `compare` leaves out, the mean of the seeds' ends.
+        Over patients and seeds together; over patients for a single seed; for a metric with
+        thresholds, which `compare` leaves out, the mean of the seeds' bounds.
         """
         each = self.headline().groupby(CONFIGURATION, sort=False)[["low", "high"]].mean()
         rows = self.configurations[
@@ -156,9 +156,9 @@ class Frames:
         return each.reset_index()
 
     def pairs(self) -> pd.DataFrame:
-        """Every cell that does not start from scratch beside the one that does, and is else equal.
+        """Pairs of each pretrained cell with the otherwise equal cell from scratch.
 
-        One row a pair that the study asks for: AXES, `value`, `scratch`, `difference` (NaN where
+        One row per pair that the study asks for: AXES, `value`, `scratch`, `difference` (NaN if
         either is missing).
         """
         cells = self.headline()[[*AXES, "value"]]
@@ -233,7 +233,7 @@ def read_grid(study: Path) -> Grid:
 
 
 def at_default(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """The rows without a threshold, and those at the study's first operating point."""
+    """Rows without a threshold, and rows at the study's first operating point."""
     rules = ["", ARGMAX, rule(grid.study.report.operating_points[0])]
     return metrics[metrics["threshold_rule"].fillna("").isin(rules)].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Small line charts as SVG, for pages of which there are hundreds: quick, and in the page's ink."""
+"""Small line charts as SVG, for the cells' pages: fast to draw, in the page's colours."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """What the template draws, in the SVG's own coordinates. ticks: (place, text) of each axis."""
+    """Lines and ticks in SVG coordinates; ticks: (position, text) of each axis."""
 
     title: str
     across: str
@@ -34,7 +34,7 @@ class Chart:
 
 
 def chart(title: str, across: str, up: str, lines: list[Line], unit: bool = False) -> Chart | None:
-    """Lines in one frame; None where no point is finite. unit: both axes run from 0 to 1."""
+    """Chart of the lines; None if no point is finite. unit: both axes run from 0 to 1."""
     points = [p for line in lines for p in zip(line.x, line.y, strict=True) if finite(p)]
     if not points:
         return None
@@ -59,17 +59,17 @@ def chart(title: str, across: str, up: str, lines: list[Line], unit: bool = Fals
 
 
 def finite(values: tuple[float, ...]) -> bool:
-    """Whether all of them are numbers."""
+    """True if all numbers are finite."""
     return all(math.isfinite(value) for value in values)
 
 
 def scale(low: float, high: float, first: float, last: float):
-    """From a number to its place; the middle, where all numbers are one."""
+    """Function from a number to its position; the middle if all numbers are equal."""
     if high == low:
         return lambda value: (first + last) / 2
     return lambda value: round(first + (value - low) / (high - low) * (last - first), 1)
 
 
 def ticks(ends: tuple[float, float], place) -> list[tuple[float, str]]:
-    """Both ends of an axis."""
+    """The ticks at both ends of an axis."""
     return [(place(value), f"{value:.3g}") for value in dict.fromkeys(ends)]

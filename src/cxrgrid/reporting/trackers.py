@@ -1,7 +1,7 @@
-"""Where `track` writes to: TensorBoard's event files, or an MLflow server.
+"""Sinks of `track`: TensorBoard's event files, or an MLflow server.
 
-A sink holds, for each cell, a mark: the settings, how many epochs it has, and which test scores.
-Both libraries are extras (`pip install cxrgrid[track]`) and imported only here, when asked for.
+A sink holds one mark per cell: hashes of its settings and test scores, and the number of epochs.
+Both libraries are extras (`pip install cxrgrid[track]`), imported only here and only if used.
 """
 
 import json
@@ -20,7 +20,7 @@ from cxrgrid.config.errors import UserError
 
 @dataclass(frozen=True)
 class Mark:
-    """How much of a cell a sink holds. settings, scores: hashes; scores is empty before any."""
+    """State of a cell in a sink. settings, scores: hashes; scores: empty before there are any."""
 
     settings: str = ""
     epochs: int = 0
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class News:
-    """What a sink lacks of a cell.
+    """Data of a cell that a sink lacks.
 
     epochs: numbers by name, each epoch with its `epoch`; scores: numbers by name; state: as
     `status` names it; anew: what is held is of other settings; mark: what is held afterwards.
@@ -44,13 +44,13 @@ class News:
 
 
 def need(package: str, option: str) -> None:
-    """`UserError` where an extra is not installed."""
+    """`UserError` if an extra is not installed."""
     if find_spec(package) is None:
         raise UserError(f"{option}: {package} is not installed; pip install 'cxrgrid[track]'")
 
 
 def numbers(row: dict[str, float]) -> dict[str, float]:
-    """What can be drawn: no NaN, no null, no text."""
+    """Values that can be drawn: finite numbers only."""
     return {
         name: float(value)
         for name, value in row.items()
@@ -59,14 +59,14 @@ def numbers(row: dict[str, float]) -> dict[str, float]:
 
 
 class TensorBoard:
-    """One run a cell, in a folder of its own: {folder}/{dataset}/{backbone}/…/seed{seed}."""
+    """One run per cell, in its own folder: {folder}/{dataset}/{backbone}/…/seed{seed}."""
 
     def __init__(self, folder: Path, study: str):
         need("tensorboard", "--tensorboard")
         self.folder = folder / study
 
     def path(self, cell: Cell) -> Path:
-        """Where a cell's mark lies, beside its event files."""
+        """Path of a cell's mark, beside its event files."""
         return self.folder / cell.path() / "cxrgrid.json"
 
     def held(self, cell: Cell) -> Mark:
@@ -104,7 +104,7 @@ class TensorBoard:
 
 
 class MLflow:
-    """One run a cell, in the experiment of the study's name."""
+    """One run per cell, in the experiment of the study's name."""
 
     STATES = {"done": "FINISHED", "failed": "FAILED", "running": "RUNNING"}
 
@@ -137,7 +137,7 @@ class MLflow:
         return Mark(**json.loads(run.data.tags["cxrgrid.mark"])) if run else Mark()
 
     def write(self, news: News) -> None:
-        """Log what is new; other settings are another run, and the older one stays."""
+        """Log the news; other settings start a new run, and the older one stays."""
         from mlflow.entities import Metric, Param
 
         run = None if news.anew else self.run(news.cell)
@@ -166,7 +166,7 @@ class MLflow:
 
 
 def parts(entries: list) -> list[list]:
-    """As many in one request as MLflow takes, of parameters and of metrics."""
+    """Parameters and metrics in parts of the size that one MLflow request allows."""
     return [entries[first : first + 100] for first in range(0, len(entries), 100)]
 
 
