@@ -123,10 +123,10 @@ def test_sentences_say_what_may_and_what_may_not_be_concluded():
     assert say(-0.031, -0.049, -0.012, 0.01, 0.04).startswith(
         "old is better than new by 0.031 AUROC (0.012"
     )
-    assert "stays open: +0.031 AUROC" in say(0.031, 0.001, 0.061, 0.03, 0.12)
+    assert "remains uncertain: +0.031 AUROC" in say(0.031, 0.001, 0.061, 0.03, 0.12)
     none = say(0.01, -0.02, 0.04, 0.4, 1.0)
     assert "No difference between new and old is shown" in none
-    assert "a difference larger than 0.040 is excluded" in none
+    assert "excludes differences larger than 0.040" in none
     assert "not defined" in say(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 

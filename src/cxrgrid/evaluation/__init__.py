@@ -1,4 +1,4 @@
 """From predictions to numbers: metrics, intervals, thresholds, calibration, differences.
 
-No torch. How numbers are laid out for a reader belongs in `reporting`, `tables` and `figures`.
+No torch. The layout of numbers for a reader belongs in `reporting`, `tables` and `figures`.
 """

@@ -1,10 +1,9 @@
-"""Every metric of one model on one set of images, under any weights of the images.
+"""All metrics of one model on one set of images, for any weights of the images.
 
-What is a sum over images (counts, calibration) comes from one matrix product for all resamples;
-what is a ranking from `metrics.Order`. Averages over labels: `macro`, the mean over the labels that
-have both classes; `weighted`, the same weighted by positives; `micro`, all labels as one;
-`samples`, F1 of each image, averaged over images; for competing classes `all`, the decision as a
-whole.
+Metrics that are sums over images (counts, calibration) come from one matrix product for all
+resamples, rankings from `metrics.Order`. Averages over labels: `macro`, the mean over the labels
+that have both classes; `weighted`, the same weighted by positives; `micro`, all labels pooled;
+`samples`, F1 of each image, averaged over images; for multi-class `all`, the decision as a whole.
 """
 
 from dataclasses import replace
@@ -32,7 +31,7 @@ OF_ALL = ("accuracy", "balanced_accuracy", "mcc")
 
 
 class Row(NamedTuple):
-    """What a number is: of which label or average, which metric, by which threshold rule."""
+    """Name of a value: label or average, metric, and threshold rule."""
 
     label: str
     metric: str
@@ -40,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Evaluation:
-    """The images of one model, prepared once; `metrics(weights)` as often as one likes.
+    """One model's predictions, prepared once, so that `metrics(weights)` is cheap.
 
     test: predictions; labels may all be unknown. thresholds: [L] by rule.
     """
@@ -61,7 +60,7 @@ class Evaluation:
         self.calibration = replace(self.calibration, terms={})  # held once, not twice
 
     def decisions(self) -> dict[str, np.ndarray]:
-        """What each image adds to the counts of each rule, and to the F1 of images: [N, L or 1]."""
+        """Contribution of each image to each rule's counts and to the F1 of images: [N, L or 1]."""
         positive, negative = self.test.labels == 1, self.test.labels == 0
         terms = {"seen": (positive | negative).any(axis=1)[:, None]}
         for rule, cut in self.thresholds.items():
@@ -78,23 +77,23 @@ class Evaluation:
         return terms
 
     def term(self, name: str) -> np.ndarray:
-        """What each image adds to one of the sums [N, L, or the sum's own width]."""
+        """Contribution of each image to one of the sums [N, L, or the sum's own width]."""
         end, width = self.ends[name], self.widths[name]
         return self.terms[:, end - width : end]
 
     @cached_property
     def flat(self) -> metrics.Order:
-        """All labels of all images in one order [N * L]."""
+        """Order of all labels of all images together [N * L]."""
         return metrics.order(self.test.labels.ravel(), self.test.scores.ravel())
 
     @cached_property
     def pooled(self) -> metrics.Order:
-        """The same, by image."""
+        """The same order, with the images' indices."""
         return replace(self.flat, images=self.flat.images // len(self.labels))
 
     @cached_property
     def rows(self) -> list[Row]:
-        """What `metrics` returns, in its order."""
+        """Names of the values that `metrics` returns, in its order."""
         rows = [Row(label, *kind) for label in self.labels for kind in self.kinds(METRICS)]
         rows += [Row("macro", *kind) for kind in self.kinds(OF_MACRO)]
         rows += [Row("weighted", *kind) for kind in self.kinds(OF_WEIGHTED)]
@@ -106,13 +105,13 @@ class Evaluation:
         return rows + [Row("samples", "f1", rule) for rule in self.thresholds]
 
     def kinds(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
-        """Each metric with no rule, or once for each rule."""
+        """(metric, rule) pairs: without a rule, or once for each rule."""
         by_rule = {*DECIDED, *BARE}
         pairs = [(name, rule) for name in names if name in by_rule for rule in self.thresholds]
         return [(name, "") for name in names if name not in by_rule] + pairs
 
     def metrics(self, weights: np.ndarray) -> np.ndarray:
-        """The values of `rows` [R, rows], for weights [R, N]."""
+        """Values of `rows` for weights [R, N]: [R, rows]."""
         sums = weights.astype(np.float64) @ self.terms
         sums = dict(
             zip(self.ends, np.split(sums, list(self.ends.values())[:-1], axis=1), strict=True)
@@ -128,7 +127,7 @@ class Evaluation:
         return np.stack([found[row] for row in self.rows], axis=1)
 
     def of_labels(self, weights: np.ndarray, sums: dict) -> dict[tuple[str, str], np.ndarray]:
-        """Every metric of every label: [R, L] by metric and rule."""
+        """All metrics of all labels: [R, L] by (metric, rule)."""
         rankings = [order.weigh(weights) for order in self.orders]
         found = {("auroc", ""): np.stack([ranking.auroc() for ranking in rankings], axis=1)}
         precision = [ranking.average_precision() for ranking in rankings]
@@ -144,7 +143,7 @@ class Evaluation:
         return found
 
     def counts(self, sums: dict, rule: str) -> tuple[np.ndarray, ...]:
-        """tp, fp, tn, fn of a rule, [R, L] each."""
+        """tp, fp, tn, fn at a rule's thresholds, [R, L] each."""
         tp, fp = sums[f"tp {rule}"], sums[f"fp {rule}"]
         return tp, fp, sums["known"] - sums["present"] - fp, sums["present"] - tp
 
@@ -157,7 +156,7 @@ class Evaluation:
         return rows | {Row("weighted", *kind): mean(found[kind][:, of], weights) for kind in kinds}
 
     def whole(self, weights: np.ndarray, sums: dict, found: dict) -> dict[Row, np.ndarray]:
-        """All labels as one; for competing classes, which share one decision, that decision."""
+        """Values of all labels pooled (micro); for multi-class, of the decision."""
         ranking = self.pooled.weigh(weights)
         rows = {Row("micro", "auroc", ""): ranking.auroc()}
         rows[Row("micro", "ap", "")] = ranking.average_precision()
@@ -171,7 +170,7 @@ class Evaluation:
         return rows
 
     def decision(self, sums: dict, found: dict) -> dict[Row, np.ndarray]:
-        """The row `all`: an image is right where it is a true positive of its class.
+        """Values of the row `all`: an image is right if it is a true positive of its class.
 
         MCC of several classes: R_K of Gorodkin 2004 (Comput. Biol. Chem. 28:367-374).
         """
@@ -191,14 +190,14 @@ class Evaluation:
         return {Row("all", *kind): value for kind, value in values.items()}
 
     def labels_scored(self, row: Row, values: dict[Row, float]) -> int | None:
-        """Over how many labels an average was taken; None of a label's own row."""
+        """Number of labels in an average; None for the row of a single label."""
         if row.label in ("macro", "weighted"):
             own = [values[Row(label, row.metric, row.rule)] for label in self.labels]
             return int((self.both & ~np.isnan(own)).sum())
         return int(self.known.sum()) if row.label not in self.labels else None
 
     def reason(self, row: Row) -> str:
-        """Why a value is NaN."""
+        """Reason for a value that is NaN."""
         if row.label not in self.labels:
             if not self.known.any():
                 return "no image has a known label"
@@ -221,7 +220,7 @@ UNDEFINED |= {"precision": "no image is called positive", "mcc": "all images are
 
 
 def mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean over the labels that are defined [R, L]: one that loses a class in a resample is out."""
+    """Mean over labels of values [R, L], without NaN (a label that loses a class in a resample)."""
     defined = ~np.isnan(values)
     weights = defined if weights is None else np.where(defined, weights, 0)
     total = np.where(defined, values, 0) if weights is defined else np.nan_to_num(values) * weights

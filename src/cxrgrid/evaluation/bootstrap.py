@@ -1,8 +1,8 @@
-"""How sure a number is: the bootstrap over patients.
+"""The bootstrap over patients, and its intervals.
 
-Images of one patient resemble each other, so patients are drawn, with replacement and as many as
-there are, and bring all of their images. Resamples come as whole-number weights, in blocks: memory
-stays flat however many there are.
+Images of one patient are correlated, so patients are drawn, with replacement and as many as there
+are, each with all of their images. Resamples are integer weights, in blocks: memory use does not
+grow with their number.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ def generator(patients: Sequence[str]) -> np.random.Generator:
 
 
 def strata(labels: np.ndarray, patients: Sequence[str]) -> np.ndarray:
-    """For each image its patient's stratum [N]: the rarest thing that the patient stands for.
+    """Stratum of each image [N]: the label whose rarer class is the rarest that its patient has.
 
     labels: 1, 0 or NaN [N, L]. Each label has a rarer class; of those that any image of a patient
-    shows, the one with the fewest patients counts, and L where there is none. Where patients are
-    drawn within strata, no resample lacks the rarest class of all; others vary less.
+    shows, the one with the fewest patients counts, and L if there is none. If patients are drawn
+    within strata, no resample lacks the rarest class of all, and the others vary less.
     """
     names, patient = np.unique(patients, return_inverse=True)
     shown = np.zeros((2, len(names), labels.shape[1]), bool)
@@ -77,7 +77,7 @@ def patient_weights(
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
 ) -> np.ndarray:
-    """All resamples at once: uint8 [R, N], images of one patient alike."""
+    """Weights of all resamples at once: uint8 [R, N], equal for the images of a patient."""
     return np.concatenate(list(resample_weights(patients, resamples, rng, strata)))
 
 
@@ -99,9 +99,9 @@ def resampled_values(
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 2.5th and 97.5th percentile over axis 0 of [R, ...], resamples that are NaN left out.
+    """2.5th and 97.5th percentile over axis 0 of [R, ...], without resamples that are NaN.
 
-    NaN if more than half of the resamples are: what remains would be another population.
+    NaN if more than half of the resamples are NaN: the rest would be another population.
     """
     undefined = np.isnan(values).mean(axis=0) > 0.5
     low, high = np.nanpercentile(np.where(undefined, 0, values), (2.5, 97.5), axis=0)
@@ -160,23 +160,23 @@ class Resampled:
 
     @property
     def value(self) -> np.ndarray:
-        """Of the images as they are."""
+        """The statistic of the images themselves."""
         return self.values[0]
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both ends of the interval."""
+        """Lower and upper bound of the interval."""
         if self.left_out is None:
             return interval(self.values[1:])
         return bca(self.values, self.left_out)
 
     def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Resampled":
-        """Another statistic, made of this one draw by draw."""
+        """The statistic that `change` makes of this one, resample by resample."""
         return Resampled(
             change(self.values), None if self.left_out is None else change(self.left_out)
         )
 
     def __sub__(self, other: "Resampled") -> "Resampled":
-        """The difference of two statistics of the same draws."""
+        """The difference of two statistics on the same resamples."""
         both = None if self.left_out is None else self.left_out - other.left_out
         return Resampled(self.values - other.values, both)
 
@@ -194,7 +194,7 @@ def resample(
 
 
 def bca_shares(value: float, resampled: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """Which two quantiles of the resamples bound the interval."""
+    """The two quantiles of the resamples, as shares, that bound the interval."""
     below = (resampled < value).mean() + (resampled == value).mean() / 2
     least = 1 / (2 * len(resampled))
     bias = NORMAL.inv_cdf(float(np.clip(below, least, 1 - least)))

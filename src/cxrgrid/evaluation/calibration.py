@@ -1,8 +1,8 @@
-"""Whether probabilities are what they say: Brier score, log loss, calibration error, slope.
+"""Calibration of probabilities: Brier score, log loss, calibration error, intercept and slope.
 
-Each is made of sums over images, so that one matrix product serves all resamples: `terms` are what
-each image adds, `values` the metrics that follow from the sums. Labels [N, L] are 1, 0 or NaN,
-which adds nothing; scores [N, L] are probabilities. Numpy only.
+All are computed from sums over images, so that one matrix product serves all resamples: `terms` are
+the summands of each image, `values` the metrics that follow from the sums. Labels [N, L] are 1, 0
+or NaN, which adds nothing; scores [N, L] are probabilities. Numpy only.
 
 The calibration error has 15 bins, as Guo et al. 2017 (arXiv 1706.04599), of equal numbers of images
 and not of equal width, as Roelofs et al. 2022 (arXiv 2012.08668) advise: most findings are rare,
@@ -27,7 +27,7 @@ STEPS = 50
 
 @dataclass(frozen=True)
 class Calibration:
-    """What each image adds. terms: by name, float64 [N, L] or [N, L * BINS]; fits: [2, L]."""
+    """Summands of each image. terms: by name, float64 [N, L] or [N, L * BINS]; fits: [2, L]."""
 
     terms: dict[str, np.ndarray]
     fits: np.ndarray
@@ -46,7 +46,7 @@ class Calibration:
 
 
 def prepare(labels: np.ndarray, scores: np.ndarray) -> Calibration:
-    """The terms of labels and scores, [N, L] each."""
+    """The summands of labels and scores, [N, L] each."""
     known, truth = ~np.isnan(labels), np.nan_to_num(labels)
     sure = np.clip(scores, SMALLEST, 1 - SMALLEST)
     loss = -truth * np.log(sure) - (1 - truth) * np.log1p(-sure)
@@ -63,7 +63,7 @@ def prepare(labels: np.ndarray, scores: np.ndarray) -> Calibration:
 
 
 def gap(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Label minus score, in the column of the image's bin: [N, BINS]; zero where unknown."""
+    """Label minus score in the column of the image's bin, [N, BINS]; zero for unknown labels."""
     known = np.flatnonzero(~np.isnan(labels))
     columns = np.zeros((len(labels), BINS))
     columns[known, bins(scores[known])] = (labels - scores)[known]
@@ -71,7 +71,7 @@ def gap(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def bins(scores: np.ndarray, count: int = BINS) -> np.ndarray:
-    """The bin of each score [N], as equally filled as ties allow."""
+    """Bin of each score [N]; bins are as equally filled as ties allow."""
     if not len(scores):
         return np.zeros(0, np.intp)
     shares = np.arange(1, count) / count
@@ -79,13 +79,13 @@ def bins(scores: np.ndarray, count: int = BINS) -> np.ndarray:
 
 
 def logit(scores: np.ndarray) -> np.ndarray:
-    """Log odds, from about -17 to 17."""
+    """Log odds of probabilities, limited to about ±17."""
     scores = np.clip(scores, SHORT, 1 - SHORT)
     return np.log(scores) - np.log1p(-scores)
 
 
 def expit(x: np.ndarray) -> np.ndarray:
-    """The probability of log odds."""
+    """Probabilities of log odds."""
     return 0.5 * (1 + np.tanh(x / 2))
 
 
@@ -97,7 +97,7 @@ def solve(g0, g1, h00, h01, h11):
 
 
 def recalibrate(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of one label [N]; NaN where one class is absent or scores separate."""
+    """Intercept and slope of one label [N]; NaN if a class is absent or the scores separate."""
     known = ~np.isnan(labels)
     y, x = labels[known], logit(scores[known])
     if not has_both(y) or x[y == 1].min() >= x[y == 0].max() or x[y == 1].max() <= x[y == 0].min():
@@ -148,8 +148,8 @@ def calibration_error(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
 def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
     """The T whose probabilities `softmax(log p / T)` have the least log loss (Guo et al. 2017).
 
-    labels, scores: [N] of one label, or [N, classes] of classes that compete. 1 where nothing can
-    be fitted. Found by golden section on log T, from 1/20 to 20.
+    labels, scores: [N] of one label, or [N, classes] for multi-class. 1 if nothing can be fitted.
+    Found by golden section on log T, from 1/20 to 20.
     """
     known = ~np.isnan(labels) if labels.ndim == 1 else (labels == 1).sum(axis=1) == 1
     y, p = labels[known], scores[known]
@@ -166,7 +166,7 @@ def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def golden(loss, low: float, high: float) -> float:
-    """Where a loss with one valley is least, to 1e-6."""
+    """Minimiser of a unimodal loss, to 1e-6."""
     share = (np.sqrt(5) - 1) / 2
     while high - low > 1e-6:
         left, right = high - share * (high - low), low + share * (high - low)
@@ -175,7 +175,7 @@ def golden(loss, low: float, high: float) -> float:
 
 
 def apply_temperature(scores: np.ndarray, by: float) -> np.ndarray:
-    """Probabilities at another temperature: of one label [N], or of classes [N, classes]."""
+    """Probabilities at another temperature: of one label [N], or multi-class [N, classes]."""
     if scores.ndim == 1:
         return expit(logit(scores) / by)
     powers = np.clip(scores, np.finfo(np.float32).tiny, 1) ** (1 / by)

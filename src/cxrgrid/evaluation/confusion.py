@@ -1,4 +1,4 @@
-"""How often a class was taken for another: counts of truth by decision, where classes compete."""
+"""Confusion matrix of multi-class predictions."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,10 @@ COLUMNS = ["truth", "decision", "n"]
 
 
 def counts(predictions: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """One row a truth and decision: `truth`, `decision`, `n` images, those with none included.
+    """One row per truth and decision: `truth`, `decision`, `n` images, also if n is 0.
 
-    predictions: `y:<label>` (exactly one is 1) and `p:<label>`; the highest score decides, the
-    first where several are highest. An image whose class is not known does not count.
+    predictions: `y:<label>` (exactly one is 1) and `p:<label>`; the decision is the label with the
+    highest score, the first of several. Images of unknown class do not count.
     """
     truth = predictions[[f"y:{label}" for label in labels]].to_numpy(float)
     scores = predictions[[f"p:{label}" for label in labels]].to_numpy(float)

@@ -1,4 +1,4 @@
-"""Points of the curves that a report draws: ROC, precision-recall, reliability."""
+"""Points of the report's curves: ROC, precision-recall, reliability."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def curves(test: Predictions) -> list[dict]:
 
 
 def steps(labels: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """ROC and precision-recall, [3, points] each: x, y and how many images are called positive."""
+    """ROC and precision-recall, [3, points] each: x, y and number of images called positive."""
     down = np.argsort(-scores, kind="stable")
     last = np.flatnonzero(np.diff(metrics.tie_groups(scores[down]), append=-1))
     tp, called = np.cumsum(labels[down] == 1)[last], last + 1
@@ -42,7 +42,7 @@ def steps(labels: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def thin(points: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """At most `POINTS` of points [3, N], evenly spread along a rising quantity [N]; the ends."""
+    """At most `POINTS` of points [3, N], evenly spaced along a rising quantity [N], with ends."""
     if len(along) <= POINTS:
         return points
     wanted = np.linspace(along[0], along[-1], POINTS)

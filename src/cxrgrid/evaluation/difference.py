@@ -1,4 +1,4 @@
-"""One model against another on the same images: differences, how sure they are, and in words."""
+"""Differences between two models on the same images: values, intervals, tests and sentences."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +16,10 @@ ALPHA = 0.05
 
 
 def statistic(made: Predictions, thresholds: np.ndarray | None = None) -> Callable:
-    """A function of weights [B, N] that gives [B, metrics, L + 1]: each label, then their mean.
+    """Function from weights [B, N] to metrics [B, metrics, L + 1]: each label, then their mean.
 
     The metrics are RANKING and, with thresholds [L], accuracy. A label without both classes is NaN
-    and outside of the mean; so is, in a resample, one that loses a class there.
+    and not in the mean; so is, in a resample, a label that loses a class there.
     """
     columns = list(zip(made.labels.T, made.scores.T, strict=True))
     orders = [metrics.order(truth, scores) for truth, scores in columns]
@@ -41,7 +41,7 @@ def statistic(made: Predictions, thresholds: np.ndarray | None = None) -> Callab
 
 
 def mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is defined; NaN where nothing is."""
+    """Mean over the last axis of defined values; NaN if there are none."""
     defined = ~np.isnan(values)
     return metrics.ratio(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1))
 
@@ -52,10 +52,10 @@ def resampled(
     thresholds: np.ndarray | None = None,
     stratify: bool = False,
 ) -> np.ndarray:
-    """What `statistic` says of the images as they are, and of resampled patients [1 + R, M, L + 1].
+    """`statistic` of the images themselves, then of resampled patients: [1 + R, M, L + 1].
 
     The same patients give the same resamples, so that rows of two models may be subtracted.
-    stratify: draw patients within `stats.strata`.
+    stratify: draw patients within `bootstrap.strata`.
     """
     strata = bootstrap.strata(made.labels, made.patient) if stratify else None
     return bootstrap.resample(
@@ -64,10 +64,10 @@ def resampled(
 
 
 def sizes(made: Predictions) -> list[dict[str, int]]:
-    """For each label, then their mean: images, positives and patients; and `rarer`.
+    """Numbers of images, positives, patients and `rarer` of each label, then of their mean.
 
-    rarer: patients of the rarer class, which bound how well an error is known; of the mean, added
-    up over the labels, but never more than there are patients.
+    rarer: patients of the rarer class, which limit how well an error is known; for the mean, their
+    sum over labels, but no more than there are patients.
     """
     found = [count(made, [at]) for at in range(len(made.facts["labels"]))]
     whole = count(made, slice(None))
@@ -76,7 +76,7 @@ def sizes(made: Predictions) -> list[dict[str, int]]:
 
 
 def count(made: Predictions, columns) -> dict[str, int]:
-    """The sizes of some labels taken together."""
+    """Sizes of several labels together."""
     truth, patient = made.labels[:, columns], np.array(made.patient)
     seen = ~np.isnan(truth).all(axis=1)
     classes = [len(set(patient[(truth == kind).any(axis=1)])) for kind in (0, 1)]
@@ -88,10 +88,10 @@ def count(made: Predictions, columns) -> dict[str, int]:
 def contrast(
     a: np.ndarray, b: np.ndarray, paired: bool, rarer: int, spread: Spread | None = None
 ) -> Combined:
-    """How much a is above b, of one metric and label; a, b: each seed's `resampled` [S, 1 + R].
+    """Difference a - b of one metric and label; a, b: each seed's `resampled` [S, 1 + R].
 
-    paired: the two sides have the same seeds in the same order; else, and where the spread of a
-    single training is given, seeds are taken for drawn independently on either side.
+    paired: both sides have the same seeds in the same order; else, and if the spread of a single
+    training is given, the seeds of the two sides are treated as independent.
     """
     error = bootstrap.standard_error(a[:, 1:].mean(axis=0) - b[:, 1:].mean(axis=0))
     groups = (a[:, 0] - b[:, 0],) if paired and not spread else (a[:, 0], b[:, 0])
@@ -99,13 +99,13 @@ def contrast(
 
 
 def of_configuration(values: np.ndarray, rarer: int, spread: Spread | None = None) -> Combined:
-    """The mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
+    """Mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
     error = bootstrap.standard_error(values[:, 1:].mean(axis=0))
     return within(combine(float(error), rarer, values[:, 0], spread=spread), 0, 1)
 
 
 def within(found: Combined, least: float, most: float) -> Combined:
-    """With an interval that ends where the metric does."""
+    """The value with its interval cut to the metric's range."""
     return replace(found, low=max(found.low, least), high=min(found.high, most))
 
 
@@ -113,7 +113,7 @@ def within(found: Combined, least: float, most: float) -> Combined:
 
 
 def verdict(found: Combined, p_holm: float) -> str:
-    """`better`, `worse`, `not shown`; `not defined` where there is no number."""
+    """Verdict of a test: `better`, `worse` or `not shown`; `not defined` for NaN."""
     if np.isnan(p_holm):
         return "not defined"
     if p_holm >= ALPHA:
@@ -124,11 +124,11 @@ def verdict(found: Combined, p_holm: float) -> str:
 def sentence(
     names: tuple[str, str], metric: str, found: Combined, p_holm: float, family: int, basis: str
 ) -> str:
-    """What may be concluded, and what may not. basis: seeds, images and patients, in words."""
+    """Conclusion of a comparison as a sentence. basis: text with seeds, images and patients."""
     a, b = names
     unit = METRICS[metric]
     if np.isnan(p_holm):
-        return f"{a} against {b}: not defined in {unit}, as one class is absent ({basis})."
+        return f"{a} against {b}: {unit} is not defined, as one class is absent ({basis})."
     low, high = (signed(end) for end in (found.low, found.high))
     chance = f"p {p_value(found.p)}"
     if family > 1:
@@ -144,15 +144,15 @@ def sentence(
     text = f"{signed(found.value)} {unit} ({low} to {high}), {basis}; {chance}"
     if found.p < ALPHA:
         return (
-            f"Whether {a} and {b} differ stays open: {text}. By itself this would count as a "
-            "difference; among so many comparisons it may be chance."
+            f"A difference between {a} and {b} remains uncertain: {text}. It would be significant "
+            "as a single comparison, but not among so many."
         )
     return (
-        f"No difference between {a} and {b} is shown: {text}. That is not equality: a difference "
-        f"larger than {size:.3f} is excluded, a smaller one is not."
+        f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
+        f"95 % interval excludes differences larger than {size:.3f}, but not smaller ones."
     )
 
 
 def basis(seeds: str, size: dict[str, int]) -> str:
-    """`3 seeds, 420 images of 377 patients`."""
+    """Basis of a comparison as text: `3 seeds, 420 images of 377 patients`."""
     return f"{seeds}, {size['n']:,} images of {size['patients']:,} patients"

@@ -1,8 +1,8 @@
-"""Several cells as one model: the mean of their probabilities.
+"""Ensembles: the mean probability of several cells.
 
 An ensemble is called `ensemble:{backbone}`, over the seeds of a configuration, or `ensemble`, over
-all backbones and seeds of a dataset, init and recipe. Its seed is -1, and no cell has such a name:
-what is averaged over seeds or backbones does not meet it unasked.
+all backbones and seeds of a dataset, init and recipe. Its seed is -1, and no cell has such a name,
+so that averages over seeds or backbones do not include it by accident.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ SEED = -1
 
 
 def is_ensemble(backbone: str) -> bool:
-    """Whether a row's backbone is an ensemble."""
+    """True if a row's backbone names an ensemble."""
     return backbone.partition(":")[0] == NAME
 
 
 def members(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
-    """Every ensemble of two or more, by its axes (dataset, backbone, init, recipe, seed)."""
+    """{axes of an ensemble: its cells}, for ensembles of two or more cells."""
     seeds, backbones = {}, {}
     for cell in cells:
         configuration = (cell.init, cell.recipe, SEED)
@@ -35,14 +35,14 @@ def members(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
 
 @dataclass
 class Ensembles:
-    """The sums of the members met so far; planned: what `members` says."""
+    """Running sums over the members added so far; planned: from `members`."""
 
     planned: dict[tuple, list[Cell]]
     sums: dict[tuple, list[Predictions]] = field(default_factory=dict)
     met: dict[tuple, int] = field(default_factory=dict)
 
     def take(self, cell: Cell, val: Predictions, test: Predictions) -> None:
-        """Add a cell to the ensembles that it belongs to."""
+        """Add a cell to its ensembles."""
         for key in [key for key, group in self.planned.items() if cell in group]:
             before = self.sums.get(key)
             pair = [val, test]
@@ -54,7 +54,7 @@ class Ensembles:
             self.sums[key], self.met[key] = pair, self.met.get(key, 0) + 1
 
     def whole(self) -> Iterable[tuple[tuple, Predictions, Predictions]]:
-        """Those of which every member was met: axes, and the mean on validation and test images."""
+        """Complete ensembles: axes, and mean predictions of validation and test images."""
         for key, pair in self.sums.items():
             if self.met[key] == len(self.planned[key]):
                 yield key, *(replace(s, scores=s.scores / self.met[key]) for s in pair)

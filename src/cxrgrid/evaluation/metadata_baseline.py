@@ -1,8 +1,8 @@
-"""How well a label is told without any image, from who was imaged and how.
+"""Metadata-only baseline: AUROC of a label predicted from age, sex, view and source.
 
 A logistic regression on age (in decades), sex, view and source, trained on the training rows and
-tested on the test rows. Images that agree in all of these are one row with a weight, so that a
-hundred thousand images take a second.
+tested on the test rows. Images with equal values are one weighted row, so that a hundred thousand
+images take a second.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ENOUGH = 10  # positives and negatives in the test rows: below, an interval says
 
 
 def coarse(table: pd.DataFrame) -> pd.DataFrame:
-    """The fields that vary in training, as text; what is unknown is a value of its own."""
+    """The fields that vary in training, as text; unknown is a value of its own."""
     found = {name: table[name] for name in FIELDS if name in table}
     if "age" in found:
         found["age"] = found["age"].floordiv(10)
@@ -46,7 +46,7 @@ def design(fields: pd.DataFrame) -> Design:
 
 
 def predict(known: Design, label: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """The label's probability for each row [N], from a model of the rows in `train`, bool [N]."""
+    """Probability of the label for each row [N], from a model fitted on `train`, bool [N]."""
     size, codes = len(known.columns), known.codes[train]
     present = np.bincount(codes, weights=label[train], minlength=size)
     absent = np.bincount(codes, weights=1 - label[train], minlength=size)
@@ -57,10 +57,10 @@ def predict(known: Design, label: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def baseline(table: pd.DataFrame, labels: list[str]) -> dict:
-    """`fields` that vary, and for each label the AUROC of each field alone and of all together.
+    """Fields that vary, and for each label the AUROC of each field and of all fields together.
 
-    `low`, `high`: the interval of all together over resampled test patients. An AUROC is None where
-    it is not defined; `reason` says why.
+    `low`, `high`: the interval of all together over resampled test patients. An AUROC is None if it
+    is not defined; `reason` says why.
     """
     fields = coarse(table)
     chosen = {"all": list(fields)} | {name: [name] for name in fields}
@@ -92,12 +92,12 @@ def of_label(table: pd.DataFrame, designs: dict[str, Design], label: str) -> dic
 
 
 def interval(order: metrics.Order, patients: np.ndarray) -> tuple[float, float]:
-    """The interval of an AUROC over resampled patients."""
+    """Interval of an AUROC over resampled patients."""
     return bootstrap.resample(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
 
 
 def rounded(value: float) -> float | None:
-    """As the file holds it; None for NaN, which JSON lacks."""
+    """A number rounded for JSON; None for NaN."""
     return None if np.isnan(value) else round(float(value), 6)
 
 
@@ -113,6 +113,6 @@ def metadata_warnings(found: dict) -> list[str]:
     if not rows:
         return []
     return [
-        f"{', '.join(found['fields'])} alone, without any image, tell the label with an AUROC of: "
-        f"{', '.join(rows)}. A model may have learnt no more than that."
+        f"{', '.join(found['fields'])} alone, without the images, predict the label with an AUROC "
+        f"of: {', '.join(rows)}. A model may rely on this confounding instead of the finding."
     ]

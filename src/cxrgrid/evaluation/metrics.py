@@ -1,8 +1,8 @@
-"""How well scores tell sick from well: AUROC, average precision, and what follows from counts.
+"""Discrimination metrics: AUROC, average precision, and metrics from counts.
 
-Every function takes weights [R, N], one row a resample, and gives R values; without weights, one.
-Labels are 1, 0 or NaN; rows whose label is NaN are never scored. What is not defined, as when one
-class is absent, is NaN and no warning. Numpy only: the training process imports this module.
+Every function takes weights [R, N], one row per resample, and gives R values; without weights, one.
+Labels are 1, 0 or NaN; rows whose label is NaN are never scored. Undefined values, as when one
+class is absent, are NaN without a warning. Numpy only: the training process imports this module.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ TINY = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True)
 class Ranking:
-    """How positives and negatives lie in the order of the scores, in each of R resamples.
+    """Ranking of positives and negatives by score, in each of R resamples.
 
-    Images with one score are one rung; K rungs hold a positive, the highest first. [R, K] each:
-    positives: weight of the positives on the rung; above: of the negatives on higher rungs;
-    through: of the negatives on higher rungs and on this one. negatives: of all negatives [R].
-    int64 where the weights are integers, so that nothing is rounded; else float64.
+    Images with equal scores are a tie group; K of them contain a positive, the highest score
+    first. [R, K] each: positives: weight of the group's positives; above: of the negatives in
+    higher groups; through: of the negatives in higher groups and in this one. negatives: weight of
+    all negatives [R]. int64 if the weights are integers, so that nothing is rounded; else float64.
     """
 
     positives: np.ndarray
@@ -28,13 +28,13 @@ class Ranking:
     negatives: np.ndarray
 
     def auroc(self) -> np.ndarray:
-        """The chance that a positive stands above a negative, a tie counting half [R]."""
+        """Probability that a positive ranks above a negative, ties counting half [R]."""
         pairs = self.positives.sum(axis=1) * self.negatives
         lost = np.einsum("rk,rk->r", self.positives, self.above + self.through)
         return ratio(2 * pairs - lost, 2 * pairs)
 
     def average_precision(self) -> np.ndarray:
-        """Precision at each rung, averaged over the positives; ties share their rung's [R]."""
+        """Precision at each tie group, averaged over the positives [R]."""
         found = self.positives.cumsum(axis=1)
         precision = found / np.maximum(found + self.through, TINY)
         total = np.einsum("rk,rk->r", precision, self.positives)
@@ -45,11 +45,12 @@ class Ranking:
 class Order:
     """The images of one label, sorted once for all resamples.
 
-    Negatives between two rungs that hold a positive matter only by their sum. So the sorted images
-    fall into runs to be added up: the positives of a rung, the negatives tied with them, the
-    negatives between. images: the known ones, highest score first; start: where each run begins;
-    positives, negatives: which runs are of either class; above, through: for each run of positives,
-    how many runs of negatives stand higher, and how many with those tied to it.
+    Negatives between two tie groups that contain a positive matter only by their sum. So the sorted
+    images are divided into runs that are summed: the positives of a tie group, the negatives tied
+    with them, the negatives in between. images: those with a known label, highest score first;
+    start: index at which each run begins; positives, negatives: indices of the runs of each class;
+    above, through: for each run of positives, the number of higher runs of negatives, and the same
+    with those tied to it.
     """
 
     images: np.ndarray
@@ -86,16 +87,16 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
 
 
 def tie_groups(scores: np.ndarray) -> np.ndarray:
-    """Number sorted scores from 0, equal scores alike [N]."""
+    """Number of the tie group of each sorted score, from 0 [N]."""
     higher = np.zeros(len(scores), np.intp)
     higher[1:] = scores[1:] != scores[:-1]  # not np.diff: infinite scores may be tied too
     return np.cumsum(higher)
 
 
 def starts(positive: np.ndarray, rung: np.ndarray) -> np.ndarray:
-    """Where, in the order of the scores, a run begins whose images may be added up.
+    """Indices, in the order of the scores, at which the runs begin that may be summed.
 
-    A run is the positives of a rung, the negatives tied with them, or all negatives between.
+    A run is the positives of a tie group, the negatives tied with them, or all negatives between.
     """
     if not len(rung):
         return np.zeros(0, np.intp)
@@ -122,7 +123,7 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
 
 
 def ranked(metric, labels, scores, weights):
-    """One of `Ranking`'s metrics; NaN scores have no place in an order and give NaN."""
+    """One of `Ranking`'s metrics; NaN if a score is NaN."""
     if np.isnan(scores[~np.isnan(labels)]).any():
         return np.nan if weights is None else np.full(len(weights), np.nan)
     if weights is None:
@@ -138,14 +139,14 @@ def mean_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def has_both(labels: np.ndarray) -> bool:
-    """Whether both classes are among the known labels [N]."""
+    """True if both classes are among the known labels [N]."""
     return bool((labels == 1).any() and (labels == 0).any())
 
 
 def youden(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The score that, as threshold, maximises sensitivity + specificity - 1.
+    """Threshold that maximises sensitivity + specificity - 1 (Youden's index).
 
-    An image counts as positive from the threshold upwards. Of equal maxima the highest is taken;
+    An image is called positive from the threshold upwards. Of equal maxima the highest is taken;
     NaN if a class is absent or a score is NaN.
     """
     known = ~np.isnan(labels)
@@ -165,10 +166,10 @@ def youden(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def confusion(labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None = None):
-    """tp, fp, tn, fn: weight of the images of each kind, float64.
+    """Weights of true positives, false positives, true negatives and false negatives, float64.
 
-    labels: [N] or [N, L]; decisions: bool, alike; each result is [R] or [R, L], or without weights
-    a scalar or [L].
+    labels: [N] or [N, L]; decisions: bool, of the same shape; each result is [R] or [R, L], or
+    without weights a scalar or [L].
     """
     kinds = (
         (labels == 1) & decisions,
@@ -184,7 +185,7 @@ def confusion(labels: np.ndarray, decisions: np.ndarray, weights: np.ndarray | N
 
 
 def ratio(part, whole):
-    """part / whole; NaN, and no warning, where whole is 0."""
+    """part / whole; NaN, without a warning, if whole is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.equal(whole, 0), np.nan, np.true_divide(part, whole))
 
@@ -200,7 +201,7 @@ def specificity(tp, fp, tn, fn):
 
 
 def accuracy(tp, fp, tn, fn):
-    """Share called right; compare with `majority_accuracy`."""
+    """Share of correct decisions; compare with `majority_accuracy`."""
     return ratio(tp + tn, tp + fp + tn + fn)
 
 
@@ -210,17 +211,17 @@ def balanced_accuracy(tp, fp, tn, fn):
 
 
 def f1(tp, fp, tn, fn):
-    """Harmonic mean of precision and sensitivity; NaN without positives, where it says nothing."""
+    """Harmonic mean of precision and sensitivity; NaN without positives."""
     return np.where(np.equal(tp + fn, 0), np.nan, ratio(2 * tp, 2 * tp + fp + fn))
 
 
 def precision(tp, fp, tn, fn):
-    """Share of the images called positive that are; NaN where none is called so."""
+    """Share of true positives among the images called positive; NaN if there are none."""
     return ratio(tp, tp + fp)
 
 
 def mcc(tp, fp, tn, fn):
-    """Matthews correlation of label and decision; NaN where either is the same throughout."""
+    """Matthews correlation coefficient of label and decision; NaN if either is constant."""
     margins = np.sqrt(np.multiply(tp + fp, tp + fn)) * np.sqrt(np.multiply(tn + fp, tn + fn))
     return ratio(np.multiply(tp, tn) - np.multiply(fp, fn), margins)
 
@@ -231,7 +232,7 @@ def prevalence(tp, fp, tn, fn):
 
 
 def majority_accuracy(tp, fp, tn, fn):
-    """Accuracy of always naming the larger class."""
+    """Accuracy of always predicting the larger class."""
     share = prevalence(tp, fp, tn, fn)
     return np.maximum(share, 1 - share)
 

@@ -1,4 +1,4 @@
-"""What a model says of images: a cell's predictions file, or any other of the same form.
+"""Predictions files: a cell's, or any other of the same form.
 
 Parquet or CSV; columns `image`, `patient`, and for each label `y:<label>` (1 present, 0 absent,
 empty unknown) and `p:<label>` (probability; to compare two files, any score will do). This is the
@@ -25,7 +25,7 @@ FORM = "needs the columns image, y:<label> and p:<label>, and patient where imag
 class Predictions:
     """One predictions file. labels: float64 [N, L], NaN unknown; scores: float64 [N, L], finite.
 
-    facts: what the file carries, and the names of the labels under `labels`; path: where it lay.
+    facts: those of the file, and the label names under `labels`; path: of the file.
     """
 
     image: list[str]
@@ -54,7 +54,7 @@ def facts(cell: Cell, target: str, part: str, dataset: dict) -> dict:
 
 
 def only(test: Predictions, images: set[str]) -> Predictions:
-    """The predictions on some of the images."""
+    """The predictions of some of the images."""
     rows = [row for row, image in enumerate(test.image) if image in images]
     names = ([column[row] for row in rows] for column in (test.image, test.patient))
     return Predictions(*names, test.labels[rows], test.scores[rows], test.facts, test.path)
@@ -70,9 +70,9 @@ def read_predictions(path: Path, cell: Cell) -> Predictions:
 
 
 def read_any(path: Path, task: str = "") -> Predictions:
-    """Any predictions file whose scores are probabilities, with the facts that scoring needs.
+    """Any predictions file with probabilities, with the facts that scoring needs.
 
-    task: `multilabel` or `multiclass`; empty: what the file's facts say, else `multilabel`.
+    task: `multilabel` or `multiclass`; empty: that of the file's facts, else `multilabel`.
     """
     made = read(path)
     start = {"target": path.stem, "task": "multilabel", "split": None, "split_hash": None}
@@ -82,10 +82,9 @@ def read_any(path: Path, task: str = "") -> Predictions:
 
 
 def read(path: Path) -> Predictions:
-    """Any predictions file; `UserError`, one line, for whatever in it cannot be judged.
+    """Any predictions file; a one-line `UserError` for the first thing that cannot be scored.
 
-    Its facts are those that it carries, and `labels`; its scores any numbers: the higher, the
-    likelier.
+    facts: those of the file, and `labels`; scores: any numbers, higher for a likelier label.
     """
     table, facts = read_table(path)
     labels = [name[2:] for name in table.column_names if name.startswith("y:")]
@@ -105,7 +104,7 @@ def read(path: Path) -> Predictions:
 
 
 def read_table(path: Path) -> tuple[pa.Table, dict]:
-    """The table and its facts; a CSV file has none."""
+    """A table and its facts; a CSV file has none."""
     if path.suffix.lower() == ".parquet":
         return read_parquet(path)
     if path.suffix.lower() != ".csv":
@@ -121,7 +120,7 @@ def read_table(path: Path) -> tuple[pa.Table, dict]:
 
 
 def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
-    """`UserError` for columns that lack, with the nearest that is there."""
+    """`UserError` for missing columns, with the nearest name that exists."""
     wanted = ["image", *(f"p:{label}" for label in labels)]
     for name in [name for name in wanted if name not in names]:
         alike = [other for other in names if other[:2] == name[:2]] or names
@@ -133,7 +132,7 @@ def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
 
 
 def patients(path: Path, table: pa.Table, image: list[str]) -> list[str]:
-    """Whom each image is of; a warning where the file does not say."""
+    """Patient id of each image; logs a warning if the file has none."""
     if "patient" not in table.column_names:
         logging.warning(f"{path}: no column 'patient': every image counts as independent")
         return image
@@ -146,7 +145,7 @@ def patients(path: Path, table: pa.Table, image: list[str]) -> list[str]:
 
 
 def numbers(path: Path, table: pa.Table, name: str) -> np.ndarray:
-    """A column as float64 [N]; nothing is NaN."""
+    """A column as float64 [N]; empty fields are NaN."""
     try:
         return table[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -155,7 +154,7 @@ def numbers(path: Path, table: pa.Table, name: str) -> np.ndarray:
 
 
 def is_number(value: object) -> bool:
-    """Whether a field is a number or empty."""
+    """True if a field is a number or empty."""
     try:
         float(value or 0)
     except (TypeError, ValueError):
@@ -164,7 +163,7 @@ def is_number(value: object) -> bool:
 
 
 def check_values(made: Predictions) -> None:
-    """`UserError` for the first value that cannot be judged, with its image and label."""
+    """`UserError` for the first value that cannot be scored, with its image and label."""
     if not made.image:
         raise UserError(f"{made.path}: holds no row")
     names, counts = np.unique(made.image, return_counts=True)
@@ -180,7 +179,7 @@ def check_values(made: Predictions) -> None:
 
 
 def check_probabilities(made: Predictions) -> None:
-    """`UserError` for the first score outside of 0 to 1, and where not one class is true."""
+    """`UserError` for the first score outside of 0 to 1, or image without exactly one class."""
     for image, label, value in odd(made, made.scores, (made.scores < 0) | (made.scores > 1)):
         raise UserError(
             f"{made.path}: image {image!r} has the score {value:g} for {label!r}, not a "
@@ -194,7 +193,7 @@ def check_probabilities(made: Predictions) -> None:
 
 
 def odd(made: Predictions, values: np.ndarray, where: np.ndarray, unknown: bool = False) -> list:
-    """The first of some values [N, L]: its image, label and value; NaN counts if `unknown`."""
+    """The first of the values [N, L] at `where`: a list of one (image, label, value), or empty."""
     where = where & (unknown | ~np.isnan(values))
     first = np.argwhere(where)[:1]
     labels = made.facts["labels"]

@@ -1,4 +1,4 @@
-"""Whether two predictions answer the same questions on the same images; `UserError` if not."""
+"""Checks that predictions have the same images, labels, truth and split."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +14,7 @@ SAME = ("target", "part", "task", "split", "split_hash", "policy")  # facts, whe
 
 
 def by_image(made: Predictions) -> Predictions:
-    """The same rows, sorted by image."""
+    """The predictions sorted by image."""
     at = np.argsort(made.image, kind="stable")
     image, patient = ([column[row] for row in at] for column in (made.image, made.patient))
     labels, scores = made.labels[at], made.scores[at]
@@ -22,14 +22,14 @@ def by_image(made: Predictions) -> Predictions:
 
 
 def check_same(a: Predictions, b: Predictions) -> None:
-    """`UserError`, with the reason, unless both answer the same questions on the same images."""
+    """`UserError`, with the reason, unless both have the same images, labels, truth and split."""
     reason = unlike(a, b)
     if reason:
         raise UserError(f"{a.path} and {b.path} cannot be compared: {reason}")
 
 
 def unlike(a: Predictions, b: Predictions) -> str:
-    """The first thing in which two files differ that a comparison takes for equal; or nothing."""
+    """First difference between two files that rules out a comparison; empty if there is none."""
     for name in SAME:
         if name in a.facts and name in b.facts and a.facts[name] != b.facts[name]:
             return f"{name} is '{a.facts[name]}' in the one and '{b.facts[name]}' in the other"
@@ -54,7 +54,7 @@ def unlike(a: Predictions, b: Predictions) -> str:
 def check_cells(
     cell: Cell, val: Predictions, test: Predictions, first: tuple[Cell, Predictions]
 ) -> None:
-    """`UserError` unless a cell was trained on the split, and predicted on the images, of all."""
+    """`UserError` unless all cells have the same split and the same test images."""
     other, basis = first
     same = {
         "split_hash": test.facts["split_hash"] == basis.facts["split_hash"],
@@ -70,9 +70,9 @@ def check_cells(
 
 
 def aligned(path: Path, made: Predictions, basis: Predictions, what: str) -> Predictions:
-    """Predictions from elsewhere in the order of others; `UserError` where they differ.
+    """An external model's predictions in the order of `basis`; `UserError` if they differ.
 
-    Images, labels and truth have to be those of `basis`, which says whose the images are.
+    Images, labels and truth have to be those of `basis`, which provides the patient ids.
     """
     unlike = differing(path, made, basis.image)
     if unlike:
@@ -92,7 +92,7 @@ def aligned(path: Path, made: Predictions, basis: Predictions, what: str) -> Pre
 
 
 def in_order(path: Path, made: Predictions, labels: list[str]) -> Predictions:
-    """The predictions of some labels, in their order."""
+    """The predictions of the given labels, in this order."""
     there = list(made.facts["labels"])
     for label in labels:
         known(label, there, str(path), "label")
@@ -102,7 +102,7 @@ def in_order(path: Path, made: Predictions, labels: list[str]) -> Predictions:
 
 
 def check_apart(path: Path, val: Predictions, test: Predictions) -> None:
-    """`UserError` if a threshold would be fitted on images on which it is judged."""
+    """`UserError` if a threshold would be fitted on test images."""
     both = set(val.image) & set(test.image)
     if both:
         raise UserError(
@@ -111,7 +111,7 @@ def check_apart(path: Path, val: Predictions, test: Predictions) -> None:
 
 
 def differing(path: Path, made: Predictions, image: Iterable[str]) -> str:
-    """In which images two sets differ, in words; empty if they are the same images."""
+    """Difference of two sets of images as text; empty if they are equal."""
     ours, theirs = set(image), set(made.image)
     for names, what in ((ours - theirs, "lacks"), (theirs - ours, "has besides")):
         if names:

@@ -1,4 +1,4 @@
-"""The rows that are written of one model on one target: scores, subgroups, gaps, thresholds."""
+"""Rows of one model on one target: scores, subgroups, gaps, thresholds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,8 +28,11 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Parts:
-    """What is scored besides the whole. subsets: images by name; groups: images by axis and name;
-    metadata: the audit's `metadata_only`, what age, sex and view alone tell of each label."""
+    """Parts of the test images that are scored too.
+
+    subsets: images by name; groups: images by axis and name; metadata: the audit's
+    `metadata_only`, the metadata-only baseline of each label.
+    """
 
     subsets: dict[str, set[str]] = field(default_factory=dict)
     groups: dict[str, dict[str, set[str]]] = field(default_factory=dict)
@@ -60,7 +63,7 @@ def add(
 
 
 def with_intervals(part: Evaluation, how: Report) -> Resampled | RowIntervals:
-    """Values over the part's own patients; NaN if it holds no image."""
+    """Values over the part's own patients; NaN if it has no image."""
     patient = part.test.patient
     if not patient:
         return Resampled(np.full((2, len(part.rows)), np.nan))
@@ -79,7 +82,7 @@ def rows(
     drawn: Resampled | RowIntervals,
     few: frozenset[str] = frozenset(),
 ) -> Iterator[dict]:
-    """One row a metric; few: labels that a group has too little of."""
+    """One row per metric; few: labels too rare in a group."""
     size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
     whole = sizes(made.test, slice(None))
     point = dict(zip(made.rows, drawn.value, strict=True))
@@ -106,7 +109,7 @@ def named(row: Row) -> dict[str, str]:
 
 
 def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
-    """How many images with a known label, positives and patients."""
+    """Numbers of images with a known label, positives and patients."""
     labels = test.labels[:, columns]
     seen = (~np.isnan(labels)).any(axis=1)
     patients = len(np.unique(np.array(test.patient)[seen]))
@@ -114,7 +117,7 @@ def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
 
 
 def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[dict]:
-    """The baseline that sees no image: the AUROC of age, sex, view and source together."""
+    """Rows of the metadata-only baseline: the AUROC of age, sex, view and source together."""
     for at, label in enumerate(test.facts["labels"]):
         found = metadata.get("labels", {}).get(label)
         if found is None:
@@ -126,7 +129,7 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
 
 
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
-    """Every threshold and temperature of a model, and why one is not the rule's own."""
+    """Thresholds and temperatures of a model, with the reason if one is a fallback."""
     for rule, cut in fit.thresholds.items():
         for label, threshold, temperature in zip(labels, cut, fit.temperatures, strict=True):
             row = {"label": label, "threshold_rule": rule, "threshold": threshold}
@@ -147,11 +150,12 @@ def group_rows(axes: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
 
 
 def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
-    """The largest minus the smallest value, of labels and of their mean; `groups` says which two.
+    """Gaps: largest minus smallest value over the groups, by label and for the mean over labels.
 
-    Which two is settled by the values themselves; in a resample their difference may be negative,
-    so that an interval can hold 0. Of many groups the extremes differ by chance alone: read the
-    interval as of these two groups. The mean is over the labels that every group has enough of.
+    `groups` names the two, which are chosen by the values; in a resample their difference may be
+    negative, so that an interval can include 0. Of many groups the extremes differ by chance
+    alone: the interval refers to these two groups. The mean is over the labels of which every
+    group has enough.
     """
     if len(groups) < 2:
         return

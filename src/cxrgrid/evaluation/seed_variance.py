@@ -1,4 +1,4 @@
-"""How sure a mean over seeds is: other patients, and training again, apart and together."""
+"""Uncertainty of a mean over seeds: from patients, from seeds, and from both together."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ LEAST = 1e-12  # no p-value is given as smaller
 
 @dataclass(frozen=True)
 class Spread:
-    """The SD between trainings that differ in the seed only, and on how many it rests."""
+    """SD between trainings that differ in the seed only, and its degrees of freedom."""
 
     sd: float
     df: int
 
 
 def pool(groups: list[np.ndarray]) -> Spread | None:
-    """Common spread of several configurations over their seeds; None without any two seeds.
+    """Pooled SD over seeds of several configurations; None if none has two seeds.
 
-    The error term of an analysis of variance: it takes the configurations to spread alike, and so
-    rests on more than the two or three seeds of each. Groups that are NaN count for nothing.
+    The error term of an analysis of variance: it assumes equal spread of the configurations, and
+    so rests on more than the two or three seeds of each. Groups with NaN are left out.
     """
     groups = [group for group in groups if len(group) > 1 and not np.isnan(group).any()]
     df = sum(len(group) - 1 for group in groups)
@@ -33,11 +33,11 @@ def pool(groups: list[np.ndarray]) -> Spread | None:
 
 @dataclass(frozen=True)
 class Combined:
-    """A mean over seeds, or the difference of two, and what makes it uncertain.
+    """A mean over seeds, or the difference of two, with its uncertainty.
 
-    sampling_se: of other test patients, the trained models given; seed_sd: between seeds on these
-    patients (NaN where it is not known); seed_se: what that does to the mean over seeds; low, high:
-    the 95 % interval of both; p: two-sided, that the value is 0.
+    sampling_se: standard error over patients, the trained models given; seed_sd: SD between seeds
+    on these patients (NaN if unknown); seed_se: its standard error of the mean; low, high: 95 %
+    interval from both sources; p: two-sided, of the value 0.
     """
 
     value: float
@@ -52,20 +52,20 @@ class Combined:
 def combine(
     sampling_se: float, patients: int, *groups: np.ndarray, spread: Spread | None = None
 ) -> Combined:
-    """The interval of a mean over seeds; with two groups, of the first mean less the second.
+    """Interval of a mean over seeds; with two groups, of the first mean minus the second.
 
-    sampling_se: of that value, from resamples of the patients that all seeds share; patients: how
-    many it rests on, those of the rarer class; groups: each seed's value [S]. One group holds the
-    seeds of a configuration, or the differences of pairs that share a seed; spread: that of a
-    single value, where it is known from more than these groups.
+    sampling_se: of that value, from resamples of the patients that all seeds share; patients: the
+    number that it rests on, those of the rarer class; groups: each seed's value [S]. One group has
+    the seeds of a configuration, or the differences of pairs that share a seed; spread: of a
+    single value, if it is known from more than these groups.
 
     Both sources have Student's interval, with patients - 1 and S - 1 (or the spread's) degrees of
     freedom, and the half-widths are added in squares (Howe, JASA 69 (1974) 789-794; Zou & Donner,
     Stat Med 27 (2008) 1693-1702). Satterthwaite's single t is shorter, but covers as little as 88 %
-    with two seeds. That both sources belong to the answer: Bouthillier et al., MLSys 2021, arXiv
-    2103.03098. Of one seed without a known spread, it speaks of that training alone; one seed
-    against several is taken to spread as those do.
-    NaN where the value or its error is.
+    with two seeds. On including both sources: Bouthillier et al., MLSys 2021, arXiv 2103.03098.
+    For one seed without a known spread, the interval refers to that training alone; one seed
+    against several is assumed to spread as those do.
+    NaN if the value or its error is NaN.
     """
     means = [float(np.mean(group)) for group in groups]
     value = means[0] - sum(means[1:])
@@ -84,7 +84,7 @@ def combine(
 def seed_parts(
     groups: tuple[np.ndarray, ...], spread: Spread | None
 ) -> tuple[float, list[float], list[int]]:
-    """The SD between seeds; of each group the variance of its mean, and its degrees of freedom."""
+    """SD between seeds; variance of each group's mean; degrees of freedom of each group."""
     if spread:
         parts = [spread.sd**2 / len(group) for group in groups]
         return spread.sd, parts, [spread.df] * len(groups)
@@ -104,7 +104,7 @@ def half_width(alpha: float, errors: np.ndarray, df: np.ndarray) -> float:
 
 
 def p_value(distance: float, errors: np.ndarray, df: np.ndarray) -> float:
-    """The alpha at which the interval just reaches as far as `distance`."""
+    """Two-sided p: the alpha at which the half-width equals `distance`."""
     if distance == 0:
         return 1.0
     if distance >= half_width(LEAST, errors, df):

@@ -8,11 +8,11 @@ from scipy.stats import binom, f, norm, rankdata, studentized_range
 
 
 def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
-    """Exact and mid-p two-sided p-value that two models are right equally often.
+    """McNemar's test: exact and mid-p two-sided p-value of equal accuracy.
 
-    only_a, only_b: images on which only the one is right. McNemar, Psychometrika 12 (1947) 153;
-    mid-p: Fagerland, Lydersen & Laake, BMC Med Res Methodol 13 (2013) 91. Images are taken for
-    independent. Both are 1 where the models never disagree.
+    only_a, only_b: numbers of images on which only one model is right. McNemar, Psychometrika 12
+    (1947) 153; mid-p: Fagerland, Lydersen & Laake, BMC Med Res Methodol 13 (2013) 91. Images are
+    assumed to be independent. Both are 1 if the models never disagree.
     """
     disagreed, fewer = only_a + only_b, min(only_a, only_b)
     if not disagreed:
@@ -22,10 +22,10 @@ def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p-values [M] of a family, adjusted so that all together err in 5 % (Holm 1979).
+    """p-values [M] of a family of tests, adjusted for its family-wise error.
 
-    Scand J Statist 6, 65-70. NaN, a test that is planned but not made yet, counts in the family's
-    size and stays NaN: when it is made, no other p-value becomes smaller for it having been away.
+    Holm, Scand J Statist 6 (1979) 65-70. NaN, a planned test without a result yet, counts in the
+    family's size and stays NaN, so that no other p-value is too small while it is missing.
     """
     order = np.argsort(p, kind="stable")  # NaN last
     stepped = p[order] * np.arange(len(p), 0, -1)
@@ -36,7 +36,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Mean rank of K models over N datasets, 1 the best; two differ if further apart than critical.
+    """Mean ranks of K models over N datasets, 1 is the best; critical: Nemenyi's difference.
 
     ranks: [N, K], ties averaged; p: of Friedman's test in Iman and Davenport's form,
     corrected for ties.
@@ -52,7 +52,7 @@ class Ranks:
         return self.ranks.mean(axis=0)
 
     def alike(self) -> list[tuple[int, int]]:
-        """The longest runs of models, by mean rank, whose ends do not differ: first and last."""
+        """(first, last) of the longest runs of models, by mean rank, whose ends do not differ."""
         order = np.argsort(self.mean, kind="stable")
         mean, runs, end = self.mean[order], [], -1
         for first in range(len(mean)):
@@ -66,8 +66,8 @@ class Ranks:
 def rank(values: np.ndarray, alpha: float = 0.05) -> Ranks:
     """Friedman's test and Nemenyi's critical difference of values [N datasets, K models].
 
-    Higher is better; N, K >= 2, nothing NaN. Demšar, JMLR 7 (2006) 1-30, section 3.2.2. Datasets
-    are the sample here: a handful of them can show little, whatever the number of images.
+    Higher is better; N, K >= 2, no NaN. Demšar, JMLR 7 (2006) 1-30, section 3.2.2. The sample
+    are the datasets: with few of them the power is low, whatever the number of images.
     """
     n, k = values.shape
     ranks = rankdata(-values, axis=1)
@@ -106,7 +106,7 @@ def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     """AUROC of `a` minus that of `b` [N] on the same images, its standard error, two-sided p.
 
-    p is 1 where the two order the images alike, so that there is no error and no difference.
+    p is 1 if both rank the images equally, so that there is no error and no difference.
     """
     auroc, covariance = delong(labels, np.stack([a, b], axis=1))
     found = float(auroc[0] - auroc[1])
@@ -118,6 +118,6 @@ def difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float,
 
 
 def one_image_each(patients: Sequence[str], labels: np.ndarray) -> bool:
-    """Whether no patient has two images whose label [N] is known: what DeLong's method asks for."""
+    """True if no patient has two images with a known label [N], as DeLong's method requires."""
     counted = np.asarray(patients, object)[~np.isnan(labels)]
     return len(set(counted)) == len(counted)

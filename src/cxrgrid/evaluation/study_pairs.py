@@ -1,10 +1,10 @@
-"""Every two configurations of a study that differ in one axis only, compared on the same patients.
+"""Comparison of all pairs of configurations of a study that differ in one axis only.
 
-Each model from elsewhere is compared with every configuration of its dataset (axis: external).
+Each external model is compared with every configuration of its dataset (axis: external).
 
-A configuration is a cell without its replicates. The family over which Holm's correction runs is
-all pairs of one axis within the study, datasets together, in one metric: its macro rows are one
-family, the rows of single labels another, larger one. Pairs that are planned count, run or not.
+A configuration is a cell without its replicates. A family for Holm's correction is all pairs of one
+axis within the study, over all datasets, in one metric: the macro rows are one family, the rows of
+single labels another, larger one. All planned pairs count, run or not.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ CONFIGURATION_COLUMNS += ["sampling_se", "n", "positives", "patients"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two configurations of the grid; a, b: as CONFIGURATION says; seeds: that both should have."""
+    """Two configurations of the grid; a, b: values of CONFIGURATION; seeds: planned for both."""
 
     axis: str
     a: tuple[str, ...]
@@ -55,25 +55,25 @@ class Pair:
     seeds: tuple[int, ...]
 
     def names(self) -> tuple[str, str]:
-        """What the two are called: their values on the axis in which they differ."""
+        """Names of the two: their values on the axis in which they differ."""
         if self.axis == EXTERNAL:
             return self.a[1], "/".join(name for name in self.b[1:] if name != "default")
         at = CONFIGURATION.index(self.axis)
         return self.a[at], self.b[at]
 
     def keys(self) -> dict[str, str]:
-        """The columns that say which pair this is; the axis that varies is empty among them."""
+        """Columns that identify the pair; the column of the axis that differs is empty."""
         varied = VARIED if self.axis == EXTERNAL else [self.axis]
         fixed = dict(zip(CONFIGURATION, self.a, strict=True)) | dict.fromkeys(varied, "")
         a, b = self.names()
         return {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
 
     def seed_of_a(self, seed: int) -> int:
-        """The seed of a that stands against one of b: a model from elsewhere has a single one."""
+        """The seed of a that is compared with a seed of b: an external model has only one."""
         return 0 if self.axis == EXTERNAL else seed
 
     def where(self) -> str:
-        """The fixed coordinates, in words."""
+        """The fixed coordinates, as text."""
         fixed = self.keys()
         names = [fixed["backbone"], fixed["init"], fixed["recipe"].replace("default", "")]
         return f"{', '.join(filter(None, [fixed['dataset'], *names]))}: "
@@ -88,7 +88,7 @@ def configurations(grid: Grid) -> dict[tuple[str, ...], list[int]]:
 
 
 def pairs(grid: Grid) -> list[Pair]:
-    """All pairs, by dataset and axis; `b` is scratch, else what the study names first."""
+    """All pairs, by dataset and axis; `b` is scratch, else the one that the study names first."""
     every, found = configurations(grid), []
     for axis in VARIED:
         at = CONFIGURATION.index(axis)
@@ -114,7 +114,7 @@ def pairs(grid: Grid) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Measured:
-    """A dataset's cells. values: by (configuration, seed), what `difference.resampled` gives."""
+    """Results of a dataset's cells. values: `difference.resampled` by (configuration, seed)."""
 
     labels: list[str]
     sizes: list[dict[str, int]]
@@ -125,7 +125,7 @@ class Measured:
         return np.stack([self.values[configuration, seed] for seed in seeds])
 
     def spread(self, number: int, at: int) -> Spread | None:
-        """Spread over seeds alone of a metric and label, over all configurations of the dataset."""
+        """Spread over seeds of a metric and label, pooled over the dataset's configurations."""
         groups: dict[tuple, list[float]] = {}
         for (configuration, _), values in self.values.items():
             groups.setdefault(configuration, []).append(values[0, number, at])
@@ -133,9 +133,9 @@ class Measured:
 
 
 def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
-    """Each cell of a dataset, (configuration, seed, predictions), on the same resamples.
+    """Results of a dataset's cells, (configuration, seed, predictions), on the same resamples.
 
-    how: `resamples`, and whether to `stratify`.
+    how: `resamples` and `stratify`.
     """
     first, values = None, {}
     for configuration, seed, found in cells:
@@ -150,7 +150,7 @@ def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Mea
 
 
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
-    """The rows of a pair without what depends on the family, and what they were made of."""
+    """Rows of a pair without the columns that depend on the family, and their differences."""
     shared = tuple(
         seed
         for seed in pair.seeds
@@ -177,7 +177,7 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
 
 
 def table(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
-    """One row a pair, metric and label: COLUMNS. NaN numbers where a pair has no seed in common."""
+    """One row per pair, metric and label: COLUMNS. NaN if a pair has no seed in common."""
     made = [(pair, *row) for pair in pairs(grid) for row in compare(pair, measured[pair.a[0]])]
     if not made:
         return pd.DataFrame(columns=COLUMNS)
@@ -208,10 +208,10 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
 
 
 def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
-    """One row per configuration, metric and label: means over the seeds that there are.
+    """One row per configuration, metric and label: means over the finished seeds.
 
-    The interval is that of patients and seeds together; of patients alone where no configuration of
-    the dataset has two seeds.
+    The interval is over patients and seeds together; over patients alone if no configuration of the
+    dataset has two seeds.
     """
     rows = []
     for configuration, planned in configurations(grid).items():
@@ -234,7 +234,7 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
 
 
 def interval(values: np.ndarray, rarer: int, spread: Spread | None) -> dict[str, float]:
-    """The mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
+    """Mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
     found = difference.of_configuration(values, rarer, spread)
     ends = (found.low, found.high)
     if spread is None:

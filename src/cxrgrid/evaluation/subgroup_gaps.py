@@ -1,4 +1,4 @@
-"""Groups of test images, scored on the resamples of the whole, and how far they are apart."""
+"""Groups of test images, scored on the resamples of all test images, and the gaps between them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from cxrgrid.evaluation.row_intervals import OfPatients, RowIntervals
 
 @dataclass(frozen=True)
 class Group:
-    """A group, scored on the resamples of the whole. few: labels too rare in it, or too common."""
+    """A group, scored on the resamples of all test images. few: labels too rare or common in it."""
 
     made: Evaluation
     drawn: Resampled | RowIntervals
@@ -28,7 +28,7 @@ def grouped(
     how: Report,
     strata: np.ndarray | None,
 ) -> dict[str, Group]:
-    """Each group that has images, all on the same resampled patients, so that they compare."""
+    """Scores of each group with images, on the same resampled patients."""
     found = {}
     for name, images in members.items():
         at = np.flatnonzero([image in images for image in test.image])
@@ -50,7 +50,7 @@ def grouped(
 def scored(
     made: Evaluation, patients: list[str], at: np.ndarray, how: Report, strata: np.ndarray | None
 ) -> Resampled | RowIntervals:
-    """Values and intervals of a group; resampled, if so, with all patients; at: its images."""
+    """Values and intervals of a group, resampled (if at all) with all patients; at: its images."""
     if how.interval == "wilson":
         return RowIntervals(made)
 
@@ -61,7 +61,7 @@ def scored(
 
 
 def joined(parts: list[Predictions]) -> Predictions | None:
-    """The images of several groups; None of none."""
+    """The images of several groups together; None without groups."""
     if not parts:
         return None
     image, patient = (sum((getattr(p, n) for p in parts), []) for n in ("image", "patient"))
@@ -70,7 +70,7 @@ def joined(parts: list[Predictions]) -> Predictions | None:
 
 
 def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled | OfPatients:
-    """The mean of a metric over some labels of a group."""
+    """Mean of a metric over some labels of a group."""
     if isinstance(group.drawn, RowIntervals):
         return group.drawn.column(labels, kind)
     at = [group.made.rows.index(Row(label, *kind)) for label in labels]

@@ -1,7 +1,7 @@
-"""Where a label counts as present: thresholds and temperatures, fitted on validation images only.
+"""Thresholds and temperatures, fitted on validation images only.
 
-A rule has a name, which the scores carry: `youden`, `0.5`, `sensitivity 0.9`, `specificity 0.9`;
-`argmax` where classes compete, as then the highest score decides and there is no threshold.
+Names of the rules in the scores: `youden`, `0.5`, `sensitivity 0.9`, `specificity 0.9`; for
+multi-class `argmax`: the highest score decides, and there is no threshold.
 """
 
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ FALLBACK = 0.5
 
 @dataclass(frozen=True)
 class Fit:
-    """What the validation images decide.
+    """Thresholds and temperatures of a model.
 
-    thresholds: by the name of the rule, the score from which each label counts as present [L] (NaN
-    where classes compete); reasons: by rule and label, why a threshold is not the rule's own;
-    temperatures: [L], 1 where the scores are left as they are.
+    thresholds: by rule, the score from which each label counts as present [L] (NaN for
+    multi-class); reasons: by (rule, label), why a threshold is the fallback; temperatures: [L],
+    1 for unchanged scores.
     """
 
     thresholds: dict[str, np.ndarray]
@@ -31,7 +31,7 @@ class Fit:
 
 
 def threshold(labels: np.ndarray, scores: np.ndarray, point: str | float | Target) -> float:
-    """The threshold of one label [N]; NaN if the validation images cannot say."""
+    """Threshold of one label [N]; NaN if it cannot be fitted."""
     if isinstance(point, Target) and point.sensitivity:
         return target_sensitivity(labels, scores, point.sensitivity)
     if isinstance(point, Target):
@@ -40,7 +40,7 @@ def threshold(labels: np.ndarray, scores: np.ndarray, point: str | float | Targe
 
 
 def target_sensitivity(labels: np.ndarray, scores: np.ndarray, target: float) -> float:
-    """The highest score that, as threshold, finds at least `target` of the positives.
+    """Highest threshold with a sensitivity of at least `target`.
 
     NaN if there is no positive or a score is NaN.
     """
@@ -51,7 +51,7 @@ def target_sensitivity(labels: np.ndarray, scores: np.ndarray, target: float) ->
 
 
 def target_specificity(labels: np.ndarray, scores: np.ndarray, target: float) -> float:
-    """The lowest threshold that clears at least `target` of the negatives: just above a score.
+    """Lowest threshold with a specificity of at least `target`: just above a score.
 
     NaN if there is no negative or a score is NaN.
     """
@@ -63,9 +63,9 @@ def target_specificity(labels: np.ndarray, scores: np.ndarray, target: float) ->
 
 
 def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> Fit:
-    """Thresholds of every rule and temperatures; without `val`, fixed thresholds only.
+    """Thresholds of all rules, and temperatures; without `val`, only thresholds that are numbers.
 
-    facts: `labels` and `task` of the predictions that are judged.
+    facts: `labels` and `task` of the predictions that are scored.
     """
     labels = facts["labels"]
     ones = np.ones(len(labels))
@@ -85,7 +85,7 @@ def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> 
 
 
 def temperature(val: Predictions) -> np.ndarray:
-    """One temperature a label [L]; one for all classes where they compete."""
+    """Temperature of each label [L]; for multi-class, the same for all classes."""
     if val.facts["task"] == "multiclass":
         return np.full(val.labels.shape[1], calibration.temperature(val.labels, val.scores))
     pairs = zip(val.labels.T, val.scores.T, strict=True)
@@ -93,7 +93,7 @@ def temperature(val: Predictions) -> np.ndarray:
 
 
 def temperature_scaled(made: Predictions, temperatures: np.ndarray) -> Predictions:
-    """The predictions at these temperatures; untouched, to the bit, where all are 1."""
+    """The predictions at these temperatures; the same object if all are 1."""
     if (temperatures == 1).all():
         return made
     if made.facts["task"] == "multiclass":
@@ -106,7 +106,7 @@ def temperature_scaled(made: Predictions, temperatures: np.ndarray) -> Predictio
 
 
 def decide(scores: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """What is said of each image and label: bool [N, L]; one class where classes compete."""
+    """Decision for each image and label, bool [N, L]; for multi-class, exactly one class."""
     if np.isnan(cut).all():
         return np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
     return scores >= cut

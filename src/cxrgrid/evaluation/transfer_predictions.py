@@ -1,4 +1,4 @@
-"""A cell on another dataset's test images: read, without the images from which it has learned."""
+"""Predictions on another dataset's test images, without images that the cell was trained on."""
 
 import logging
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ Seen = dict[str, set[str]]  # by source: test images of a target like which it t
 
 
 def read_seen(path: Path, target: str) -> Seen:
-    """From overlap.parquet, for each dataset the target's test images that its training gives away.
+    """{dataset: the target's test images that its training images give away}, from overlap.parquet.
 
-    Nothing where the file is missing: a study that asks for no transfer has not made it.
+    Empty if the file is missing: a study without transfer does not have it.
     """
     found: Seen = {}
     for row in read_parquet(path)[0].to_pylist() if path.is_file() else []:
@@ -29,17 +29,17 @@ def read_seen(path: Path, target: str) -> Seen:
 
 
 def masked(grid: Grid, cell: Cell, target: str, seen: Seen) -> set[str]:
-    """The target's test images on which a cell is not judged: those given away by what taught it.
+    """Test images of the target on which a cell is not scored: its training data give them away.
 
-    The training images of the target itself, where a cell has started from them, give away those
-    of the same patients only as far as the target's own split does.
+    If a cell's initial weights come from the target's own training images, these share patients
+    with the test images only as far as the target's own split does.
     """
     sources = [name for name in taught(grid.study, cell) if name != target]
     return set().union(*(seen.get(name, set()) for name in sources))
 
 
 def paths(grid: Grid, folder: Path, target: str) -> dict[Cell, Path]:
-    """The cells of other datasets that are asked for and done, with their predictions."""
+    """Paths of the predictions on the target by finished cells of other datasets."""
     asked = [cell for cell in grid.cells if target in grid.transfers.get(cell.dataset, [])]
     found = {cell: folder / cell.path() / f"transfer/{target}.parquet" for cell in asked}
     there = {
@@ -55,7 +55,7 @@ def paths(grid: Grid, folder: Path, target: str) -> dict[Cell, Path]:
 def read(
     grid: Grid, found: dict[Cell, Path], target: str, seen: Seen, split_hash: str | None
 ) -> Iterator[tuple[Cell, Predictions, Predictions]]:
-    """Each cell with its own validation images and the target's test images, in shared labels."""
+    """Each cell's predictions of its own validation and the target's test images, shared labels."""
     for cell, path in found.items():
         test = read_predictions(path, cell)
         if split_hash and test.facts["split_hash"] != split_hash:

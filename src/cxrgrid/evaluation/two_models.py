@@ -1,4 +1,4 @@
-"""Two models on the same images, each one file or one a seed: every metric and label as a row."""
+"""Comparison of two models on the same images, each given as one predictions file per seed."""
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,11 @@ def rows(
     thresholds: list[float] | None,
     how: Report,
 ) -> pd.DataFrame:
-    """One row a metric and label, the macro mean last; Holm runs over the labels of a metric.
+    """One row per metric and label, the macro mean last; Holm's family is the labels of a metric.
 
     thresholds: none, one, or A's and B's; how: `resamples`, `stratify`, and the `interval` of each
-    model by itself.
-    Columns of DeLong's test stand beside an AUROC, of McNemar's beside an accuracy, else `no_test`.
+    model's own values. An AUROC has the columns of DeLong's test, an accuracy those of McNemar's,
+    or else `no_test`.
     """
     cuts = [None, None] if thresholds is None else [thresholds[0], thresholds[-1]]
     both = list(zip((a, b), cuts, strict=True))
@@ -52,12 +52,12 @@ def rows(
 
 
 def same_seed(a: Predictions, b: Predictions) -> bool:
-    """Whether two files are of one seed, as far as they say."""
+    """True if two files state the same seed."""
     return "seed" in a.facts and a.facts["seed"] == b.facts.get("seed")
 
 
 def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
-    """Both ends of a model's own interval, [metrics, L + 1] each."""
+    """Lower and upper bounds of a model's own interval, [metrics, L + 1] each."""
     if len(side) == 1 and kind == "bca":
         left_out = bootstrap.jackknife(difference.statistic(side[0], cut), side[0].patient)
         return bootstrap.bca(values[0], left_out)
@@ -76,7 +76,7 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
 
 
 def each(sides: list[np.ndarray], ends: list[tuple], at_label: tuple[int, int]) -> dict:
-    """The columns of both models by themselves; at_label: which metric and label."""
+    """Columns of each model's own values; at_label: indices of metric and label."""
     columns = {}
     for side, values, (low, high) in zip("ab", sides, ends, strict=True):
         columns |= {f"value_{side}": values[:, 0, *at_label].mean()}
@@ -85,7 +85,7 @@ def each(sides: list[np.ndarray], ends: list[tuple], at_label: tuple[int, int]) 
 
 
 def numbers(found: difference.Combined, p_holm: float, a, b, size: dict[str, int]) -> dict:
-    """The columns of a difference."""
+    """Columns of a difference."""
     columns = {"difference": found.value, "low": found.low, "high": found.high}
     columns |= {"p": found.p, "p_holm": p_holm, "sampling_se": found.sampling_se}
     columns |= {"seed_sd": found.seed_sd, "seed_se": found.seed_se}
@@ -94,14 +94,14 @@ def numbers(found: difference.Combined, p_holm: float, a, b, size: dict[str, int
 
 
 def trainings(a: list[Predictions], b: list[Predictions]) -> str:
-    """How many trainings a side, in words."""
+    """Numbers of seeds of both sides, as text."""
     if len(a) == len(b):
         return "one training each" if len(a) == 1 else f"{len(a)} seeds each"
     return f"{len(a)} against {len(b)} seeds"
 
 
 def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cuts: list) -> dict:
-    """DeLong's test beside an AUROC, McNemar's beside an accuracy; or why there is none."""
+    """Columns of DeLong's test for an AUROC, of McNemar's for an accuracy; or why there is none."""
     asked = {"auroc": "DeLong test", "accuracy": "McNemar test"}.get(metric)
     if asked is None or at == len(a[0].facts["labels"]):
         return {}
