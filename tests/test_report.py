@@ -193,7 +193,7 @@ def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished
 def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, monkeypatch):
     monkeypatch.setattr(galleries, "BUDGET", 0)
     text = make(finished).read_text()
-    assert text.count("webp;base64,") == 0 and text.count("this page would grow too heavy") == 2
+    assert text.count("webp;base64,") == 0 and text.count("to keep this page small") == 2
     pages = (finished.parent / "report/cells").glob("*/*/*/default/seed0.html")
     shown = [path.read_text().count("webp;base64,") for path in pages]
     assert sorted(shown) == [0] + [2] * 7
@@ -335,7 +335,7 @@ def test_samples_stand_beside_their_files_while_these_are_there(study, tmp_path)
     on_disk = [alt.split(" on disk: ") for alt in shown if " on disk: " in alt]
     read = [alt.split(" as the models read it: ") for alt in shown if " as the models" in alt]
     assert len(on_disk) == 12 and on_disk == read
-    assert text.count("not there any more") == 1, "children's files are not there"
+    assert text.count("no longer there") == 1, "children's files are not there"
     first = next(image["src"] for image in page.all("img") if " on disk: " in image["alt"])
     drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
     side = dataset_cards.SIDE
@@ -343,4 +343,4 @@ def test_samples_stand_beside_their_files_while_these_are_there(study, tmp_path)
     assert not drawn[: side // 6 - 2].any(), "filled to a square"
     assert drawn[side // 6 + 2 : -side // 6 - 2].any(axis=1).all()
     shutil.rmtree(root)
-    assert make(study).read_text().count("not there any more") == 2
+    assert make(study).read_text().count("no longer there") == 2

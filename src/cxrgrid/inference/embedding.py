@@ -1,4 +1,4 @@
-"""Test images on a plane, near each other where a network's features of them are."""
+"""t-SNE of a network's features of the test images."""
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,10 @@ COLUMNS = ["image", "x", "y", "finding", "view", "source"]
 
 
 def embed(model: nn.Module, split: Split, table: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    """A row an image, `COLUMNS`; none where there are too few, evenly chosen where too many.
+    """One row per image, `COLUMNS`; empty if there are too few, evenly chosen if too many.
 
-    table: the rows of table.parquet of the split's images, in their order. finding: the label of
-    an image that has one; else `several`, `none`, or null if that is not known.
+    table: rows of table.parquet of the split's images, in their order. finding: the label of an
+    image that has one; else `several`, `none`, or null if that is unknown.
     """
     count = len(split.image)
     rows = np.linspace(0, count - 1, min(IMAGES, count)).astype(int)
@@ -44,7 +44,7 @@ def embed(model: nn.Module, split: Split, table: pd.DataFrame, trained: Trained)
 
 @torch.inference_mode()
 def features(model: nn.Module, split: Split, rows: np.ndarray, batch: int) -> np.ndarray:
-    """What the classifier sees of some images of a split: float32 [N, D]."""
+    """Features of some images of a split at the classifier's input: float32 [N, D]."""
     found = []
     for part in np.array_split(rows, max(1, -(-len(rows) // batch))):
         pixels = torch.from_numpy(split.pixels[split.rows[part]]).to(model.mean.device)
@@ -55,9 +55,9 @@ def features(model: nn.Module, split: Split, rows: np.ndarray, batch: int) -> np
 
 
 def plane(seen: np.ndarray) -> np.ndarray:
-    """Features [N, D] on a plane: float [N, 2], by t-SNE (van der Maaten and Hinton 2008).
+    """t-SNE (van der Maaten and Hinton 2008) of features [N, D]: float [N, 2].
 
-    Zeros where all images have the same features.
+    Zeros if all images have the same features.
     """
     seen = seen[:, np.ptp(seen, axis=0) > 0]
     if not seen.shape[1]:
@@ -68,7 +68,7 @@ def plane(seen: np.ndarray) -> np.ndarray:
 
 
 def finding(truth: np.ndarray, labels: list[str]) -> str | None:
-    """In a word, what an image shows. truth: [L], 1, 0 or NaN."""
+    """Finding of an image in a word. truth: [L], 1, 0 or NaN."""
     present = [label for label, value in zip(labels, truth, strict=True) if value == 1]
     if len(present) == 1:
         return present[0]

@@ -1,4 +1,4 @@
-"""Which test images stand for what a cell gets right and wrong, label by label."""
+"""Choice of the gallery's images: examples of each label and outcome."""
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,12 @@ LABELS = 8  # labels with a gallery, at most: a page is read, not searched
 def choose(
     truth: np.ndarray, scores: np.ndarray, cut: np.ndarray, labels: list[str]
 ) -> pd.DataFrame:
-    """The image of each label and outcome of which the cell is most sure, and least: `COLUMNS`.
+    """Most and least certain image of each label and outcome: `COLUMNS`.
 
-    truth: float [N, L], 1, 0 or NaN, which is in no outcome; scores: float [N, L]; cut: [L], NaN
-    where classes compete. row, at: of the image and of the label; sure: `most`, `least`, or `only`
-    where an outcome has one image. How sure: how far from the threshold; where classes compete,
-    from the highest of the other classes. Of many labels, those with the most positives.
+    truth: float [N, L], 1, 0 or NaN (in no outcome); scores: float [N, L]; cut: [L], NaN for
+    multi-class. row, at: indices of image and label; sure: `most`, `least`, or `only` if the
+    outcome has one image. Certainty is the distance from the threshold; for multi-class, from the
+    highest of the other classes. Of many labels, those with the most positives are shown.
     """
     decided, margin = thresholds.decide(scores, cut), np.abs(margins(scores, cut))
     common = np.argsort(-(truth == 1).sum(axis=0), kind="stable")[:LABELS]
@@ -35,12 +35,12 @@ def choose(
 
 
 def wanted_truth(right: str, said: str) -> float:
-    """What an image is of which `said` is said, rightly (`true`) or not."""
+    """Truth of an outcome: decision `said`, correct (`true`) or not."""
     return float((right == "true") == (said == "positive"))
 
 
 def ends(rows: np.ndarray, margin: np.ndarray) -> list[tuple[str, int]]:
-    """The most and the least sure of some rows."""
+    """The most and the least certain of some rows."""
     if len(rows) < 2:
         return [("only", int(row)) for row in rows]
     order = rows[np.argsort(-margin, kind="stable")]
@@ -48,7 +48,7 @@ def ends(rows: np.ndarray, margin: np.ndarray) -> list[tuple[str, int]]:
 
 
 def margins(scores: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """How far each score is above what decides [N, L]; below 0: decided absent."""
+    """Distance of each score above the decision boundary [N, L]; below 0: decided absent."""
     if not np.isnan(cut).all():
         return scores - cut
     others = np.stack(

@@ -1,7 +1,7 @@
-"""The pointing game (Zhang et al. 2018, arXiv 1608.00507): is the hottest place where it should be?
+"""The pointing game (Zhang et al. 2018, arXiv 1608.00507): does a map's maximum lie in a box?
 
-A map scores a hit if its highest place lies in a reader's box, or at most `MARGIN` of the image's
-side beside it; there 15 pixels in images of about 500. Boxes are followed through the image recipe.
+A map is a hit if its maximum lies in a reader's box, or at most `MARGIN` of the image's side beside
+it; there 15 pixels in images of about 500. Boxes are transformed by the image recipe.
 """
 
 import math
@@ -17,10 +17,10 @@ MARGIN = 0.03  # of the side
 
 
 def place(box: Box, part: Box, recipe: preparation.Image) -> Box | None:
-    """A box of an image file, on the square that `image.decode` makes of the file.
+    """A box of an image file, transformed to the square that `image.decode` makes of the file.
 
-    box: left, top, right, bottom in the file's pixels; part: what `image.part` says is used of
-    it. None where nothing of the box is left.
+    box: left, top, right, bottom in the file's pixels; part: the part of the file that is used,
+    from `image.part`. None if nothing of the box is left.
     """
     left, top, right, bottom = part
     target = inner((right - left, bottom - top), recipe.size, recipe.resize)
@@ -44,10 +44,7 @@ def span(
 
 
 def inside(size: int, boxes: list[Box]) -> np.ndarray:
-    """The pixels that count as a hit: those with their centre in a box or in the margin beside it.
-
-    Returns bool [size, size].
-    """
+    """Pixels that count as a hit, bool [size, size]: their centre is in a box or its margin."""
     centre, margin = np.arange(size) + 0.5, MARGIN * size
     found = np.zeros((size, size), bool)
     for left, top, right, bottom in boxes:
@@ -58,9 +55,9 @@ def inside(size: int, boxes: list[Box]) -> np.ndarray:
 
 
 def hit(heat: np.ndarray, wanted: np.ndarray) -> bool:
-    """Whether the highest place of a map [H, W] is wanted, bool [H, W]; an empty map misses.
+    """True if the maximum of a map [H, W] lies in `wanted`, bool [H, W]; an empty map misses.
 
-    A coarse map, enlarged, has a plateau along the border: of equal places the one in their middle.
+    An enlarged coarse map has a plateau along the border: of equal maxima the middle one counts.
     """
     if heat.max() <= 0:
         return False
@@ -70,7 +67,7 @@ def hit(heat: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 def interval(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson 1927, JASA 22:209); NaN of none."""
+    """Wilson's 95 % interval of a share (Wilson 1927, JASA 22:209); NaN if n is 0."""
     if not n:
         return math.nan, math.nan
     found = binomtest(hits, n).proportion_ci(method="wilson")

@@ -1,4 +1,4 @@
-"""A finished cell, read from its folder: the network, and what it needs to judge a new image."""
+"""A finished cell, read from its folder: the network, and the settings to decode a new image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,9 @@ from cxrgrid.io.parquet import read_parquet
 class Trained:
     """A cell that has finished.
 
-    folder: where it lies; val: its own validation predictions, with labels and task in their
-    facts; dataset: the facts of its table.parquet; learnt: train and val images, split by file
-    name; batch: images at once.
+    folder: of the cell; val: its own validation predictions, with labels and task in their facts;
+    dataset: the facts of its table.parquet; learnt: split of its train and val images by file
+    name; batch: batch size.
     """
 
     folder: Path
@@ -44,18 +44,18 @@ class Trained:
 
     @property
     def recipe(self) -> Image:
-        """How an image file becomes a square of grey levels; what came later is at its default."""
+        """The image recipe; settings added since the cell was trained are at their defaults."""
         settings = self.dataset["image"]
         names = [name for name in Image.__struct_fields__ if name in settings]
         return Image(**{name: settings[name] for name in names})
 
     def network(self) -> nn.Module:
-        """The cell's network, as `load` gives it."""
+        """The cell's network, from `load`."""
         return load(self.folder, self.cell, len(self.labels), self.recipe.size)
 
     @property
     def frame(self) -> Sides | None:
-        """Width and height to which the middle is cut before; None: all of it."""
+        """Width and height of the central part that is used; None: the whole image."""
         frame = self.dataset["image"].get("cropped_to")
         return tuple(frame) if frame else None
 
@@ -63,7 +63,7 @@ class Trained:
 def read_trained(folder: Path, data: Path | None = None) -> Trained:
     """The cell in `folder`, without its network; `UserError` that names what is missing.
 
-    data: results/data/{dataset}; None: found above the cell, where the workflow has put it.
+    data: results/data/{dataset}; None: searched above the cell, where the workflow puts it.
     """
     if not (folder / "cell.json").is_file():
         raise UserError(
@@ -86,7 +86,7 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
 
 
 def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
-    """The table.parquet of the cell's dataset, whose facts say how images are decoded."""
+    """The table.parquet of the cell's dataset, whose facts have the image recipe."""
     above = [parent / "data" / cell.dataset for parent in folder.resolve().parents]
     for configuration in [data] if data else above:
         if (configuration / "table.parquet").is_file():
@@ -99,16 +99,16 @@ def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
 
 
 def batch(folder: Path, cell: Cell) -> int:
-    """Images at once, as when the cell predicted its own: their number can move the last bits."""
+    """Batch size of the cell's own predictions: another one can change the last bits."""
     path = folder / "history.parquet"
     facts = read_parquet(path)[1] if path.is_file() else {}
     return -(-cell.batch_size // facts.get("parts", cell.accumulate))
 
 
 def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:
-    """The network with the weights of the best epoch, for prediction; on a GPU if there is one.
+    """The network with the weights of the best epoch, in evaluation mode, on a GPU if there is one.
 
-    labels: how many outputs; size: side of the images, in pixels.
+    labels: number of outputs; size: side of the images, in pixels.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
     model = models.build(cell, labels, size)

@@ -1,7 +1,6 @@
-"""Networks: built by timm's name, started from a weights file, and run over a split.
+"""Networks: built by timm's name, initialised from a weights file, and run over a split.
 
-A network registered with timm in a file of this folder, which is imported here, is a timm name
-too.
+The networks registered with timm in the files of this folder are timm names too.
 """
 
 import hashlib
@@ -28,8 +27,8 @@ from cxrgrid.models import toh_xvt as toh_xvt
 def build(cell: Cell, labels: int, size: int) -> nn.Module:
     """The cell's backbone with a fresh classifier; initial weights follow torch's random state.
 
-    `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the grey levels,
-    0 to 1, with which the backbone's published weights were trained; one channel takes their mean.
+    `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the normalisation,
+    for grey levels 0 to 1, of the backbone's published weights; one channel takes their mean.
     """
     options = {"img_size": size} if timm.get_pretrained_cfg(cell.backbone).fixed_input_size else {}
     try:
@@ -50,15 +49,15 @@ def build(cell: Cell, labels: int, size: int) -> nn.Module:
 
 
 def is_own(backbone: str) -> bool:
-    """Whether timm knows the network only through this folder."""
+    """True if timm knows the network only through this folder."""
     return timm.models.model_entrypoint(backbone).__module__.startswith(__name__)
 
 
 def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:
-    """Load all weights but the classifier's, which stays fresh; the input adapts its channels.
+    """Load all weights but the classifier's; the first convolution is adapted to the channels.
 
-    `UserError` if the file is not safetensors, its weights do not fit the backbone, or it hashes to
-    something else than `sha256` (empty: anything).
+    `UserError` if the file is not safetensors, its weights do not fit the backbone, or its SHA-256
+    is not `sha256` (empty: not checked).
     """
     if sha256 and sha256 != (found := checksum(path)):
         raise UserError(
@@ -80,17 +79,17 @@ def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:
 
 
 def in_classifier(model: nn.Module, name: str) -> bool:
-    """Whether a weight or a part of the network belongs to its classifier."""
+    """True if a weight or module belongs to the classifier."""
     heads = model.pretrained_cfg["classifier"]
     heads = [heads] if isinstance(heads, str) else heads
     return any(f"{name}.".startswith(f"{head}.") for head in heads)
 
 
 def set_trainable(model: nn.Module, cell: Cell, epoch: int) -> None:
-    """Put the network in training mode for an epoch (from 1): all of it, or the classifier alone.
+    """Set the network to training mode for an epoch (from 1): all of it, or only the classifier.
 
-    What is frozen keeps its bits, the running statistics of batch norms included: weights without
-    a gradient are passed over by the optimiser, so that it may hold all of them from the start.
+    Frozen parts do not change, including the running statistics of batch norms: the optimiser
+    skips weights without a gradient, so that it may hold all of them from the start.
     """
     head_only = cell.train == "head" or epoch <= cell.freeze_epochs
     model.train()
@@ -111,7 +110,7 @@ def checksum(path: str | Path) -> str:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """A safetensors file; nothing is unpickled."""
+    """Weights of a safetensors file; nothing is unpickled."""
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -119,7 +118,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def adapt_channels(weight: Tensor, channels: int) -> Tensor:
-    """A first convolution for another number of input channels: summed, or spread and rescaled."""
+    """First convolution for another number of input channels: summed, or repeated and rescaled."""
     if channels == 1:
         return adapt_input_conv(1, weight)
     return weight.repeat(1, channels, 1, 1)[:, :channels] * (weight.shape[1] / channels)
@@ -138,7 +137,7 @@ def check_fit(own: dict[str, Tensor], weights: dict[str, Tensor], path: str | Pa
 
 
 def normalise(images: Tensor, model: nn.Module) -> Tensor:
-    """Grey levels 0 to 1, float [N, 1, H, W], as the backbone wants them: [N, C, H, W]."""
+    """Grey levels 0 to 1, float [N, 1, H, W], normalised for the backbone: [N, C, H, W]."""
     return (images - model.mean) / model.std
 
 
@@ -150,10 +149,10 @@ def logits(
     pause: Callable[[], None] = lambda: None,
     change: Callable[[Tensor, int], Tensor] = lambda images, batch: images,
 ) -> Tensor:
-    """The model's answers to all images of a split, in its order: float32 [N, L] on the CPU.
+    """Logits of all images of a split, in its order: float32 [N, L] on the CPU.
 
-    `pause` is called after each batch; what it raises ends the work there. `change` is given each
-    batch, float [N, 1, H, W] from 0 to 1, and its number, and returns what the model sees.
+    pause: called after each batch, and may raise to end the work; change: function of each batch,
+    float [N, 1, H, W] from 0 to 1, and its number, that returns the model's input.
     """
     model.eval()
     device = model.mean.device
@@ -168,5 +167,5 @@ def logits(
 
 
 def probabilities(outputs: Tensor, task: str) -> np.ndarray:
-    """Logits [N, L] as probabilities: each label for itself, or classes that add up to 1."""
+    """Probabilities of logits [N, L]: independent labels, or for multi-class a sum of 1."""
     return (outputs.sigmoid() if task == "multilabel" else outputs.softmax(dim=1)).numpy()

@@ -1,4 +1,4 @@
-"""What the project's own networks share: timm's methods, over a stem, blocks and a head."""
+"""Base of the project's own networks: timm's methods, over a stem, blocks and a head."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 def settings(size: int, first_conv: str | tuple[str, ...], **more: Any) -> dict[str, Any]:
     """A network's entry in timm's `default_cfgs`; no weights are published.
 
-    `fixed_input_size` among `more`: the head counts pixels, so `build` says the size.
+    `fixed_input_size` among `more`: the head depends on the image size, which `build` passes.
     """
     return {
         "input_size": (3, size, size),
@@ -24,7 +24,7 @@ def settings(size: int, first_conv: str | tuple[str, ...], **more: Any) -> dict[
 
 
 def create(network: type[nn.Module], name: str, pretrained: bool, **options: Any) -> nn.Module:
-    """The network by timm's own builder; `features_only` gives the maps after each block."""
+    """The network from timm's own builder; `features_only` gives the maps after each block."""
     features = {"flatten_sequential": True, "out_indices": options.pop("out_indices", None)}
     features = {key: value for key, value in features.items() if value is not None}
     return build_model_with_cfg(network, name, pretrained, feature_cfg=features, **options)
@@ -48,7 +48,7 @@ class Network(nn.Module):
         self.stem = nn.Identity()
 
     def make_head(self, channels: int, inputs: int, pool: nn.Module, dropout: float) -> None:
-        """`channels` of the last map, `inputs` of the classifier."""
+        """Create the classifier; channels: of the last map; inputs: of the classifier."""
         self.num_features, self.head_hidden_size = channels, inputs
         for name in ("norm", "hidden"):
             # After the blocks: timm reads the order of the modules as the order of the steps.
@@ -63,7 +63,7 @@ class Network(nn.Module):
         return self.norm(self.blocks(self.stem(images)))
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits [N, num_classes]; with `pre_logits` what the classifier sees."""
+        """Logits [N, num_classes]; with `pre_logits` the classifier's input."""
         pooled = self.head_drop(self.hidden(self.global_pool(features)))
         return pooled if pre_logits else self.head(pooled)
 
@@ -76,7 +76,7 @@ class Network(nn.Module):
         return self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh classifier; 0 classes: none. How features are pooled is part of the network."""
+        """Replace the classifier by a new one; 0 classes: none. Pooling is part of the network."""
         if global_pool not in (None, "avg"):
             raise ValueError(f"{type(self).__name__} has no other pooling")
         self.num_classes = num_classes
@@ -84,17 +84,17 @@ class Network(nn.Module):
 
     @torch.jit.ignore
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Layers from first to last, for a learning rate that decays over them."""
+        """Layers from first to last, for layer decay."""
         last = (r"^norm|^hidden", (99999,))
         return {"stem": r"^stem", "blocks": [(r"^blocks\.(\d+)", None), last]}
 
     @torch.jit.ignore
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """These networks are small: there is none."""
+        """Do nothing: these networks are small."""
         if enable:
             raise ValueError("these networks have no gradient checkpointing")
 
 
 def average() -> nn.Module:
-    """The mean over a map, with which any image size will do."""
+    """Global average pooling, which allows any image size."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())

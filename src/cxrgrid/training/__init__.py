@@ -1,5 +1,4 @@
 """One training: step, loss, schedule, augmentation, sampling, checkpoint, history, cost.
 
-What a finished cell is asked for belongs in `inference`, what is computed from its answers in
-`evaluation`.
+Running a finished cell belongs in `inference`, computing with its predictions in `evaluation`.
 """

@@ -1,4 +1,4 @@
-"""Augmentation on the batch and on its device, each image with draws of its own."""
+"""Augmentation of a batch on its device, with random values of its own for each image."""
 
 import numpy as np
 import torch
@@ -9,10 +9,10 @@ from cxrgrid.config.cell import Cell
 
 
 def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
-    """Move and shade `images` (float [N, 1, H, W], 0 to 1) as the cell says.
+    """Augment `images` (float [N, 1, H, W], 0 to 1) by the cell's settings.
 
-    A cell that says nothing gets its images back as they are. Options that are off draw nothing, so
-    that they change no bit of the others.
+    Without augmentation settings the images are returned unchanged. Options that are off draw no
+    random numbers, so that they do not change the others' results.
     """
     if cell.hflip or cell.rotate or cell.shift or cell.scale or cell.shear or cell.crop < 1:
         images = move(images, transforms(len(images), cell, rng))
@@ -38,7 +38,7 @@ def mix(
 ) -> tuple[Tensor, Tensor]:
     """Blend each image and its targets [N, L] with another's (Zhang et al. 2018, arXiv 1710.09412).
 
-    Each image has a share of its own. A label unknown (NaN) in either of the two is unknown.
+    Each image has its own share. A label that is unknown (NaN) in either of the two is unknown.
     """
     if not cell.mixup:
         return images, targets
@@ -50,12 +50,12 @@ def mix(
 
 
 def uniform(rng: np.random.Generator, n: int, bound: float) -> np.ndarray:
-    """n draws from [-bound, bound]; the generator moves on by as much whatever the bound."""
+    """n values from [-bound, bound]; the generator advances equally for any bound."""
     return bound * rng.uniform(-1, 1, n)
 
 
 def on(images: Tensor, values: np.ndarray) -> Tensor:
-    """One value an image, shaped to multiply `images`."""
+    """One value per image, as a tensor that multiplies `images`."""
     return torch.from_numpy(values.astype(np.float32)).to(images.device).view(-1, 1, 1, 1)
 
 
@@ -82,10 +82,10 @@ def transforms(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
 
 
 def crops(n: int, cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Windows within the image: their sides and middles, x and y, of a square from -1 to 1.
+    """Sides and centres, x and y, of random windows of the image, which runs from -1 to 1.
 
-    As torchvision's RandomResizedCrop: area uniform, aspect log-uniform from 3:4 to 4:3; but where
-    a window would not fit, only the aspects that do are drawn from.
+    As torchvision's RandomResizedCrop: area uniform, aspect log-uniform from 3:4 to 4:3; but the
+    aspect is drawn only from those that fit.
     """
     area = rng.uniform(cell.crop, 1, n)
     low, high = np.maximum(3 / 4, area), np.minimum(4 / 3, 1 / area)
@@ -102,7 +102,7 @@ def move(images: Tensor, maps: np.ndarray) -> Tensor:
 
 
 def sharpen(images: Tensor, factor: np.ndarray) -> Tensor:
-    """Away from a smoothed image (factor above 1) or towards it; the outermost pixels stay.
+    """Sharpen (factor above 1) or smooth (below 1) the images; the outermost pixels stay.
 
     As torchvision's adjust_sharpness, each image with its own factor [N].
     """
@@ -115,7 +115,7 @@ def sharpen(images: Tensor, factor: np.ndarray) -> Tensor:
 
 
 def stretch(images: Tensor, chosen: np.ndarray) -> Tensor:
-    """Spread the grey levels of the chosen images from 0 to 1; an image of one level stays."""
+    """Stretch the grey levels of the chosen images to 0 to 1; a constant image stays."""
     low, high = (images.amin((1, 2, 3), True), images.amax((1, 2, 3), True))
     active = on(images, chosen).bool() & (high > low)
     gain = torch.where(active, 1 / (high - low), 1.0)
@@ -123,7 +123,7 @@ def stretch(images: Tensor, chosen: np.ndarray) -> Tensor:
 
 
 def noise(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
-    """Gaussian noise, each image with a standard deviation of its own.
+    """Gaussian noise, with a standard deviation of its own for each image.
 
     Drawn on the device, from a seed that `rng` gives: numpy draws as many numbers too slowly.
     """
@@ -134,7 +134,7 @@ def noise(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
 
 
 def rectangles(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
-    """What to erase: left, top, right, bottom as shares of the side [n, 4]; all 0: nothing.
+    """Rectangles to erase: left, top, right, bottom as shares of the side [n, 4]; all 0: none.
 
     Area and aspect as in Zhong et al. 2020 (arXiv 1708.04896), cut to the image's side.
     """
@@ -146,7 +146,7 @@ def rectangles(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
 
 
 def erase(images: Tensor, boxes: np.ndarray) -> Tensor:
-    """Each image's mean grey in its rectangle."""
+    """Fill each image's rectangle with the image's mean grey."""
     height, width = images.shape[2:]
     box = torch.from_numpy(boxes.astype(np.float32)).to(images.device)
     left, top, right, bottom = box.view(-1, 4, 1, 1, 1).unbind(1)

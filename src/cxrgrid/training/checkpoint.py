@@ -62,7 +62,7 @@ class Run:
         return self.model if self.ema is None else self.ema.module
 
     def where(self) -> str:
-        """How far the run has come, for a person."""
+        """The run's position, as text for a message."""
         if self.step == 0:
             return f"after epoch {len(self.history)}"
         if self.step < len(self.losses):
@@ -71,7 +71,7 @@ class Run:
 
 
 def state_key(cell: Cell, facts: dict) -> str:
-    """Hash of what a state belongs to (the cell, by identity, its data, its start) and holds."""
+    """Hash of a state's cell (by identity), data, initial weights and stored fields."""
     data = [facts[name] for name in ("split_hash", "image", "policy") if name in facts]
     parts = [json.dumps([changed(cell), data, list(STORED)], sort_keys=True).encode()]
     if cell.weights:
@@ -97,7 +97,7 @@ def save_state(run: Run, path: Path, key: str) -> None:
 
 
 def resume(run: Run, path: Path, key: str) -> None:
-    """Go on from the state at `path`, if it is there and belongs to this very run."""
+    """Continue from the state at `path`, if it exists and its key is this run's."""
     if not path.is_file():
         return
     try:
@@ -138,18 +138,18 @@ class Checkpointer:
         self.reporter = Reporter(cell, path.parent)
 
     def resume(self) -> None:
-        """Go on from the state, if there is one."""
+        """Continue from the saved state, if there is one."""
         resume(self.run, self.path, self.key)
         self.meter.before = self.run.spent
 
     def begin_epoch(self, steps: int) -> None:
-        """Make room for the losses of an epoch's steps, unless the state brought some."""
+        """Allocate the losses of an epoch's steps, unless the saved state has some."""
         if self.run.step == 0:
             self.run.losses = torch.zeros(steps, device=self.run.model.mean.device)
         self.began = time.perf_counter() - self.run.seconds
 
     def after_step(self, loss: Tensor) -> None:
-        """Note a step's loss; then look at it, save and stop, each where it is time."""
+        """Record a step's loss; check losses, save and stop when due."""
         run = self.run
         run.losses[run.step] = loss
         run.step += 1
@@ -169,14 +169,14 @@ class Checkpointer:
             )
 
     def train_loss(self, sizes: list[int]) -> float:
-        """The mean over an epoch's images of their loss at the time; sizes: images of each step."""
+        """Mean loss over an epoch's images, at each step's weights; sizes: images per step."""
         self.look()
         self.run.seconds = time.perf_counter() - self.began
         weights = torch.tensor(sizes, dtype=torch.float64)
         return (self.run.losses.double().cpu() @ weights / weights.sum()).item()
 
     def save(self) -> None:
-        """Put the state on the disk, if it is worth keeping."""
+        """Save the state to disk, unless a loss is not finite."""
         self.look()
         began = time.perf_counter()
         self.run.spent = self.meter.read()
@@ -186,13 +186,13 @@ class Checkpointer:
         self.epoch_due = ended + min(SAVE_EVERY * (ended - began), self.every)
 
     def end_epoch(self) -> None:
-        """Save, if that costs little beside what would be lost; stop, if a signal has come."""
+        """Save if that is cheap compared with the lost work; stop if a signal has come."""
         if time.perf_counter() > self.epoch_due:
             self.save()
         self.pause()
 
     def pause(self) -> None:
-        """Save where it is time to; if a signal has come, save, and end with `Stopped`."""
+        """Save if due; if a signal has come, save and raise `Stopped`."""
         run, asked = self.run, self.stop.signal
         self.reporter.tell(run.history, run.step, len(run.losses), run.seconds)
         if asked or time.perf_counter() > self.due:

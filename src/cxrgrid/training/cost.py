@@ -1,4 +1,4 @@
-"""What a cell costs: parameters, multiply-adds, time, memory, energy."""
+"""Cost of a cell: parameters, multiply-adds, time, memory, energy."""
 
 import time
 from pathlib import Path
@@ -9,11 +9,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int]:
-    """Counts of weights, and multiply-adds for one image of [channels, size, size].
+    """Numbers of weights, and multiply-adds for one image of [channels, size, size].
 
-    parameters: all weights; trainable: those that learn; buffers: what is stored but not learnt,
-    such as BatchNorm's running statistics. multiply_adds: of convolutions and matrix products, one
-    multiplication with its addition counting once, as papers count (often under the name FLOPs).
+    parameters: all weights; trainable: those that are trained; buffers: stored values that are not
+    trained, such as BatchNorm's running statistics. multiply_adds: of convolutions and matrix
+    products, a multiplication with its addition counting once, as in papers (often called FLOPs).
     """
     weights = list(model.parameters())
     return {
@@ -27,7 +27,7 @@ def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int]:
 
 @torch.inference_mode()
 def multiply_adds(model: nn.Module, channels: int, size: int) -> int:
-    """By running one black image through the model as it is for prediction."""
+    """Multiply-adds, counted by running one black image through the model in evaluation mode."""
     was_training = model.training
     device = next(model.parameters()).device
     with FlopCounterMode(display=False) as counter:
@@ -37,11 +37,11 @@ def multiply_adds(model: nn.Module, channels: int, size: int) -> int:
 
 
 class Meter:
-    """What a run uses, from when this is made, added to what it had used before it was stopped.
+    """Resources that a run uses from now on, added to those of its earlier attempts.
 
-    seconds: wall time; gpu_seconds: the same where the device is a GPU, else 0; peak_host_mb: most
-    memory of the process; peak_device_mb: most that torch held on the GPU; energy_joules: of the
-    whole card, as NVML counts it (other jobs on the card count too); None where it does not.
+    seconds: wall time; gpu_seconds: the same if the device is a GPU, else 0; peak_host_mb: peak
+    memory of the process; peak_device_mb: peak memory of torch on the GPU; energy_joules: of the
+    whole card by NVML (including other jobs on the card); None if NVML has no value.
     """
 
     def __init__(self, device: torch.device, before: dict[str, float | None]):
@@ -49,7 +49,7 @@ class Meter:
         self.started, self.joules = time.perf_counter(), energy(device)
 
     def read(self) -> dict[str, float | None]:
-        """All of it, so far."""
+        """The resources used so far."""
         gpu = self.device.type == "cuda"
         seconds = time.perf_counter() - self.started
         joules = energy(self.device)
@@ -65,7 +65,7 @@ class Meter:
 
 
 def peak_memory() -> float:
-    """Most memory that this process has held, in MB; NaN where the system does not tell."""
+    """Peak memory of this process in MB; NaN if the system does not report it."""
     # Not getrusage: a child's figure begins with what its parent once used.
     try:
         status = Path("/proc/self/status").read_text()
@@ -75,7 +75,7 @@ def peak_memory() -> float:
 
 
 def energy(device: torch.device) -> float | None:
-    """Joules that the card has used since its driver was loaded; None where NVML does not tell."""
+    """Joules that the card has used since its driver was loaded; None if NVML has no value."""
     if device.type != "cuda":
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a run says of itself: a row an epoch, which of them is the best, and the facts around it."""
+"""Per-epoch history rows, choice of the best epoch, and run metadata."""
 
 import math
 import platform
@@ -19,9 +19,9 @@ from cxrgrid.training.cost import of_model
 def close_epoch(
     run: Run, cell: Cell, train_loss: float, scores: dict[str, float], images: int
 ) -> None:
-    """Write the epoch's row, keep a copy of the weights if it is the best so far; the next begins.
+    """Append the epoch's row, and copy the weights if it is the best so far.
 
-    images: that the epoch trained on. `UserError` if its validation loss is not finite.
+    images: number that the epoch trained on. `UserError` if the validation loss is not finite.
     """
     if not math.isfinite(scores["val_loss"]):
         raise UserError(
@@ -40,7 +40,7 @@ def close_epoch(
 
 
 def copy(model: nn.Module) -> dict[str, Tensor]:
-    """The model's weights as they are now, on the CPU."""
+    """A copy of the model's current weights, on the CPU."""
     return {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
@@ -48,7 +48,7 @@ def copy(model: nn.Module) -> dict[str, Tensor]:
 
 
 def is_better(scores: dict[str, float], history: list[dict], monitor: str) -> bool:
-    """Whether an epoch beats all before it; the first always does, and NaN beats nothing."""
+    """True if an epoch is better than all before it; the first always is, NaN never."""
     kept = next((row for row in history if row["best"]), None)
     if kept is None or math.isnan(kept[f"val_{monitor}"]):
         return True
@@ -57,13 +57,13 @@ def is_better(scores: dict[str, float], history: list[dict], monitor: str) -> bo
 
 
 def finished(history: list[dict], cell: Cell) -> bool:
-    """Whether all epochs are done, or `patience` have passed since the best one."""
+    """True if all epochs are done, or `patience` epochs have passed since the best one."""
     best = next((row["epoch"] for row in history if row["best"]), 0)
     return len(history) >= cell.epochs or 0 < cell.patience <= len(history) - best
 
 
 def epoch_line(row: dict, epochs: int) -> str:
-    """One line of the log."""
+    """Line of the log for one epoch."""
     return (
         f"epoch {row['epoch']}/{epochs}  train loss {row['train_loss']:.4f}  "
         f"val loss {row['val_loss']:.4f}  val AUROC {row['val_auroc']:.4f}  lr {row['lr']:.2e}  "
@@ -73,9 +73,9 @@ def epoch_line(row: dict, epochs: int) -> str:
 
 
 def warnings(names: list[str], labels: np.ndarray) -> list[str]:
-    """A sentence for each label without a positive, of training labels float [N, L].
+    """Warnings about labels without a positive, from training labels float [N, L].
 
-    No loss needs one: a weight of positives that are not there multiplies nothing.
+    No loss requires one: the weight of absent positives multiplies nothing.
     """
     return [
         f"label {name}: none of the {int(np.isfinite(known).sum())} training images that are "
@@ -88,7 +88,7 @@ def warnings(names: list[str], labels: np.ndarray) -> list[str]:
 def run_facts(
     run: Run, cell: Cell, facts: dict, images: dict[str, int], size: int, more: dict
 ) -> dict:
-    """What a reader of the history wants to know besides the curve; size: of the images."""
+    """Facts of history.parquet: data, hardware, versions, cost; size: side of the images."""
     on_gpu = run.model.mean.device.type == "cuda"
     return {
         "cell": msgspec.to_builtins(cell),
@@ -107,7 +107,7 @@ def run_facts(
 
 
 def processor() -> str:
-    """The processor's name, where the system tells it."""
+    """Name of the processor, if the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

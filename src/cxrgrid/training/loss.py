@@ -1,4 +1,4 @@
-"""What training minimises and how it steps: loss and optimiser."""
+"""Losses and optimisers."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def make_optimizer(cell: Cell, model: nn.Module) -> torch.optim.Optimizer:
-    """timm's optimiser by name; biases and norms do not decay, lower layers step less if asked."""
+    """timm's optimiser by name, without decay of biases and norms, with optional layer decay."""
     return timm.optim.create_optimizer_v2(
         model,
         opt=cell.optimizer,
@@ -27,11 +27,11 @@ def make_optimizer(cell: Cell, model: nn.Module) -> torch.optim.Optimizer:
 
 
 def make_loss(cell: Cell, task: str, labels: np.ndarray, device: torch.device) -> Loss:
-    """The loss of (logits, labels), both [N, L]; unknown labels (NaN) count for nothing.
+    """Loss function of (logits, labels), both [N, L]; unknown labels (NaN) do not count.
 
-    A mean over known labels, or for multi-class over images whose classes are known. labels: the
-    training split's, from which `pos_weight` and `class_weight` are counted. `UserError` if the
-    cell's loss or monitor is not for the task.
+    The mean over known labels, or for multi-class over images of known class. labels: those of the
+    training split, from which `pos_weight` and `class_weight` are computed. `UserError` if the
+    cell's loss or monitor is not defined for the task.
     """
     check_task(cell, task, f"cell {cell.path()}")
     positives, known = np.nansum(labels, axis=0), np.isfinite(labels).sum(axis=0)
@@ -43,7 +43,7 @@ def make_loss(cell: Cell, task: str, labels: np.ndarray, device: torch.device) -
 
 
 def on(device: torch.device, weight: np.ndarray) -> Tensor:
-    """A weight for each label."""
+    """Weights of the labels as a tensor on the device."""
     return torch.tensor(weight, dtype=torch.float32).to(device)
 
 
@@ -64,7 +64,7 @@ def multiclass(cell: Cell, weight: Tensor | None) -> Loss:
 
 
 def multilabel(cell: Cell, balance: Tensor | None) -> Loss:
-    """A loss of each label by itself, with its positives weighted by `balance`."""
+    """A loss of independent labels, with positives weighted by `balance`."""
     each = {"focal": focal, "asymmetric": asymmetric}.get(cell.loss, bce)
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def focal(logits: Tensor, targets: Tensor, mask: Tensor, balance: Tensor | None,
 
 
 def asymmetric(logits: Tensor, targets: Tensor, mask: Tensor, balance: Tensor | None, cell: Cell):
-    """Focal with a gamma for each class, and easy negatives cut off.
+    """Focal loss with separate gammas for positives and negatives, and easy negatives cut off.
 
     Ridnik et al. 2021, arXiv 2009.14119, eq. 7; soft targets share between the two.
     """

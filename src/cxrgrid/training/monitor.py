@@ -21,7 +21,7 @@ def validation_metrics(
     """`val_auroc`, and `val_{monitor}` where that is neither AUROC nor the loss.
 
     labels: [N, L], NaN unknown; logits: the same shape. Each a mean over the labels that have both
-    classes, NaN if none has; `accuracy` is the share of images whose class is named.
+    classes, NaN if none has; `accuracy` is the share of images whose class is predicted.
     """
     # Ranks as the probabilities do, and does not saturate.
     ranking = logits.double().log_softmax(1) if task == "multiclass" else logits.double()
@@ -32,7 +32,7 @@ def validation_metrics(
 
 
 def measured(labels: np.ndarray, logits: Tensor, task: str, monitor: str) -> float:
-    """One of the other monitors; a label counts as named from 0.5, or where it is the largest."""
+    """Value of another monitor, with decisions at 0.5, or for multi-class by the largest."""
     scores = models.probabilities(logits.double(), task)
     if task == "multiclass":
         named = scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
@@ -50,7 +50,7 @@ def measured(labels: np.ndarray, logits: Tensor, task: str, monitor: str) -> flo
 
 
 def over_labels(labels: np.ndarray, scores: np.ndarray, metric: Callable) -> float:
-    """A metric of each label that has both classes, averaged."""
+    """Mean of a metric over the labels that have both classes."""
     both = [n for n in range(labels.shape[1]) if metrics.has_both(labels[:, n])]
     values = [float(metric(labels[:, n], scores[:, n])) for n in both]
     return float(np.mean(values)) if values else float("nan")

@@ -1,4 +1,4 @@
-"""Which images make the steps of an epoch, and in what order: a function of seed and epoch."""
+"""Images of each step of an epoch: a function of seed and epoch."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from cxrgrid.config.cell import Cell
 
 
 def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:
-    """The rows of each step of an epoch (from 1), int64; labels: the training split's [N, L].
+    """Rows of each step of an epoch (from 1), int64; labels: those of the training split [N, L].
 
-    With `steps_per_epoch` no image comes again before all have come, also from epoch to epoch.
-    Balanced: each group gives as many draws as any other, give or take one. A group is a class, or
-    for several labels at once the positives (1) of a label, and the images that have none; an
-    image with two findings is in two groups. Groups without images are left out.
+    With `steps_per_epoch` no image is repeated before all have been used, across epochs.
+    Balanced: all groups are drawn from equally often, within one draw. A group is a class, or for
+    multi-label the positives (1) of a label, and the images without any; an image with two
+    findings is in two groups. Groups without images are left out.
     """
     steps = cell.steps_per_epoch or -(-len(labels) // cell.batch_size)
     count = cell.steps_per_epoch * cell.batch_size or len(labels)
@@ -27,7 +27,7 @@ def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:
 def drawn(rows: np.ndarray, first: int, last: int, seed: list[int]) -> np.ndarray:
     """The draws from `first` to before `last` out of one permutation of `rows` after the other.
 
-    Each permutation follows from its number, so that an epoch goes on where the last left off.
+    Each permutation follows from its number, so that an epoch continues where the last ended.
     """
     numbers = range(first // len(rows) + 1, -(-last // len(rows)) + 1)
     orders = [np.random.default_rng([seed[0], n, *seed[1:]]).permutation(rows) for n in numbers]
@@ -36,7 +36,7 @@ def drawn(rows: np.ndarray, first: int, last: int, seed: list[int]) -> np.ndarra
 
 
 def balanced(found: list[np.ndarray], first: int, last: int, seed: int) -> np.ndarray:
-    """The same draws, of groups that take turns; sorted by group."""
+    """Draws from groups in turn; sorted by group."""
     turns = [  # the first of a group's own draws, and the one after its last
         (-((n - first) // len(found)), -((n - last) // len(found))) for n in range(len(found))
     ]
@@ -49,7 +49,7 @@ def balanced(found: list[np.ndarray], first: int, last: int, seed: int) -> np.nd
 
 
 def groups(labels: np.ndarray) -> list[np.ndarray]:
-    """Rows of each label's positives, then of the images without any; those that are not empty."""
+    """Rows of each label's positives, then of the images without any; empty groups left out."""
     positive = labels == 1
     found = [np.flatnonzero(column) for column in (*positive.T, ~positive.any(axis=1))]
     return [rows for rows in found if len(rows)]

@@ -1,4 +1,4 @@
-"""The learning rate of every step: a function of the step and the history, so nothing is saved."""
+"""Learning-rate schedules: functions of the step and the history, without a state of their own."""
 
 import math
 
@@ -12,10 +12,10 @@ THRESHOLD = 1e-4  # what counts as better on a plateau, relative: torch's defaul
 def set_lr(
     optimizer: torch.optim.Optimizer, cell: Cell, step: int, steps: int, history: list[dict]
 ) -> float:
-    """Set the learning rate of a step of a run, and return it.
+    """Set the learning rate of a step, and return it.
 
-    step: from 0, over all epochs; steps: in an epoch; history: a row for each epoch that is over,
-    with `val_loss` and `val_{monitor}`. A layer's own share (`lr_scale`) comes on top.
+    step: from 0, over all epochs; steps: per epoch; history: one row per finished epoch, with
+    `val_loss` and `val_{monitor}`. A layer's own factor (`lr_scale`) is multiplied on top.
     """
     at, unit = (step, steps) if cell.schedule_per == "step" else (step // steps, 1)
     warmup = cell.warmup_epochs * unit
@@ -32,23 +32,23 @@ def set_lr(
 
 
 def constant(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """Always the peak."""
+    """The peak rate throughout."""
     return cell.lr
 
 
 def anneal(start: float, end: float, share: float) -> float:
-    """Half a cosine from start to end (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
+    """Half a cosine period from start to end (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
     return end + (start - end) * (0.5 * (1 + math.cos(math.pi * share)))
 
 
 def cosine(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """One descent over the rest of the run."""
+    """One cosine decay over the rest of the run."""
     total = max(1, cell.epochs * unit - cell.warmup_epochs * unit)
     return anneal(cell.lr, cell.min_lr, at / total)
 
 
 def restarts(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """Descents that begin anew, each `restart_mult` times as long (arXiv 1608.03983)."""
+    """Repeated cosine decays, each `restart_mult` times as long as the last (arXiv 1608.03983)."""
     period = cell.restart_epochs * unit
     while at >= period:
         at, period = at - period, period * cell.restart_mult
@@ -56,12 +56,12 @@ def restarts(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
 
 
 def step(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """By `factor` every `step_epochs`."""
+    """Decay by `factor` every `step_epochs`."""
     return max(cell.lr * cell.factor ** (at // (cell.step_epochs * unit)), cell.min_lr)
 
 
 def plateau(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """By `factor` whenever more than `plateau_epochs` epochs in a row bring nothing better.
+    """Decay by `factor` after more than `plateau_epochs` epochs in a row without improvement.
 
     As torch's ReduceLROnPlateau; epochs of the warm-up do not count.
     """
@@ -78,9 +78,9 @@ def plateau(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
 
 
 def onecycle(cell: Cell, at: float, unit: int, history: list[dict]) -> float:
-    """From lr / div_factor up to lr, then far below its start (Smith 2018, arXiv 1803.09820).
+    """Rise from lr / div_factor to lr, then decay below the start (Smith 2018, arXiv 1803.09820).
 
-    As torch's OneCycleLR, but that the momentum stays as it is.
+    As torch's OneCycleLR, but with constant momentum.
     """
     total = cell.epochs * unit
     start, peak = cell.lr / cell.div_factor, cell.pct_start * total - 1

@@ -1,8 +1,8 @@
-"""A run's start, and its steps: from a batch on the device to new weights.
+"""Start of a run, and its training step: from a batch on the device to new weights.
 
-With `accumulate` a batch is taken in parts. Each part's loss is a mean over its known labels, so it
-counts by its share of the batch's known labels: the parts add up to the loss, and the gradient, of
-the whole batch. BatchNorm alone differs, which normalises by the part that it sees.
+With `accumulate` a batch is processed in parts. Each part's loss is a mean over its known labels,
+so it is weighted by its share of the batch's known labels: the parts add up to the loss and
+gradient of the whole batch. Only BatchNorm differs, which normalises each part by itself.
 """
 
 import sys
@@ -26,7 +26,7 @@ SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_a
 
 
 def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
-    """The cell's model on its device, with initial weights that follow from its seed."""
+    """A new run: the cell's model on its device, with initial weights that follow from its seed."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(cell.seed)
     model = models.build(cell, labels, size)
@@ -39,9 +39,10 @@ def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
 
 
 class Step:
-    """Called with images (float [N, 1, H, W], 0 to 1) and labels [N, L]: their loss, on the device.
+    """Training step: called with images (float [N, 1, H, W], 0 to 1) and labels [N, L].
 
-    Options are set up here; `update` holds what they add to the step.
+    Returns their loss, on the device. Options are set up here; `update` holds the functions that
+    they add to the step.
     """
 
     def __init__(self, run: Run, cell: Cell, loss: Callable[[Tensor, Tensor], Tensor]):
@@ -61,7 +62,7 @@ class Step:
         return value
 
     def gradient(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss, with its gradient in the weights; repeated in more parts if memory runs out."""
+        """Loss of a batch, with its gradient in the weights; in more parts if memory runs out."""
         while True:
             before = [buffer.clone() for buffer in self.buffers]
             seed(images.device, chance(self.cell.seed, self.run.epoch, self.run.step + 1))
@@ -77,7 +78,7 @@ class Step:
                 buffer.copy_(value)
 
     def backward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch, forward and backward, a part at a time."""
+        """Loss of a batch, with forward and backward pass of one part after the other."""
         known = labels.isfinite().sum().clamp(min=1)
         total = torch.zeros((), device=images.device)
         parts = min(self.run.parts, len(images))
@@ -93,7 +94,7 @@ class Step:
         return total
 
     def divide(self, images: int) -> None:
-        """Twice the parts from now on, or `UserError`."""
+        """Double the number of parts from now on; `UserError` if not allowed or not possible."""
         run = self.run
         where = f"epoch {run.epoch}, step {run.step + 1}"
         if self.cell.on_oom == "fail":
@@ -109,7 +110,7 @@ class Step:
 
 
 def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
-    """What a step does with its gradient, in order."""
+    """Functions that a step calls after the gradient, in order."""
     acts: list[Callable[[], object]] = []
     if cell.clip_grad:
         acts.append(lambda: nn.utils.clip_grad_norm_(run.model.parameters(), cell.clip_grad))
@@ -120,26 +121,26 @@ def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
 
 
 def seed(device: torch.device, number: int) -> None:
-    """Seed what draws on a device: torch.manual_seed takes a millisecond for all the others."""
+    """Seed the device's generator: torch.manual_seed takes a millisecond, for all devices."""
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":
         torch.cuda.manual_seed(number)
 
 
 def chance(*numbers: int) -> int:
-    """A torch seed of its own for each tuple of numbers."""
+    """Torch seed that follows from a tuple of numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or on the host."""
+    """True if an error says that memory ran out, on a GPU or on the host."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(word in str(error).lower() for word in SHORT)
 
 
 def remedy(cell: Cell, where: str) -> str:
-    """What to do where memory ran out."""
+    """Error message for lack of memory, with the remedy."""
     line = f"cell {cell.path()}: out of memory {where}, with batches of {cell.batch_size}"
     if cell.accumulate > 1 or cell.on_oom == "accumulate":
         line += " taken in parts"
@@ -151,7 +152,7 @@ def remedy(cell: Cell, where: str) -> str:
 
 @contextmanager
 def memory_explained(cell: Cell) -> Iterator[None]:
-    """`UserError` with the remedy where memory runs out outside of a step."""
+    """Context that turns lack of memory outside of a step into a `UserError` with the remedy."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
