@@ -75,7 +75,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     folder = Path(tempfile.mkdtemp(prefix="no-slurm-"))
     session.config.add_cleanup(lambda: shutil.rmtree(folder))
-    for name in ("sacct", "scancel", "sinfo", "squeue"):
+    for name in ("sacct", "scancel", "scontrol", "sinfo", "squeue"):
         (folder / name).write_text("#!/bin/sh\nexit 1\n")
         (folder / name).chmod(0o755)
     os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"

@@ -1,6 +1,7 @@
 """`python -m …` handed over to the server of warm_python.py; any other `python …` is the real one.
 
 It lies beside the server's socket as `python` and as `snakemake`, and imports as little as it can.
+Where another PYTHONPATH is asked for, what the server has imported may not be what is meant there.
 """
 
 import array
@@ -34,6 +35,7 @@ def hand_over(address: str, words: list[str]) -> int:
 if __name__ == "__main__":
     folder, name = os.path.split(sys.argv[0])
     words = ["-m", "snakemake", *sys.argv[1:]] if name == "snakemake" else sys.argv[1:]
-    if words[:1] != ["-m"]:
+    path = Path(f"{folder}/PYTHONPATH").read_text()
+    if words[:1] != ["-m"] or os.environ.get("PYTHONPATH", "") != path:
         os.execv(sys.executable, [sys.executable, *words])
     sys.exit(hand_over(f"{folder}/socket", words[1:]))

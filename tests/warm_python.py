@@ -37,6 +37,7 @@ from cxrgrid.io import cli
 def warm_python() -> str:
     """Start the server, once a process; the path of the `python` that it serves."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    (folder / "PYTHONPATH").write_text(os.environ.get("PYTHONPATH", ""))
     for name in ("python", "snakemake"):
         client = Path(__file__).with_name("warm_client.py").read_text()
         (folder / name).write_text(f"#!{sys.executable} -SE\n{client}")

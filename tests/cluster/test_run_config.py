@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from cxrgrid.config import identity
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.rules import Rules
 from demo_config import replaced
+from warm_python import warm_python
 
 ROOT = Path(__file__).parents[2]
 OLD = json.loads(Path(__file__).with_name("recorded_by_0_1.json").read_text())
@@ -91,20 +91,20 @@ def put(path: Path, time: int) -> None:
     os.utime(path, (1_700_000_000 + time, 1_700_000_000 + time))
 
 
-def snakemake(folder: Path, config: dict | None, *words: str, package: Path = ROOT / "src"):
-    """Snakemake in `folder`; package: the folder of the cxrgrid that it imports."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+def snakemake(folder: Path, config: dict | None, *words: str, package: Path | None = None):
+    """Snakemake in `folder`; package: the folder of another cxrgrid, for it to import."""
+    command = [warm_python(), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     if config is not None:
         (folder / "study.yaml").write_text(yaml.safe_dump(config))
         command += ["--configfile", "study.yaml"]
     command += ["--workflow-profile", str(ROOT / "profiles/default"), "--cores", "1"]
-    own = {**os.environ, "PYTHONPATH": str(package)}
+    own = os.environ | ({"PYTHONPATH": str(package)} if package else {})
     done = subprocess.run([*command, *words], capture_output=True, text=True, cwd=folder, env=own)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def planned(folder: Path, config: dict = STUDY, package: Path = ROOT / "src") -> set[str]:
+def planned(folder: Path, config: dict = STUDY, package: Path | None = None) -> set[str]:
     """The rules that would run for the cells."""
     said = snakemake(folder, config, "--dry-run", *CELLS, package=package)
     assert "rule train" in said or "Nothing to be done" in said

@@ -69,7 +69,7 @@ rule compare:
 
 
 rule table:
-    """Write the tables: each file in src/cxrgrid/tables is one."""
+    """Write the tables: each file of the room `tables` is one."""
     input:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
