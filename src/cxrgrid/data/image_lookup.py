@@ -6,14 +6,17 @@ folder in the path, or how a file's name begins. Else the DICOM attribute of tha
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+
+import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, walk
 
 Lookup = Callable[[str], list[str]]
+LONGEST = 6  # parts of a path that are compared
 BEGINNING = re.compile(r"[-_. ]")
 
 
@@ -29,17 +32,39 @@ def by_tail(images: list[str]) -> Lookup:
     """The image whose path ends as the field does; the longest such end, then the same ending."""
     known = defaultdict(list)
     for image in images:
-        known[parts(image)[0]].append((parts(image), image))
+        own = parts(image)
+        for length in range(1, min(len(own), LONGEST) + 1):
+            known[tuple(own[:length])].append(image)
 
     def find(value: str) -> list[str]:
         wanted = parts(value)
-        fitting = [(agreement(wanted, own), image) for own, image in known.get(wanted[0], [])]
-        best = max((length for length, _ in fitting), default=0)
-        fitting = [image for length, image in fitting if length == best]
+        ends = (tuple(wanted[:length]) for length in range(min(len(wanted), LONGEST), 0, -1))
+        fitting = next((known[end] for end in ends if end in known), [])
         same = [image for image in fitting if value.replace("\\", "/").endswith(name(image))]
         return same if len(same) == 1 else fitting
 
     return find
+
+
+def under_other_ending(
+    root: Path, names: pd.Series, what: str, source: str, length: int = 1
+) -> tuple[pd.Series, str]:
+    """Path below root of each file that lies there under another ending, None of others; a note.
+
+    length: how many parts from the end of a path tell images apart. `UserError` with `source` if
+    none is there: what: they are.
+    """
+    found = walk.images(root)
+    there = {tuple(parts(image)[:length]): image for image in reversed(found.images)}
+    places = pd.Series([there.get(tuple(parts(n)[:length])) for n in names], names.index, object)
+    if places.isna().all():
+        kinds = Counter(Path(image).suffix.lower() for image in found.images) + found.left_out
+        other = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common(3))
+        lie = f" (in it lie {other})" if other else ""
+        raise UserError(f"{root}: none of the {len(names)} {what} is there{lie}. {source}")
+    kinds = Counter(Path(place).suffix for place in places.dropna())
+    other = ", ".join(f"{number:,} as {kind}" for kind, number in kinds.most_common())
+    return places, f"Of {len(names):,} images, {other}, not with the ending that the table says."
 
 
 def parts(path: str) -> list[str]:
@@ -49,12 +74,6 @@ def parts(path: str) -> list[str]:
     ]
     suffix = next((end for end in walk.SUFFIXES if found and found[-1].endswith(end)), "")
     return [found[-1].removesuffix(suffix), *found[-2::-1]] if found else [""]
-
-
-def agreement(wanted: list[str], own: list[str]) -> int:
-    """How many parts agree, from the end."""
-    pairs = list(zip(wanted, own, strict=False))
-    return next((at for at, (one, other) in enumerate(pairs) if one != other), len(pairs))
 
 
 def name(path: str) -> str:

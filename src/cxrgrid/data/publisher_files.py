@@ -55,6 +55,15 @@ def find_table(root: Path, names: tuple[str, ...], source: str) -> Path:
     raise UserError(f"{root}: no {' or '.join(names)}. {source}")
 
 
+def one_level_off(root: Path, names: tuple[str, ...]) -> str:
+    """Where a table lies, if that is one folder up or down; for an error's sentence."""
+    below = [item for item in sorted(root.iterdir()) if item.is_dir()] if root.is_dir() else []
+    for folder in (*below, root.parent):
+        if any((folder / name).is_file() for name in names):
+            return f" (it lies in {folder}: give that folder)"
+    return ""
+
+
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     """Some columns of a CSV file as text, without the spaces around names and values."""
     try:

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -70,6 +70,7 @@ PHANTOM = {
 }
 
 FOLDERS = ["CheXpert-v1.0-small", "CheXpert-v1.0"]
+BATCH = re.compile(r"batch \d+", re.I)  # of the download: tables in the first, images in all
 PARTS = {"train": "trainval", "valid": "test"}
 ABOUT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA"]
 HEADER = ",".join([*ABOUT, *LABELS])
@@ -85,27 +86,31 @@ NOTES = [
 
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The images of both CSV files that are on disk; partial downloads are read as they are."""
-    base = find_base(Path(root))
+    root, said = Path(root), []
+    base = find_base(root)
     rows = pd.concat([read_csv(base / f"{part}.csv") for part in PARTS], ignore_index=True)
     listed = parse(rows)
     once = listed.drop_duplicates("image")
-    frame = once[on_disk(base, once)]
-    if frame.empty:
-        raise UserError(
-            f"{base}: none of the {len(once)} images of the CSV files is there. {SOURCE}"
-        )
-    below = base.relative_to(root).as_posix()
-    prefix = "" if below == "." else f"{below}/"
-    frame = frame.assign(image=prefix + frame["image"]).sort_values("image", ignore_index=True)
+    if batch := BATCH.search(base.resolve().name):
+        check_batches(base, root, batch[0])
+    else:
+        frame = once[on_disk(base, once)]
+        below = base.relative_to(root).as_posix()
+        frame = frame.assign(image=("" if below == "." else f"{below}/") + frame["image"])
+    if batch or frame.empty:
+        what = (once["image"], "images of the CSV files", SOURCE)
+        places, note = image_lookup.under_other_ending(root, *what, length=3)
+        frame, said = once.assign(image=places).dropna(subset="image"), [note] * (not batch)
+    frame = frame.sort_values("image", ignore_index=True)
     steps = {"rows in the CSV files": listed, "listed once": once, "image file found": frame}
     frame.attrs["accounting"] = publisher_files.accounting(steps)
-    frame.attrs["notes"] = NOTES + listed.attrs["notes"]
+    frame.attrs["notes"] = NOTES + listed.attrs["notes"] + said
     return frame
 
 
 def recognise(root: Path) -> bool:
     """Whether a train.csv is there that begins like CheXpert's: others have files of that name."""
-    tables = [root / below / "train.csv" for below in (".", *FOLDERS)]
+    tables = [base / "train.csv" for base in bases(root)]
     for path in (path for path in tables if path.is_file()):
         with path.open(encoding="utf-8-sig", errors="replace") as lines:
             first = lines.readline()
@@ -113,9 +118,25 @@ def recognise(root: Path) -> bool:
     return False
 
 
+def bases(root: Path) -> list[Path]:
+    """Folders in which the tables may lie: root, the release's folder, or that of batch 1."""
+    batches = sorted(root.glob("*batch 1*")) if root.is_dir() else []
+    return [root, *(root / name for name in FOLDERS), *batches]
+
+
+def check_batches(base: Path, root: Path, batch: str) -> None:
+    """`UserError` if the folder of one batch is given, while the others lie beside it."""
+    others = [item for item in base.resolve().parent.iterdir() if BATCH.search(item.name)]
+    if base.resolve() == root.resolve() and len(others) > 1:
+        raise UserError(
+            f"{root}: is {batch} of CheXpert; the training images lie in the folders of the other "
+            f"batches: give the folder above, {base.resolve().parent}, which joins them"
+        )
+
+
 def find_base(root: Path) -> Path:
     """The folder of train.csv: root, or the release's folder in it."""
-    for base in (root, *(root / name for name in FOLDERS)):
+    for base in bases(root):
         if (base / "train.csv").is_file():
             return base
     raise UserError(f"{root}: no train.csv, neither in it nor in {' or '.join(FOLDERS)}. {SOURCE}")

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import image_lookup, publisher_files
 from cxrgrid.datasets.chexpert import mention, studies
 
 TASK = "multilabel"
@@ -99,12 +99,11 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     base, labeler = find_base(root), settings.get("labeler", LABELER)
     listed = parse(read_csv(base, "metadata"))
     labels = parse_labels(read_csv(base, labeler), labeler)
-    there = listed[on_disk(base, listed)]
+    there, said = listed[on_disk(base, listed)], []
     if there.empty:
-        raise UserError(
-            f"{base}: none of the {len(listed)} images of the metadata is there, first "
-            f"{listed['image'].iloc[0]}. {SOURCE}"
-        )
+        what = f"images of the metadata, first {listed['image'].iloc[0]},"
+        places, note = image_lookup.under_other_ending(base, listed["image"], what, SOURCE)
+        there, said = listed.assign(image=places).dropna(subset="image"), [note]
     frame = there.join(labels, on="study", how="inner")
     if frame.empty:
         raise UserError(f"{base}: no image on disk is of a study with {labeler} labels")
@@ -115,7 +114,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     steps = {"rows in the metadata": listed, "image file found": there}
     steps[f"study has {labeler} labels"] = frame
     frame.attrs["accounting"] = publisher_files.accounting(steps)
-    frame.attrs["notes"] = [*NOTES, f"Labels are those of {labeler}."]
+    frame.attrs["notes"] = [*NOTES, f"Labels are those of {labeler}.", *said]
     return frame
 
 

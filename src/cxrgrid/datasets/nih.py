@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -95,6 +95,7 @@ PHANTOM = {
 }
 
 CSVS = ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"]
+SAMPLE = "sample_labels.csv"  # Kaggle's, of 5,606 images
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
@@ -116,32 +117,36 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     root = Path(root)
     rows = read_csv(root)
     listed = parse(rows)
-    found = files(root)
+    places, said = listed["name"].map(files(root)), []
+    if places.isna().all():
+        what = (listed["name"], "PNG files of the CSV", SOURCE)
+        places, note = image_lookup.under_other_ending(root, *what)
+        said = [note]
     frame = listed.copy()
-    frame.insert(0, "image", listed["name"].map(found))
+    frame.insert(0, "image", places)
     frame = frame.dropna(subset="image")
-    if frame.empty:
-        raise UserError(
-            f"{root}: none of the {len(listed)} PNG files of the CSV is there. {SOURCE}"
-        )
     frame = add_official(frame, root).drop(columns="name")
     frame = frame.sort_values("image", ignore_index=True)
     steps = {"rows in the CSV": rows_of(rows), "listed once": listed, "image file found": frame}
     frame.attrs["accounting"] = publisher_files.accounting(steps)
-    frame.attrs["notes"] = NOTES + listed.attrs["notes"]
+    frame.attrs["notes"] = NOTES + listed.attrs["notes"] + said
     return frame
 
 
 def recognise(root: Path) -> bool:
-    """Whether the table is there; its name is like no other's."""
+    """Whether the table is there; its name is like no other's, or it begins as no other does."""
+    if (root / SAMPLE).is_file():
+        with (root / SAMPLE).open(errors="replace") as lines:
+            return lines.readline().startswith("Image Index,Finding Labels")
     return any((root / name).is_file() for name in CSVS)
 
 
 def read_csv(root: Path) -> pd.DataFrame:
     """The CSV as text, its seven first columns only; `UserError` without it or with another."""
-    path = next((root / name for name in CSVS if (root / name).is_file()), None)
+    path = next((root / name for name in (*CSVS, SAMPLE) if (root / name).is_file()), None)
     if path is None:
-        raise UserError(f"{root}: no {' or '.join(CSVS)}. {SOURCE}")
+        off = publisher_files.one_level_off(root, (*CSVS, SAMPLE))
+        raise UserError(f"{root}: no {' or '.join(CSVS)}{off}. {SOURCE}")
     try:
         # The columns behind differ by release: one of them ends its lines with a comma.
         return pd.read_csv(path, usecols=COLUMNS, dtype=str, keep_default_na=False)

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -94,6 +94,8 @@ COLUMNS = [
     "MethodLabel",
     "Labels",
 ]
+UNUSABLE = ("exclude", "suboptimal study")  # no image to learn from
+UNCHANGED = "unchanged"  # since the study before: what else there is, the report does not say
 VIEWS = {"L": "LATERAL", "AP_horizontal": "AP"}  # lying in bed is another AP
 NOTES = [
     "Labels are 20 of PadChest's 174 findings, as they are spelled there, without their places; "
@@ -107,17 +109,22 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     root = Path(root)
     rows = publisher_files.read_table(publisher_files.find_table(root, TABLES, SOURCE), COLUMNS)
     listed = parse(rows)
-    found = publisher_files.by_name(root, (".png",))
-    frame = listed.copy()
-    frame.insert(0, "image", listed["name"].map(found))
-    frame = frame.dropna(subset="image").drop(columns="name")
+    places, said = listed["name"].map(publisher_files.by_name(root, (".png",))), []
+    if places.isna().all():
+        what = (listed["name"], "PNG files", SOURCE)
+        places, note = image_lookup.under_other_ending(root, *what)
+        said = [note]
+    there = listed.assign(image=places).dropna(subset="image")
+    frame = there[~there["unusable"]].drop(columns=["name", "unusable"])
     if frame.empty:
-        raise UserError(f"{root}: none of the {len(listed)} PNG files is there. {SOURCE}")
+        raise UserError(f"{root}: all {len(there)} images are marked {' or '.join(UNUSABLE)}")
     frame = frame.sort_values("image", ignore_index=True)
     raw = rows.rename(columns={"PatientID": "patient"})
-    steps = {"rows in the CSV": raw, "listed once": listed, "image file found": frame}
+    steps = {"rows in the CSV": raw, "listed once": listed, "image file found": there}
+    if len(frame) < len(there):
+        steps[f"not marked {' or '.join(UNUSABLE)}"] = frame
     frame.attrs["accounting"] = publisher_files.accounting(steps)
-    frame.attrs["notes"] = NOTES + listed.attrs["notes"]
+    frame.attrs["notes"] = NOTES + listed.attrs["notes"] + said
     return frame
 
 
@@ -142,11 +149,16 @@ def parse(rows: pd.DataFrame) -> pd.DataFrame:
         }
     )
     frame[LABELS] = findings(rows["Labels"])
+    frame["unusable"] = marked(rows["Labels"], UNUSABLE)
     mined = int((rows["MethodLabel"] == "RNN_model").sum())
     unlabelled = int(frame[LABELS[0]].isna().sum())
     counts = {
         "Labels that a network read from the report, not a physician": mined,
         "Images without any label, read as unknown": unlabelled,
+        f"Images marked {' or '.join(UNUSABLE)}, left out": int(frame["unusable"].sum()),
+        f"Images marked {UNCHANGED}, whose other findings are read as unknown": int(
+            marked(rows["Labels"], (UNCHANGED,)).sum()
+        ),
         "Rows without a patient, each counted as its own": int(blank.sum()),
     }
     frame.attrs["notes"] = [f"{text}: {count:,}." for text, count in counts.items() if count]
@@ -176,7 +188,13 @@ def known(text: str) -> list[float]:
         present = {name.strip() for name in ast.literal_eval(text)}
     except (ValueError, SyntaxError, TypeError, AttributeError):
         raise UserError(f"{STEM}: Labels {text[:60]!r} is no list of names") from None
-    return [float(label in present) for label in LABELS]
+    absent = np.nan if UNCHANGED in present else 0.0
+    return [1.0 if label in present else absent for label in LABELS]
+
+
+def marked(text: pd.Series, words: tuple[str, ...]) -> pd.Series:
+    """Whether a list of labels holds one of the words as a whole name."""
+    return text.str.contains(rf"['\"]\s*(?:{'|'.join(words)})\s*['\"]")
 
 
 def write(root: Path, cohort: list[dict], draw) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, publisher_files
+from cxrgrid.data import dicom, image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = ["Pneumothorax"]
@@ -84,12 +84,12 @@ def from_table(root: Path) -> dict[str, pd.DataFrame]:
     path = publisher_files.find_table(root, TABLES, SOURCE)
     rows = publisher_files.read_table(path, COLUMNS).rename(columns={"ImageId": "patient"})
     listed = parse(rows)
-    found = publisher_files.by_name(root, (".dcm",))
-    frame = listed.assign(image=(listed["patient"] + ".dcm").map(found)).dropna(subset="image")
-    if frame.empty:
-        raise UserError(
-            f"{root}: none of the {len(listed)} DICOM files of {path.name} is there. {SOURCE}"
-        )
+    names = listed["patient"] + ".dcm"
+    places = names.map(publisher_files.by_name(root, (".dcm",)))
+    if places.isna().all():
+        what = f"DICOM files of {path.name}"
+        places, _ = image_lookup.under_other_ending(root, names, what, SOURCE)
+    frame = listed.assign(image=places).dropna(subset="image")
     tests = frame["image"].str.contains("dicom-images-test")
     frame["split:official"] = np.where(tests, "test", "trainval")
     return {f"rows in {path.name}": rows, "listed once": listed, "image file found": frame}
