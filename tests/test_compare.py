@@ -153,6 +153,20 @@ def test_another_split_target_or_policy_is_refused(files, tmp_path, fact):
         run(tmp_path, *paths)
 
 
+def test_too_few_resamples_are_refused_in_one_line(files, tmp_path, capsys):
+    paths = files("a.parquet", A), files("b.parquet", A)
+    with pytest.raises(SystemExit):
+        compare.main([*paths, "--out", str(tmp_path / "out.json"), "--resamples", "1"])
+    assert "1 resamples make no interval; 100 or more do" in capsys.readouterr().err
+
+
+def test_a_file_against_itself_excludes_nothing(files, tmp_path):
+    paths = files("a.parquet", A), files("b.parquet", A)
+    rows = run(tmp_path, *paths)["rows"]
+    assert all("have the same" in row["sentence"] for row in rows)
+    assert not any("excluded" in row["sentence"] for row in rows)
+
+
 def test_one_file_is_not_enough(files, tmp_path):
     with pytest.raises(UserError, match="give two files"):
         run(tmp_path, files("a.parquet", A))

@@ -1,9 +1,10 @@
 """Every figure draws, whatever is missing, and twice the same."""
 
-import json
 import shutil
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +12,8 @@ from conftest import write_report, write_study
 from cxrgrid import figure
 from cxrgrid.config import cell
 from cxrgrid.config.checks import FIGURES, modules
-from cxrgrid.config.grid import Grid
+from cxrgrid.config.idle_figures import can_rank
+from cxrgrid.evaluation.significance import rank
 from cxrgrid.figures import classes, cost, pretrained, ranks
 from cxrgrid.reporting import figure_style, results
 
@@ -54,7 +56,7 @@ def test_figures_are_drawn_when_nothing_has_run(study):
         shutil.rmtree(study.parent / name)
     report = write_report(study, drawn=True)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"subgroups", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {"ranks", "subgroups", "transfer"}
 
 
 def test_the_missing_cell_is_marked(read):
@@ -95,7 +97,7 @@ def test_models_are_ranked_on_the_datasets_that_the_grid_names(tmp_path):
     assert list(ranks.table(read).index) == ["children"]
 
 
-def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished):
+def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished, monkeypatch):
     read = results.read(finished, finished.parent / "report")
     values = ranks.table(read)
     assert values.shape == (2, 4) and values.notna().all(axis=None)
@@ -103,16 +105,42 @@ def test_a_ranking_leaves_out_and_counts_what_is_not_scored_everywhere(finished)
         (read.metrics["dataset"] == "ward") & (read.metrics["init"] == "pretrained")
         & (read.metrics["backbone"] == "resnet18")
     )  # fmt: skip
-    assert ranks.table(read).shape == (2, 3)
+    found = ranks.table(read)
+    assert found.shape == (2, 3)
+    svg = figure.render("ranks", read)["svg"]
+    assert any("no difference of mean ranks can be shown" in text for text in texts(svg))
+    monkeypatch.setattr(ranks, "table", lambda _: pd.concat([found, found.rename(str.upper)]))
     assert any("left out: 1" in text for text in texts(figure.render("ranks", read)["svg"]))
 
 
-@pytest.mark.parametrize("more, drawn", [("resnet18", True), ("resnet10t", False)])
-def test_a_ranking_takes_two_backbones_that_meet_on_both_datasets(tmp_path, more, drawn):
-    ward = ONE | {"backbones": ["resnet10t", "resnet18"]}
-    children = ONE | {"datasets": ["children"], "backbones": sorted({"resnet10t", more})}
-    study = write_study(tmp_path / "results", grid=[ward, children])
-    assert ("ranks" in Grid(json.loads(study.read_text())).figures()) == drawn
+@pytest.mark.parametrize(
+    "datasets, backbones, inits, drawn",
+    [(2, 4, 1, False), (3, 2, 1, False), (3, 1, 4, False), (3, 3, 1, True), (4, 2, 1, True)],
+)
+def test_a_ranking_takes_as_many_datasets_and_models_as_could_show_a_difference(
+    datasets, backbones, inits, drawn
+):
+    names = [f"d{at}" for at in range(datasets)]
+    cells = [
+        SimpleNamespace(dataset=name, backbone=f"b{one}", init=f"i{start}", recipe="default")
+        for name in names
+        for one in range(backbones)
+        for start in range(inits)
+    ]
+    grid = SimpleNamespace(cells=cells, blocks=lambda: [SimpleNamespace(datasets=names)])
+    assert can_rank(grid) == drawn
+    critical = rank(np.random.default_rng(0).normal(size=(datasets, backbones * inits))).critical
+    assert drawn == (critical < backbones * inits - 1 and backbones > 1)
+
+
+def test_a_ranking_leaves_out_backbones_that_are_not_trained_everywhere():
+    blocks = [SimpleNamespace(datasets=["a", "b", "c", "d"])]
+    cells = [
+        SimpleNamespace(dataset=name, backbone=backbone, init="scratch", recipe="default")
+        for name in "abcd"
+        for backbone in (("x", "y") if name != "d" else ("x",))
+    ]
+    assert not can_rank(SimpleNamespace(cells=cells, blocks=lambda: blocks))
 
 
 def test_a_ranking_of_one_dataset_that_is_asked_for_says_why_there_is_none(tmp_path):

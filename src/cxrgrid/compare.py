@@ -123,7 +123,9 @@ def main(argv: list[str] | None) -> None:
         nargs="+",
         help="from which score a label is present; or A's, B's",
     )
-    parser.add_argument("--resamples", type=int, default=1000, help="of patients; default: 1000")
+    parser.add_argument(
+        "--resamples", type=cli.resamples, default=1000, help="of patients; default: 1000"
+    )
     parser.add_argument(
         "--interval", choices=["percentile", "bca"], default="percentile", help="of A and B alone"
     )

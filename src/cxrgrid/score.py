@@ -236,7 +236,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--task", choices=("multilabel", "multiclass"), help="of a file")
     parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
     parser.add_argument("--calibrate", choices=("none", "temperature"), default="none")
-    parser.add_argument("--resamples", type=resamples, default=1000, help="of a file")
+    parser.add_argument("--resamples", type=cli.resamples, default=1000, help="of a file")
     parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="percentile")
     parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
@@ -244,14 +244,6 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="scores, .parquet or .csv")
     args = parser.parse_args(argv)
     score_study(args) if args.study.suffix == ".json" else score_file(args)
-
-
-def resamples(text: str) -> int:
-    """At least 100 resamples: fewer make no interval."""
-    number = int(text)
-    if number < 100:
-        raise argparse.ArgumentTypeError("100 or more, please")
-    return number
 
 
 if __name__ == "__main__":

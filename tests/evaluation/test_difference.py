@@ -127,7 +127,16 @@ def test_sentences_say_what_may_and_what_may_not_be_concluded():
     none = say(0.01, -0.02, 0.04, 0.4, 1.0)
     assert "No difference between new and old is shown" in none
     assert "excludes differences larger than 0.040" in none
+    alike = say(0.0, 0.0, 0.0, 1.0, 1.0)
+    assert alike.startswith("new and old have the same AUROC on these images")
+    assert "0.000" not in alike and "does not prove equality" in alike
     assert "not defined" in say(np.nan, np.nan, np.nan, np.nan, np.nan)
+
+
+def test_the_error_of_an_accuracy_rests_on_all_patients_and_of_a_ranking_on_the_rarer_class():
+    size = {"n": 100, "positives": 3, "patients": 60, "rarer": 3}
+    assert difference.patients("accuracy", size) == 60
+    assert difference.patients("auroc", size) == difference.patients("ap", size) == 3
 
 
 @pytest.mark.slow

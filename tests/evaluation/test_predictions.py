@@ -58,6 +58,8 @@ def test_without_patients_images_count_as_independent(csv, caplog):
         ("0.4", "high", ["p:Edema", "'high'", "no number"]),
         ("007,0", "007,2", ["'Edema'", "'2.png'", "is 2", "1, 0 or empty"]),
         ("2.png", "1.png", ["'1.png'", "twice"]),
+        ("y:Mass", "y:Edema", ["'y:Edema'", "occurs 2 times"]),
+        ("Mass", "macro", ["'macro'", "rename the label"]),
         ("8,", ",", ["'3.png'", "no patient"]),
         (ROWS[ROWS.index("1.png") :], "", ["no row"]),
     ],

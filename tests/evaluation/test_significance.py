@@ -44,6 +44,20 @@ def test_models_that_tie_everywhere_do_not_differ():
     assert significance.rank(np.ones((3, 4))).p == 1
 
 
+def test_two_datasets_that_rank_four_models_alike_have_the_exact_chance():
+    assert significance.rank(np.tile([0.9, 0.8, 0.7, 0.6], (2, 1))).p == pytest.approx(1 / 24)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_friedmans_p_is_the_share_of_all_orders(ties):
+    values = np.random.default_rng(0).normal(size=(4, 3)).round(0 if ties else 3)
+    ranks = significance.rank(values).ranks
+    rows = [list(itertools.permutations(row)) for row in ranks]
+    apart = [np.var(np.sum(orders, axis=0)) for orders in itertools.product(*rows)]
+    expected = np.mean(np.array(apart) >= np.var(ranks.sum(axis=0)) - 1e-9)
+    assert significance.exact_friedman(ranks) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("a, b", [(0, 0), (1, 0), (3, 9), (9, 3), (5, 5), (0, 8)])
 def test_mcnemar_counts_every_way_in_which_the_disagreements_could_fall(a, b):
     exact, mid = significance.mcnemar(a, b)

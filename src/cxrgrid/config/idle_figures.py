@@ -18,11 +18,16 @@ def idle_figures(grid: Any) -> set[str]:
 
 
 def can_rank(grid: Any) -> bool:
-    """True if two or more backbones are trained alike on two or more of the grid's datasets."""
+    """True if a difference of ranks could be shown: enough models and datasets that all share.
+
+    Two backbones at least. Over two datasets, and of two models over three, even the largest
+    difference of mean ranks is below Nemenyi's critical one.
+    """
     models: dict[str, set[tuple[str, str, str]]] = {
         name: set() for block in grid.blocks() for name in block.datasets
     }
     for cell in grid.cells:
         models.get(cell.dataset, set()).add((cell.backbone, cell.init, cell.recipe))
     common = set.intersection(*models.values())
-    return len(models) > 1 and len({backbone for backbone, _, _ in common}) > 1
+    enough = len(models) > 3 or (len(models) > 2 and len(common) > 2)
+    return enough and len({backbone for backbone, _, _ in common}) > 1

@@ -85,23 +85,29 @@ def count(made: Predictions, columns) -> dict[str, int]:
     return sums | {"rarer": min(classes)}
 
 
+def patients(metric: str, size: dict[str, int]) -> int:
+    """How many patients the error of a metric rests on: for a ranking, those of the rarer class."""
+    return size["rarer"] if metric in RANKING else size["patients"]
+
+
 def contrast(
-    a: np.ndarray, b: np.ndarray, paired: bool, rarer: int, spread: Spread | None = None
+    a: np.ndarray, b: np.ndarray, paired: bool, patients: int, spread: Spread | None = None
 ) -> Combined:
     """Difference a - b of one metric and label; a, b: each seed's `resampled` [S, 1 + R].
 
-    paired: both sides have the same seeds in the same order; else, and if the spread of a single
-    training is given, the seeds of the two sides are treated as independent.
+    patients: what `patients` says. paired: both sides have the same seeds in the same order;
+    else, and if the spread of a single training is given, the seeds of the two sides are treated
+    as independent.
     """
     error = bootstrap.standard_error(a[:, 1:].mean(axis=0) - b[:, 1:].mean(axis=0))
     groups = (a[:, 0] - b[:, 0],) if paired and not spread else (a[:, 0], b[:, 0])
-    return within(combine(float(error), rarer, *groups, spread=spread), -1, 1)
+    return within(combine(float(error), patients, *groups, spread=spread), -1, 1)
 
 
-def of_configuration(values: np.ndarray, rarer: int, spread: Spread | None = None) -> Combined:
+def of_configuration(values: np.ndarray, patients: int, spread: Spread | None = None) -> Combined:
     """Mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
     error = bootstrap.standard_error(values[:, 1:].mean(axis=0))
-    return within(combine(float(error), rarer, values[:, 0], spread=spread), 0, 1)
+    return within(combine(float(error), patients, values[:, 0], spread=spread), 0, 1)
 
 
 def within(found: Combined, least: float, most: float) -> Combined:
@@ -141,6 +147,11 @@ def sentence(
             f"({ends[0]:.3f} to {ends[1]:.3f}), {basis}; {chance}."
         )
     size = max(abs(found.low), abs(found.high))
+    if size < 1e-9:
+        return (
+            f"{a} and {b} have the same {unit} on these images and on every resample of their "
+            f"patients ({basis}). This does not prove equality on other images."
+        )
     text = f"{signed(found.value)} {unit} ({low} to {high}), {basis}; {chance}"
     if found.p < ALPHA:
         return (
@@ -149,7 +160,8 @@ def sentence(
         )
     return (
         f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
-        f"95 % interval excludes differences larger than {size:.3f}, but not smaller ones."
+        f"95 % interval excludes differences larger than {max(size, 0.001):.3f}, but not smaller "
+        "ones."
     )
 
 

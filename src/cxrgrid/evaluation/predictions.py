@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from cxrgrid.config.cell import Cell
+from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.io.parquet import read_parquet
 
@@ -120,7 +121,13 @@ def read_table(path: Path) -> tuple[pa.Table, dict]:
 
 
 def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
-    """`UserError` for missing columns, with the nearest name that exists."""
+    """`UserError` for missing or repeated columns, with the nearest name that exists."""
+    for name in [name for name in dict.fromkeys(names) if names.count(name) > 1][:1]:
+        raise UserError(f"{path}: column {name!r} occurs {names.count(name)} times; keep one")
+    for label in [label for label in labels if label in OVERALL][:1]:
+        raise UserError(
+            f"{path}: {label!r} is the name of an average in the scores; rename the label"
+        )
     wanted = ["image", *(f"p:{label}" for label in labels)]
     for name in [name for name in wanted if name not in names]:
         alike = [other for other in names if other[:2] == name[:2]] or names

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from scipy.stats import binom, f, norm, rankdata, studentized_range
+
+ORDERS = 500_000  # at a time, in the exact distribution of Friedman's test
 
 
 def mcnemar(only_a: int, only_b: int) -> tuple[float, float]:
@@ -38,8 +41,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 class Ranks:
     """Mean ranks of K models over N datasets, 1 is the best; critical: Nemenyi's difference.
 
-    ranks: [N, K], ties averaged; p: of Friedman's test in Iman and Davenport's form,
-    corrected for ties.
+    ranks: [N, K], ties averaged; p: of Friedman's test, exact for few datasets and models, else in
+    Iman and Davenport's form; both correct for ties.
     """
 
     ranks: np.ndarray
@@ -78,8 +81,34 @@ def rank(values: np.ndarray, alpha: float = 0.05) -> Ranks:
     within = (total - between) / ((n - 1) * (k - 1))
     if total == 0:
         return Ranks(ranks, critical, 1.0)
-    statistic = between / (k - 1) / within if within > 1e-12 else np.inf
-    return Ranks(ranks, critical, float(f.sf(statistic, k - 1, (k - 1) * (n - 1))))
+    p = exact_friedman(ranks)
+    if p is None:
+        statistic = between / (k - 1) / within if within > 1e-12 else np.inf
+        p = float(f.sf(statistic, k - 1, (k - 1) * (n - 1)))
+    return Ranks(ranks, critical, p)
+
+
+def exact_friedman(ranks: np.ndarray) -> float | None:
+    """Share of all orders of the ranks within datasets [N, K] that set models as far apart.
+
+    None where there are more than ten datasets, six models or `ORDERS` sums of ranks to look at:
+    Iman and Davenport's F is close there. It is infinite where few datasets rank all alike.
+    """
+    n, k = ranks.shape
+    if n > 10 or k > 6:
+        return None
+    rows = np.rint(2 * ranks).astype(int)  # a tie has half a rank
+    sums, chance = np.zeros((1, k), int), np.ones(1)
+    for row in rows:
+        orders = np.array(list(permutations(row)))
+        if len(sums) * len(orders) > ORDERS:
+            return None
+        added = np.sort((sums[:, None] + orders).reshape(-1, k), axis=1)
+        sums, at = np.unique(added, axis=0, return_inverse=True)
+        chance = np.bincount(at.ravel(), np.repeat(chance, len(orders)) / len(orders))
+    apart = ((sums - rows.sum() / k) ** 2).sum(axis=1)
+    found = ((rows.sum(axis=0) - rows.sum() / k) ** 2).sum()
+    return float(min(1, chance[apart >= found - 1e-6].sum()))
 
 
 def delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

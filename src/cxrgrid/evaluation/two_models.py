@@ -36,7 +36,11 @@ def rows(
     made = []
     for number, metric in enumerate(list(difference.METRICS)[: sides[0].shape[2]]):
         found = [
-            difference.contrast(*(side[:, :, number, at] for side in sides), paired, one["rarer"])
+            difference.contrast(
+                *(side[:, :, number, at] for side in sides),
+                paired,
+                difference.patients(metric, one),
+            )
             for at, one in enumerate(size)
         ]
         p = np.array([one.p for one in found])
@@ -65,10 +69,10 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
         return bootstrap.interval(values[0, 1:])
     found = [
         [
-            difference.of_configuration(values[:, :, number, at], one["rarer"])
+            difference.of_configuration(values[:, :, number, at], difference.patients(metric, one))
             for at, one in enumerate(size)
         ]
-        for number in range(values.shape[2])
+        for number, metric in enumerate(list(difference.METRICS)[: values.shape[2]])
     ]
     low = np.array([[one.low for one in line] for line in found])
     high = np.array([[one.high for one in line] for line in found])

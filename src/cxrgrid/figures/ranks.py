@@ -15,15 +15,19 @@ CAPTION = (
     "Nemenyi's critical difference (5 %), which do not differ significantly. The sample are the "
     "datasets: with few of them the power is low."
 )
+TOO_FEW = "it takes two backbones that are scored on each of two datasets."
+NEVER = "over so few datasets no difference of mean ranks can be shown, however large."
 MARKS = "osv^<>Xp*hd"
 
 
 def draw(frames: Frames) -> Figure:
-    """Draw one row per configuration, or a sentence without two datasets and two backbones."""
+    """Draw one row per configuration; where no difference can be shown, the reason."""
     values = table(frames)
     if min(values.shape) < 2 or values.columns.get_level_values("backbone").nunique() < 2:
-        return nothing(frames, values)
+        return nothing(frames, values, TOO_FEW)
     found = rank(values.to_numpy())
+    if found.critical >= values.shape[1] - 1:
+        return nothing(frames, values, NEVER)
     order = found.mean.argsort(kind="stable")
     figure, grid = figure_style.panels(1, 1, 6.4, 1.3 + 0.3 * len(order))
     axes = grid[0, 0]
@@ -83,14 +87,14 @@ def note(found: Ranks, frames: Frames) -> str:
     return text + (f", left out: {left_out}" if left_out else "")
 
 
-def nothing(frames: Frames, values: pd.DataFrame) -> Figure:
+def nothing(frames: Frames, values: pd.DataFrame, why: str) -> Figure:
     """Draw the sentence that says why there is no ranking."""
     figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
     axes = grid[0, 0]
     axes.set_axis_off()
     datasets = frames.grid.targets()
     lines = [
-        "No ranking over datasets: it takes two backbones that are scored on each of two datasets.",
+        f"No ranking over datasets: {why}",
         f"Scored on all: {values.shape[1]} models, {len(values)} of {len(datasets)} datasets:",
     ]
     for at, text in enumerate([*lines, *datasets]):

@@ -21,6 +21,14 @@ def parser(command: str, doc: str) -> argparse.ArgumentParser:
     )
 
 
+def resamples(text: str) -> int:
+    """Value of `--resamples`: 100 or more, as fewer make no interval."""
+    number = int(text)
+    if number < 100:
+        raise argparse.ArgumentTypeError(f"{number} resamples make no interval; 100 or more do")
+    return number
+
+
 def run(main: Callable[[list[str] | None], None]) -> None:
     """Call `main` and end the process; a `UserError` becomes one line on stderr and status 1."""
     gc.enable()
