@@ -108,7 +108,7 @@ def test_rule_is_command_is_module_is_test_is_log(rule):
     assert rule in doors()
     assert (ROOT / f"tests/test_{rule}.py").is_file()
     log = re.search(r'log:\s+"([^"]+)"', RULES[rule])
-    assert log and re.search(rf"[/.]{rule}\.log$", log[1])
+    assert log and re.search(rf"[/.]{rule}(\{{image\}})?\.log$", log[1])
     assert '"""' in RULES[rule], "a rule says what it does"
 
 

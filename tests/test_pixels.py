@@ -11,13 +11,13 @@ import zlib
 
 import msgspec
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 from cxrgrid import pixels
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import pixel_arrays
 from cxrgrid.data.image import Decoded
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from drawn_images import by_hand, close, decoded, smooth, write_dicom
@@ -86,16 +86,17 @@ UNREADABLE = {
 def prepare(folder, names):
     """An index over the images in `folder / "images"`."""
     names = sorted(names)
-    write_parquet({"image": names}, folder / "index.parquet", {"root": str(folder / "images")})
+    facts = {"dataset": "d", "root": str(folder / "images")}
+    write_parquet({"image": names, "view": ["PA"] * len(names)}, folder / "index.parquet", facts)
     return names
 
 
-def run(folder, unreadable=0.01, size=SIZE, threads=2, **more):
+def run(folder, *arguments, unreadable=0.01, size=SIZE, threads=2, suffix="", **more):
     """pixels.npy, and pixels.parquet with its facts, as the command writes them."""
     settings = json.dumps({"size": size, "resize": "squash", "unreadable": unreadable} | more)
-    out, files = folder / "pixels.npy", folder / "pixels.parquet"
+    out, files = (folder / f"pixels{suffix}.{kind}" for kind in ("npy", "parquet"))
     options = ["--index", str(folder / "index.parquet"), "--threads", str(threads)]
-    pixels.main([settings, *options, "--out", str(out), "--files", str(files)])
+    pixels.main([settings, *options, "--out", str(out), "--files", str(files), *arguments])
     table, facts = read_parquet(files)
     return np.load(out), table.to_pydict(), facts
 
@@ -155,7 +156,7 @@ def test_too_many_bad_files_stop_the_run_and_are_named(tmp_path):
 
 
 def test_files_that_are_repaired_after_a_stop_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(pixels, "CHECKPOINT", 1)
+    monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 1)
     save_many(tmp_path, 9)
     bad = tmp_path / "images/4.png"
     good = bad.read_bytes()
@@ -189,7 +190,7 @@ def test_threads_change_nothing(tmp_path):
 
 def test_few_results_wait_for_the_reader():
     started = []
-    results = pixels.in_order(lambda n: started.append(n) or n, list(range(1000)), threads=3)
+    results = pixel_arrays.in_order(lambda n: started.append(n) or n, list(range(1000)), threads=3)
     assert [next(results) for _ in range(10)] == list(range(10))
     assert len(started) <= 10 + 4 * 3
     assert list(results) == list(range(10, 1000))
@@ -200,8 +201,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
     run(tmp_path, unreadable=0.1)
     whole = [(tmp_path / name).read_bytes() for name in ("pixels.npy", "pixels.parquet")]
     (tmp_path / "pixels.npy").unlink()
-    monkeypatch.setattr(pixels, "CHECKPOINT", 7)
-    decode, seen = pixels.examined, []
+    monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 7)
+    decode, seen = pixels.examined_all, []
 
     def dies(path, *recipe):
         seen.append(path.name)
@@ -209,7 +210,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return decode(path, *recipe)
 
-    monkeypatch.setattr(pixels, "examined", dies)
+    monkeypatch.setattr(pixels, "examined_all", dies)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, unreadable=0.1, threads=1)
     assert not (tmp_path / "pixels.npy").exists()
@@ -227,14 +228,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch
 STUCK = """
 import itertools, sys, time
 from cxrgrid import pixels
+from cxrgrid.data import pixel_arrays
 
-calls, examined = itertools.count(), pixels.examined
+calls, examined = itertools.count(), pixels.examined_all
 
 def some(*arguments):
     time.sleep(600 if next(calls) > 30 else 0)
     return examined(*arguments)
 
-pixels.CHECKPOINT, pixels.examined = 5, some
+pixel_arrays.CHECKPOINT, pixels.examined_all = 5, some
 pixels.main(sys.argv[1:])
 """
 
@@ -257,26 +259,66 @@ def test_kill_nine_loses_nothing(tmp_path):
     np.testing.assert_array_equal(run(tmp_path, unreadable=0)[0], whole)
 
 
-def test_odd_images_are_named_and_kept_or_set_aside(tmp_path, caplog):
-    names = save_many(tmp_path, 12)
-    odd, names = names[4], prepare(tmp_path, names)
-    Image.fromarray(np.full((40, 40), 9, np.uint8)).save(tmp_path / "images" / odd)
-    array, files, _ = run(tmp_path)
-    files = pd.DataFrame(files).set_index("image")
-    assert len(array) == 12 and files["note"].dropna().to_dict() == {odd: "flat: all 9"}
-    assert f"1 images look odd, kept (`suspicious: keep`): {odd} (flat: all 9)" in caplog.text
-    array, files, _ = run(tmp_path, suspicious="set_aside")
-    files = pd.DataFrame(files).set_index("image")
-    assert files.loc[odd, "row"] == -1 and files.loc[odd, "reason"] == "suspicious: flat: all 9"
-    others = files.drop(odd)
-    assert sorted(others["row"]) == [at for at in range(12) if at != names.index(odd)]
+# ------------------------------------------------------------------ several image recipes
+
+SEVERAL = {"size": [SIZE, 48], "equalize": ["none", "clahe"]}
+
+
+def study_of(tmp_path, image):
+    """A study file whose cells ask for other image settings of the dataset `d`."""
+    dataset = {"adapter": "nih", "root": str(tmp_path), "image": {"size": SIZE}}
+    recipes = {"default": {"image": image}}
+    grid = {"datasets": ["d"], "backbones": ["resnet18"]}
+    study = {"study": "s", "datasets": {"d": dataset}, "recipes": recipes, "grid": grid}
+    (tmp_path / "study.json").write_text(json.dumps(study))
+    return tmp_path / "study.json"
+
+
+def test_all_recipes_come_of_one_reading_with_the_bits_of_separate_ones(tmp_path, monkeypatch):
+    prepare(tmp_path, [*save_many(tmp_path, 9), "gone.png"])
+    study = study_of(tmp_path, SEVERAL)
+    reads, decode = [], pixels.examined_all
+    monkeypatch.setattr(
+        pixels, "examined_all", lambda path, *a: reads.append(path) or decode(path, *a)
+    )
+    run(tmp_path, "--study", str(study), unreadable=0.2)
+    assert len(reads) == 9 + 2, "each file once, and a bad one once more for its own array"
+    arrays = {"-size48": {"size": 48}, "-equalize-clahe": {"equalize": "clahe"}}
+    arrays |= {"-equalize-clahe-size48": {"equalize": "clahe", "size": 48}}
+    reads.clear()
+    for suffix, image in arrays.items():
+        files = ["--readable", str(tmp_path / "pixels.parquet")]
+        together = run(tmp_path, *files, suffix=suffix, **image)[0]
+        assert not reads, "it was made with the others"
+        (tmp_path / f"pixels{suffix}.npy").unlink()
+        alone = run(tmp_path, *files, suffix=suffix, **image)[0]
+        assert len(reads) == 9
+        reads.clear()
+        np.testing.assert_array_equal(together, alone)
+        assert alone.shape == (9, image.get("size", SIZE), image.get("size", SIZE))
+
+
+def test_which_images_are_readable_is_the_datasets_own_arrays_word(tmp_path, monkeypatch):
+    prepare(tmp_path, save_many(tmp_path, 4))
+    run(tmp_path)
+    decode = pixels.examined_all
+
+    def fails(path, recipes):
+        if path.name == "2.png":
+            raise ValueError("no lungs in it")
+        return decode(path, recipes)
+
+    monkeypatch.setattr(pixels, "examined_all", fails)
+    files = ["--readable", str(tmp_path / "pixels.parquet")]
+    with pytest.raises(UserError, match=r"2\.png: can be read, but .* pixels-size48: no lungs"):
+        run(tmp_path, *files, suffix="-size48", size=48)
 
 
 def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(pixels, "CHECKPOINT", 5)
+    monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 5)
     names = prepare(tmp_path, save_many(tmp_path, 9))
     key = pixels.fingerprint(tmp_path / "images", names, PLAIN)
-    part = pixels.Partial(tmp_path / "pixels.npy", key, SIZE)
+    part = pixel_arrays.Partial(tmp_path / "pixels.npy", key, SIZE)
     for name in names[:8]:
         part.add(name, Decoded(decoded(tmp_path / "images" / name, SIZE, "squash"), "", (0, 0)))
     part.file.close()  # killed, with three rows behind its last note
@@ -289,11 +331,11 @@ def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypat
 
 @pytest.mark.parametrize("change", ["size", "images"])
 def test_another_run_does_not_go_on_with_it(tmp_path, monkeypatch, change):
-    monkeypatch.setattr(pixels, "CHECKPOINT", 1)
+    monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 1)
     names = save_many(tmp_path, 6)
     prepare(tmp_path, names)
-    part = pixels.Partial(tmp_path / "pixels.npy", "another", SIZE)
-    part.add("0.png", Decoded(np.zeros((SIZE, SIZE), np.uint8), "", (0, 0)))
+    part = pixel_arrays.Partial(tmp_path / "pixels.npy", "another", SIZE)
+    part.add("0.png", Decoded(np.zeros((SIZE, SIZE), np.uint8), "", (64, 64)))
     part.file.close()
     array, _, _ = run(tmp_path, size=48 if change == "size" else SIZE)
     assert len(array) == 6 and array.max(axis=(1, 2)).min() > 0

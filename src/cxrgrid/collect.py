@@ -23,6 +23,7 @@ from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.score_columns import KEYS, SCORES
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.results import read_grid
 
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
@@ -157,10 +158,14 @@ def main(argv: list[str] | None) -> None:
     ]
     check_splits(rows, {target: facts.get("split_hash") for target, (_, facts) in read.items()})
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    write_csv(stack(scores, grid.cells, tuple(grid.study.external)), args.out_dir / "metrics.csv")
-    write_csv(history_table(histories), args.out_dir / "history.csv")
+    frames = {
+        "metrics": stack(scores, grid.cells, tuple(grid.study.external)),
+        "history": history_table(histories),
+        "cells": cell_table(rows),
+    }
+    for name, frame in frames.items():
+        write_csv(with_levels(frame, grid.levels), args.out_dir / f"{name}.csv")
     write_csv(confusion_table(histories, args.study.parent), args.out_dir / "confusions.csv")
-    write_csv(cell_table(rows), args.out_dir / "cells.csv")
     for row in rows:
         if row["state"] == "missing":
             logging.info(f"missing ({row['reason']}): {row['rerun']}")

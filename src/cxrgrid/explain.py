@@ -56,7 +56,7 @@ class Subject:
 def read(folder: Path, data: Path) -> Subject:
     """What is explained; `UserError` if the cell was tested on other images than the data has."""
     trained = read_trained(folder, data)
-    split, facts = load_split(data, "test")
+    split, facts = load_split(data, "test", trained.cell.image)
     path = folder / f"predictions/{trained.cell.dataset}.parquet"
     made = read_predictions(path, trained.cell)
     if made.image != split.image or made.facts["labels"] != trained.labels:

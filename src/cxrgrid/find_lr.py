@@ -24,7 +24,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import load_split
+from cxrgrid.data.split_arrays import load_training
 from cxrgrid.io import cli
 from cxrgrid.reporting import figure_style
 from cxrgrid.training.augment import augment, mix
@@ -64,7 +64,7 @@ def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
 
 def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     """The training loss of a step at each rate, until it diverges."""
-    split, facts = load_split(folder, "train")
+    split, facts = load_training(folder, cell)
     device = pick_device()
     run = make_run(cell, len(facts["labels"]), split.pixels.shape[-1], device)
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))

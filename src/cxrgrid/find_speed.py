@@ -24,7 +24,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import load_split
+from cxrgrid.data.split_arrays import load_training
 from cxrgrid.io import cli, locks
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.loss import make_loss
@@ -38,7 +38,7 @@ GAIN = 1.05  # times as quick as the least way, or it is not worth the change
 
 def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
     """Images a second of each of `WAYS`: medians over rounds of so many steps."""
-    split, facts = load_split(folder, "train")
+    split, facts = load_training(folder, cell)
     device = pick_device()
     feed, loss = Feed(split, device), make_loss(cell, facts["task"], split.labels, device)
     order = list(islice(cycle(batches(split.labels, cell, 1)), steps))

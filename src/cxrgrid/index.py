@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from cxrgrid.config.dataset import Selection
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.steps import read_step
 from cxrgrid.data import filters, label_policy, walk
+from cxrgrid.data.label_targets import RAW
 from cxrgrid.data.publisher_files import count
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import write_parquet
@@ -66,7 +68,9 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
     if frame.empty:
         raise UserError(f"datasets.{settings['dataset']}.labels: no image has one of {labels}")
     frame = apply_filters(filters.drawn(frame, labels, wanted), frame, steps, settings)
-    policy_fact = label_policy.fact(raw[raw["image"].isin(frame["image"])], policy)
+    given = raw.set_index("image").loc[frame["image"]].reset_index()
+    policy_fact = label_policy.fact(given, policy)
+    frame = frame.assign(**raw_columns(given, labels))
     facts = {name: settings[name] for name in ("dataset", "adapter", "root")}
     facts |= {"task": task, "labels": labels, "source": adapter.SOURCE, "terms": adapter.TERMS}
     facts |= {
@@ -165,12 +169,19 @@ def one_class(frame: pd.DataFrame, labels: list[str], several: str = "refuse") -
     return frame.assign(**{label: frame[label].fillna(0) for label in labels})
 
 
+def raw_columns(given: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
+    """`raw:<label>` of labels with uncertain or blank values, for a recipe's own policy."""
+    doubtful = [label for label in labels if (given[label].isna() | (given[label] == -1)).any()]
+    return {f"{RAW}{label}": given[label].to_numpy(float) for label in doubtful}
+
+
 def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:
     """The table sorted by image, with the contract's types: an empty column has one as well."""
     lists = [name for name in frame if name.startswith("split:")]
     source = [name for name in ("source",) if name in frame]
     types = dict.fromkeys([*TEXT, *source, *lists], pa.string())
-    types |= dict.fromkeys(["age", *labels], pa.float64())
+    raw = [name for name in frame if name.startswith(RAW)]
+    types |= dict.fromkeys(["age", *labels, *raw], pa.float64())
     frame = frame[list(types)].sort_values("image")
     schema = pa.schema(list(types.items()))
     return pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata()

@@ -7,49 +7,53 @@ Example:
       --index index.parquet --out pixels.npy --files pixels.parquet --threads 4
 """
 
+import functools
 import hashlib
 import json
 import logging
-import math
-import sys
-import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median_low
 
 import cv2
-import msgspec
-import numpy as np
 import PIL
 import pyarrow as pa
 from PIL import Image
-from tqdm import tqdm
 
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import part, read_step
 from cxrgrid.data import files_table, jpeg_damage
-from cxrgrid.data.image import Decoded, Sides, examined, reason, sides
+from cxrgrid.data.image import Decoded, Sides, examined_all, reason, sides
+from cxrgrid.data.pixel_arrays import Array, Partial, in_order, shown
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
-CHECKPOINT = 256  # images between two notes of how far a run has come
-SECONDS = 30  # between two lines of the log
 
+def attempt(root: Path, image: str, arrays: list[Array]) -> list[Decoded] | str:
+    """The image for each array; or in a few words why it cannot be read.
 
-def attempt(root: Path, image: str, recipe: preparation.Image, frame: Sides | None):
-    """The image as `Decoded`, or in a few words why it cannot be read."""
+    `UserError` for an image that the first array's recipe can be made of, and another's cannot.
+    """
     path = root / image
     try:
         if Path(image).is_absolute() or ".." in Path(image).parts:
             raise ValueError("leads out of the dataset's folder")
-        return examined(path, recipe, frame)
+        return examined_all(path, [(array.recipe, array.frame) for array in arrays])
     # A broken file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
     except Exception as error:
-        return reason(error, path)
+        why = reason(error, path)
+        if len(arrays) > 1 and not isinstance(attempt(root, image, arrays[:1]), str):
+            raise UserError(refused(path, arrays[1:], why)) from None
+        return why
+
+
+def refused(path: Path, arrays: list[Array], why: str) -> str:
+    """The line on an image that can be read, but not made by a recipe."""
+    names = ", ".join(array.out.stem for array in arrays)
+    return f"{path}: can be read, but not be made into {names}: {why}; change the recipe's `image`"
 
 
 def median_sides(root: Path, images: list[str], threads: int) -> Sides:
@@ -65,82 +69,23 @@ def median_sides(root: Path, images: list[str], threads: int) -> Sides:
     return tuple(median_low(side) for side in zip(*known, strict=True)) if known else None
 
 
-def in_order(work: Callable, items: list, threads: int) -> Iterator:
-    """Results in the order of the items. Few are ahead of the reader, so that memory stays flat."""
-    with ThreadPoolExecutor(threads) as pool:  # Pillow decodes outside of Python's global lock
-        ahead: deque = deque()
-        for item in items:
-            ahead.append(pool.submit(work, item))
-            if len(ahead) > 4 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+def decode_images(work: Callable, images: list[str], partials: list[Partial], threads: int):
+    """Decode each image that any of the arrays lacks; yields how many are done after each."""
+    first = min(partial.done for partial in partials)
+    results = shown(in_order(work, images[first:], threads), first, len(images))
+    for at, (image, result) in enumerate(zip(images[first:], results, strict=True), first):
+        each = [result] * len(partials) if isinstance(result, str) else result
+        for partial, made in zip(partials, each, strict=True):
+            if partial.done == at:
+                partial.add(image, made)
+        yield at + 1
 
 
-class Partial:
-    """A pixels.npy that grows: readable images behind each other, beside it how far it has come."""
-
-    def __init__(self, out: Path, key: str, size: int):
-        self.path = out.with_name(f".{out.stem}.partial.npy")
-        self.state = out.with_name(f".{out.stem}.partial.json")
-        self.key, self.size = key, size
-        self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
-        out.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(self.state.read_text()) if self.state.is_file() else {}
-        if known.get("key") == key and self.path.is_file() and "sides" in known:
-            self.done, self.aside = known["done"], known["aside"]
-            self.odd, self.sides = known["odd"], known["sides"]
-            logging.info(f"going on after {self.done:,} images")
-        self.file = self.path.open("r+b" if self.done else "w+b")
-        self.header()
-        self.file.seek((self.done - len(self.aside)) * size * size, 1)
-        self.file.truncate()  # what a killed run wrote after its last note
-
-    def header(self) -> None:
-        """NumPy's header: as long for any number of rows, so that it can be written over."""
-        self.file.seek(0)
-        shape = (self.done - len(self.aside), self.size, self.size)
-        description = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self.file, description)
-
-    def add(self, image: str, result: Decoded | str) -> None:
-        """Append one image, or note why it is set aside."""
-        if isinstance(result, str):
-            self.aside[image] = result
-        else:
-            self.file.write(result.pixels.tobytes())
-            self.sides.append(result.sides)
-            self.odd |= {image: result.oddity} if result.oddity else {}
-        self.done += 1
-        if self.done % CHECKPOINT == 0:
-            self.note()
-
-    def note(self) -> None:
-        """Write down how far it has come; the pixels first."""
-        self.file.flush()
-        fresh = self.state.with_suffix(".new")
-        known = {"key": self.key, "done": self.done, "aside": self.aside}
-        known |= {"odd": self.odd, "sides": self.sides}
-        fresh.write_text(json.dumps(known))
-        fresh.replace(self.state)
-
-    def finish(self, out: Path) -> None:
-        """Put it in its place, all or nothing."""
-        self.header()
-        self.file.close()
-        self.path.replace(out)
-        self.state.unlink(missing_ok=True)
-
-
-def decode_all(work: Callable, images: list[str], partial: Partial, allowed: float, threads: int):
-    """Decode what is still to do; stop once a larger share is unreadable than is allowed."""
-    todo = images[partial.done :]
-    results = shown(in_order(work, todo, threads), partial.done, len(images))
-    for image, result in zip(todo, results, strict=True):
-        partial.add(image, result)
-        if len(partial.aside) > allowed * len(images):
-            partial.state.unlink(missing_ok=True)  # files repaired by then have to be read again
-            raise UserError(too_many(partial, len(images), allowed))
+def check_readable(partial: Partial, total: int, allowed: float) -> None:
+    """`UserError` once a larger share is unreadable than is allowed."""
+    if len(partial.aside) > allowed * total:
+        partial.state.unlink(missing_ok=True)  # files repaired by then have to be read again
+        raise UserError(too_many(partial, total, allowed))
 
 
 def too_many(partial: Partial, total: int, allowed: float) -> str:
@@ -151,19 +96,6 @@ def too_many(partial: Partial, total: int, allowed: float) -> str:
         f"more than `unreadable: {allowed:g}` allows: {some}, … Restore these files, or raise "
         "datasets.<name>.unreadable to go on without them"
     )
-
-
-def shown(results: Iterator, done: int, total: int) -> Iterator:
-    """The same results; a bar on a terminal, elsewhere a line now and then, as a log wants it."""
-    first, start = done, time.monotonic()
-    told = start
-    for result in tqdm(results, total=total, initial=done, unit="image", disable=None):
-        yield result
-        done, now = done + 1, time.monotonic()
-        if now > told + SECONDS and not sys.stderr.isatty():
-            told, speed = now, (done - first) / (now - start)
-            left = math.ceil((total - done) / speed / 60)
-            logging.info(f"{done:,} of {total:,} images, {speed:.0f} a second, {left} min left")
 
 
 def check_frontal(index: pa.Table) -> None:
@@ -181,6 +113,77 @@ def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
     return hashlib.sha256(common.encode()).hexdigest()
 
 
+def others(args, index: pa.Table, facts: dict, frame: Callable[[], Sides | None]) -> list[Array]:
+    """The other arrays that the study's cells ask for and that are not there yet.
+
+    They are decoded in the same reading and wait, finished, for their own `pixels`.
+    """
+    if not (args.study and args.study.is_file()):
+        return []
+    wanted = Grid(json.loads(args.study.read_text())).arrays(facts["dataset"])
+    found = []
+    for suffix, recipe in wanted.items():
+        out = args.out.with_name(f"pixels{suffix}.npy")
+        lateral = recipe.crop_to == "lungs" and "LATERAL" in index["view"].to_pylist()
+        if out != args.out and not out.is_file() and not lateral:  # its own `pixels` will say why
+            found.append(Array(recipe, frame() if recipe.crop_to == "median" else None, out))
+    return found
+
+
+def make(args) -> tuple[int, int]:
+    """Decode, and write the array that is asked for; how many images, and how many set aside."""
+    settings = read_step("pixels", args.settings)
+    recipe = part(settings, preparation.Image)
+    index, facts = read_parquet(args.index)
+    images, root = index["image"].to_pylist(), Path(facts["root"])
+    if recipe.crop_to == "lungs":
+        check_frontal(index)
+    frame = functools.cache(lambda: median_sides(root, images, args.threads))
+    own = Array(recipe, frame() if recipe.crop_to == "median" else None, args.out)
+    arrays = [own, *others(args, index, facts, frame)]
+    partials = [
+        Partial(array.out, fingerprint(root, images, array.facts), array.recipe.size)
+        for array in arrays
+    ]
+    aside = known_aside(args.readable[0]) if args.readable else None
+    work = functools.partial(readable_only, root=root, arrays=arrays, aside=aside)
+    with jpeg_damage.listening():
+        for _ in decode_images(work, images, partials, args.threads):
+            check_readable(partials[0], len(images), 1 if aside else settings.unreadable)
+    for partial in partials[1:]:
+        partial.note()
+        partial.file.close()
+    made = partials[0]
+    made.finish(args.out)
+    odd = files_table.odd(images, made.aside, made.odd, made.sides, args.out)
+    files_table.tell(odd, settings.suspicious)
+    table = files_table.table(images, made.aside, odd, settings.suspicious)
+    write_parquet(table, args.files, own.facts)
+    return len(images), len(made.aside)
+
+
+def known_aside(files: Path) -> dict[str, str]:
+    """The images that have no row in the dataset's own array, with reasons."""
+    table, _ = read_parquet(files)
+    rows = zip(table["image"].to_pylist(), table["reason"].to_pylist(), strict=True)
+    return {image: why for image, why in rows if why and not why.startswith(files_table.SUSPICIOUS)}
+
+
+def readable_only(
+    image: str, root: Path, arrays: list[Array], aside: dict[str, str] | None
+) -> list[Decoded] | str:
+    """`attempt`; where it is known which images are readable, these and no others are read.
+
+    So the rows of all arrays of a dataset are the same images.
+    """
+    if aside and image in aside:
+        return aside[image]
+    found = attempt(root, image, arrays)
+    if aside is not None and isinstance(found, str):
+        raise UserError(refused(root / image, arrays, found))
+    return found
+
+
 def main(argv: list[str] | None) -> None:
     """Decode one dataset."""
     parser = cli.parser("pixels", __doc__)
@@ -189,34 +192,15 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="pixels.npy")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--threads", type=int, default=1, help="threads that decode")
+    parser.add_argument(
+        "--readable", type=Path, nargs="*", help="the dataset's pixels.parquet, for another recipe"
+    )
+    parser.add_argument("--study", type=Path, help="its config: decode what else its cells ask for")
     args = parser.parse_args(argv)
-    settings = read_step("pixels", args.settings)
-    recipe, allowed = part(settings, preparation.Image), settings.unreadable
-    table, facts = read_parquet(args.index)
-    images, root = table["image"].to_pylist(), Path(facts["root"])
     # Pillow refuses what is twice this size; what is between is large, but readable.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    if recipe.crop_to == "lungs":
-        check_frontal(table)
-    facts, frame = msgspec.structs.asdict(recipe), None
-    if recipe.crop_to == "median":
-        frame = median_sides(root, images, args.threads)
-        facts["cropped_to"] = frame  # width, height
-    partial = Partial(args.out, fingerprint(root, images, facts), recipe.size)
-    with jpeg_damage.listening():
-        decode_all(
-            lambda image: attempt(root, image, recipe, frame),
-            images,
-            partial,
-            allowed,
-            args.threads,
-        )
-    partial.finish(args.out)
-    odd = files_table.odd(images, partial.aside, partial.odd, partial.sides, args.out)
-    files_table.tell(odd, settings.suspicious)
-    table = files_table.table(images, partial.aside, odd, settings.suspicious)
-    write_parquet(table, args.files, facts)
-    logging.info(f"{len(images) - len(partial.aside):,} images, {len(partial.aside)} set aside")
+    images, aside = make(args)
+    logging.info(f"{images - aside:,} images, {aside} set aside")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cxrgrid.io import cli
 from cxrgrid.reporting import dataset_cards, papers, sections
+from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.markdown import latex, markdown
 from cxrgrid.reporting.results import Frames, read
 from cxrgrid.reporting.sections import Section, Table
@@ -51,6 +52,8 @@ def write(name: str, frames: Frames, folder: Path) -> None:
     rows = module.build(frames)
     if name in frames.grid.rows():
         path = folder / f"{name}.csv"
+        if "recipe" in rows and "factor" not in rows:  # comparisons name the one that differs
+            rows = with_levels(rows.copy(), frames.grid.levels)
         rows.round(6).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
     table = as_text(module, rows, frames)
     sections.write(table, folder / f"{name}.json")

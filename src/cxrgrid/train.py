@@ -29,7 +29,7 @@ from cxrgrid.cluster import training_progress
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import Split, load_split
+from cxrgrid.data.split_arrays import Split, load_split, load_training
 from cxrgrid.evaluation import predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
@@ -54,8 +54,8 @@ def train(
     Returns the checkpointer, which holds the run, and the run's facts. minutes: at most, between
     two saves. `Stopped` if `stop` has caught a signal.
     """
-    train_split, facts = load_split(folder, "train")
-    val_split, _ = load_split(folder, "val")
+    train_split, facts = load_training(folder, cell)
+    val_split, _ = load_split(folder, "val", cell.image)
     device = pick_device()
     size = train_split.pixels.shape[-1]
     run = make_run(cell, len(facts["labels"]), size, device)
@@ -92,7 +92,7 @@ def train(
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
         checkpointer.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
-    more = {"feed": feed.way, "warnings": warnings}
+    more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image")}
     return checkpointer, history.run_facts(run, cell, facts, images, size, more)
 
 
@@ -123,7 +123,7 @@ def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out:
         save_file(run.best, partial)
     run.model.load_state_dict(run.best)
     for part, name in (("val", "val"), ("test", cell.dataset)):
-        split, own = load_split(folder, part)
+        split, own = load_split(folder, part, cell.image)
         logits = run.val_logits  # the network that is kept has seen the validation images already
         if part == "test":
             logits = models.logits(run.model, split, eval_batch_size(run, cell), checkpointer.pause)

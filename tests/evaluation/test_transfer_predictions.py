@@ -53,7 +53,6 @@ def test_asking_changes_no_cell():
         (["clinc"], {}, "no dataset 'clinc'; did you mean 'clinic'"),
         (["children"], {}, "shares a label with 'children'"),
         ("some", {}, "transfer"),
-        ("all", {"clinic": BLANK | {"image": {"size": 48}}}, "give both one image.size"),
         ("all", {"clinic": {"adapter": "folder", "root": "x"}}, "datasets.clinic.labels: name"),
     ],
 )
@@ -157,3 +156,17 @@ def test_a_target_that_taught_a_cell_hides_none_of_its_own_images():
     seen = {"ward": {"a"}, "far": {"b"}}
     assert transfer_predictions.masked(grid, cell, "clinic", seen) == {"a", "b"}
     assert transfer_predictions.masked(grid, cell, "far", seen) == {"a"}
+
+
+def test_a_target_of_another_size_is_decoded_at_the_cells_size_and_with_its_image_settings():
+    recipes = {"default": {"image": {"equalize": ["none", "clahe"]}}}
+    clinic = BLANK | {"image": {"size": 48}}
+    grid = Grid(
+        CONFIG
+        | {"transfer": ["clinic"], "recipes": recipes}
+        | {"datasets": CONFIG["datasets"] | {"clinic": clinic}}
+    )
+    size = grid.study.datasets["ward"].image.size
+    arrays = grid.arrays("clinic")
+    assert set(arrays) == {"", f"-size{size}", f"-equalize-clahe-size{size}"}
+    assert arrays[""].size == 48 and arrays[f"-size{size}"].size == size

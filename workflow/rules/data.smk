@@ -1,8 +1,9 @@
 # DATA: from a folder of images to a table and an array of pixels, checked before any training.
 #
 # needs  datasets: in the config (an adapter and a root folder, or a phantom to draw)
-# makes  results/data/{dataset}/: index.parquet, pixels.npy, table.parquet, audit.json
-# cost   once a dataset, on CPUs; `pixels` decodes every image once, for all cells and studies
+# makes  results/data/{dataset}/: index.parquet, pixels.npy, table.parquet, audit.json; and for each
+#        other image recipe of the cells pixels-size512.npy and the like
+# cost   once per dataset, on CPUs; `pixels` decodes every image once, for all cells and studies
 
 
 rule phantom:
@@ -36,29 +37,34 @@ rule index:
 
 
 rule pixels:
-    """Decode every image once, to one array of grey levels; set unreadable ones aside."""
+    """Decode every image once, to an array of grey levels; set unreadable ones aside."""
     input:
-        rules.index.output.index,
+        index=rules.index.output.index,
+        readable=ask.readable,
     output:
-        pixels="<data>/pixels.npy",
-        files="<data>/pixels.parquet",
+        pixels="<data>/pixels{image}.npy",
+        files="<data>/pixels{image}.parquet",
     log:
-        "<data>/pixels.log",
+        "<data>/pixels{image}.log",
     conda:
         "../../envs/cxrgrid.yaml"
+    # None for the dataset's own recipe, else what differs from it: -size512.
+    wildcard_constraints:
+        image="(-[^/]+)?",
     threads: 16
     params:
         settings=ask.image,
     shell:
-        "python -m cxrgrid.pixels {params.settings:q} --index {input} --out {output.pixels}"
-        " --files {output.files} --threads {threads} > {log} 2>&1"
+        "python -m cxrgrid.pixels {params.settings:q} --index {input.index} --out {output.pixels}"
+        " --files {output.files} --readable {input.readable} --study {grid.frozen}"
+        " --threads {threads} > {log} 2>&1"
 
 
 rule split:
     """Divide the images into train, validation and test; by patient, or by lists."""
     input:
         index=rules.index.output.index,
-        files=rules.pixels.output.files,
+        files="<data>/pixels.parquet",
         lists=ask.lists,
     output:
         table="<data>/table.parquet",
@@ -77,8 +83,8 @@ rule audit:
     """Count everything from raw file to test image; stop if patients stand in two splits."""
     input:
         index=rules.index.output.index,
-        files=rules.pixels.output.files,
-        pixels=rules.pixels.output.pixels,
+        files="<data>/pixels.parquet",
+        pixels="<data>/pixels.npy",
         table=rules.split.output.table,
     output:
         audit="<data>/audit.json",

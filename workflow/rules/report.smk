@@ -69,7 +69,7 @@ rule compare:
 
 
 rule table:
-    """Write the tables: each file of the room `tables` is one."""
+    """Write the tables: each module of cxrgrid.tables is one."""
     input:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
@@ -135,7 +135,7 @@ rule report:
         compared=rules.compare.output,
         tables=rules.table.output,
         figures=rules.figure.output,
-        pixels=expand(rules.pixels.output.pixels, dataset=grid.tested()),
+        pixels=expand("results/data/{dataset}/pixels.npy", dataset=grid.tested()),
         audits=expand(rules.audit.output.audit, dataset=grid.tested()),
         overlap=rules.overlap.output.overlap,
         scores=expand(rules.score.output, target=grid.targets()),

@@ -1,6 +1,6 @@
 # TRAIN: one job a cell; the only rules that want a GPU.
 #
-# needs  a dataset's table.parquet and pixels.npy; the weights that the cell starts from
+# needs  a dataset's table.parquet and its pixels; the weights that the cell starts from
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/, and in its
 #        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
 #        it looks
@@ -27,7 +27,7 @@ rule train:
     """Train one cell, then predict its own validation and test images."""
     input:
         table=rules.split.output.table,
-        pixels=rules.pixels.output.pixels,
+        pixels=ask.pixels,
         # Order only: the audit comes first, but a better audit retrains nothing.
         audit=ancient("<data>/audit.json"),
         weights=ask.weights,
@@ -63,7 +63,7 @@ rule predict:
         model=rules.train.output.model,
         val=rules.train.output.val,
         table="results/data/{target}/table.parquet",
-        pixels="results/data/{target}/pixels.npy",
+        pixels=ask.pixels,
     output:
         predictions="<cell>/transfer/{target}.parquet",
     log:
@@ -90,7 +90,7 @@ rule explain:
         val=rules.train.output.val,
         test=rules.train.output.test,
         table=rules.split.output.table,
-        pixels=rules.pixels.output.pixels,
+        pixels=ask.pixels,
     output:
         gallery="<cell>/explain/gallery.parquet",
         pointing="<cell>/explain/pointing.parquet",

@@ -12,6 +12,7 @@ from cxrgrid.cluster import slurm
 from cxrgrid.cluster.progress import coordinates, explain, kind
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.rules import named
 
 MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
@@ -76,7 +77,7 @@ def number(value: Any) -> bool:
 
 def estimate(cell: Cell) -> float:
     """Minutes for a cell of whose kind none has run: its pixels, at a slow GPU's pace."""
-    pixels = Path(f"results/data/{cell.dataset}/pixels.npy")
+    pixels = Path(f"results/data/{cell.dataset}/pixels{array_suffix(cell.image)}.npy")
     if not pixels.is_file():
         return MINUTES
     return ROOM * pixels.stat().st_size * cell.epochs / SLOW / 60

@@ -24,6 +24,10 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weights_sha256: str = ""  # what it must hash to; empty: anything
     results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it
 
+    def __hash__(self) -> int:
+        """By study and path: some settings are mappings, which have no hash."""
+        return hash((self.study, self.path()))
+
     def axes(self) -> dict[str, str | int]:
         """Coordinates of the cell in the grid: {axis: value} for each of AXES."""
         return {axis: getattr(self, axis) for axis in AXES}

@@ -1,7 +1,9 @@
 """Checks of what the grid's axes, weights, overrides and recipes name and ask for."""
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.checks import check_backbone
+from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
+from cxrgrid.config.checks import check_backbone, task_of
+from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.recipe import Recipe
 from cxrgrid.config.study import Block, Override, Source, Study
@@ -51,9 +53,10 @@ LOSSES = {
 }
 
 
-def check_recipe(recipe: Recipe, task: str, where: str) -> None:
-    """`UserError` at the first setting that has no use in this run or would never take effect."""
-    check_task(recipe, task, where)
+def check_recipe(recipe: Recipe, dataset: Dataset, where: str) -> None:
+    """`UserError` at the first setting that this run could not use or would never reach."""
+    check_task(recipe, task_of(dataset), where)
+    check_training_part(recipe, dataset, where)
     check_schedule(recipe, where)
     if recipe.accumulate > recipe.batch_size:
         parts = f"{recipe.accumulate} parts of {recipe.batch_size} images"
@@ -62,6 +65,17 @@ def check_recipe(recipe: Recipe, task: str, where: str) -> None:
         raise UserError(f"{where}: train: head never unfreezes; leave out freeze_epochs")
     if recipe.freeze_epochs >= recipe.epochs:
         raise UserError(f"{where}: freeze_epochs {recipe.freeze_epochs} {run(recipe)}")
+
+
+def check_training_part(recipe: Recipe, dataset: Dataset, where: str) -> None:
+    """A label policy of the recipe's own, and the filter of who is trained on."""
+    policies = {name: getattr(recipe, name) for name in POLICIES}
+    if any(policies.values()) and task_of(dataset) == "multiclass":
+        raise UserError(f"{where}: uncertain and blank are for task: multilabel; leave them out")
+    if recipe.blank == "auto":
+        raise UserError(f"{where}: blank: absent or ignore; leave it out for the dataset's own")
+    check_policies(where, policies, dataset, empty=True)
+    check_ages(f"{where}: train_where", recipe.train_where.age)
 
 
 def check_task(recipe: Recipe, task: str, where: str) -> None:

@@ -1,7 +1,5 @@
 """Checks of a dataset's label policy, filters, sample and subsets."""
 
-from typing import Any
-
 from cxrgrid.config.checks import adapter_facts, check_name, task_of
 from cxrgrid.config.dataset import Dataset, Sample, Subset
 from cxrgrid.config.errors import UserError, known
@@ -16,7 +14,8 @@ def check_selection(name: str, dataset: Dataset) -> None:
     """`UserError` at the first invalid label policy, filter, sample or subset of a dataset."""
     where, facts = f"datasets.{name}", adapter_facts(dataset.adapter)
     labels = dataset.labels or facts["LABELS"]
-    check_policies(where, dataset, facts)
+    policies = {name: getattr(dataset, name) for name in POLICIES}
+    check_policies(where, policies, dataset)
     check_ages(where, dataset.age)
     if isinstance(dataset.one_per_patient, str) and labels:
         known(dataset.one_per_patient, [*labels, "none"], f"{where}.one_per_patient", "label")
@@ -31,21 +30,27 @@ def check_selection(name: str, dataset: Dataset) -> None:
         check_ages(f"{where}.subsets.{subset}", part.age)
 
 
-def check_policies(where: str, dataset: Dataset, facts: dict[str, Any]) -> None:
-    """`UserError` for an unknown policy of `uncertain` or `blank`, or an unknown label in them."""
-    labels = facts["LABELS"] or dataset.labels
-    for name, words in POLICIES.items():
-        setting, configuration = getattr(dataset, name), f"{where}.{name}"
+def check_policies(
+    where: str, given: dict[str, str | dict[str, str]], dataset: Dataset, empty: bool = False
+) -> None:
+    """Every word of `uncertain` and `blank`, and every label that has one of its own.
+
+    given: the two settings; empty: whether a setting may be left out.
+    """
+    labels = adapter_facts(dataset.adapter)["LABELS"] or dataset.labels
+    for name, setting in given.items():
+        if empty and not setting:
+            continue
         own = setting if isinstance(setting, dict) else {}
         for label, word in own.items():
             if labels:
-                known(label, labels, configuration, "label")
-            known(word, words, f"{configuration}.{label}", "policy")
+                known(label, labels, f"{where}.{name}", "label")
+            known(word, POLICIES[name], f"{where}.{name}.{label}", "policy")
         if setting is not own:
-            known(setting, words, configuration, "policy")
+            known(setting, POLICIES[name], f"{where}.{name}", "policy")
         if task_of(dataset) == "multiclass" and "smooth" in (setting, *own.values()):
             raise UserError(
-                f"{configuration}: smooth is for task: multilabel; a class is one or none"
+                f"{where}.{name}: smooth is for task: multilabel; a class is one or none"
             )
 
 

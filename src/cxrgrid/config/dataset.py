@@ -14,6 +14,7 @@ class Subset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     view: Annotated[tuple[str, ...], about("one of these views; also frontal, lateral")] = ()
     sex: Annotated[tuple[Literal["F", "M"], ...], about("one of these")] = ()
     age: Annotated[tuple[float, ...], about("[low, high] in years, both included")] = ()
+    source: Annotated[tuple[str, ...], about("of a collection: from one of these sources")] = ()
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

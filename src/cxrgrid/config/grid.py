@@ -5,7 +5,6 @@ again in each job: no torch, no pandas, no timm here.
 """
 
 import hashlib
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,14 @@ from cxrgrid.config.checks import (
     check_study,
     checked,
     modules,
-    task_of,
 )
+from cxrgrid.config.dataset import Dataset
+from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.factors import LevelRecipe, merge, study_levels
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
+from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block, Override
 from cxrgrid.config.transfers import transfers
 
@@ -41,7 +43,8 @@ class Grid:
 
     Attributes: `study` (the settings), `cells` (all of them, in the order of the axes, then the
     cells that others start from), `transfers` (for each dataset that is trained on, the others on
-    which its cells are tested).
+    which its cells are tested), `levels` (of each recipe, by name: its base recipe and its level of
+    every factor of the study, as text).
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -54,15 +57,14 @@ class Grid:
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
         self.name = self.study.study
-        self.recipes = check_recipes(self.study)
+        self.recipes = check_recipes(self.study, {block.design for block in self.blocks()})
         known_backbones = backbones()
         for block in self.blocks():
             check_block(block, self.study, self.recipes, known_backbones)
+        self.levels = study_levels(self.recipes)
         self.by_path: dict[str, Cell] = {}
         for block in self.blocks():
-            for point in itertools.product(
-                block.datasets, block.backbones, block.inits, block.recipes, block.seeds
-            ):
+            for point in points(block, self.recipes):
                 self.add(*point, path=())
         self.cells = list(self.by_path.values())
         for number, override in enumerate(self.study.overrides):
@@ -83,10 +85,11 @@ class Grid:
             raise UserError(f"weights.{init}: the cell {where} would start from itself")
         if where not in self.by_path:
             weights = self.start(dataset, backbone, init, seed, (*path, where))
-            settings = msgspec.structs.asdict(self.recipes[recipe])
+            settings = dict(self.recipes[recipe].settings)
             for override in self.study.overrides:
-                if matches(override, dataset, backbone, init, recipe):
-                    settings |= override.set
+                if matches(override, dataset, backbone, init, self.recipes[recipe]):
+                    settings = merge(settings, override.set)
+            settings |= own_image(settings, self.study.datasets[dataset], f"cell {where}: image")
             cell = checked(
                 {
                     **settings,
@@ -103,7 +106,7 @@ class Grid:
                 Cell,
                 f"cell {where}",
             )
-            check_recipe(cell, task_of(self.study.datasets[dataset]), f"cell {where}")
+            check_recipe(cell, self.study.datasets[dataset], f"cell {where}")
             self.by_path[where] = cell
         return self.by_path[where]
 
@@ -145,6 +148,29 @@ class Grid:
     def tested(self) -> list[str]:
         """Datasets on whose test images anything is scored: `targets`, then the others."""
         return list(dict.fromkeys([*self.targets(), *(target for _, target in self.across())]))
+
+    def image_on(self, cell: Cell, dataset: str) -> dict[str, Any]:
+        """The image settings of a cell that differ from those of a dataset that it is shown.
+
+        The cell's own settings, and its size: a network sees other images at the size it learnt.
+        """
+        if dataset == cell.dataset:
+            return cell.image
+        size = cell.image.get("size", self.study.datasets[cell.dataset].image.size)
+        return other_image(self.study.datasets[dataset].image, {**cell.image, "size": size})
+
+    def arrays(self, dataset: str) -> dict[str, Image]:
+        """The image recipes in which cells are shown a dataset, by the suffix of their arrays."""
+        own = self.study.datasets[dataset].image
+        shown = [cell.image for cell in self.cells if cell.dataset == dataset]
+        shown += [
+            self.image_on(cell, dataset)
+            for cell in self.cells
+            if dataset in self.transfers.get(cell.dataset, [])
+        ]
+        return {
+            array_suffix(image): msgspec.structs.replace(own, **image) for image in [{}, *shown]
+        }
 
     def figures(self) -> list[str]:
         """Names of the report's figures: those asked for, or all that have something to show."""
@@ -194,8 +220,17 @@ def finished(folder: str | Path, cell: Cell) -> bool:
     return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
 
 
-def matches(override: Override, dataset: str, backbone: str, init: str, recipe: str) -> bool:
-    """True if an override applies to a cell."""
-    axes = ((override.dataset, dataset), (override.backbone, backbone))
-    axes += ((override.init, init), (override.recipe, recipe))
-    return all(wanted in ("", value) for wanted, value in axes)
+def matches(
+    override: Override, dataset: str, backbone: str, init: str, recipe: LevelRecipe
+) -> bool:
+    """Whether an override reaches a cell; a recipe's name reaches all its levels."""
+    axes = ((override.dataset, dataset), (override.backbone, backbone), (override.init, init))
+    reached = override.recipe in ("", recipe.name, recipe.base)
+    return reached and all(wanted in ("", value) for wanted, value in axes)
+
+
+def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:
+    """The recipe's image settings that differ from the dataset's own, under `image`; checked."""
+    given = settings.get("image") or {}
+    whole = checked({**msgspec.to_builtins(dataset.image), **given}, Image, where)
+    return {"image": other_image(dataset.image, {name: getattr(whole, name) for name in given})}

@@ -1,9 +1,10 @@
 """Settings of a dataset's preparation: drawing, decoding and splitting."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from cxrgrid.config.factors import level_name
 from cxrgrid.config.fields import Fraction, about
 
 MATCH = Literal[
@@ -56,6 +57,19 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "else by percentiles"
         ),
     ] = "voi"
+
+
+def array_suffix(image: dict[str, Any]) -> str:
+    """What follows `pixels` in the name of an array with other image settings: `-size512`.
+
+    image: the settings that differ from the dataset's own; none is the dataset's own array.
+    """
+    return "".join(f"-{level_name(name, image[name])}" for name in sorted(image))
+
+
+def other_image(image: Image, given: dict[str, Any]) -> dict[str, Any]:
+    """The settings among `given` that differ from those of an image recipe."""
+    return {name: given[name] for name in sorted(given) if given[name] != getattr(image, name)}
 
 
 class Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,9 +1,10 @@
 """Settings of a training: loss, optimiser, schedule, augmentation and stopping."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from cxrgrid.config.dataset import Subset
 from cxrgrid.config.fields import Fraction, about
 
 # What timm's factory makes without a package or a card of its own, and that steps on plain
@@ -23,8 +24,36 @@ OPTIMIZERS = (
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A named set of training settings."""
+    """A named set of training settings; any of them may be a list of levels: a factor."""
 
+    image: Annotated[
+        dict[str, Any],
+        about(
+            "image settings that replace the dataset's, such as {size: 512}; empty: the dataset's"
+        ),
+    ] = {}
+    uncertain: Annotated[
+        str | dict[str, str],
+        about(
+            "uncertain labels (-1) as training targets: ignore, zero, one or smooth, or "
+            "{label: word}; empty: as the dataset's truth. The truth that is scored never changes"
+        ),
+    ] = ""
+    blank: Annotated[
+        str | dict[str, str],
+        about("blank labels as training targets: absent or ignore; empty: as the dataset's truth"),
+    ] = ""
+    train_share: Annotated[
+        float,
+        about(
+            "share of the training patients; smaller shares of a seed are part of larger ones",
+            gt=0,
+            le=1,
+        ),
+    ] = 1.0
+    train_where: Annotated[
+        Subset, about("train on these images only; validation and test stay as they are")
+    ] = Subset()
     epochs: Annotated[int, about("passes over the training images", ge=1)] = 20
     batch_size: Annotated[int, about("images in a step", ge=1)] = 32
     steps_per_epoch: Annotated[int, about("steps per epoch; 0: one pass over all images", ge=0)] = 0

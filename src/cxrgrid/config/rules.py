@@ -11,6 +11,7 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import told
+from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
 
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
@@ -73,11 +74,29 @@ class Rules:
         return self.told(settings, f"results/data/{wildcards.dataset}/index.parquet")
 
     def image(self, wildcards: Any) -> str:
-        """Settings of `pixels`: the image recipe, and what is done with bad images."""
+        """What `pixels` is told: the image recipe of an array."""
         dataset = self.dataset(wildcards)
+        recipes = self.grid.arrays(wildcards.dataset)
+        if wildcards.image not in recipes:
+            names = ", ".join(f"pixels{suffix}.npy" for suffix in recipes)
+            sys.exit(
+                f"error: the study {self.grid.name!r} has no use for pixels{wildcards.image}.npy "
+                f"of {wildcards.dataset}; its cells ask for {names}"
+            )
         bad = {"unreadable": dataset.unreadable, "suspicious": dataset.suspicious}
-        settings = step("pixels", dataset.image, **bad)
-        return self.told(settings, f"results/data/{wildcards.dataset}/pixels.npy")
+        settings = step("pixels", recipes[wildcards.image], **bad)
+        return self.told(settings, f"results/data/{wildcards.dataset}/pixels{wildcards.image}.npy")
+
+    def readable(self, wildcards: Any) -> list[str]:
+        """For an array with other image settings: the file that says which images are readable."""
+        return [f"results/data/{wildcards.dataset}/pixels.parquet"] if wildcards.image else []
+
+    def pixels(self, wildcards: Any) -> str:
+        """The array that a cell is trained on, or is shown of the target in the wildcards."""
+        cell = named(self.grid, wildcards)
+        dataset = getattr(wildcards, "target", cell.dataset)
+        suffix = array_suffix(self.grid.image_on(cell, dataset))
+        return f"results/data/{dataset}/pixels{suffix}.npy"
 
     def split(self, wildcards: Any) -> str:
         """Settings of `split`."""

@@ -19,6 +19,13 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
         about("replicates of training: initial weights, order of images, augmentation"),
     ] = (0,)
+    design: Annotated[
+        Literal["full", "one_at_a_time"],
+        about(
+            "full: the product of all axes and of the recipes' lists; one_at_a_time: around the "
+            "first backbone, init, recipe and level, each of these changed alone"
+        ),
+    ] = "full"
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

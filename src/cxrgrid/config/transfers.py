@@ -21,7 +21,7 @@ def shared(source: Dataset, target: Dataset) -> list[str]:
 def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
     """{dataset: the other datasets on which its cells are tested}.
 
-    `UserError` for a dataset that shares no label with any, or whose images are of another size.
+    `UserError` for a dataset that shares no label with any.
     """
     asked = study.transfer
     if asked == "none":
@@ -43,20 +43,7 @@ def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
     for name in named if asked != "all" else []:
         if not any(name in targets for targets in found.values()):
             raise UserError(f"transfer: no other dataset with cells shares a label with {name!r}")
-    for source, targets in found.items():
-        for name in targets:
-            check_size(source, name, study)
     return found
-
-
-def check_size(source: str, target: str, study: Study) -> None:
-    """`UserError` unless the images of both datasets have the same size."""
-    ours, theirs = (study.datasets[name].image.size for name in (source, target))
-    if ours != theirs:
-        raise UserError(
-            f"transfer: cells of {source} take images of {ours} px, and those of {target} have "
-            f"{theirs} px; give both one image.size, or leave {target} out of `transfer`"
-        )
 
 
 def taught(study: Study, cell: Cell) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cxrgrid.data import oddities
 
+SUSPICIOUS = "suspicious: "  # begins the reason of an image that is readable and set aside
 THUMB = 16  # pixels a side, for a look at all images together
 SHOWN = 20  # odd images that are named in the log
 
@@ -47,7 +48,7 @@ def table(
     if suspicious == "set_aside":
         rows = np.where([image in odd for image in images], -1, rows)
         reasons = [
-            f"suspicious: {odd[i]}" if i in odd else why
+            f"{SUSPICIOUS}{odd[i]}" if i in odd else why
             for i, why in zip(images, reasons, strict=True)
         ]
     notes = pa.array([odd.get(image) for image in images], pa.string())

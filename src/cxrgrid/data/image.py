@@ -51,10 +51,23 @@ def decode(path: Path, recipe: preparation.Image, frame: Sides | None = None) ->
 
 def examined(path: Path, recipe: preparation.Image, frame: Sides | None = None) -> Decoded:
     """As `decode`, with what is odd about the image."""
-    image = opened(path, recipe, frame)
-    pixels = square(image.pixels, recipe, image.box)
-    oddity = oddities.of_image(pixels, image.sides)
-    return Decoded(pixels, "; ".join(filter(None, [image.remark, oddity])), image.sides)
+    return examined_all(path, [(recipe, frame)])[0]
+
+
+def examined_all(path: Path, recipes: list[tuple[preparation.Image, Sides | None]]) -> list:
+    """One image in several recipes, each with its frame: `Decoded`, as `examined` gives it.
+
+    The file is decoded once for all recipes that need the same of it: scale and sixteen_bit.
+    """
+    read: dict = {}
+    found = []
+    for recipe, frame in recipes:
+        image = opened(path, recipe, frame, read)
+        pixels = square(image.pixels, recipe, image.box)
+        oddity = oddities.of_image(pixels, image.sides)
+        remark = "; ".join(filter(None, [image.remark, oddity]))
+        found.append(Decoded(pixels, remark, image.sides))
+    return found
 
 
 def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
@@ -62,23 +75,29 @@ def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
     whole = sides(path)
     if recipe.crop_to != "lungs":
         return middle(whole, frame)
-    image = opened(path, recipe, frame)
+    image = opened(path, recipe, frame, {})
     return rescaled(image.box, image.pixels.shape[::-1], whole)
 
 
-def opened(path: Path, recipe: preparation.Image, frame: Sides | None) -> Opened:
-    """The image of a file before it is resized."""
+def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dict) -> Opened:
+    """The image of a file before it is resized.
+
+    read: what the file has given already, by what was asked of it; filled in.
+    """
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
-            image, remark = dicom.read(path, recipe.sixteen_bit)
-            check(image)
-            box = middle(image.size, frame)
-            found = Opened(np.asarray(image), box, image.size, remark)
+            if recipe.sixteen_bit not in read:
+                image, remark = dicom.read(path, recipe.sixteen_bit)
+                check(image)
+                read[recipe.sixteen_bit] = np.asarray(image), remark
+            pixels, remark = read[recipe.sixteen_bit]
+            whole = pixels.shape[::-1]
+            found = Opened(pixels, middle(whole, frame), whole, remark)
         else:
             with Image.open(file) as image:
                 check(image)
                 whole = image.size  # a draft changes it
-                found = Opened(*upright_grey(image, path, recipe, frame), whole)
+                found = Opened(*upright_grey(image, path, recipe, frame, read), whole)
     return found._replace(box=lungs.find(found.pixels)) if recipe.crop_to == "lungs" else found
 
 
@@ -126,22 +145,32 @@ def middle(whole: Sides, frame: Sides | None) -> Box:
 
 
 def upright_grey(
-    image: Image.Image, path: Path, recipe: preparation.Image, frame: Sides | None
+    image: Image.Image, path: Path, recipe: preparation.Image, frame: Sides | None, read: dict
 ) -> tuple[np.ndarray, Box]:
     """The image upright, at a smaller scale where that loses nothing; and the box to use of it."""
-    pixels = file_pixels.by_opencv(image, path) if image.format == "PNG" else None
+    if image.format == "PNG" and "PNG" not in read:
+        read["PNG"] = file_pixels.by_opencv(image, path)
+    pixels = read.get("PNG")
     turn = 1 if pixels is not None else image.getexif().get(ORIENTATION, 1)
     whole = upright(image.size, turn in LYING)
     box = middle(whole, frame)
+    if pixels is None:
+        scale = halvings(box, whole, recipe) if image.format == "JPEG" else 1
+        asked = (scale, recipe.sixteen_bit)
+        if asked not in read:
+            read[asked] = turned(scaled_grey(image, path, *asked), turn)
+        pixels = read[asked]
+    return pixels, rescaled(box, whole, pixels.shape[::-1])
+
+
+def scaled_grey(image: Image.Image, path: Path, scale: int, sixteen_bit: str) -> np.ndarray:
+    """Grey levels as they lie in the file; of a JPEG at 1 / scale."""
     if image.format == "JPEG":
-        scale = halvings(box, whole, recipe)
         image.draft("L", tuple(side // scale for side in image.size))
         pixels = file_pixels.by_opencv(image, path, scale)
-    if pixels is None:
-        pixels = file_pixels.grey(image, path, recipe.sixteen_bit)
-    if turn != 1:
-        pixels = turned(pixels, turn)
-    return pixels, rescaled(box, whole, pixels.shape[::-1])
+        if pixels is not None:
+            return pixels
+    return file_pixels.grey(image, path, sixteen_bit)
 
 
 def rescaled(box: Box, sides: Sides, now: Sides) -> Box:
@@ -167,6 +196,8 @@ def halvings(box: Box, whole: Sides, recipe: preparation.Image) -> int:
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Grey levels as the camera's EXIF orientation says that they are to be seen."""
+    if orientation == 1:
+        return pixels
     image = Image.fromarray(pixels)
     image.getexif()[ORIENTATION] = orientation
     return np.asarray(ImageOps.exif_transpose(image))

@@ -1,13 +1,10 @@
 """What uncertain (-1) and blank (NaN) labels are taken for, and the sentences that say so."""
 
-import hashlib
-
-import numpy as np
 import pandas as pd
 
-# U-Ones with label smoothing, as by Pham et al. 2019 (arXiv 1911.06475).
-SMOOTH = (0.55, 0.85)
-VALUES = {"zero": 0.0, "one": 1.0, "absent": 0.0, "ignore": np.nan}
+from cxrgrid.data.hashed_draws import hashed_draw
+from cxrgrid.data.label_targets import SMOOTH, apply_policy
+
 MEANS = {
     "zero": "absent (zero)",
     "one": "present (one)",
@@ -31,12 +28,13 @@ def apply(frame: pd.DataFrame, words: dict[str, dict[str, str]]) -> pd.DataFrame
 
     words: `uncertain` and `blank`, each a word for each label.
     """
-    columns = {}
-    for label in words["blank"]:
-        given = frame[label]
-        for kind, found in met(given).items():
-            given = given.mask(found, values(frame["image"], found, label, words[kind][label]))
-        columns[label] = given
+    image = frame["image"].tolist()
+    columns = {
+        label: apply_policy(
+            frame[label].to_numpy(float), image, label, words["uncertain"][label], blank
+        )
+        for label, blank in words["blank"].items()
+    }
     return frame.assign(**columns)
 
 
@@ -57,21 +55,9 @@ def fact(frame: pd.DataFrame, words: dict[str, dict[str, str]]) -> dict:
     return {**words, "counts": counts, "notes": notes(words, counts)}
 
 
-def values(image: pd.Series, where: pd.Series, label: str, word: str) -> pd.Series | float:
-    """What stands in the place of uncertain or blank labels."""
-    if word != "smooth":
-        return VALUES[word]
-    low, high = SMOOTH
-    return low + (high - low) * draws(image[where], label)
-
-
 def draws(names: pd.Series, salt: str) -> pd.Series:
-    """A number in [0, 1) for each name: the same wherever, and among whichever others, it stands.
-
-    Only the hash is random, so that another row, or another order of rows, changes no other draw.
-    """
-    hashes = [hashlib.blake2b(f"{salt}\t{name}".encode(), digest_size=6) for name in names]
-    return pd.Series([int(h.hexdigest(), 16) / 2**48 for h in hashes], names.index, float)
+    """`hashed_draw` of each name: in [0, 1)."""
+    return pd.Series([hashed_draw(name, salt) for name in names], names.index, float)
 
 
 def harden(frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

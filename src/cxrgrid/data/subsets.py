@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from cxrgrid.config.dataset import Subset
 from cxrgrid.io.parquet import read_parquet
@@ -17,8 +18,10 @@ def spelled(views: tuple[str, ...]) -> list[str]:
     return [name for view in views for name in VIEWS.get(view.lower(), (view.upper(),))]
 
 
-def matches(view: Sequence, sex: Sequence, age: Sequence, part: Subset) -> np.ndarray:
-    """Which images are of a subset, bool [N]; one of unknown view, sex or age is of none."""
+def matches(
+    view: Sequence, sex: Sequence, age: Sequence, part: Subset, source: Sequence = ()
+) -> np.ndarray:
+    """Which images are of a subset, bool [N]; one whose view, sex … is unknown is of none."""
     found = np.ones(len(view), bool)
     if part.view:
         wanted = set(spelled(part.view))
@@ -29,7 +32,16 @@ def matches(view: Sequence, sex: Sequence, age: Sequence, part: Subset) -> np.nd
         low, high = part.age
         years = np.asarray(age, float)
         found &= (years >= low) & (years <= high)
+    if part.source:
+        found &= np.isin(np.array(source or [None] * len(view), object), part.source)
     return found
+
+
+def of_table(table: pa.Table, part: Subset) -> np.ndarray:
+    """Which rows of a table.parquet are of a subset, bool [N]."""
+    view, sex = (table[name].to_pylist() for name in ("view", "sex"))
+    source = table["source"].to_pylist() if "source" in table.column_names else ()
+    return matches(view, sex, table["age"].to_numpy(), part, source)
 
 
 def members(path: Path, subsets: dict[str, Subset]) -> dict[str, set[str]]:
@@ -38,11 +50,10 @@ def members(path: Path, subsets: dict[str, Subset]) -> dict[str, set[str]]:
         return {}
     table, _ = read_parquet(path)
     image = np.array(table["image"].to_pylist(), object)
-    people = [table[name].to_pylist() for name in ("view", "sex")]
-    age = table["age"].to_numpy()
-    found = {name: set(image[matches(*people, age, part)]) for name, part in subsets.items()}
+    found = {name: set(image[of_table(table, part)]) for name, part in subsets.items()}
     for name in [name for name, images in found.items() if not images]:
-        there = ", ".join(sorted({view for view in people[0] if view})) or "none is known"
+        views = {view for view in table["view"].to_pylist() if view}
+        there = ", ".join(sorted(views)) or "none is known"
         logging.warning(f"subset {name}: no image is in it; views that are there: {there}")
     return found
 

@@ -27,7 +27,8 @@ VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts co
 EXTERNAL = (
     "external"  # the axis of a model from elsewhere against a configuration; its init and recipe
 )
-KEYS = ["dataset", "target", "axis", "a", "b", "backbone", "init", "recipe", "metric", "label"]
+KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
+KEYS += ["backbone", "init", "recipe", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
@@ -47,12 +48,19 @@ CONFIGURATION_COLUMNS += ["sampling_se", "n", "positives", "patients"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two configurations of the grid; a, b: values of CONFIGURATION; seeds: planned for both."""
+    """Two configurations of the grid; a, b: as CONFIGURATION says; seeds: that both should have.
+
+    factor: on the axis `recipe` the setting that differs, with its two levels; among: the levels
+    that both recipes share and that are not the base's, in words.
+    """
 
     axis: str
     a: tuple[str, ...]
     b: tuple[str, ...]
     seeds: tuple[int, ...]
+    factor: str = ""
+    levels: tuple[str, str] = ("", "")
+    among: str = ""
 
     def names(self) -> tuple[str, str]:
         """Names of the two: their values on the axis in which they differ."""
@@ -66,7 +74,15 @@ class Pair:
         varied = VARIED if self.axis == EXTERNAL else [self.axis]
         fixed = dict(zip(CONFIGURATION, self.a, strict=True)) | dict.fromkeys(varied, "")
         a, b = self.names()
-        return {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
+        found = {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
+        level_a, level_b = self.levels if self.factor else (a, b)
+        return found | {"factor": self.factor or self.axis, "level_a": level_a, "level_b": level_b}
+
+    def words(self) -> tuple[str, str]:
+        """What the two are called in a sentence."""
+        if not self.factor:
+            return self.names()
+        return tuple(f"{self.factor} {level or 'as the default'}" for level in self.levels)
 
     def seed_of_a(self, seed: int) -> int:
         """The seed of a that is compared with a seed of b: an external model has only one."""
@@ -76,7 +92,7 @@ class Pair:
         """The fixed coordinates, as text."""
         fixed = self.keys()
         names = [fixed["backbone"], fixed["init"], fixed["recipe"].replace("default", "")]
-        return f"{', '.join(filter(None, [fixed['dataset'], *names]))}: "
+        return f"{', '.join(filter(None, [fixed['dataset'], *names, self.among]))}: "
 
 
 def configurations(grid: Grid) -> dict[tuple[str, ...], list[int]]:
@@ -98,7 +114,10 @@ def pairs(grid: Grid) -> list[Pair]:
             if a[at] == "scratch":
                 a, b = b, a
             seeds = tuple(seed for seed in every[a] if seed in every[b])
-            found.append(Pair(axis, a, b, seeds))
+            if axis != "recipe":
+                found.append(Pair(axis, a, b, seeds))
+            elif one := one_factor(grid, a[at], b[at]):
+                found.append(Pair(axis, a, b, seeds, *one))
     for name, model in grid.study.external.items():
         a = (model.dataset, name, EXTERNAL, EXTERNAL)
         own = {
@@ -110,6 +129,24 @@ def pairs(grid: Grid) -> list[Pair]:
     order = {name: number for number, name in enumerate(grid.study.datasets)}
     axes = [*VARIED, EXTERNAL]
     return sorted(found, key=lambda pair: (order[pair.a[0]], axes.index(pair.axis)))
+
+
+def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] | None:
+    """What differs between two recipes, its levels, and what both have else; None: several things.
+
+    Of two recipes that the study names, the recipe itself differs: no factor.
+    """
+    levels = grid.levels[a], grid.levels[b]
+    differ = [name for name in levels[0] if levels[0][name] != levels[1][name]]
+    same_recipe = levels[0]["recipe"] == levels[1]["recipe"]
+    if not same_recipe:
+        own = [name for name in differ if name in grid.recipes[a].levels]
+        return None if own else ("", ("", ""), "")
+    if len(differ) != 1:
+        return None
+    base = grid.levels[levels[0]["recipe"]]
+    among = [f"{n} {v}" for n, v in levels[0].items() if n not in differ and v != base[n]]
+    return differ[0], (levels[0][differ[0]], levels[1][differ[0]]), ", ".join(among)
 
 
 @dataclass(frozen=True)
@@ -182,7 +219,7 @@ def table(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
     if not made:
         return pd.DataFrame(columns=COLUMNS)
     frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS)
-    families = frame.groupby(["axis", "metric", frame["label"].eq("macro")])["p"]
+    families = frame.groupby(["factor", "metric", frame["label"].eq("macro")])["p"]
     frame["p_holm"] = families.transform(lambda p: holm(p.to_numpy(float)))
     frame["family"] = families.transform("size")
     parts = [(pair, found) for pair, _, found in made]
@@ -193,7 +230,7 @@ def table(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
 
 def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, str]:
     """The verdict and the sentence of a row."""
-    a, b = pair.names()
+    a, b = pair.words()
     of = f"{row['seeds']} of {many(row['planned'], 'seed')}"
     if found is None:
         return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; nothing is said."

@@ -80,6 +80,8 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
             f"{folder}: trained on another split or labels than {cell.dataset} has now; train it "
             "again, or give the table.parquet of then with --data"
         )
+    if cell.image:
+        facts = facts | {"image": history_facts(folder)["image"]}
     pairs = zip(table["image"].to_pylist(), table["split"].to_pylist(), strict=True)
     learnt = {Path(image).name: split for image, split in pairs if split != "test"}
     return Trained(folder, cell, val, facts, learnt, batch(folder, cell))
@@ -100,9 +102,13 @@ def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
 
 def batch(folder: Path, cell: Cell) -> int:
     """Batch size of the cell's own predictions: another one can change the last bits."""
+    return -(-cell.batch_size // history_facts(folder).get("parts", cell.accumulate))
+
+
+def history_facts(folder: Path) -> dict:
+    """The facts of a cell's history; none where it has been left out of a copy."""
     path = folder / "history.parquet"
-    facts = read_parquet(path)[1] if path.is_file() else {}
-    return -(-cell.batch_size // facts.get("parts", cell.accumulate))
+    return read_parquet(path)[1] if path.is_file() else {}
 
 
 def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:

@@ -42,7 +42,7 @@ TEXT = dict.fromkeys(
         "rerun",
     ]
     + ["truth", "decision"]
-    + ["groups", "axis", "a", "b", "verdict", "sentence"],
+    + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "verdict", "sentence"],
     "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")

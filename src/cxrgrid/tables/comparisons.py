@@ -1,4 +1,4 @@
-"""Every two configurations that differ in one axis, on the same test images."""
+"""Every two configurations that differ in one factor, on the same test images."""
 
 import pandas as pd
 
@@ -8,14 +8,14 @@ from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING
 
-TEXTS = ["axis", "comparison", "at", "verdict"]
+TEXTS = ["factor", "comparison", "at", "verdict"]
 CAPTION = (
-    "Every two configurations that differ in one axis, and models from elsewhere (external), on "
+    "Every two configurations that differ in one factor, and models from elsewhere (external), on "
     "the same test images, mean over labels and over the seeds that both have. Intervals are 95 %, "
     "from resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over "
     "the configurations of a dataset as in an analysis of variance) together; without two seeds "
     "anywhere they speak of these trainings alone. Holm's correction runs over all pairs of one "
-    "axis within the study, also those not run yet. Not shown is not the same as equal: the "
+    "factor within the study, also those not run yet. Not shown is not the same as equal: the "
     "interval says which differences are left. Each label and metric: `comparisons.csv`."
 )
 links = cell_links.of_pairs
@@ -33,8 +33,9 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     several = varied["recipe"].nunique() > 1 or (varied["axis"] == "recipe").any()
     fixed = rows[["backbone", "init", *(["recipe"] if several else [])]].fillna("")
     values = [difference(row.difference, row.low, row.high) for row in rows.itertuples()]
-    shown = rows[["axis"]].copy()
-    shown["comparison"] = rows["a"] + " against " + rows["b"]
+    shown = rows[["factor"]].copy()
+    levels = rows[["level_a", "level_b"]].fillna("").replace("", "the default")
+    shown["comparison"] = levels["level_a"] + " against " + levels["level_b"]
     shown["at"] = [", ".join(filter(None, row)) for row in fixed.itertuples(index=False)]
     shown["AUROC difference (95 % interval)"] = values
     shown.loc[rows["seeds"] == 0, "AUROC difference (95 % interval)"] = MISSING

@@ -1,0 +1,38 @@
+"""Which points of the axes a block of the grid asks for: the product, or one change at a time."""
+
+import itertools
+from collections.abc import Iterator
+
+from cxrgrid.config.factors import LevelRecipe
+from cxrgrid.config.study import Block
+
+
+def points(block: Block, recipes: dict[str, LevelRecipe]) -> Iterator[tuple]:
+    """Dataset, backbone, init, recipe and seed of each cell that a block asks for."""
+    levels = {name: levels_of(name, recipes, block.design) for name in block.recipes}
+    axes = [block.backbones, block.inits, list(itertools.chain.from_iterable(levels.values()))]
+    if block.design == "full":
+        alike = list(itertools.product(*axes))
+    else:
+        named = [*levels[block.recipes[0]], *(names[0] for names in levels.values())]
+        axes[2] = list(dict.fromkeys(named))
+        base = tuple(axis[0] for axis in axes)
+        changed = [(*base[:at], value, *base[at + 1 :]) for at in range(3) for value in axes[at]]
+        alike = list(dict.fromkeys([base, *changed]))
+    for dataset in block.datasets:
+        yield from ((dataset, *point, seed) for point in alike for seed in block.seeds)
+
+
+def levels_of(name: str, recipes: dict[str, LevelRecipe], design: str) -> list[str]:
+    """The recipes that a name on the grid's axis stands for, the base first."""
+    if recipes[name].base != name:
+        return [name]  # a single level, named
+    own = [recipe for recipe in recipes.values() if recipe.base == name]
+    if design == "full":
+        return [recipe.name for recipe in own]
+    base = recipes[name].levels
+    return [
+        recipe.name
+        for recipe in own
+        if sum(recipe.levels[factor] != base[factor] for factor in base) <= 1
+    ]

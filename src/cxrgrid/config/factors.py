@@ -1,0 +1,150 @@
+"""Factors: recipe settings given as lists; each value is a level and makes a recipe of its own.
+
+`lr: [0.001, 0.0003]` in the recipe `default` makes two recipes: `default`, with the first level of
+each factor (the base), and `default-lr0.0003`. A name says what differs from the base, and a level
+that is added later leaves the recipes before it as they are.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cxrgrid.config.errors import UserError
+
+NESTED = ("image",)  # settings that hold settings, each of which may be a list
+LISTS = ("train_on",)  # settings whose value is a list: a list of lists is a factor
+MOST = 10_000  # recipes that the factors of one recipe may make
+Setting = tuple[str, ...]  # its path, such as ("image", "size")
+
+
+@dataclass(frozen=True)
+class LevelRecipe:
+    """One recipe of the grid. base: its name in the study; levels: by factor, as text."""
+
+    name: str
+    base: str
+    settings: dict[str, Any]
+    levels: dict[str, str]
+
+
+def study_levels(recipes: dict[str, LevelRecipe]) -> dict[str, dict[str, str]]:
+    """Of each recipe its `recipe` (the base's name) and its level of each factor that any has.
+
+    A recipe without a list there has its own value; empty: the built-in one, or the dataset's.
+    """
+    names = dict.fromkeys(factor for recipe in recipes.values() for factor in recipe.levels)
+    return {
+        name: {"recipe": recipe.base}
+        | {factor: recipe.levels.get(factor, own_level(recipe, factor)) for factor in names}
+        for name, recipe in recipes.items()
+    }
+
+
+def own_level(recipe: LevelRecipe, factor: str) -> str:
+    """The value of a setting that is no list in a recipe; empty where the recipe does not say."""
+    value: Any = recipe.settings
+    for name in factor.split("."):
+        value = value.get(name, "") if isinstance(value, dict) else ""
+    return level_text(value) if value != "" else ""
+
+
+def merge(default: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` over `default`, key by key; nested settings are merged, not replaced."""
+    merged = {**default, **settings}
+    for name in NESTED:
+        both = (default.get(name), settings.get(name))
+        if all(isinstance(part, dict) for part in both):
+            merged[name] = {**both[0], **both[1]}
+    return merged
+
+
+def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe]:
+    """The recipes that one recipe of the study stands for; the base first.
+
+    design: `full`, the product of all factors; `one_at_a_time`, each level of each factor with the
+    others at their base. `UserError` for a list without values or with one twice.
+    """
+    found = factors(name, settings)
+    if design == "full" and math.prod(map(len, found.values())) > MOST:
+        raise UserError(
+            f"recipes.{name}: its lists make more than {MOST:,} recipes; give shorter lists, or "
+            "`design: one_at_a_time` in the grid"
+        )
+    return [level_recipe(name, settings, found, point) for point in points(found, design)]
+
+
+def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:
+    """Where a recipe's settings are lists: their levels, by path."""
+    found = {path: value for path, value in leaves(settings) if is_factor(path, value)}
+    for path, levels in found.items():
+        where = f"recipes.{name}.{'.'.join(path)}"
+        if not levels:
+            raise UserError(f"{where}: a list without a value; give one or more levels")
+        words = [level_text(level) for level in levels]
+        if twice := next((word for word in words if words.count(word) > 1), None):
+            raise UserError(f"{where}: the level {twice} stands there twice")
+    return found
+
+
+def leaves(settings: dict[str, Any]) -> Iterator[tuple[Setting, Any]]:
+    """Each setting with its path; nested ones one by one."""
+    for name, value in settings.items():
+        if name in NESTED and isinstance(value, dict):
+            yield from (((name, inner), below) for inner, below in value.items())
+        else:
+            yield (name,), value
+
+
+def is_factor(path: Setting, value: Any) -> bool:
+    """Whether a setting's value is a list of levels."""
+    if not isinstance(value, list | tuple):
+        return False
+    if path[-1] in LISTS:
+        return bool(value) and all(isinstance(level, list | tuple) for level in value)
+    return True
+
+
+def points(found: dict[Setting, list], design: str) -> Iterator[dict[Setting, Any]]:
+    """The levels of each recipe, the base first."""
+    base = {path: levels[0] for path, levels in found.items()}
+    if design == "full":
+        for levels in itertools.product(*found.values()):
+            yield dict(zip(found, levels, strict=True))
+        return
+    yield base
+    for path, levels in found.items():
+        yield from ({**base, path: level} for level in levels[1:])
+
+
+def level_recipe(
+    name: str, settings: dict[str, Any], found: dict[Setting, list], point: dict[Setting, Any]
+) -> LevelRecipe:
+    """The recipe with the levels of one point, named after those that are not the base's."""
+    chosen = settings
+    for path, level in point.items():
+        value = {path[1]: level} if len(path) > 1 else level
+        chosen = merge(chosen, {path[0]: value}) if len(path) > 1 else {**chosen, path[0]: value}
+    changed = [path for path, level in point.items() if level != found[path][0]]
+    suffix = "".join(f"-{level_name(path[-1], point[path])}" for path in changed)
+    levels = {".".join(path): level_text(level) for path, level in point.items()}
+    return LevelRecipe(name + suffix, name, chosen, levels)
+
+
+def level_text(level: Any) -> str:
+    """A level for a reader: `0.0003`, `clahe`, `nih + chexpert`, `view PA`."""
+    if isinstance(level, dict):
+        return ", ".join(f"{key} {level_text(value)}" for key, value in level.items()) or "all"
+    if isinstance(level, list | tuple):
+        return " + ".join(map(level_text, level)) or "none"
+    if isinstance(level, bool):
+        return "on" if level else "off"
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def level_name(setting: str, level: Any) -> str:
+    """A level as part of a recipe's name and so of a path: `lr0.0003`, `crop_to-lungs`."""
+    text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", level_text(level).replace(" + ", "+")).strip("-")
+    return f"{setting}{text}" if text[:1].isdigit() else f"{setting}-{text}"

@@ -1,0 +1,117 @@
+"""Arrays of pixels on their way to the disk: what each holds, and how far it has come."""
+
+import json
+import logging
+import math
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from tqdm import tqdm
+
+from cxrgrid.config import preparation
+from cxrgrid.data.image import Decoded, Sides
+
+CHECKPOINT = 256  # images between two notes of how far a run has come
+SECONDS = 30  # between two lines of the log
+
+
+@dataclass(frozen=True)
+class Array:
+    """One array to make: its image recipe, the frame of `crop_to: median`, and where it goes."""
+
+    recipe: preparation.Image
+    frame: Sides | None
+    out: Path
+
+    @property
+    def facts(self) -> dict:
+        """The facts of its table of files."""
+        frame = {"cropped_to": self.frame} if self.frame else {}
+        return msgspec.structs.asdict(self.recipe) | frame
+
+
+class Partial:
+    """A pixels.npy that grows: readable images behind each other, beside it how far it has come."""
+
+    def __init__(self, out: Path, key: str, size: int):
+        self.path = out.with_name(f".{out.stem}.partial.npy")
+        self.state = out.with_name(f".{out.stem}.partial.json")
+        self.key, self.size = key, size
+        self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
+        out.parent.mkdir(parents=True, exist_ok=True)
+        known = json.loads(self.state.read_text()) if self.state.is_file() else {}
+        if known.get("key") == key and self.path.is_file() and "sides" in known:
+            self.done, self.aside = known["done"], known["aside"]
+            self.odd, self.sides = known["odd"], known["sides"]
+            logging.info(f"going on after {self.done:,} images")
+        self.file = self.path.open("r+b" if self.done else "w+b")
+        self.header()
+        self.file.seek((self.done - len(self.aside)) * size * size, 1)
+        self.file.truncate()  # what a killed run wrote after its last note
+
+    def header(self) -> None:
+        """NumPy's header: as long for any number of rows, so that it can be written over."""
+        self.file.seek(0)
+        shape = (self.done - len(self.aside), self.size, self.size)
+        description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self.file, description)
+
+    def add(self, image: str, result: Decoded | str) -> None:
+        """Append one image, or note why it is set aside."""
+        if isinstance(result, str):
+            self.aside[image] = result
+        else:
+            self.file.write(result.pixels.tobytes())
+            self.sides.append(result.sides)
+            self.odd |= {image: result.oddity} if result.oddity else {}
+        self.done += 1
+        if self.done % CHECKPOINT == 0:
+            self.note()
+
+    def note(self) -> None:
+        """Write down how far it has come; the pixels first."""
+        self.file.flush()
+        fresh = self.state.with_suffix(".new")
+        known = {"key": self.key, "done": self.done, "aside": self.aside}
+        known |= {"odd": self.odd, "sides": self.sides}
+        fresh.write_text(json.dumps(known))
+        fresh.replace(self.state)
+
+    def finish(self, out: Path) -> None:
+        """Put it in its place, all or nothing."""
+        self.header()
+        self.file.close()
+        self.path.replace(out)
+        self.state.unlink(missing_ok=True)
+
+
+def in_order(work: Callable, items: list, threads: int) -> Iterator:
+    """Results in the order of the items. Few are ahead of the reader, so that memory stays flat."""
+    with ThreadPoolExecutor(threads) as pool:  # Pillow decodes outside of Python's global lock
+        ahead: deque = deque()
+        for item in items:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > 4 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def shown(results: Iterator, done: int, total: int) -> Iterator:
+    """The same results; a bar on a terminal, elsewhere a line now and then, as a log wants it."""
+    first, start = done, time.monotonic()
+    told = start
+    for result in tqdm(results, total=total, initial=done, unit="image", disable=None):
+        yield result
+        done, now = done + 1, time.monotonic()
+        if now > told + SECONDS and not sys.stderr.isatty():
+            told, speed = now, (done - first) / (now - start)
+            left = math.ceil((total - done) / speed / 60)
+            logging.info(f"{done:,} of {total:,} images, {speed:.0f} a second, {left} min left")

@@ -1,0 +1,57 @@
+"""The part of the training images that a recipe trains on. No pandas: `train` starts light."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.dataset import Subset
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import subsets
+from cxrgrid.data.hashed_draws import hashed_draw
+from cxrgrid.data.label_targets import training_targets
+
+
+def training_part(table: pa.Table, facts: dict, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+    """Which training images a cell trains on, bool [N], and the targets of all, float32 [N, L].
+
+    table: the training rows of a table.parquet; facts: its own. `UserError` where nothing is left,
+    or where a label loses its last positive image.
+    """
+    targets = training_targets(table, facts, cell)
+    kept = np.ones(table.num_rows, bool)
+    if cell.train_where != Subset():
+        kept = subsets.of_table(table, cell.train_where)
+        check_part(kept, targets, facts["labels"], f"cell {cell.path()}: train_where")
+    if cell.train_share < 1:
+        patients = np.array(table["patient"].to_pylist(), object)
+        kept &= np.isin(patients, shared_patients(patients[kept], cell.train_share, cell.seed))
+        share = f"train_share {cell.train_share:g} ({len(set(patients[kept])):,} patients)"
+        check_part(kept, targets, facts["labels"], f"cell {cell.path()}: {share}")
+    return kept, targets
+
+
+def shared_patients(patients: np.ndarray, share: float, seed: int) -> list[str]:
+    """The patients of a share, one at least: of one seed, a smaller share lies in a larger one."""
+    order = sorted(set(patients), key=lambda patient: hashed_draw(patient, f"share {seed}"))
+    return order[: max(1, round(share * len(order)))] if order else []
+
+
+def check_part(kept: np.ndarray, targets: np.ndarray, labels: list[str], where: str) -> None:
+    """`UserError` if nothing is kept, or no positive image of a label that has some."""
+    if not kept.any():
+        raise UserError(f"{where} leaves none of {len(kept):,} training images")
+    lost = (targets == 1).any(axis=0) & ~(targets[kept] == 1).any(axis=0)
+    if lost.any():
+        names = ", ".join(label for label, gone in zip(labels, lost, strict=True) if gone)
+        raise UserError(
+            f"{where} leaves no training image that shows {names}; choose a larger part, or "
+            "leave the label out of datasets.<name>.labels"
+        )
+
+
+def count_text(kept: np.ndarray, patients: list[str]) -> str:
+    """How much is trained on, for a log: `1,200 of 12,000 training images, 300 patients`."""
+    left = {patient for patient, stays in zip(patients, kept, strict=True) if stays}
+    return f"{math.fsum(kept):,.0f} of {len(kept):,} training images, {len(left):,} patients"

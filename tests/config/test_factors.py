@@ -1,0 +1,168 @@
+"""Lists of recipe settings become recipes with readable names, as the design says."""
+
+import pytest
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.factors import expand, merge
+from cxrgrid.config.grid import Grid
+from demo_config import DEMO
+
+TWO = {"epochs": 5, "lr": [0.001, 0.0003], "image": {"size": [224, "768x640"], "blur": 5}}
+
+
+LISTS = {"epochs": 2, "lr": [0.001, 0.0003], "image": {"size": [64, 96]}}
+
+
+def study(design="full", **changes) -> dict:
+    """The demo with two lists in its default recipe, on one dataset with one seed."""
+    grid = DEMO["grid"] | {"datasets": ["ward"], "seeds": [0], "design": design}
+    return DEMO | {"recipes": {"default": LISTS, "source": {}}, "grid": grid} | changes
+
+
+def asked(config) -> list[tuple[str, str, str]]:
+    """Backbone, init and recipe of the cells of the dataset that is asked for."""
+    cells = [cell for cell in Grid(config).cells if cell.dataset == "ward"]
+    return [(cell.backbone, cell.init, cell.recipe) for cell in cells]
+
+
+def names(settings, design="full"):
+    return [recipe.name for recipe in expand("default", settings, design)]
+
+
+def test_a_recipe_without_lists_is_itself():
+    (recipe,) = expand("default", {"lr": 0.1}, "full")
+    assert (recipe.name, recipe.settings, recipe.levels) == ("default", {"lr": 0.1}, {})
+
+
+def test_full_is_the_product_and_one_at_a_time_leaves_the_others_at_their_base():
+    assert names(TWO) == [
+        "default",
+        "default-size768x640",
+        "default-lr0.0003",
+        "default-lr0.0003-size768x640",
+    ]
+    assert names(TWO, "one_at_a_time") == ["default", "default-lr0.0003", "default-size768x640"]
+
+
+def test_each_recipe_has_its_levels_and_all_other_settings():
+    recipes = {recipe.name: recipe for recipe in expand("default", TWO, "full")}
+    both = recipes["default-lr0.0003-size768x640"]
+    wanted = {"epochs": 5, "lr": 0.0003, "image": {"size": "768x640", "blur": 5}}
+    assert both.settings == wanted
+    assert both.levels == {"lr": "0.0003", "image.size": "768x640"}
+    assert recipes["default"].levels == {"lr": "0.001", "image.size": "224"}
+
+
+def test_a_value_put_into_a_list_and_a_level_added_leave_the_names_before_as_they_are():
+    lists = [[0.001], [0.001, 0.0003], [0.001, 0.0003, 0.01]]
+    for fewer, more in zip(lists, lists[1:], strict=False):
+        assert names({"lr": more})[: len(fewer)] == names({"lr": fewer})
+    assert names({"lr": lists[0]}) == names({"lr": 0.001})
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"train_on": [["nih"], ["nih", "chexpert"]]}, "default-train_on-nih+chexpert"),
+        ({"hflip": [False, True]}, "default-hflip-on"),
+        ({"image": {"crop_to": ["none", "lungs"]}}, "default-crop_to-lungs"),
+        ({"uncertain": ["zero", {"Effusion": "one"}]}, "default-uncertain-Effusion-one"),
+        ({"train_where": [{}, {"view": ["PA"]}]}, "default-train_where-view-PA"),
+        ({"train_share": [0.1, 1]}, "default-train_share1"),
+    ],
+)
+def test_levels_have_names_that_a_path_can_hold(settings, name):
+    assert names(settings)[1:] == [name]
+
+
+def test_a_setting_whose_value_is_a_list_is_no_factor():
+    assert names({"train_on": ["nih", "chexpert"]}) == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lr": []}, r"recipes\.default\.lr: a list without a value"),
+        ({"lr": [0.1, 0.1]}, r"recipes\.default\.lr: the level 0\.1 stands there twice"),
+        ({"lr": list(range(1, 200)), "rotate": list(range(1, 200))}, "one_at_a_time"),
+    ],
+)
+def test_a_list_that_cannot_be_is_one_line(settings, words):
+    with pytest.raises(UserError, match=words):
+        expand("default", settings, "full")
+
+
+def test_nested_settings_are_merged():
+    assert merge({"image": {"size": 64, "blur": 5}}, {"image": {"size": 96}}) == {
+        "image": {"size": 96, "blur": 5}
+    }
+
+
+def test_a_grid_crosses_all_levels_with_the_other_axes():
+    found = asked(study())
+    assert len(found) == len(set(found)) == 2 * 2 * 4
+    cells = {cell.recipe: cell for cell in Grid(study()).cells if cell.dataset == "ward"}
+    assert cells["default"].image == {}, "64 is the dataset's own size"
+    assert cells["default-lr0.0003-size96"].image == {"size": 96}
+    assert cells["default-lr0.0003-size96"].lr == 0.0003
+
+
+def test_one_at_a_time_changes_one_axis_of_the_first_cell():
+    first, *others = asked(study("one_at_a_time"))
+    assert first == ("resnet10t", "scratch", "default")
+    for other in others:
+        assert sum(x != y for x, y in zip(first, other, strict=True)) == 1
+    assert {recipe for *_, recipe in others} == {"default", "default-lr0.0003", "default-size96"}
+    assert len(others) == 4
+
+
+def test_a_level_can_be_named_by_itself_and_a_recipe_derived_has_the_lists_of_default():
+    grid = study()["grid"] | {"recipes": ["default-lr0.0003", "source"]}
+    found = {recipe for *_, recipe in asked(study(grid=grid))}
+    levels = {"source", "source-lr0.0003", "source-size96", "source-lr0.0003-size96"}
+    assert found == {"default-lr0.0003"} | levels
+
+
+def test_a_list_leaves_the_cells_of_its_first_level_as_they_are():
+    plain = study(recipes={"default": {"epochs": 2, "lr": 0.001}, "source": {}})
+    before = {cell.path(): cell for cell in Grid(plain).cells}
+    after = {cell.path(): cell for cell in Grid(study()).cells}
+    assert {path: after[path] for path in before} == before
+
+
+def test_an_override_of_a_recipe_reaches_all_its_levels():
+    override = {"recipe": "default", "set": {"rotate": 7.0}}
+    cells = Grid(study(overrides=[override])).cells
+    assert {cell.rotate for cell in cells if cell.recipe.startswith("default")} == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"image": {"sise": 64}}, r"recipes\.default\.image.*'sise'.*did you mean 'size'"),
+        ({"image": {"size": 4}}, r"image.*size"),
+        ({"lr": ["fast", 0.1]}, r"recipes\.default.*lr"),
+        ({"uncertain": "won"}, r"cell ward/.*uncertain.*'won'.*did you mean"),
+        ({"train_share": 0}, r"recipes\.default.*train_share"),
+        ({"train_where": {"sex": ["X"]}}, r"recipes\.default.*train_where"),
+        ({"train_where": {"age": [60, 20]}}, r"train_where\.age: \[low, high\]"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line_at_parse(settings, words):
+    with pytest.raises(UserError, match=words):
+        Grid(study(recipes={"default": settings, "source": {}}))
+
+
+def test_classes_that_exclude_each_other_have_no_label_policy():
+    config = study(recipes={"default": {"uncertain": "one"}, "source": {}})
+    config["grid"] = config["grid"] | {"datasets": ["children"]}
+    with pytest.raises(UserError, match="uncertain and blank are for task: multilabel"):
+        Grid(config)
+
+
+def test_levels_say_of_each_recipe_what_it_has_of_every_factor():
+    levels = Grid(study()).levels
+    assert levels["default"] == {"recipe": "default", "lr": "0.001", "image.size": "64"}
+    both = {"recipe": "default", "lr": "0.0003", "image.size": "96"}
+    assert levels["default-lr0.0003-size96"] == both
+    assert Grid(DEMO).levels["source"] == {"recipe": "source"}
