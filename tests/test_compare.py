@@ -153,6 +153,19 @@ def test_another_split_target_or_policy_is_refused(files, tmp_path, fact):
         run(tmp_path, *paths)
 
 
+def test_a_perfect_model_by_itself_has_a_width_in_closed_form(files, tmp_path):
+    sure = A | {f"p:{label}": A[f"y:{label}"] for label in LABELS}
+    paths = files("a.parquet", sure), files("b.parquet", A)
+    more = ("--threshold", 0.5, "--interval")
+    closed, drawn = (
+        run(tmp_path, *paths, *more, kind)["rows"] for kind in ("wilson", "percentile")
+    )
+    for row, other in zip(closed, drawn, strict=True):
+        assert row["value_a"] == row["high_a"] == 1 and 0.8 < row["low_a"] < 1
+        assert other["low_a"] == 1
+        assert (row["difference"], row["p"]) == (other["difference"], other["p"])
+
+
 def test_too_few_resamples_are_refused_in_one_line(files, tmp_path, capsys):
     paths = files("a.parquet", A), files("b.parquet", A)
     with pytest.raises(SystemExit):

@@ -25,7 +25,7 @@ from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import study_pairs, two_models
+from cxrgrid.evaluation import bootstrap, study_pairs, two_models
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same
 from cxrgrid.io import cli
@@ -127,7 +127,7 @@ def main(argv: list[str] | None) -> None:
         "--resamples", type=cli.resamples, default=1000, help="of patients; default: 1000"
     )
     parser.add_argument(
-        "--interval", choices=["percentile", "bca"], default="percentile", help="of A and B alone"
+        "--interval", choices=bootstrap.INTERVALS, default="percentile", help="of A and B alone"
     )
     parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
     parser.add_argument("--study", type=Path, help="study.json: compare all its places instead")

@@ -65,10 +65,7 @@ class Estimates:
     def moved(self) -> np.ndarray:
         """Influences of patients on AUROC by positives, by negatives, and on AP [3, P, L]."""
         test = self.made.test
-        columns = zip(self.made.orders, test.labels.T, test.scores.T, strict=True)
-        auroc, ap = np.stack([influence.ranked(*column) for column in columns], axis=2)
-        parts = np.where(test.labels == 1, auroc, 0), np.where(test.labels == 0, auroc, 0), ap
-        return np.stack([self.patients.sums(part) for part in parts])
+        return influence.moved(self.made.orders, test.labels, test.scores, self.patients)
 
     def recalibration(self, is_slope: bool) -> Estimate:
         """Calibration slope or intercept of each label: a step from the fit, by each patient."""

@@ -88,6 +88,19 @@ def ranked(order: Order, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return found
 
 
+def moved(
+    orders: Sequence[Order], labels: np.ndarray, scores: np.ndarray, patients: Patients
+) -> np.ndarray:
+    """Influences of patients on AUROC by positives, by negatives, and on AP: [3, P, L].
+
+    labels, scores: [N, L]; orders: of each label.
+    """
+    columns = zip(orders, labels.T, scores.T, strict=True)
+    auroc, ap = np.stack([ranked(*column) for column in columns], axis=2)
+    parts = np.where(labels == 1, auroc, 0), np.where(labels == 0, auroc, 0), ap
+    return np.stack([patients.sums(part) for part in parts])
+
+
 def of_precision(
     at: np.ndarray, through: np.ndarray, rung: np.ndarray, positive: np.ndarray
 ) -> np.ndarray:

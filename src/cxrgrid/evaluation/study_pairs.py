@@ -18,32 +18,21 @@ from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, difference
+from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.seed_variance import Spread, pool
 from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.wording import many
 
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
-EXTERNAL = (
-    "external"  # the axis of a model from elsewhere against a configuration; its init and recipe
-)
+EXTERNAL = "external"  # axis, init and recipe of a model from elsewhere
 KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
 KEYS += ["backbone", "init", "recipe", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
-CONFIGURATION_COLUMNS = [
-    *CONFIGURATION,
-    "metric",
-    "label",
-    "value",
-    "low",
-    "high",
-    "seeds",
-    "planned",
-    "seed_sd",
-]
-CONFIGURATION_COLUMNS += ["sampling_se", "n", "positives", "patients"]
+CONFIGURATION_COLUMNS = [*CONFIGURATION, "metric", "label", "value", "low", "high", "seeds"]
+CONFIGURATION_COLUMNS += ["planned", "seed_sd", "sampling_se", "n", "positives", "patients"]
 
 
 @dataclass(frozen=True)
@@ -151,11 +140,15 @@ def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] |
 
 @dataclass(frozen=True)
 class Measured:
-    """Results of a dataset's cells. values: `difference.resampled` by (configuration, seed)."""
+    """Results of a dataset's cells, by (configuration, seed).
+
+    values: `difference.resampled`; ends: bounds of the cell by itself, [metrics, L + 1] each.
+    """
 
     labels: list[str]
     sizes: list[dict[str, int]]
     values: dict[tuple, np.ndarray]
+    ends: dict[tuple, tuple[np.ndarray, np.ndarray]]
 
     def seeds(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
         """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
@@ -174,16 +167,16 @@ def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Mea
 
     how: `resamples` and `stratify`.
     """
-    first, values = None, {}
+    first, values, ends = None, {}, {}
     for configuration, seed, found in cells:
-        first = first or found
-        values[configuration, seed] = difference.resampled(
-            found, how.resamples, stratify=how.stratify
-        )
+        first, key = first or found, (configuration, seed)
+        values[key] = difference.resampled(found, how.resamples, stratify=how.stratify)
+        closed = how.interval == "wilson"
+        ends[key] = own_intervals(found) if closed else bootstrap.interval(values[key][1:])
     if first is None:
         nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
-        return Measured(["macro"], [nothing], {})
-    return Measured([*first.facts["labels"], "macro"], difference.sizes(first), values)
+        return Measured(["macro"], [nothing], {}, {})
+    return Measured([*first.facts["labels"], "macro"], difference.sizes(first), values, ends)
 
 
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
@@ -265,16 +258,20 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
                 }
                 row |= {"seeds": len(seeds), "planned": len(planned)} | size
                 if seeds:
-                    row |= interval(values[:, :, number, at], rarer, here.spread(number, at))
+                    own = [end[number, at] for end in here.ends[configuration, seeds[0]]]
+                    row |= interval(values[:, :, number, at], rarer, here.spread(number, at), own)
                 rows.append(row)
     return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS)
 
 
-def interval(values: np.ndarray, rarer: int, spread: Spread | None) -> dict[str, float]:
-    """Mean over seeds of one metric and label, with its interval; values: [S, 1 + R]."""
+def interval(
+    values: np.ndarray, rarer: int, spread: Spread | None, own: list[float]
+) -> dict[str, float]:
+    """Mean over seeds of one metric and label, with its interval.
+
+    values: [S, 1 + R]; own: the bounds of the first seed by itself, used where no spread is known.
+    """
     found = difference.of_configuration(values, rarer, spread)
-    ends = (found.low, found.high)
-    if spread is None:
-        ends = bootstrap.interval(values[0, 1:])
+    ends = own if spread is None else (found.low, found.high)
     parts = {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}
     return {"value": found.value, "low": float(ends[0]), "high": float(ends[1])} | parts

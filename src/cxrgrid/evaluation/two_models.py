@@ -5,6 +5,7 @@ import pandas as pd
 
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, difference, significance
+from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.significance import holm, mcnemar
 
@@ -65,6 +66,8 @@ def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
     if len(side) == 1 and kind == "bca":
         left_out = bootstrap.jackknife(difference.statistic(side[0], cut), side[0].patient)
         return bootstrap.bca(values[0], left_out)
+    if len(side) == 1 and kind == "wilson":
+        return own_intervals(side[0], cut)
     if len(side) == 1:
         return bootstrap.interval(values[0, 1:])
     found = [

@@ -120,6 +120,5 @@ def bounded(
     spread = value * (1 - value)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.where(spread > 1e-15, variance / spread, np.nan)
-    left = PRIOR + np.where(np.isfinite(found), df, 0)
     relative = np.maximum(moderated(found, prior, df), least)
-    return wilson(value, relative, student(left) if heavy else Z)
+    return wilson(value, relative, student(PRIOR + df) if heavy else Z)

@@ -1,0 +1,58 @@
+"""Closed-form intervals of one model by itself, for the metrics in which models are compared."""
+
+import numpy as np
+
+from cxrgrid.evaluation import influence, intervals, metrics
+from cxrgrid.evaluation.intervals import Classes, Counts
+from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.row_intervals import ENOUGH
+from cxrgrid.evaluation.wilson import Estimate
+
+
+def own_intervals(
+    made: Predictions, thresholds: np.ndarray | float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bounds [metrics, L + 1] of AUROC, AP and, with thresholds, accuracy.
+
+    Each label, then the mean over the labels with both classes, as in `difference.statistic`.
+    thresholds: one, or one per label [L]. NaN for a label with fewer than three positives or
+    negatives, or of fewer patients, and for the mean where every label is one.
+    """
+    patients = influence.patients(made.patient)
+    classes = Classes(*(patients.sums((made.labels == kind).astype(float)) for kind in (1, 0)))
+    found = [*ranked(made, patients, classes)]
+    if thresholds is not None:
+        called = made.scores >= thresholds
+        tp, fp = (patients.sums(((made.labels == kind) & called).astype(float)) for kind in (1, 0))
+        counts = Counts(tp, fp, classes.n - fp, classes.m - tp)
+        found.append(intervals.DECIDED["accuracy"](counts))
+    ends = [with_mean(each, classes) for each in found]
+    low, high = (np.stack(side) for side in zip(*ends, strict=True))
+    return low, high
+
+
+def ranked(made: Predictions, patients: influence.Patients, classes: Classes) -> list[Estimate]:
+    """AUROC and average precision of each label [L]."""
+    columns = list(zip(made.labels.T, made.scores.T, strict=True))
+    orders = [metrics.order(*column) for column in columns]
+    a, b, ap = influence.moved(orders, made.labels, made.scores, patients)
+    rankings = [order.weigh(np.ones((1, len(made.image)), np.uint8)) for order in orders]
+    auroc = np.array([ranking.auroc()[0] for ranking in rankings])
+    precision = np.array([ranking.average_precision()[0] for ranking in rankings])
+    return [
+        intervals.auroc(auroc, a, b, classes),
+        intervals.average_precision(precision, ap, classes),
+    ]
+
+
+def with_mean(each: Estimate, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the labels and of their mean [L + 1]."""
+    kinds = [(kind.sum(axis=0), (kind > 0).sum(axis=0)) for kind in (classes.m, classes.n)]
+    least = np.min(kinds, axis=(0, 1))
+    at = np.flatnonzero(least > 0)
+    ends = np.full((2, len(least) + 1), np.nan)
+    ends[:, :-1] = np.where(least >= ENOUGH, (each.low, each.high), np.nan)
+    if (least >= ENOUGH).any():
+        mean = each.take(at).combined(np.full(len(at), 1 / len(at)))
+        ends[:, -1] = mean.low[0], mean.high[0]
+    return ends[0], ends[1]
