@@ -1,4 +1,4 @@
-"""How fast a batch is augmented, each image with its own draw, beside torchvision and kornia.
+"""Speed of augmenting a batch, each image with its own draw, beside torchvision and kornia.
 
 Sides take turns; printed are medians, their ranges and the ratio to cxrgrid's. torchvision's
 transforms draw once a call, so its side goes through the batch image by image; kornia's side runs

@@ -1,4 +1,4 @@
-"""How much faster the patient bootstrap is than a loop over scikit-learn's roc_auc_score.
+"""Speed of the patient bootstrap, beside a loop over scikit-learn's roc_auc_score.
 
 Both sides score the same made-up test set on the same resamples. The loop runs on a few of them
 and is extrapolated to all; their values must agree to 1e-12. Rounds alternate between the sides.
@@ -48,7 +48,7 @@ def theirs(weights, labels, scores) -> np.ndarray:
 
 
 def timed(call: Callable[[], np.ndarray]) -> tuple[np.ndarray, float, float]:
-    """What `call` returns, its wall seconds and its CPU seconds."""
+    """Result, wall seconds and CPU seconds of `call`."""
     wall, cpu = time.perf_counter(), time.process_time()
     value = call()
     return value, time.perf_counter() - wall, time.process_time() - cpu

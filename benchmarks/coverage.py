@@ -1,4 +1,4 @@
-"""How often the closed-form interval of each metric holds the truth, on patients with more images.
+"""Coverage of each metric's closed-form interval, on patients with several images.
 
 Small studies are drawn, of patients with 1 to 5 images that are alike (--icc), scored, and their
 95 % intervals compared with the value on 400,000 independent images. One table: for each metric the
@@ -74,7 +74,7 @@ PROCESSES = {each.__name__: each for each in (normal, heavy, skewed, ties, sure,
 
 @dataclass(frozen=True)
 class Model:
-    """What a label and its scores are like; process: how the scores are drawn."""
+    """Distribution of a label and its scores; process: how the scores are drawn."""
 
     prevalence: float
     auroc: float

@@ -1,4 +1,4 @@
-"""How long index, split and audit take on the whole of ChestX-ray14's metadata.
+"""Duration of index, split and audit on all of ChestX-ray14's metadata.
 
 The images are empty files of the published names, so that listing them is real and decoding is not
 part of it: the audit runs without `--pixels`. Each command is a process of its own, imports and

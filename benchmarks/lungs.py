@@ -1,4 +1,4 @@
-"""What `crop_to: lungs` cuts away: how much it keeps of images, and of readers' boxes.
+"""Shares of images and of readers' boxes that `crop_to: lungs` keeps.
 
 The root is that of NIH ChestX-ray14, with all images or some and `BBox_List_2017.csv`; or any
 folder of frontal radiographs, for which the boxes are left out.

@@ -1,4 +1,4 @@
-"""How fast `pixels` prepares images, beside the fastest libraries on the same cores.
+"""Speed of `pixels`, beside the fastest libraries on the same cores.
 
 Draws phantoms as PNG of 1024 x 1024 and as large JPEG into a temporary folder, then prepares them
 with cxrgrid (whole command, its files written) and with other libraries (decoding and resizing
@@ -50,7 +50,7 @@ def draw(folder: Path, args: argparse.Namespace) -> dict[str, list[str]]:
 
 
 def command(folder: Path, names: list[str], args: argparse.Namespace) -> list[str]:
-    """What follows `python -m cxrgrid.pixels` for these images."""
+    """Arguments of `python -m cxrgrid.pixels` for these images."""
     write_parquet({"image": names}, folder / "index.parquet", {"root": str(folder)})
     settings = json.dumps({"size": args.size, "resize": "squash", "unreadable": 0})
     paths = {"index": "index.parquet", "out": "pixels.npy", "files": "pixels.parquet"}

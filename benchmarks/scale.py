@@ -1,4 +1,4 @@
-"""What Snakemake takes to plan 10,000 cells, beside a toy workflow with as many jobs.
+"""Time that Snakemake takes to plan 10,000 cells, beside a toy workflow with as many jobs.
 
 Both are dry runs, in turn. The toy has the same rules with as many inputs and outputs, and no
 config; and `parse` is what the Snakefile takes before any job, over an empty one.

@@ -1,4 +1,4 @@
-"""How long all metrics of one cell take, with intervals over patients, and how much memory.
+"""Time and memory of all metrics of one cell, with intervals over patients.
 
 Example:
   OMP_NUM_THREADS=1 python benchmarks/score.py

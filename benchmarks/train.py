@@ -1,4 +1,4 @@
-"""What a small cell costs, beside the loops that people use: cxrgrid, timm's train.py, a plain one.
+"""Cost of a small cell in cxrgrid, timm's train.py and a plain training loop.
 
 Draws phantoms into a temporary folder (two classes; PNG of 1024 x 1024, or JPEG of 224 x 224), then
 trains one backbone on them with each loop, as processes of their own, in turn: same images, size,
@@ -54,7 +54,7 @@ def hash_of(split: str, number: int) -> int:
 
 
 def prepare(folder: Path, size: int, threads: int) -> float:
-    """What cxrgrid makes of a dataset once: table.parquet and pixels.npy. CPU-seconds."""
+    """Prepare a dataset (table.parquet and pixels.npy) and return the CPU-seconds."""
     from cxrgrid import pixels
     from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -306,7 +306,7 @@ IMPORTS = "import os, torch, timm; os._exit(0)"
 
 
 def start(folder: Path, args: argparse.Namespace) -> None:
-    """What a training process costs until its first step, beside importing torch and timm alone.
+    """Cost of a training process until its first step, beside importing torch and timm alone.
 
     Both end at once, as every command of cxrgrid does: taking down what was imported costs more.
     """

@@ -233,7 +233,7 @@ def write_study(results: Path, **config) -> Path:
 
 
 def write_report(study: Path, drawn: bool = False) -> Path:
-    """What `collect`, `compare`, `table` and `figure` make of a study; the report's folder.
+    """The report's folder, with the outputs of `collect`, `compare`, `table` and `figure`.
 
     drawn: false puts an empty picture for each figure, for tests that look at none: to draw them
     takes longer than all the rest.

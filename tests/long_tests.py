@@ -1,4 +1,4 @@
-"""Which tests marked `long` a run takes: whole studies, and what clusters do to trainings."""
+"""Choice of the tests marked `long` for a run: whole studies, and faults of clusters."""
 
 from collections import Counter
 

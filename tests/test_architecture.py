@@ -27,6 +27,8 @@ TORCH_ROOMS = {"models", "training", "inference", "data.loader"}
 TORCH_DOORS = {"apply", "explain", "export", "find_lr", "find_speed", "predict", "train", "weights"}
 # Tests of no one door or room.
 OVERALL = {"architecture", "console", "environments", "main", "studies", "workflow"}
+# A docstring that begins with one of these has no verb: "What a run says of itself".
+QUESTIONS = {"What", "Whether", "Whom", "Where", "How", "Which", "Whose", "Who"}
 HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
 RULES = {
     name: body
@@ -63,7 +65,7 @@ def room(name: str) -> str:
 
 
 def floor(name: str) -> int:
-    """How high a module's room stands; doors stand on top."""
+    """Position of a module's room in the order; doors are the last."""
     return next((at for at, rooms in enumerate(ROOMS) if room(name) in rooms), len(ROOMS))
 
 
@@ -142,3 +144,13 @@ def test_tests_lie_in_the_rooms_of_what_they_test():
 def test_files_stay_readable():
     for path in SOURCE.rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 280, path.name
+
+
+def test_docstrings_say_what_a_thing_returns_or_does():
+    found = []
+    for path in [p for name in ("src", "tests", "benchmarks") for p in (ROOT / name).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                first = (ast.get_docstring(node) or "-").split()[0]
+                found += [f"{path.relative_to(ROOT)}: {first} …"] * (first in QUESTIONS)
+    assert found == []

@@ -49,7 +49,7 @@ def files(tmp_path):
 
 
 def run(tmp_path, *arguments, name="out.json"):
-    """What the command writes."""
+    """The document that the command writes."""
     out = tmp_path / name
     compare.main([*map(str, arguments), "--out", str(out), "--resamples", "300"])
     return json.loads(out.read_text()) if name.endswith("json") else pd.read_csv(out)

@@ -1,4 +1,4 @@
-"""What is installed: the code's imports, pyproject.toml, both locks and conda's file agree."""
+"""The code's imports, pyproject.toml, both locks and conda's file agree."""
 
 import ast
 import re

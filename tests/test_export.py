@@ -1,4 +1,4 @@
-"""What is exported is the model: timm, ONNX and the cell give the same logits."""
+"""The exported model is the cell's: timm, ONNX and the cell give the same logits."""
 
 import importlib.util
 import json

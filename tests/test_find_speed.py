@@ -1,4 +1,4 @@
-"""What makes steps quicker: what is chosen, and that each way is the cell's own."""
+"""The fastest way is chosen, and each way runs the cell's own steps."""
 
 import msgspec
 import pytest

@@ -24,7 +24,7 @@ WORDS = MISSING.replace("/seed", "_").replace("/", "_")
 
 
 def look(study, capsys, *options) -> str:
-    """What the command prints for a study."""
+    """Output of the command for a study."""
     capsys.readouterr()
     status.main([str(study), *options])
     return capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What `track` writes is what the study's files say, once, whatever ran in between."""
+"""`track` writes the study's numbers once, whatever ran in between."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def missing(study, monkeypatch):
 
 
 def trains(folder, epochs):
-    """What a training says of itself after so many epochs."""
+    """Progress of a training after so many epochs."""
     rows = [{"epoch": epoch, **ROW, "best": epoch == 1} for epoch in range(1, epochs + 1)]
     made = TrainingProgress(8, 0, 3, 30.0 * epochs, None, "val_auroc", 1, 0.7, rows)
     training_progress.write(made, folder)

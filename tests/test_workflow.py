@@ -52,7 +52,7 @@ def snakemake(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT
 
 
 def planned(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT) -> dict:
-    """What a run would do: for each rule the folders of its first outputs."""
+    """Plan of a run: for each rule the folders of its first outputs."""
     done = snakemake(folder, config, "--dry-run", *arguments, workflow=workflow)
     assert done.returncode == 0, done.stderr
     jobs: dict[str, set[str]] = {}

@@ -110,7 +110,7 @@ def answers(scores: np.ndarray, trained: Trained, fit: thresholds.Fit) -> dict[s
 
 
 def note(path: Path, trained: Trained, image: Decoded | str) -> str | None:
-    """What is odd about the image, and whether the cell has learnt from a file of this name."""
+    """Note on an image: oddities, and that the cell was trained on a file of this name."""
     split = trained.learnt.get(path.name)
     odd = image.oddity if isinstance(image, Decoded) else ""
     learnt = f"an image of this name is in the cell's {split} split" if split else ""
@@ -120,7 +120,7 @@ def note(path: Path, trained: Trained, image: Decoded | str) -> str | None:
 def rows(
     model: nn.Module, trained: Trained, fit: thresholds.Fit, paths: list[Path], maps: Path | None
 ) -> pd.DataFrame:
-    """One row a file, in order; heat maps go to the folder `maps`."""
+    """One row per file, in order; heat maps go to the folder `maps`."""
     frames = []
     names = dict(zip(paths, unique([path.stem for path in paths]), strict=True))
     for some, images in blocks(paths, trained):

@@ -86,7 +86,7 @@ def account(table: pd.DataFrame, facts: dict) -> list[dict]:
 
 
 def overlaps(table: pd.DataFrame, index: pd.DataFrame, name: str) -> list[dict]:
-    """What the split and the dataset's lists share; `lists`: neither of the two is drawn."""
+    """Overlaps of the split and the dataset's lists; `lists`: neither of the two is drawn."""
     index = index.set_index("image")
     found = {at.removeprefix("split:"): index[at] for at in index if at.startswith("split:")}
     found[name] = table.set_index("image")["split"]

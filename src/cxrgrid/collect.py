@@ -59,7 +59,7 @@ def missing_row(one: Progress) -> dict:
 
 
 def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
-    """What is known of a cell that has finished."""
+    """Row of a finished cell in cells.csv."""
     best = history.loc[history["best"].astype(bool), "epoch"]
     versions = facts.get("versions", {})
     return cell.axes() | {
@@ -75,7 +75,7 @@ def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
 
 
 def cost(spent: dict[str, float | None]) -> dict[str, float | None]:
-    """What a whole run took, start-up and predictions and stopped attempts included."""
+    """Cost of a whole run, including start-up, predictions and stopped attempts."""
     gpu, joules = spent.get("gpu_seconds"), spent.get("energy_joules")
     found = {"total_seconds": spent.get("seconds"), "gpu_hours": gpu and gpu / 3600}
     found["energy_kwh"] = joules and joules / 3.6e6

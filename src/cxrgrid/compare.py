@@ -35,7 +35,7 @@ from cxrgrid.reporting.results import read_grid
 
 
 def name_sides(a: list[Predictions], b: list[Predictions]) -> tuple[str, str]:
-    """What to call the two: their place in a grid, else their files, else A and B."""
+    """Names of the two sides: coordinates in a grid, else their files, else A and B."""
     sides = [
         "/".join(str(side[0].facts[axis]) for axis in CONFIGURATION if axis in side[0].facts)
         for side in (a, b)

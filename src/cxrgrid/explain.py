@@ -1,4 +1,4 @@
-"""Where a trained cell looks: heat maps by outcome, the pointing game, images as it sees them.
+"""Explain a trained cell: heat maps by outcome, the pointing game, an embedding of its features.
 
 Writes three tables to --out. gallery.parquet: for each label and outcome the test images of which
 the cell is most and least sure, as pictures, the image beside itself under its Grad-CAM map; no
@@ -54,7 +54,7 @@ class Subject:
 
 
 def read(folder: Path, data: Path) -> Subject:
-    """What is explained; `UserError` if the cell was tested on other images than the data has."""
+    """The cell to explain, with its data; `UserError` if it was tested on other images."""
     trained = read_trained(folder, data)
     split, facts = load_split(data, "test", trained.cell.image)
     path = folder / f"predictions/{trained.cell.dataset}.parquet"

@@ -49,7 +49,7 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
 
 
 def facts(trained: Trained) -> dict:
-    """What timm has no word for: how images are decoded, and where a label counts as present."""
+    """Settings that timm's config lacks: the image recipe and the thresholds."""
     fit = thresholds.fit(trained.val, trained.val.facts, ("youden",), "none")
     (name, cut), *_ = fit.thresholds.items()
     pairs = zip(trained.labels, cut.tolist(), strict=True)

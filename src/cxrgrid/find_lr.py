@@ -1,4 +1,4 @@
-"""Find a learning rate: train for some steps while it grows, and see where the loss falls fastest.
+"""Find a learning rate: train for some steps with a growing rate, and find the steepest loss.
 
 Example:
   python -m cxrgrid.find_lr results/demo/cells/ward/…/seed0/cell.json \\
@@ -6,7 +6,7 @@ Example:
 
 The range test of Smith (2015, arXiv 1506.01186), with an exponential ramp. The cell's own schedule
 and epochs play no part; its weights, loss, optimiser, sampling and augmentation do. --out receives
-a line a step: lr, loss, smoothed. Nothing of the network is kept.
+one line per step: lr, loss, smoothed. Nothing of the network is kept.
 """
 
 import csv
@@ -51,7 +51,7 @@ def smooth(losses: list[float]) -> np.ndarray:
 
 
 def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
-    """Where the smoothed loss falls fastest over log(lr), and a tenth of where it is smallest.
+    """Rate of the steepest smoothed loss over log(lr), and a tenth of the rate of its minimum.
 
     `UserError` where it never falls.
     """
@@ -93,7 +93,7 @@ def stream(labels: np.ndarray, cell: Cell):
 
 
 def diverged(losses: list[float]) -> bool:
-    """Whether the smoothed loss has left its smallest value far below."""
+    """True if the smoothed loss is far above its minimum."""
     smoothed = smooth(losses)
     return bool(smoothed[-1] > DIVERGED * smoothed.min())
 
@@ -115,7 +115,7 @@ def draw(rates: np.ndarray, losses: list[float], suggested: tuple[float, float])
 
 
 def write_csv(rates: np.ndarray, losses: list[float], path: Path) -> None:
-    """A line a step."""
+    """Write one line per step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")

@@ -73,7 +73,7 @@ def choose(rates: list[float]) -> int:
 
 
 def table(rates: list[float]) -> str:
-    """A line a way, and what to set."""
+    """Table with one line per way, and the settings to choose."""
     lines = ["amp    channels_last  images/s  against neither"]
     for way, rate in zip(WAYS, rates, strict=True):
         on = [str(value).lower() for value in way.values()]

@@ -105,7 +105,7 @@ def apply_filters(
 def label_policies(
     wanted: Selection, labels: list[str], there: list[str], adapter: ModuleType, settings: dict
 ) -> dict[str, dict[str, str]]:
-    """What -1 and blank mean for each label: {setting: {label: policy}}."""
+    """Policies for uncertain (-1) and blank labels: {setting: {label: policy}}."""
     defaults = {"uncertain": "ignore", "blank": getattr(adapter, "BLANK", "ignore")}
     for name in defaults:
         setting = getattr(wanted, name)

@@ -31,7 +31,7 @@ PATIENTS = (
 
 
 def report(entry: dict, frame: pd.DataFrame) -> list[str]:
-    """What was found, a line each, and what is odd about it."""
+    """Print the description of the dataset, and its oddities."""
     files = description.open_some(Path(entry["root"]), frame["image"].tolist())
     if len(files["broken"]) == files["opened"]:
         raise UserError(f"{entry['root']}: none of {files['opened']} opened files is an image")
@@ -57,7 +57,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
 
 
 def place(pattern: str) -> str:
-    """Where `folder` looks for the patient."""
+    """The setting `patient` of the folder adapter."""
     return "DICOM header" if pattern == folder.HEADER else "path" if "/" in pattern else "file name"
 
 

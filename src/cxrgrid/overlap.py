@@ -123,7 +123,7 @@ def taught(one: Prepared, other: Prepared, left: np.ndarray, right: np.ndarray) 
 
 
 def people(name: str, grid: Grid) -> str:
-    """What two datasets have in common that number their patients alike; empty: not known.
+    """Common numbering of patients of two datasets; empty if unknown.
 
     All published sets of an adapter do, and phantoms that are drawn from the same settings.
     """

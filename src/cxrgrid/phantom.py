@@ -44,7 +44,7 @@ TOGETHER = {
 
 
 def make_cohort(settings: Phantom, plan: dict) -> list[dict]:
-    """A row an image: what adapters' `write` takes, and for `radiograph` the person and findings.
+    """One row per image: input of adapters' `write`, and the person and findings for `radiograph`.
 
     plan: an adapter's `PHANTOM`.
     """
@@ -103,7 +103,7 @@ def sample_labels(rng: np.random.Generator, person: dict, plan: dict) -> dict[st
 
 
 def age_weight(name: str, age: float) -> float:
-    """How much likelier a finding is at an age than on average."""
+    """Factor on a finding's probability at an age."""
     old = np.clip((age - 20) / 70, 0, 1)
     if name in OLD:
         return 0.5 + old
@@ -118,7 +118,7 @@ def sample_view(rng: np.random.Generator, labels: dict, views: dict[str, float])
 
 
 def drawn(labels: dict[str, float], plan: dict) -> dict[str, float]:
-    """What is drawn for labels: themselves, unless the adapter says otherwise."""
+    """Findings drawn for labels: of the same name, unless the adapter says otherwise."""
     if "classes" in plan:
         meant = {label: names for label, (_, names) in plan["classes"].items()}
     else:
@@ -142,7 +142,7 @@ def posed(row: dict) -> tuple[Body, Pose, np.random.Generator]:
 
 
 def boxes(row: dict, labels: list[str]) -> dict[str, tuple[float, float, float, float]]:
-    """Where those of some labels that a row has show: left, top, right, bottom, shares of the side.
+    """Boxes of a row's labels among `labels`: left, top, right, bottom as shares of the side.
 
     A box holds what a finding changes of the rays, but for traces.
     """
@@ -188,7 +188,7 @@ def expose(attenuation: np.ndarray, size: int, rng: np.random.Generator, view: s
 
 
 def blur(image: np.ndarray, cells: int) -> np.ndarray:
-    """What is left when only about `cells` grey levels are kept across."""
+    """The image reduced to about `cells` grey levels across."""
     return resize(resize(image, cells), len(image))
 
 

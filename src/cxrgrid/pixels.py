@@ -108,7 +108,7 @@ def check_frontal(index: pa.Table) -> None:
 
 
 def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
-    """What a run that goes on has to have in common with the one that was killed."""
+    """Hash of the inputs that a resumed run must share with the interrupted one."""
     common = json.dumps([str(root), images, recipe, PIL.__version__, cv2.__version__])
     return hashlib.sha256(common.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a trained cell says of another dataset's test images, in the labels that both know.
+"""Predict another dataset's test images with a trained cell, for the labels that both have.
 
 The images are prepared as the other dataset's own, at the cell's size, with its recipe's `image`.
 With --tta, each image is seen so many times in the cell's own augmentation, and the probabilities
@@ -109,7 +109,7 @@ def predict(args) -> None:
 
 
 def draws(text: str) -> int:
-    """How many, 0 or more."""
+    """Number of augmented draws, 0 or more, from the command line."""
     if not text.isdigit():
         raise argparse.ArgumentTypeError("a whole number, 0 or more, please")
     return int(text)

@@ -146,7 +146,7 @@ def title(settings: dict) -> str:
 
 
 def leakage(frame: pd.DataFrame, name: str) -> dict:
-    """How many patients stand in two splits, and how far testing meets them; {} if none does.
+    """Counts of patients in two splits, and of their test images; {} if there are none.
 
     asked: `image` is a split that is known to leak, and is asked for by that name.
     """

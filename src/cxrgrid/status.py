@@ -1,4 +1,4 @@
-"""Where a study stands: one line a cell, what failed and why, and the command that reruns it.
+"""Show the state of a study: one line per cell, reasons of failures, and commands to rerun.
 
 Reads the results and asks Slurm where there is one; no Snakemake needs to run. Without STUDY, every
 study in results/.
@@ -52,7 +52,7 @@ def duration(seconds: float) -> str:
 
 
 def detail(one: Progress) -> str:
-    """What there is to say of a cell besides its state."""
+    """Details of a cell, besides its state, as text."""
     job = f"  job {one.job}" if one.job else ""
     if one.state == "done":
         return duration(one.seconds) if one.seconds else ""
@@ -68,7 +68,7 @@ def detail(one: Progress) -> str:
 
 
 def lines(found: list[Progress], colour: bool) -> list[str]:
-    """One line a cell, and below a failed one the command that reruns it."""
+    """One line per cell, and below a failed one the command that reruns it."""
     width = max(len(one.cell.path()) for one in found)
     text = []
     for one in found:
@@ -82,7 +82,7 @@ def lines(found: list[Progress], colour: bool) -> list[str]:
 
 
 def totals(found: list[Progress]) -> str:
-    """How many cells are in each state, hours of training so far and to come."""
+    """Numbers of cells by state, and hours of training so far and to come."""
     counts = Counter(one.state for one in found)
     shown = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     spent, ahead = sum(one.seconds for one in found) / 3600, forecast(found)

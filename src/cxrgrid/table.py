@@ -39,7 +39,7 @@ def of_dataset(module: ModuleType, name: str, rows: pd.DataFrame, frames: Frames
 
 
 def notes(name: str, rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """What every table of a dataset says: leakage, how to run what is missing, label policy."""
+    """Notes of every table of a dataset: leakage, commands for missing cells, label policy."""
     reruns = rows["rerun"].dropna().drop_duplicates() if "rerun" in rows else []
     facts = frames.facts.get(name, {})
     found = dataset_cards.leaked(facts) + [f"Missing: `{text}`" for text in reruns if text]

@@ -52,7 +52,7 @@ def epochs(one: Progress, folder: Path) -> list[dict[str, float]]:
 
 
 def shown(row: dict) -> dict[str, float]:
-    """What is drawn of an epoch."""
+    """Values of an epoch that are drawn."""
     return {name: row[name] for name in row if name in EPOCH or name.startswith("val_")}
 
 
@@ -87,7 +87,7 @@ def spent(folder: Path) -> dict[str, float]:
 
 
 def news(one: Progress, study: Path, tested: dict[str, float], held: Mark) -> News | None:
-    """What a sink that holds `held` lacks; None if nothing. tested: the cell's `scores`."""
+    """News of a cell for a sink that holds `held`; None if there are none. tested: its `scores`."""
     folder = study / "cells" / one.cell.path()
     settings = digest(msgspec.to_builtins(one.cell))
     anew = bool(held.settings) and held.settings != settings

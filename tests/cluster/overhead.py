@@ -1,6 +1,6 @@
-"""What a cell costs beside its training: cells that do nothing, through a real Slurm.
+"""Cost of a cell beside its training: cells that do nothing, through a real Slurm.
 
-All else is as in a run: the plan, the queue, a job a cell with Snakemake in it, files looked for
+All else is as in a run: the plan, the queue, a job per cell with Snakemake in it, files looked for
 and noted. Only the training's command is replaced, by one that makes empty files.
 
 Example:

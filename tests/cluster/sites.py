@@ -62,7 +62,7 @@ class Site:
         return self.process
 
     def kill(self) -> bool:
-        """Whether the last snakemake still ran, which it does no more."""
+        """True if the last snakemake still ran; it is then ended."""
         running = self.process.poll() is None
         self.process.kill()
         self.process.wait(60)
@@ -89,7 +89,7 @@ class Site:
         return process.returncode, self.said()
 
     def said(self) -> str:
-        """What the last snakemake printed."""
+        """Output of the last snakemake."""
         return (self.folder / "said.txt").read_text()
 
     def metrics(self) -> bytes:
@@ -109,7 +109,7 @@ class Site:
         return path.read_text() if path.is_file() else ""
 
     def status(self, *arguments: str) -> str:
-        """What `python -m cxrgrid.status` prints."""
+        """Output of `python -m cxrgrid.status`."""
         command = [sys.executable, "-m", "cxrgrid.status", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=self.env, capture_output=True, text=True
@@ -126,7 +126,7 @@ class Site:
         return {pid: out.rpartition("seed")[2] for pid, out in here.items()}
 
     def answers(self, seeds: list[int] = SEEDS) -> dict[str, bytes]:
-        """What trainings came to, as it lies on the disk: the predictions, byte for byte."""
+        """Predictions of the trainings, as bytes."""
         folders = [self.cell(seed) / "predictions" for seed in seeds]
         paths = [folder / f"{name}.parquet" for folder in folders for name in ("val", "ward")]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
@@ -140,7 +140,7 @@ class Site:
 
 
 def cwd(pid: int) -> Path | None:
-    """Where a process works; None if it has ended."""
+    """Working folder of a process; None if it has ended."""
     try:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

@@ -88,7 +88,7 @@ def missing() -> list[str]:
 
 
 def which(name: str) -> str | None:
-    """Where a program is; daemons lie in folders that are not in every user's PATH."""
+    """Path of a program; daemons lie in folders that are not in every user's PATH."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
@@ -176,7 +176,7 @@ class Cluster:
             time.sleep(0.1)
 
     def ask(self, *command: str) -> str:
-        """What a Slurm command prints; empty where it fails."""
+        """Output of a Slurm command; empty if it fails."""
         done = subprocess.run(command, env=self.env, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 

@@ -1,4 +1,4 @@
-"""What clusters do to trainings, and what is said of it and done about it."""
+"""Trainings survive the faults of a cluster, and the messages say what happened."""
 
 import contextlib
 import copy
@@ -141,7 +141,7 @@ def test_too_little_memory_asks_for_more_the_next_time(site, undisturbed, cluste
 
 
 def held(pid: int) -> bool:
-    """Whether a process is still stopped by SIGSTOP, and SIGUSR1 has not come."""
+    """True if a process is still stopped by SIGSTOP, and SIGUSR1 has not come."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

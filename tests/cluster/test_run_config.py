@@ -1,4 +1,4 @@
-"""What has been made is kept by its identity, and a config of any content reaches the jobs.
+"""Results are kept by their identity, and a config of any content reaches the jobs.
 
 All through Snakemake itself. Results are empty files with the records that cxrgrid 0.1 left: its
 texts, for the study beside them, stand in recorded_by_0_1.json.
@@ -61,7 +61,7 @@ def made(request, tmp_path) -> Path:
 
 
 def outputs(path: str, text: str) -> dict[str, str]:
-    """What is made by the job that makes `path` from `text`, and by an audit, with their params."""
+    """Records of the job that makes `path` from `text`, and of an audit, with their params."""
     own, name = Path(path).parent, Path(path).name
     made = {str(own / each): text for each in (name, *BESIDE.get(name, []))}
     if name == "cell.json":

@@ -20,7 +20,7 @@ def changed(path: str, value) -> dict:
 
 
 def nothing(path: str) -> list[str]:
-    """What Snakemake has recorded with a file where nothing has run."""
+    """Snakemake's record of a file before anything has run."""
     return []
 
 

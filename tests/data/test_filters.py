@@ -1,4 +1,4 @@
-"""Which images are taken: each filter against a count by hand, each sample against its strata."""
+"""Filters agree with counts by hand, samples with their strata."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What uncertain and blank labels become, label by label, and that it is said."""
+"""Uncertain and blank labels follow the policy, label by label, and the notes say so."""
 
 import numpy as np
 import pandas as pd

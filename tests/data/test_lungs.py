@@ -19,7 +19,7 @@ FILMS = [phantom.radiograph(row, SIDE) for row in COHORT]
 
 
 def air(row):
-    """Where rays cross lung, bool [SIDE, SIDE]."""
+    """Mask of the rays that cross lung, bool [SIDE, SIDE]."""
     body, pose, _ = phantom.posed(row)
     seen = make_chest(body, {}, row["view"], pose, SIDE).air
     return seen > 0.3 * seen.max()

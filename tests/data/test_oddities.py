@@ -1,4 +1,4 @@
-"""What is odd about an image is said with numbers; ordinary films are not odd."""
+"""Oddities of an image are named with numbers; ordinary films have none."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who is in a subset: counted by hand; who is unknown is in none."""
+"""Subsets agree with counts by hand; images of unknown view, sex or age are in none."""
 
 import numpy as np
 import pytest

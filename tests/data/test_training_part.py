@@ -1,4 +1,4 @@
-"""What a recipe trains on: a share of patients, a filter, targets by its own policy."""
+"""A recipe trains on its share of patients, its filter, and targets by its own policy."""
 
 import numpy as np
 import pandas as pd

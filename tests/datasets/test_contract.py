@@ -1,4 +1,4 @@
-"""What every adapter owes to the others: found by listing the folder, none is named here."""
+"""The contract of every adapter: found by listing the folder, none is named here."""
 
 import importlib
 import json
@@ -28,7 +28,7 @@ def load(name):
 
 
 def settings(name):
-    """What `index` hands to `read`, for a dataset without settings of its own."""
+    """Settings that `index` passes to `read`, for a dataset without settings of its own."""
     plain = msgspec.to_builtins(Dataset(adapter=name))
     return plain | {"dataset": "mine", "labels": adapter_facts(name)["LABELS"] or ["Mass"]}
 

@@ -41,7 +41,7 @@ def derivatives(whole):
 
 
 def columns(whole, rows):
-    """Where some rows stand."""
+    """Positions of some rows."""
     return [whole.rows.index(row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Which configurations of a study are compared, and what is said to differ between them."""
+"""Configurations that differ in one factor are compared, and the factor is named."""
 
 from itertools import combinations
 

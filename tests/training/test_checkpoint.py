@@ -28,7 +28,7 @@ CELL = make_cell(
 
 
 class Died(BaseException):
-    """What no code of ours catches: the process is gone."""
+    """An exception that no code of ours catches, as if the process were killed."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a cell costs, against counts made by hand and as published."""
+"""Costs agree with counts by hand and published numbers."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What picks the best epoch, against scikit-learn."""
+"""Monitors agree with scikit-learn."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a training says of itself while it runs: true, seldom, and in no one's way."""
+"""Progress of a running training: correct, written seldom, and never in the way."""
 
 import time
 

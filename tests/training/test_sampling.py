@@ -1,4 +1,4 @@
-"""Which images a step sees: every one in its turn, or each class equally often."""
+"""Steps see every image in its turn, or each class equally often."""
 
 import numpy as np
 import pytest

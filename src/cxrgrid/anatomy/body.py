@@ -1,4 +1,4 @@
-"""What differs between people: the build of one body, drawn at random by age and sex."""
+"""The build of a person, drawn at random by age and sex."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What disease does to a chest, by the names of ChestX-ray14 and a few more.
+"""Changes of the chest by disease, named as in ChestX-ray14, and a few more.
 
 `CHANGES` alter the body before it is drawn, `LESIONS` the drawn chest; a finding may be in both.
 Each takes a severity from 0 (just visible) to 1 and a generator that is the same in every picture

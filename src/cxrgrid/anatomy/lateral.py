@@ -35,7 +35,7 @@ def lateral(body: Body, pose: Pose, size: int) -> Chest:
 
 
 def walls(body: Body, t) -> tuple[np.ndarray, np.ndarray]:
-    """Where the lungs end before and behind, by height."""
+    """Front and back border of the lungs, by height."""
     half = np.float32(0.8 * body.width)
     inner = np.clip(t, 0, 1.3)
     front = -half * np.sqrt(np.clip(0.08 + 0.95 * inner - 0.22 * inner**2, 0.01, 1))

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 @dataclass(frozen=True)
 class Pose:
-    """How a person stands before the film: shift, zoom, tilt and turn about the own axis."""
+    """Position of a person before the film: shift, zoom, tilt and rotation about the own axis."""
 
     dx: float = 0.0
     dy: float = 0.0
@@ -27,7 +27,7 @@ def plane(size: int, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_pixels(points: np.ndarray, size: int, pose: Pose) -> np.ndarray:
-    """Where points in body coordinates, [..., 2], lie on the film: the way back from `plane`."""
+    """Film coordinates of points in body coordinates, [..., 2]: the inverse of `plane`."""
     cos, sin = np.cos(pose.tilt) * pose.zoom, np.sin(pose.tilt) * pose.zoom
     x = points[..., 0] * cos - points[..., 1] * sin + pose.dx
     y = points[..., 0] * sin + points[..., 1] * cos + pose.dy

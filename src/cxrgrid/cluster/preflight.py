@@ -1,4 +1,4 @@
-"""What the Snakefile does beside its rules: jobs of a run that was killed, and a cluster's refusal.
+"""Checks before a run: jobs that a killed run left behind, and jobs that Slurm would refuse.
 
 A Snakemake that is killed leaves its lock and its Slurm jobs behind. Each run therefore holds a
 file of its own in .snakemake/runs as long as it lives: what is there and not held was killed.
@@ -59,7 +59,7 @@ def enter(workflow: Any) -> None:
 
 
 def ended(path: Path) -> bool:
-    """Whether the run of a file has ended; of another machine's run that cannot be known."""
+    """True if the run of a file is known to have ended: never for one of another machine."""
     if not path.name.startswith(f"{socket.gethostname()}-"):
         return False
     held = hold(path)

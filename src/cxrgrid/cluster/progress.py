@@ -1,4 +1,4 @@
-"""Where each cell stands: done, running, waiting, failed and why, never tried.
+"""State of each cell: done, running, waiting, failed (with the reason), or never tried.
 
 `collect` and `status` ask here, so that cells.csv and the terminal never disagree. Read are the
 cell's files and, where there is one, Slurm's queue; no running Snakemake is needed.

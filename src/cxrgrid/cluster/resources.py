@@ -1,4 +1,4 @@
-"""What a training asks of a cluster: memory and time, from the cell and from what ended it before.
+"""Resources that a training requests: memory and time, from the cell and its earlier attempts.
 
 Snakemake asks again before each job, so what an ended job wrote to its log counts for the next:
 more memory after too little, more time after too short a limit, and the same after anything else.
@@ -23,7 +23,7 @@ MOST = 8  # times the first request
 
 
 class Needs:
-    """What the cells of a grid ask for; each method takes Snakemake's wildcards."""
+    """Resources of a grid's cells; each method takes Snakemake's wildcards."""
 
     def __init__(self, grid: Grid):
         self.grid = grid
@@ -66,12 +66,12 @@ class Needs:
 
 
 def full(path: Path) -> bool:
-    """Whether a file is there and holds something."""
+    """True if a file exists and is not empty."""
     return path.is_file() and path.stat().st_size > 0
 
 
 def number(value: Any) -> bool:
-    """Whether a benchmark's value was measured: Snakemake writes null or NA where it was not."""
+    """True if a benchmark's value was measured: otherwise Snakemake writes null or NA."""
     return isinstance(value, int | float)
 
 

@@ -1,4 +1,4 @@
-"""What Snakemake keeps of a run: the config that its jobs read, and the settings of what it made.
+"""Snakemake's records of a run: the config that its jobs read, and the settings of its outputs.
 
 A job on a cluster may start hours later, and reads the config anew. So it gets a copy: a file that
 is edited meanwhile changes the next run, not half of this one. People get the file that they edit.
@@ -46,7 +46,7 @@ def command_of(study: str) -> Path:
 
 
 def asked_by(study: str) -> str:
-    """What follows `snakemake` where a person asks for a study again: the file they can edit.
+    """Arguments of `snakemake` for running a study again, with the config file that a person edits.
 
     Where no run has left it, the study as it was run.
     """

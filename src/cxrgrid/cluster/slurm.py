@@ -1,4 +1,4 @@
-"""What Slurm says of this folder's jobs: which are in the queue, and how others ended.
+"""Slurm's records of this folder's jobs: the queue, and the ends of finished jobs.
 
 Every question has an answer without Slurm too: nothing.
 """
@@ -52,7 +52,7 @@ def ask(*command: str) -> list[str]:
 
 
 def answers() -> bool:
-    """Whether Slurm can be asked at all just now: an empty queue is something else."""
+    """True if Slurm answers at present; an empty queue alone does not tell."""
     try:
         return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=120).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -95,7 +95,7 @@ def ending(log: Path) -> tuple[str, str]:
 
 
 def states(numbers: list[str]) -> dict[str, str]:
-    """How jobs ended, as a cause, by their numbers: from the queue, and from accounting if any."""
+    """{job number: cause of its end}, from the queue, and from accounting if there is any."""
     if not numbers:
         return {}
     listed = ",".join(numbers)

@@ -1,4 +1,4 @@
-"""How far a training has come: a small file in the cell's folder that `status` and `track` read.
+"""Progress of a training: a small file in the cell's folder that `status` and `track` read.
 
 `train` writes it beside its state, every few seconds at most, and removes it when the cell is done.
 Snakemake does not know of it; where there is none, nothing is known of a training but that it runs.

@@ -37,7 +37,7 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return tuple(getattr(self, axis) for axis in CONFIGURATION)
 
     def path(self) -> str:
-        """Where the cell lies below results/{study}/cells."""
+        """Path of the cell's folder below results/{study}/cells."""
         return f"{self.dataset}/{self.backbone}/{self.init}/{self.recipe}/seed{self.seed}"
 
 

@@ -1,4 +1,4 @@
-"""Which points of the axes a block of the grid asks for: the product, or one change at a time."""
+"""Points of the axes in a block of the grid: the product, or one change at a time."""
 
 import itertools
 from collections.abc import Iterator

@@ -77,7 +77,7 @@ def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe
 
 
 def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:
-    """Where a recipe's settings are lists: their levels, by path."""
+    """{path of a setting: its levels}, for the settings of a recipe that are lists."""
     found = {path: value for path, value in leaves(settings) if is_factor(path, value)}
     for path, levels in found.items():
         where = f"recipes.{name}.{'.'.join(path)}"
@@ -99,7 +99,7 @@ def leaves(settings: dict[str, Any]) -> Iterator[tuple[Setting, Any]]:
 
 
 def is_factor(path: Setting, value: Any) -> bool:
-    """Whether a setting's value is a list of levels."""
+    """True if a setting's value is a list of levels."""
     if not isinstance(value, list | tuple):
         return False
     if path[-1] in LISTS:

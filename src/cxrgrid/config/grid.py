@@ -223,7 +223,7 @@ def finished(folder: str | Path, cell: Cell) -> bool:
 def matches(
     override: Override, dataset: str, backbone: str, init: str, recipe: LevelRecipe
 ) -> bool:
-    """Whether an override reaches a cell; a recipe's name reaches all its levels."""
+    """True if an override applies to a cell; a recipe's name applies to all its levels."""
     axes = ((override.dataset, dataset), (override.backbone, backbone), (override.init, init))
     reached = override.recipe in ("", recipe.name, recipe.base)
     return reached and all(wanted in ("", value) for wanted, value in axes)

@@ -40,7 +40,7 @@ def identity(settings: msgspec.Struct) -> str:
 
 
 def same(text: str, settings: msgspec.Struct) -> bool:
-    """Whether JSON, with the defaults filled in, says what the settings say."""
+    """True if JSON settings, with the defaults filled in, equal the given settings."""
     try:
         return msgspec.json.decode(text, type=type(settings)) == settings
     except msgspec.DecodeError:
@@ -48,7 +48,7 @@ def same(text: str, settings: msgspec.Struct) -> bool:
 
 
 def told(settings: msgspec.Struct, recorded: list[str]) -> str:
-    """What a command is told; recorded: what Snakemake remembers of the run that made its output.
+    """Settings of a command; recorded: those that Snakemake has recorded with its output.
 
     Snakemake makes again what was made with another text. So the text stays as it was where it says
     the same: cxrgrid 0.1 wrote every default out.

@@ -60,7 +60,7 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def array_suffix(image: dict[str, Any]) -> str:
-    """What follows `pixels` in the name of an array with other image settings: `-size512`.
+    """Suffix of `pixels` in the name of an array with other image settings: `-size512`.
 
     image: the settings that differ from the dataset's own; none is the dataset's own array.
     """

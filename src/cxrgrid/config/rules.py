@@ -74,7 +74,7 @@ class Rules:
         return self.told(settings, f"results/data/{wildcards.dataset}/index.parquet")
 
     def image(self, wildcards: Any) -> str:
-        """What `pixels` is told: the image recipe of an array."""
+        """Settings of `pixels`: the image recipe of an array."""
         dataset = self.dataset(wildcards)
         recipes = self.grid.arrays(wildcards.dataset)
         if wildcards.image not in recipes:

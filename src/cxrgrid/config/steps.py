@@ -1,4 +1,4 @@
-"""What the commands that prepare a dataset are told: its settings, as far as each needs them.
+"""Settings of the commands that prepare a dataset: those that each of them needs.
 
 `results` is the command's number in `identity.RESULTS`.
 """
@@ -21,14 +21,14 @@ INDEXED = ("adapter", "labels", "task", "patient", "columns", "classes", *SELECT
 
 
 class Drawing(Phantom, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `phantom` is told: the cohort, and the adapter in whose layout it is written."""
+    """Settings of `phantom`: the cohort, and the adapter in whose layout it is written."""
 
     adapter: str
     results: int = 1
 
 
 class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `index` is told: where the images lie, which are taken, and what their labels are.
+    """Settings of `index`: folder, choice of images, and labels.
 
     What comes later (image, split, subsets, …) is at its default.
     """
@@ -38,7 +38,7 @@ class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Decoding(Image, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `pixels` is told: the image recipe, and what is done with bad images."""
+    """Settings of `pixels`: the image recipe, and the treatment of bad images."""
 
     unreadable: Fraction = Dataset(adapter="").unreadable
     suspicious: Literal["keep", "set_aside"] = "keep"
@@ -46,7 +46,7 @@ class Decoding(Image, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Dividing(Split, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `split` is told."""
+    """Settings of `split`."""
 
     results: int = 1
 

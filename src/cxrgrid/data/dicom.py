@@ -26,7 +26,7 @@ def is_dicom(path: Path, start: bytes) -> bool:
 
 
 def starts(start: bytes) -> bool:
-    """Whether 132 bytes begin a DICOM file, with its preamble or without."""
+    """True if 132 bytes are the beginning of a DICOM file, with or without preamble."""
     if start[128:132] == b"DICM":
         return True
     group, element = start[:2], int.from_bytes(start[2:4], "little")

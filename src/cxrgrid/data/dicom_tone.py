@@ -48,7 +48,7 @@ def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> tuple[np.ndarray, s
 
 
 def is_inverted(film) -> bool:
-    """Whether high values are dark: by the presentation shape, else the photometric word."""
+    """True if high values are dark, by presentation LUT shape, else photometric interpretation."""
     shape = str(film.get("PresentationLUTShape") or "").strip().upper()
     if shape in ("IDENTITY", "INVERSE"):
         return shape == "INVERSE"
@@ -56,7 +56,7 @@ def is_inverted(film) -> bool:
 
 
 def within_bits(decode: Callable, film) -> np.ndarray:
-    """What `decode` makes of a film, without what old films keep in upper bits: overlays.
+    """Stored values of a film, without the overlays that old films keep in upper bits.
 
     pydicom cuts values off at `BitsStored`, which some headers put too low: many values above it
     are grey levels, a few are an overlay.
@@ -72,7 +72,7 @@ def within_bits(decode: Callable, film) -> np.ndarray:
 
 
 def padding(levels: np.ndarray, film) -> np.ndarray:
-    """Which stored levels are padding around the image."""
+    """Mask of the stored levels that are padding around the image."""
     value = film.get("PixelPaddingValue")
     if value is None:
         return np.zeros(len(levels), bool)
@@ -82,7 +82,7 @@ def padding(levels: np.ndarray, film) -> np.ndarray:
 
 
 def modality(levels: np.ndarray, film) -> np.ndarray:
-    """What stored levels stand for, by the modality table or slope and intercept."""
+    """Values of stored levels, by the modality table or by slope and intercept."""
     if film.get("ModalityLUTSequence"):
         return through_table(levels, film.ModalityLUTSequence[0], film)[0]
     slope, intercept = film.get("RescaleSlope"), film.get("RescaleIntercept")

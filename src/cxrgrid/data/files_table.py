@@ -22,7 +22,7 @@ def odd(
     sides: list[tuple[int, int]],
     pixels: Path,
 ) -> dict[str, str]:
-    """What is odd about images, by themselves (`alone`) or beside all others of the dataset.
+    """Oddities of images, by themselves (`alone`) or compared with the rest of the dataset.
 
     sides: width and height in the file of each readable image.
     """

@@ -1,4 +1,4 @@
-"""Which images of a dataset are taken: by view, sex and age, one a patient, or a sample.
+"""Filters of a dataset's images: by view, sex and age, one per patient, or a sample.
 
 Each step takes a frame of index rows and returns some of them; nothing here looks at pixels.
 """

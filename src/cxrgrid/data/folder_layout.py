@@ -1,4 +1,4 @@
-"""What the paths of a folder's images say: class, part of a split, masks and unlabelled images.
+"""Facts from the paths of a folder's images: class, split, masks and unlabelled images.
 
 Folders that hold all images are passed through; parts may stand above the classes or below them.
 """
@@ -60,7 +60,7 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
 
 
 def is_mask(path: str) -> bool:
-    """Whether a folder in the path, or the name, says that this is a mask."""
+    """True if a folder in the path, or the name, says that the file is a mask."""
     *folders, name = path.split("/")
     return any(map(MASK.fullmatch, folders)) or bool(OF_MASK.fullmatch(name.rsplit(".", 1)[0]))
 
@@ -81,7 +81,7 @@ def shared(paths: list[str]) -> str:
 
 
 def order_of(paths: list[str], named: bool) -> list[str]:
-    """What the first folders of a path are: `part` and `class`, in their order.
+    """Kinds of the first folders of a path: `part` and `class`, in their order.
 
     named: the class is in the file's name, so that parts need no class folders.
     """

@@ -64,7 +64,7 @@ def percentiles(levels: np.ndarray, counts: np.ndarray) -> list[float]:
 
 
 def histogram(values: np.ndarray, lowest: int, levels: int) -> np.ndarray:
-    """How many pixels have each grey level from `lowest` on."""
+    """Number of pixels with each grey level from `lowest` on."""
     counts = np.zeros(levels, np.int64)
     for strip in strips(values):
         counts += np.bincount(strip.astype(np.int64) - lowest, minlength=levels)

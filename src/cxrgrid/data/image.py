@@ -71,7 +71,7 @@ def examined_all(path: Path, recipes: list[tuple[preparation.Image, Sides | None
 
 
 def part(path: Path, recipe: preparation.Image, frame: Sides | None) -> Box:
-    """What `decode` takes of a file before it resizes, in the pixels of the file, upright."""
+    """Part of a file that `decode` uses before resizing, in the upright file's pixels."""
     whole = sides(path)
     if recipe.crop_to != "lungs":
         return middle(whole, frame)
@@ -128,7 +128,7 @@ def sides(path: Path) -> Sides:
 
 
 def lies(image: Image.Image) -> bool:
-    """Whether the camera lay on its side."""
+    """True if the EXIF orientation swaps width and height."""
     return image.getexif().get(ORIENTATION) in LYING
 
 

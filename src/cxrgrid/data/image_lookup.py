@@ -1,4 +1,4 @@
-"""Which files a table's field means, where it is not the path below root itself.
+"""Lookup of the files that a table's field means, if it is not their path below root.
 
 `tail`: folders in front, upper and lower case, and the ending may differ, so that absolute paths
 of another computer, names without an ending and resized copies are found. `part`: an id that is a

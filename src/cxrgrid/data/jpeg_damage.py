@@ -82,7 +82,7 @@ def written() -> int:
 
 
 def complaint(data: np.ndarray) -> str:
-    """What libjpeg says of a file; empty if nothing, or only of a few bytes too many."""
+    """Warnings of libjpeg about a file; empty without any, or only about a few extra bytes."""
     done = subprocess.run([sys.executable, "-c", ALONE], input=data.tobytes(), capture_output=True)
     for line in done.stderr.decode(errors="replace").splitlines():
         if match := WORDS.search(line):

@@ -1,4 +1,4 @@
-"""What uncertain (-1) and blank (NaN) labels are taken for, and the sentences that say so."""
+"""Label policy: the meaning of uncertain (-1) and blank (NaN) labels, and sentences about it."""
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def apply(frame: pd.DataFrame, words: dict[str, dict[str, str]]) -> pd.DataFrame
 
 
 def met(given: pd.Series) -> dict[str, pd.Series]:
-    """Where a label, as the adapter gave it, is uncertain or blank."""
+    """Masks of the rows in which a label, as the adapter gave it, is uncertain or blank."""
     return {"uncertain": given == -1, "blank": given.isna()}
 
 

@@ -1,4 +1,4 @@
-"""Images on their way to the device: uint8 until they are there, and there before they are needed.
+"""Feed of uint8 batches to the device ahead of use: resident, prefetched or gathered.
 
 On a CPU a batch is gathered from the memory map when its turn comes: sorting its rows first, or a
 thread that gathers ahead, made it no faster. On a GPU the split lives there if it fits, else a
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def pick_device() -> torch.device:
-    """Where to compute: the GPU if there is one, else the CPU."""
+    """The device to compute on: the GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -68,7 +68,7 @@ def choose(split: Split, device: torch.device) -> str:
 
 
 def fits(size: int, free: int) -> bool:
-    """Whether pixels of `size` bytes leave enough of the `free` ones to the model."""
+    """True if pixels of `size` bytes leave enough of the `free` bytes to the model."""
     return size <= SHARE * free
 
 
@@ -82,7 +82,7 @@ def upload(split: Split, device: torch.device) -> Tensor:
 
 
 def ahead(load: Callable[[np.ndarray], T], batches: Iterable[np.ndarray]) -> Iterator[T]:
-    """What `load` makes of each batch, in order; the next one while the last is in use."""
+    """Results of `load` for each batch, in order; the next is loaded while the last is in use."""
     with ThreadPoolExecutor(1) as thread:
         coming = None
         for batch in batches:

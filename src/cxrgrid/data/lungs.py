@@ -1,4 +1,4 @@
-"""Where the lungs are in a frontal radiograph: template matching, at several sizes and shapes.
+"""Location of the lungs in a frontal radiograph, by template matching at several sizes and shapes.
 
 A drawn chest is slid over the image, made small; cut out is the part that it correlates best with
 (Brunelli 2009, Template Matching Techniques in Computer Vision; used so on chest radiographs by

@@ -1,4 +1,4 @@
-"""What is odd about a decoded image: a sentence with numbers, for a person to look at.
+"""Oddities of a decoded image, as sentences with numbers, for a person to check.
 
 One check for training and `apply` alike, of uint8 pixels as a network gets them.
 """

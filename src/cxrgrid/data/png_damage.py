@@ -8,7 +8,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
 
 def fault(data: bytes) -> str:
-    """What is damaged in a PNG file; empty if it is whole."""
+    """Damage of a PNG file, as text; empty if it is intact."""
     packed, at, header = zlib.decompressobj(), 8, b""
     rows = 0
     while at + 12 <= len(data):

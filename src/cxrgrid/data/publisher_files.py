@@ -1,4 +1,4 @@
-"""What adapters find on disk: files by their names, and the columns of a publisher's table."""
+"""Helpers of adapters: files by their names, and the columns of a publisher's table."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def find_table(root: Path, names: tuple[str, ...], source: str) -> Path:
 
 
 def one_level_off(root: Path, names: tuple[str, ...]) -> str:
-    """Where a table lies, if that is one folder up or down; for an error's sentence."""
+    """Folder of a table that lies one folder up or down, for an error's text."""
     below = [item for item in sorted(root.iterdir()) if item.is_dir()] if root.is_dir() else []
     for folder in (*below, root.parent):
         if any((folder / name).is_file() for name in names):
@@ -106,7 +106,7 @@ def read_sheet(path: Path) -> pd.DataFrame:
 
 
 def value_of(cell: ElementTree.Element, shared: list[str]) -> str:
-    """What stands in a cell; `shared` are the file's strings."""
+    """Value of a cell; shared: the file's shared strings."""
     value = cell.find(f"{SPACE}v")
     if cell.get("t") == "s":
         return shared[int(value.text)]

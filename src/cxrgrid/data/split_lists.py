@@ -43,7 +43,7 @@ def lookup(images: Iterable[str]) -> dict[str, str]:
 
 
 def spellings(line: str) -> Iterator[str]:
-    """What a line may mean: all of it, or its first field; as a path, or only the file name."""
+    """Names that a line may mean: all of it or its first field, as a path or as a file name."""
     for text in (line, re.split(r"[,;\t]", line)[0].strip(" \"'"), line.split()[0]):
         path = text.replace("\\", "/").removeprefix("./")
         yield path

@@ -1,4 +1,4 @@
-"""Who is in a subset of a dataset: by view, sex and age. No pandas: `score` starts light."""
+"""Members of a dataset's subsets: by view, sex and age. No pandas: `score` starts fast."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def spelled(views: tuple[str, ...]) -> list[str]:
 def matches(
     view: Sequence, sex: Sequence, age: Sequence, part: Subset, source: Sequence = ()
 ) -> np.ndarray:
-    """Which images are of a subset, bool [N]; one whose view, sex … is unknown is of none."""
+    """Mask of a subset's images, bool [N]; False if view, sex … is asked for and unknown."""
     found = np.ones(len(view), bool)
     if part.view:
         wanted = set(spelled(part.view))
@@ -38,7 +38,7 @@ def matches(
 
 
 def of_table(table: pa.Table, part: Subset) -> np.ndarray:
-    """Which rows of a table.parquet are of a subset, bool [N]."""
+    """Mask of a subset's rows of a table.parquet, bool [N]."""
     view, sex = (table[name].to_pylist() for name in ("view", "sex"))
     source = table["source"].to_pylist() if "source" in table.column_names else ()
     return matches(view, sex, table["age"].to_numpy(), part, source)

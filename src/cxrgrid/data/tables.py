@@ -44,7 +44,7 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
 
 
 def is_table(path: Path) -> bool:
-    """Whether it is one by its ending."""
+    """True if a file is a table by its ending."""
     return path.name.lower().endswith(SUFFIXES)
 
 

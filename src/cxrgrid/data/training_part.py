@@ -14,7 +14,7 @@ from cxrgrid.data.label_targets import training_targets
 
 
 def training_part(table: pa.Table, facts: dict, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """Which training images a cell trains on, bool [N], and the targets of all, float32 [N, L].
+    """Mask of the training images that a cell uses, bool [N], and all targets, float32 [N, L].
 
     table: the training rows of a table.parquet; facts: its own. `UserError` where nothing is left,
     or where a label loses its last positive image.
@@ -52,6 +52,6 @@ def check_part(kept: np.ndarray, targets: np.ndarray, labels: list[str], where: 
 
 
 def count_text(kept: np.ndarray, patients: list[str]) -> str:
-    """How much is trained on, for a log: `1,200 of 12,000 training images, 300 patients`."""
+    """Size of the training part, for a log: `1,200 of 12,000 training images, 300 patients`."""
     left = {patient for patient, stays in zip(patients, kept, strict=True) if stays}
     return f"{math.fsum(kept):,.0f} of {len(kept):,} training images, {len(left):,} patients"

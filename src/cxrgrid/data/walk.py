@@ -53,7 +53,7 @@ def images(root: Path) -> Found:
 
 
 def entries(folder: Path, root: Path, left_out: Counter) -> list[os.DirEntry]:
-    """What a folder holds, without hidden names; nothing, and counted, if it cannot be opened."""
+    """Entries of a folder, without hidden ones; empty, and counted, if it cannot be opened."""
     try:
         with os.scandir(folder) as items:
             return [item for item in items if not item.name.startswith(".")]
@@ -64,7 +64,7 @@ def entries(folder: Path, root: Path, left_out: Counter) -> list[os.DirEntry]:
 
 
 def ends(folder: Path) -> bool:
-    """Whether a walk into the folder ends: a link to a folder above it would go round for ever."""
+    """True if a walk into the folder ends: a link to a folder above it would be a cycle."""
     return not folder.is_symlink() or not folder.parent.resolve().is_relative_to(folder.resolve())
 
 

@@ -18,7 +18,7 @@ without importing the module):
 
 and these functions:
 
-- `read(root, settings) -> DataFrame`: a row an image, sorted by `image`. Columns: `image` (path
+- `read(root, settings) -> DataFrame`: one row per image, sorted by `image`. Columns: `image` (path
   below root), `patient`, `study`, `view`, `sex` (M, F or None), `age` (years, NaN unknown), for a
   collection `source` (where an image is from),
   `split:<name>` for each shipped list that is found (train, trainval, val, test or None), and one

@@ -109,7 +109,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether a train.csv is there that begins like CheXpert's: others have files of that name."""
+    """True if there is a train.csv that begins like CheXpert's; others have files of that name."""
     tables = [base / "train.csv" for base in bases(root)]
     for path in (path for path in tables if path.is_file()):
         with path.open(encoding="utf-8-sig", errors="replace") as lines:
@@ -219,7 +219,7 @@ def values(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_disk(base: Path, frame: pd.DataFrame) -> list[bool]:
-    """Whether each file is there; nothing is asked of patients whose folder is not.
+    """Mask of the files that exist; patients without a folder are skipped.
 
     A study's folder holds one or two images: to list it takes longer than to ask for them.
     """
@@ -246,7 +246,7 @@ def studies(cohort: list[dict]) -> list[tuple[dict, int, int]]:
 
 
 def mention(row: dict, study: int, label: str) -> str:
-    """What a report says of a label: 1.0, 0.0, -1.0 or nothing; the same for a study's images."""
+    """A report's value of a label: 1.0, 0.0, -1.0 or blank; the same for a study's images."""
     if label == "No Finding":
         return "" if row["labels"] else "1.0"
     if label == "Support Devices":

@@ -74,7 +74,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether folders are called COVID and Viral Pneumonia: no other set has both."""
+    """True if there are folders COVID and Viral Pneumonia: no other set has both."""
     bases = [root, *(path for path in root.iterdir() if path.is_dir())]
     names = [{path.name.lower() for path in base.iterdir()} for base in bases]
     covid = {"covid", "covid-19"}
@@ -96,7 +96,7 @@ def find_folders(root: Path) -> dict[Path, str]:
 
 
 def list_class(root: Path, folder: Path, label: str) -> list[dict]:
-    """A row an image of one class; the masks beside them are not read."""
+    """One row per image of a class; the masks beside them are not read."""
     inner = folder / "images" if (folder / "images").is_dir() else folder
     known = sources(folder.parent / f"{folder.name}.metadata.xlsx")
     return [
@@ -122,12 +122,12 @@ def sources(path: Path) -> dict[str, str]:
 
 
 def key(name: str) -> str:
-    """What a name in a spreadsheet and a file's stem share: `NORMAL-1` is `Normal-1.png`."""
+    """Key that a name in a spreadsheet and a file's stem share: `NORMAL-1` is `Normal-1.png`."""
     return "".join(sign for sign in name.lower().removesuffix(".png") if sign.isalnum())
 
 
 def composition(frame: pd.DataFrame) -> list[str]:
-    """How many images of each class come from where."""
+    """Numbers of images of each class by source, as text."""
     found = []
     for label, part in frame.groupby("class"):
         counts = part["source"].value_counts()

@@ -66,7 +66,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether there is a CSV file; what is in it, `cxrgrid.drafting.guesses` looks at."""
+    """True if there is a table; `cxrgrid.drafting.guesses` looks at its content."""
     return any(True for pattern in FILES for _ in root.glob(pattern))
 
 
@@ -128,7 +128,7 @@ def same(name: str, header: list[str]) -> str:
 
 
 def describe(name: str, header: list[str]) -> str:
-    """What a reader needs to find the right column."""
+    """Hint with the table's columns, for an error."""
     return f"{suggest(name, header)} Its columns: {', '.join(header[:20])}"
 
 
@@ -198,7 +198,7 @@ def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.
 
 
 def listed(root: Path, images: pd.Series) -> list[bool]:
-    """Whether each file is there; each folder is listed once, which network disks thank for."""
+    """Mask of the files that exist; each folder is listed once: faster on network disks."""
     names: dict[str, set[str]] = {}
     for folder in {posixpath.dirname(image) for image in images}:
         try:
@@ -234,7 +234,7 @@ def optional(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def notes(rows: int, once: int, there: int, blank: int, settings: dict) -> list[str]:
-    """What was dropped or read as something else, in sentences."""
+    """Sentences on rows and values that were dropped or reinterpreted."""
     anonymous = (
         f"Rows without a patient (datasets.{settings['dataset']}.columns.patient), each counted as "
         "its own, so that one patient's images may stand in several splits"

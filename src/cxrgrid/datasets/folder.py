@@ -67,7 +67,7 @@ def too_few(labels: list[str], settings: dict) -> str:
 
 
 def recognise(root: Path) -> bool:
-    """Whether two folders hold images, directly below root, below its `train`, or a folder down."""
+    """True if two folders hold images, directly below root, below its `train`, or a folder down."""
     folders = [item for item in inside(root) if holds_image(item)]
     if len(folders) > 1:
         return True
@@ -84,13 +84,13 @@ def inside(folder: Path) -> list[Path]:
 
 
 def holds_image(folder: Path) -> bool:
-    """Whether an image is among the first names in the folder and in those below it."""
+    """True if an image is among the first names in the folder and in those below it."""
     paths = itertools.islice(folder.rglob("[!.]*"), 1000)
     return any(path.name.lower().endswith(walk.SUFFIXES) or is_film(path) for path in paths)
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file begins as a DICOM file does."""
+    """True if a file begins as a DICOM file does."""
     try:
         with path.open("rb") as file:
             return dicom.starts(file.read(132))
@@ -154,7 +154,7 @@ def about(root: Path, images: pd.Series) -> dict:
 
 
 def notes(settings: dict) -> list[str]:
-    """What a reader should know of how this folder was read."""
+    """Sentences for the reader on how the folder was read."""
     if settings["patient"]:
         where = "DICOM header" if settings["patient"] == HEADER else "file name"
         return [f"The patient is what {settings['patient']!r} finds in the {where}."]

@@ -76,7 +76,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether the first names of a class folder are this set's: its folders' names are common."""
+    """True if the first names of a class folder are this set's; its folders' names are common."""
     bases = [root / below for below in (".", "chest_xray", "chest_xray/chest_xray")]
     bases = [base for base in bases if (base / "train").is_dir() and (base / "test").is_dir()]
     first = [

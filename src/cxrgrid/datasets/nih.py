@@ -134,7 +134,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether the table is there; its name is like no other's, or it begins as no other does."""
+    """True if the table is there; its name or its beginning is unique."""
     if (root / SAMPLE).is_file():
         with (root / SAMPLE).open(errors="replace") as lines:
             return lines.readline().startswith("Image Index,Finding Labels")
@@ -235,7 +235,7 @@ def add_official(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def boxes(root: Path) -> pd.DataFrame | None:
-    """A row a box of `BBox_List_2017.csv`; None without it: readers marked 880 images.
+    """One row per box of `BBox_List_2017.csv` (880 images); None without the file.
 
     name: of the file; label; left, top, right, bottom: as shares of the image's sides.
     """

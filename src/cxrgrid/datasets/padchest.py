@@ -129,7 +129,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether the table is there; its name is like no other's."""
+    """True if the table is there; its name is unique."""
     return any((root / name).is_file() for name in TABLES)
 
 
@@ -193,7 +193,7 @@ def known(text: str) -> list[float]:
 
 
 def marked(text: pd.Series, words: tuple[str, ...]) -> pd.Series:
-    """Whether a list of labels holds one of the words as a whole name."""
+    """True if a list of labels contains one of the words as a whole name."""
     return text.str.contains(rf"['\"]\s*(?:{'|'.join(words)})\s*['\"]")
 
 

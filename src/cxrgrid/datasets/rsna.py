@@ -77,12 +77,12 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether the table of boxes is there; its name is like no other's."""
+    """True if the table of boxes is there; its name is unique."""
     return (root / TABLE).is_file()
 
 
 def parse(rows: pd.DataFrame, classes: pd.DataFrame | None) -> pd.DataFrame:
-    """One row an image: present if one of its boxes is."""
+    """One row per image: present if one of its boxes is."""
     wrong = ~rows["Target"].isin(["0", "1"])
     if wrong.any():
         image, value = rows.loc[wrong, ["patient", "Target"]].iloc[0]
@@ -100,7 +100,7 @@ def parse(rows: pd.DataFrame, classes: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def write(root: Path, cohort: list[dict], draw) -> None:
-    """The phantom cohort; an image with opacities has a row a box, two for some."""
+    """The phantom cohort; an image with opacities has one row per box, some have two."""
     boxes, details = [",".join(BOX)], ["patientId,class"]
     for row in cohort:
         image, [label] = draw(row), row["labels"]

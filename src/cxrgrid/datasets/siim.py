@@ -65,7 +65,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether the table of masks is there, or PNG files whose names hold part and label."""
+    """True if the table of masks is there, or PNG files whose names hold part and label."""
     some = itertools.islice(itertools.chain(root.glob("*.png"), root.glob("*/*.png")), 20)
     tables = any((root / name).is_file() for name in TABLES)
     return tables or any(PNG.fullmatch(path.name) for path in some)
@@ -96,7 +96,7 @@ def from_table(root: Path) -> dict[str, pd.DataFrame]:
 
 
 def parse(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row an image, present if it has a mask; `-1` says that it has none."""
+    """One row per image, present if it has a mask; `-1` says that it has none."""
     wrong = ~rows["EncodedPixels"].str.fullmatch(r"-1|\d+( \d+)*")
     if wrong.any():
         image, value = rows.loc[wrong, ["patient", "EncodedPixels"]].iloc[0]

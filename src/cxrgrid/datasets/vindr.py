@@ -1,7 +1,7 @@
-"""VinDr-CXR: `train|test/<image>.dicom`, and what each radiologist saw in annotations/.
+"""VinDr-CXR: `train|test/<image>.dicom`, and the radiologists' readings in annotations/.
 
 PhysioNet ships image_labels_train.csv (three readers an image) and image_labels_test.csv (their
-consensus); Kaggle's train.csv has a row a box, of 14 findings.
+consensus); Kaggle's train.csv has one row per box, of 14 findings.
 """
 
 from pathlib import Path
@@ -110,7 +110,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """Whether PhysioNet's tables are there, or a train.csv that begins like Kaggle's."""
+    """True if PhysioNet's tables are there, or a train.csv that begins like Kaggle's."""
     folders = [root, root / "annotations"]
     if any((base / f"image_labels_{part}.csv").is_file() for base in folders for part in FOLDERS):
         return True
@@ -154,7 +154,7 @@ def readings(path: Path, part: str) -> pd.DataFrame:
 
 
 def vote(rows: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """One row an image: what most of its readers saw."""
+    """One row per image: the majority vote of its readers."""
     groups = rows.groupby("patient")
     share = groups[labels].mean()
     votes = (share > MAJORITY).astype(float).where(share.notna())

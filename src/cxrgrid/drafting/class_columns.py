@@ -55,7 +55,7 @@ def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
 
 
 def could_be(name: str, values: pd.Series) -> bool:
-    """Whether a column may hold classes: its name says nothing else, and its values repeat."""
+    """True if a column may hold classes: its name says nothing else, and its values repeat."""
     distinct = values[values != ""].nunique()
     if not name or (OTHERWISE.fullmatch(name) and not NAMED.fullmatch(name)):
         return False
@@ -72,7 +72,7 @@ def understood(column: str, values: pd.Series) -> Classes:
 
 
 def separator_of(fields: list[str]) -> str:
-    """What is between several names, of which half also occur alone or among others; or empty."""
+    """Separator of several names, of which half also occur alone or among others; or empty."""
     if fields and all(field.startswith("[") for field in fields):
         return ","
     for separator in SEPARATORS:
@@ -86,5 +86,5 @@ def separator_of(fields: list[str]) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether it is a number, with a point or a comma."""
+    """True if the text is a number, with a point or a comma."""
     return text.replace(",", ".").replace(".", "", 1).lstrip("-").isdigit()

@@ -40,14 +40,14 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
 
 
 def about_split(name: str) -> str:
-    """What the chosen split is, and what else there is."""
+    """Sentence on the chosen split and its alternatives."""
     if name == "patient":
         return "by patient, stratified: 70 % train, 10 % val, 20 % test"
     return "as shipped with the images; `patient` divides anew, by patient"
 
 
 def about_patients(frame: pd.DataFrame) -> str:
-    """Who the patients are, in the study file."""
+    """Sentence of the study file on how patients are identified."""
     if not description.is_known(frame):
         return "no patient is known: each image counts as its own"
     patients = frame["patient"].nunique()

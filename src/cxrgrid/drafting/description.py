@@ -1,4 +1,4 @@
-"""What a dataset holds, in lines for a person: people, labels, files, and what is odd."""
+"""Description of a dataset for a person: people, labels, files and oddities."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ SHOWN = 4  # kinds named in a line
 
 
 def describe(frame: pd.DataFrame, labels: list[str], files: dict) -> list[tuple[str, str]]:
-    """What was found as (what, how many), a line each."""
+    """Lines of the description, as (name, value)."""
     ages = frame["age"].dropna()
     lines = [
         ("images", f"{len(frame):,}"),
@@ -43,7 +43,7 @@ def samples(frame: pd.DataFrame, labels: list[str]) -> list[tuple[str, str]]:
 
 
 def patients(frame: pd.DataFrame) -> str:
-    """How many, and how many images they have."""
+    """Numbers of patients, and of images per patient."""
     sizes = frame["patient"].value_counts()
     if not is_known(frame):
         return "unknown: each image counts as its own"
@@ -55,7 +55,7 @@ def patients(frame: pd.DataFrame) -> str:
 
 
 def is_known(frame: pd.DataFrame) -> bool:
-    """Whether the dataset says whose image it is, if only of some."""
+    """True if the dataset identifies the patients of some or all images."""
     return not frame["patient"].equals(frame["image"])
 
 
@@ -67,7 +67,7 @@ def share(label: pd.Series) -> str:
 
 
 def tally(values: pd.Series) -> str:
-    """How often each value stands there."""
+    """Counts of each value, as text."""
     return count(Counter(values.where(values.notna(), "unknown")))
 
 
@@ -157,7 +157,7 @@ def constant(frame: pd.DataFrame, labels: list[str]) -> dict[str, str]:
 
 
 def odd_people(frame: pd.DataFrame, labels: list[str]) -> list[str]:
-    """What stands in the way of a split by patient."""
+    """Sentences on problems of a split by patient."""
     sizes, found = frame["patient"].value_counts(), []
     if len(sizes) < 30:
         found.append(f"{len(sizes)} patients only: splits will be small.")

@@ -1,4 +1,4 @@
-"""What the names of a folder's images tell: patients, classes, and signs that a guess is wrong."""
+"""Facts from the names of a folder's images: patients, classes, and signs of a wrong guess."""
 
 import re
 from collections import Counter
@@ -31,7 +31,7 @@ def patient_pattern(images: list[str]) -> str:
 
 
 def are_people(matches: list[re.Match | None]) -> bool:
-    """Whether so many images each can be patients: `COVID-7.png` is one image, not COVID's 7th."""
+    """True if the numbers of images can be of patients: `COVID-7.png` is not COVID's 7th."""
     if not all(matches):
         return False
     images = Counter(match[1] for match in matches)

@@ -1,4 +1,4 @@
-"""What a stranger's table or folder means: which column is the image, which are labels, who is who.
+"""Guesses about an unknown table or folder: columns of images, labels and patients.
 
 Guesses from names and values, for `new` to print and to write down where a person can change them.
 """

@@ -1,4 +1,4 @@
-"""Which column of a table names the images, from which folder, and how the names are meant."""
+"""Guess of the column that names the images, its folder, and how the names are meant."""
 
 import itertools
 import os
@@ -69,7 +69,7 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> Images | None:
 
 
 def fitting(look: image_lookup.Lookup, values: list[str], way: str) -> int:
-    """How many of the values mean images; by their tail, one image each."""
+    """Number of values that match images; by their tail, one image each."""
     found = [look(value) for value in values]
     return sum(len(images) == 1 if way == "tail" else bool(images) for images in found)
 
@@ -111,7 +111,7 @@ def inside(root: Path) -> list[Path]:
 
 
 def is_file(base: Path, value: str) -> bool:
-    """Whether the value is a file's path below `base`, as the adapter takes it."""
+    """True if the value is a file's path below `base`, as the adapter takes it."""
     return bool(FILE.fullmatch(value)) and (base / value.replace("\\", "/")).is_file()
 
 

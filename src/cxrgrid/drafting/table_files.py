@@ -1,4 +1,4 @@
-"""Which tables a folder holds, and how they belong together: parts, or images and patients."""
+"""Tables of a folder, and their relation: parts of a split, or images and patients."""
 
 import itertools
 import os
@@ -53,7 +53,7 @@ def above(path: Path) -> dict:
 
 
 def unused(path: Path) -> bool:
-    """Whether a table names images or patients, so that it is somehow meant."""
+    """True if a table names images or patients."""
     imaged, others, _ = sorted_out(path)
     return bool(imaged) or any(guesses.patient_column(rows) for rows in others.values())
 

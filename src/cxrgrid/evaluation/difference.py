@@ -86,7 +86,7 @@ def count(made: Predictions, columns) -> dict[str, int]:
 
 
 def patients(metric: str, size: dict[str, int]) -> int:
-    """How many patients the error of a metric rests on: for a ranking, those of the rarer class."""
+    """Number of patients that a metric's error rests on; for a ranking, of the rarer class."""
     return size["rarer"] if metric in RANKING else size["patients"]
 
 

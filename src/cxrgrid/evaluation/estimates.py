@@ -24,7 +24,7 @@ class Estimates:
         self.kept: dict[str, np.ndarray] = {}
 
     def sums(self, name: str) -> np.ndarray:
-        """What the images of each patient add to one of the evaluation's sums [P, L]."""
+        """Contribution of each patient's images to one of the evaluation's sums [P, L]."""
         if name not in self.kept:
             self.kept[name] = self.patients.sums(self.made.term(name))
         return self.kept[name]

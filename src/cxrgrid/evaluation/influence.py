@@ -1,4 +1,4 @@
-"""What each patient adds to a metric: influences, variances robust to clusters, Kish's numbers.
+"""Influence of each patient on a metric, cluster-robust variances, Kish's effective numbers.
 
 A patient's influence is the sum over its images of the derivative of the metric by the image's
 weight. Images of one patient go together in it, so its spread over patients is that of the metric
@@ -15,7 +15,7 @@ from cxrgrid.evaluation.metrics import Order, ratio, tie_groups
 
 @dataclass(frozen=True)
 class Patients:
-    """Which images are whose. names: sorted [P]; images: those of a patient side by side [N];
+    """Images grouped by patient. names: sorted [P]; images: those of a patient side by side [N];
     start: of each patient among these [P]."""
 
     names: np.ndarray

@@ -85,7 +85,7 @@ class Counts:
 
     @property
     def classes(self) -> Classes:
-        """What the decisions are on."""
+        """The decisions that are counted."""
         return Classes(self.tp + self.fn, self.fp + self.tn)
 
 

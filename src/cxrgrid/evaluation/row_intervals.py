@@ -134,7 +134,7 @@ class RowIntervals:
         return None
 
     def numbers(self, kind: str, rule: str) -> np.ndarray:
-        """How many images of a kind each label has, and of how many patients [2, L]."""
+        """Numbers of images of a kind, and of their patients, by label [2, L]."""
         if (kind, rule) not in self.counted:
             classes = self.estimates.classes
             kinds = {POSITIVE: classes.m, NEGATIVE: classes.n, KNOWN: classes.known}

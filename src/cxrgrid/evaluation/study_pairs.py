@@ -68,7 +68,7 @@ class Pair:
         return found | {"factor": self.factor or self.axis, "level_a": level_a, "level_b": level_b}
 
     def words(self) -> tuple[str, str]:
-        """What the two are called in a sentence."""
+        """Names of the two in a sentence."""
         if not self.factor:
             return self.names()
         return tuple(f"{self.factor} {level or 'as the default'}" for level in self.levels)
@@ -121,7 +121,7 @@ def pairs(grid: Grid) -> list[Pair]:
 
 
 def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] | None:
-    """What differs between two recipes, its levels, and what both have else; None: several things.
+    """Factor in which two recipes differ, its levels, and the rest; None if they differ in several.
 
     Of two recipes that the study names, the recipe itself differs: no factor.
     """

@@ -72,7 +72,7 @@ def student(df: np.ndarray) -> np.ndarray:
 
 
 def correlation(influence: np.ndarray) -> np.ndarray:
-    """How values go together over patients [L, L], drawn towards not at all by two patients.
+    """Correlation of values over patients [L, L], shrunk towards 0 by two patients.
 
     So a mean of values whose errors cancel out in this sample keeps a width.
     """

@@ -92,7 +92,7 @@ def reader(
 
 
 def heat(model: nn.Module, layer: Layer, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Where the network saw each image's label: float32 [N, H, W], 0 to 1 within each image.
+    """Grad-CAM of each image's label: float32 [N, H, W], 0 to 1 within each image.
 
     pixels: uint8 [N, H, W]; labels: int [N], which output of the network is asked for. A map that
     has no evidence for the label anywhere is 0.

@@ -18,7 +18,7 @@ def build(frames: Frames) -> pd.DataFrame:
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """Positives by label, a column a split; the images and patients of each in the first rows."""
+    """Positives by label, one column per split; images and patients in the first rows."""
     shown = rows.pivot_table("positives", "label", "split", sort=False).map(whole)
     if rows["unknown"].any():
         shown["unknown"] = rows.groupby("label")["unknown"].sum().map(whole)

@@ -76,7 +76,7 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 
 def beside(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """What stands beside the headline: other metrics, their baselines, how many images."""
+    """Columns beside the headline metric: other metrics, their baselines, numbers of images."""
     shown = pd.DataFrame(index=rows.index)
     if frames.metric != "ap":
         shown["AP"] = rows["ap"].map(number)

@@ -33,7 +33,7 @@ links = cell_links.of_configurations
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a number of the study came about.
+    """Protocol of a number of the study.
 
     uncertain, blank: the label's word, None if not met; chosen: by what images were left out.
     """
@@ -72,7 +72,7 @@ def mismatches(row: pd.Series, ours: Protocol) -> list[str]:
 
 
 def split(row: pd.Series, ours: Protocol) -> str:
-    """How the two splits differ; drawn ones differ even where they are drawn alike."""
+    """Difference of the two splits; drawn splits differ even if drawn by the same rule."""
     if row["split"] != ours.split:
         return f"split: {row['split'] or 'not stated'}, here {ours.split}"
     if row["split"] in ("patient", "image"):
@@ -97,7 +97,7 @@ def counts(row: pd.Series, ours: Protocol) -> list[str]:
 
 
 def policy(row: pd.Series, ours: Protocol) -> list[str]:
-    """Where uncertain and blank labels are taken for something else."""
+    """Differences of the label policy."""
     pairs = (("uncertain", ours.uncertain), ("blank", ours.blank))
     return [
         f"{name} labels: {row[name] or 'not stated'}, here {here or 'none met'}"
@@ -182,7 +182,7 @@ def beside(
 
 
 def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
-    """How the study came to the number beside a published one."""
+    """Protocol of the study's number beside a published one."""
     name = configuration["dataset"]
     facts, settings = frames.facts[name], frames.grid.study.datasets[name]
     decided = facts["task"] == "multiclass"
@@ -202,7 +202,7 @@ def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Fram
 
 
 def word(kind: str, label: str, facts: dict) -> str | None:
-    """What uncertain or blank labels are taken for; None where none was met."""
+    """Policy for uncertain or blank labels; None if the data have none."""
     policy = facts.get("policy", {})
     met = policy.get("counts", {})
     words = {

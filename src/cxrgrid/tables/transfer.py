@@ -55,7 +55,7 @@ def configurations(cells: list[Cell]) -> dict[tuple, list[Cell]]:
 
 
 def numbers(frames: Frames, configuration: tuple, target: str) -> dict:
-    """What the seeds of a configuration reach on a target, and what stands beside it."""
+    """Results of a configuration's seeds on a target, with the columns beside them."""
     rows = of_configuration(frames.across[frames.across["target"] == target], configuration)
     each = frames.whole(frames.metric, rows)
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
@@ -90,7 +90,7 @@ def over(frames: Frames, configuration: tuple, labels: list[str]) -> tuple[float
 
 
 def note(frames: Frames, cell: Cell, target: str) -> str:
-    """What makes a number less than a clean test on other data."""
+    """Reasons why a number is not a clean test on other data."""
     found = []
     if target in taught(frames.grid.study, cell):
         found.append(f"has started from a model trained on {target}")

@@ -17,7 +17,7 @@ true_stat, true_lstat = os.stat, os.lstat
 
 
 def inside(path) -> bool:
-    """Whether a path, or what else may stand for a file, lies in the folder."""
+    """True if a path, or another name of a file, lies in the folder."""
     if not isinstance(path, (str, os.PathLike)):
         return False
     return str(Path(path).absolute()).startswith(f"{FOLDER}/")
