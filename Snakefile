@@ -37,6 +37,7 @@ ask = Rules(grid, run_config.recorded(workflow))
 needs = Needs(grid)
 explained = Explained(grid)
 preflight.enter(workflow)
+preflight.tell_changes(workflow, grid)
 
 
 pathvars:

@@ -23,13 +23,14 @@ import pyarrow as pa
 from cxrgrid.config.dataset import Selection
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.steps import read_step
-from cxrgrid.data import filters, label_policy, walk
+from cxrgrid.data import filters, label_policy, tables, walk
 from cxrgrid.data.label_targets import RAW
 from cxrgrid.data.publisher_files import count
-from cxrgrid.io import cli
+from cxrgrid.io import cli, seen
 from cxrgrid.io.parquet import write_parquet
 
 TEXT = ("image", "patient", "study", "view", "sex")
+MOST_TABLES = 40  # of a publisher, whose change is noticed
 LATER = ("split", "row")  # columns that table.parquet adds
 
 
@@ -187,14 +188,29 @@ def to_table(frame: pd.DataFrame, labels: list[str]) -> pa.Table:
     return pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata()
 
 
+def tables_read(root: Path, settings: dict) -> list[Path]:
+    """Tables on which the index rests: those that `columns` names, or a publisher's."""
+    if settings["adapter"] == "csv":
+        columns = settings["columns"]
+        named = [*(columns["parts"].values() or [columns["file"]])]
+        named += [columns["join"]["file"]] if columns["join"] else []
+        return [root / name for name in named]
+    there = (path for pattern in ("*", "*/*") for path in root.glob(f"{pattern}.*"))
+    found = [path for path in there if path.name.lower().endswith((*tables.SUFFIXES, ".txt"))]
+    return sorted(found)[:MOST_TABLES] if settings["adapter"] != "folder" else []
+
+
 def main(argv: list[str] | None) -> None:
     """Read one dataset's folder."""
     parser = cli.parser("index", __doc__)
     parser.add_argument("settings", help="where the images lie, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="index.parquet")
     args = parser.parse_args(argv)
-    table, facts = build(msgspec.to_builtins(read_step("index", args.settings)))
+    settings = msgspec.to_builtins(read_step("index", args.settings))
+    table, facts = build(settings)
     write_parquet(table, args.out, facts)
+    root = Path(settings["root"])
+    seen.record(args.out.parent, root, tables_read(root, settings), table["image"].to_pylist())
     for step in facts["accounting"]:
         logging.info(f"{step['step']}: {step['images']:,} images of {step['patients']:,} patients")
 
