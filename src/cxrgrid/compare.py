@@ -130,7 +130,9 @@ def main(argv: list[str] | None) -> None:
         "--interval", choices=bootstrap.INTERVALS, default="percentile", help="of A and B alone"
     )
     parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
-    parser.add_argument("--study", type=Path, help="study.json: compare all its places instead")
+    parser.add_argument(
+        "--study", type=Path, help="study.json: compare all its configurations instead"
+    )
     parser.add_argument(
         "--configurations", type=Path, help="with --study: each configuration's interval, as CSV"
     )

@@ -140,7 +140,7 @@ def test_the_error_of_an_accuracy_rests_on_all_patients_and_of_a_ranking_on_the_
 
 
 @pytest.mark.slow
-def test_a_place_of_three_seeds_covers_what_training_again_on_new_patients_would_give():
+def test_a_configuration_of_three_seeds_covers_what_training_again_on_new_patients_would_give():
     """Seeds that differ in skill, 150 patients of one to five images; patients alone fall short."""
     rng, hits, tries = np.random.default_rng(9), np.zeros(2), 400
     skills = np.random.default_rng(0).normal(1.2, 0.3, size=200_000)

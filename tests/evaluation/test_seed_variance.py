@@ -94,8 +94,8 @@ def test_a_known_spread_takes_the_place_of_the_groups_own():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ratio, least", [(1.0, 0.94), (2.0, 0.92)])
-def test_pooling_covers_where_places_spread_alike_and_little_less_where_they_do_not(ratio, least):
-    """Eight places of two seeds; the interval of a difference between the noisier half's places."""
+def test_pooling_covers_where_configurations_spread_alike_and_little_less_elsewhere(ratio, least):
+    """Eight configurations of two seeds; the interval of a difference within the noisier half."""
     rng = np.random.default_rng(7)
     hits, tries = 0, 4000
     sd = np.repeat([1.0, 1.0 / ratio], 4)
