@@ -6,9 +6,9 @@ Example (any `train` command that Snakemake prints can be pasted and run like th
 CELL_JSON is the cell's coordinates in the grid and the settings that differ from their defaults, as
 JSON, or the path of a cell.json, which holds them all. The folder --out receives cell.json,
 model.safetensors (the best epoch), history.parquet, predictions/val.parquet and
-predictions/{dataset}.parquet. The run's state is saved there too, every few minutes or more often if
-that is cheap, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status 128 + signal. Started
-again, an interrupted run resumes from it, with the same results as if it had never stopped.
+predictions/{dataset}.parquet. The run's state is saved there too, every few minutes or more often
+if that is cheap, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status 128 + signal.
+Started again, an interrupted run resumes from it, with the same results as if it had never stopped.
 """
 
 import os
