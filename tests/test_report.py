@@ -107,7 +107,11 @@ def test_every_image_says_what_it_shows(page):
     assert len(page.all("img")) == 24 + 2 * 2, "samples of two datasets, and their galleries"
     assert all(image["alt"] for image in page.all("img"))
     plots = [a for a in page.all("div") if a.get("role") == "img"]
-    shown = set(modules(FIGURES)) - {"subgroups", "transfer"}  # for which the study does not ask
+    shown = set(modules(FIGURES)) - {
+        "ranks",
+        "subgroups",
+        "transfer",
+    }  # for which the study does not ask
     assert len(plots) == len(shown) and all(plot["aria-label"] for plot in plots)
 
 
