@@ -212,7 +212,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--data", type=Path, help="results/data/{dataset}, if not above the cell")
     parser.add_argument("--out", type=Path, help="answers.csv or answers.json; else a table here")
     parser.add_argument("--heatmaps", type=Path, help="a folder for Grad-CAM overlays, as PNG")
-    parser.add_argument("--threshold", default="youden", help="where a label counts as present")
+    parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
     parser.add_argument("--calibrate", action="store_true", help="scale by temperature")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network (1)")
     args = parser.parse_args(argv)

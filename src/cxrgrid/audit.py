@@ -219,9 +219,9 @@ def main(argv: list[str] | None) -> None:
         "--pixels", type=Path, help="pixels.npy, to look for equal and near-identical images"
     )
     parser.add_argument("--out", type=Path, required=True, help="audit.json")
-    parser.add_argument("--hashes", type=Path, help="hashes.npy, a row for each of pixels.npy")
+    parser.add_argument("--hashes", type=Path, help="hashes.npy, one row per row of pixels.npy")
     parser.add_argument(
-        "--allow-leakage", action="store_true", help="warn of patients in two splits only"
+        "--allow-leakage", action="store_true", help="only warn of patients in two splits"
     )
     args = parser.parse_args(argv)
     table, facts = read_parquet(args.table)

@@ -114,14 +114,14 @@ def main(argv: list[str] | None) -> None:
     """Compare two models, or a study's."""
     parser = cli.parser("compare", __doc__)
     parser.add_argument("files", type=Path, nargs="*", help="predictions of A, and of B")
-    parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, a file a seed")
-    parser.add_argument("--b", type=Path, nargs="+", help="predictions of B, a file a seed")
-    parser.add_argument("--names", nargs=2, metavar=("A", "B"), help="what to call them")
+    parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, one file per seed")
+    parser.add_argument("--b", type=Path, nargs="+", help="predictions of B, one file per seed")
+    parser.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of A and B")
     parser.add_argument(
         "--threshold",
         type=float,
         nargs="+",
-        help="from which score a label is present; or A's, B's",
+        help="score from which a label is present; one for both, or A's and B's",
     )
     parser.add_argument(
         "--resamples", type=cli.resamples, default=1000, help="of patients; default: 1000"

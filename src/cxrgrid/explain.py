@@ -194,9 +194,9 @@ def explain(args) -> None:
 def main(argv: list[str] | None) -> None:
     """Explain one cell."""
     parser = cli.parser("explain", __doc__)
-    parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
+    parser.add_argument("cell", type=Path, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
-    parser.add_argument("--threshold", default="youden", help="where a label counts as present")
+    parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
     parser.add_argument("--calibrate", action="store_true", help="scale by temperature before")
     parser.add_argument(
         "--show-credentialed", action="store_true", help="pictures also of data under an agreement"

@@ -44,7 +44,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--report", type=Path, required=True, help="the folder of metrics.csv")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
-    parser.add_argument("--out-dir", type=Path, required=True, help="where the figures go")
+    parser.add_argument("--out-dir", type=Path, required=True, help="folder of the figures")
     args = parser.parse_args(argv)
     frames = read(args.study, args.report, args.data)
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # says of each font what it left out

@@ -203,7 +203,7 @@ def tables_read(root: Path, settings: dict) -> list[Path]:
 def main(argv: list[str] | None) -> None:
     """Read one dataset's folder."""
     parser = cli.parser("index", __doc__)
-    parser.add_argument("settings", help="where the images lie, as JSON")
+    parser.add_argument("settings", help="settings of the dataset, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="index.parquet")
     args = parser.parse_args(argv)
     settings = msgspec.to_builtins(read_step("index", args.settings))

@@ -179,7 +179,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, required=True, help="overlap.json")
-    parser.add_argument("--seen", type=Path, help="also the test images that others teach from")
+    parser.add_argument(
+        "--seen",
+        type=Path,
+        help="also the test images that other datasets' training images give away",
+    )
     args = parser.parse_args(argv)
     grid = read_grid(args.study)
     data = args.data or args.study.parent.parent / "data"

@@ -187,11 +187,13 @@ def readable_only(
 def main(argv: list[str] | None) -> None:
     """Decode one dataset."""
     parser = cli.parser("pixels", __doc__)
-    parser.add_argument("settings", help="image recipe and the share that may be unreadable: JSON")
+    parser.add_argument(
+        "settings", help="image recipe and largest share of unreadable images, as JSON"
+    )
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--out", type=Path, required=True, help="pixels.npy")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
-    parser.add_argument("--threads", type=int, default=1, help="threads that decode")
+    parser.add_argument("--threads", type=int, default=1, help="decoding threads")
     parser.add_argument(
         "--readable", type=Path, nargs="*", help="the dataset's pixels.parquet, for another recipe"
     )

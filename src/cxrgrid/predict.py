@@ -118,10 +118,12 @@ def draws(text: str) -> int:
 def main(argv: list[str] | None) -> None:
     """Predict one dataset with one cell."""
     parser = cli.parser("predict", __doc__)
-    parser.add_argument("cell", type=Path, help="the folder of a cell that is done")
+    parser.add_argument("cell", type=Path, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
-    parser.add_argument("--part", choices=("test", "val"), default="test", help="which images")
-    parser.add_argument("--tta", type=draws, default=0, help="augmented draws an image (0: none)")
+    parser.add_argument(
+        "--part", choices=("test", "val"), default="test", help="split of the images"
+    )
+    parser.add_argument("--tta", type=draws, default=0, help="augmented draws per image (0: none)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
     parser.add_argument("--out", type=Path, required=True, help="a predictions file, .parquet")
     args = parser.parse_args(argv)

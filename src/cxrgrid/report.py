@@ -193,7 +193,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--report", type=Path, help="its tables and figures, if not in report/")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, help="report.html, if not in report/")
-    parser.add_argument("--headline", action="store_true", help="only print what was found")
+    parser.add_argument("--headline", action="store_true", help="only print the findings")
     args = parser.parse_args(argv)
     args.report = args.report or args.study.parent / "report"
     args.out = args.out or args.report / "report.html"

@@ -230,7 +230,7 @@ def main(argv: list[str] | None) -> None:
     """Score a study's cells, or a file."""
     parser = cli.parser("score", __doc__)
     parser.add_argument("study", type=Path, help="study.json, or a predictions file")
-    parser.add_argument("--target", help="of a study: whose test images are scored")
+    parser.add_argument("--target", help="of a study: dataset whose test images are scored")
     parser.add_argument("--data", type=Path, help="of a study: results/data, if not beside it")
     parser.add_argument("--val", type=Path, help="of a file: predictions on validation images")
     parser.add_argument("--task", choices=("multilabel", "multiclass"), help="of a file")

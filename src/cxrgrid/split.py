@@ -208,7 +208,9 @@ def split_hash(frame: pd.DataFrame) -> str:
 def main(argv: list[str] | None) -> None:
     """Divide one dataset."""
     parser = cli.parser("split", __doc__)
-    parser.add_argument("settings", help="what differs from the defaults of a split, as JSON")
+    parser.add_argument(
+        "settings", help="settings that differ from the defaults of a split, as JSON"
+    )
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--out", type=Path, required=True, help="table.parquet")

@@ -114,7 +114,7 @@ def main(argv: list[str] | None) -> None:
     parser = cli.parser("status", __doc__)
     parser.add_argument("study", nargs="*", help="study.json, its folder, or the study's name")
     parser.add_argument("--failed", action="store_true", help="only cells that failed")
-    parser.add_argument("--json", action="store_true", help="one JSON object a cell")
+    parser.add_argument("--json", action="store_true", help="one JSON object per cell")
     parser.add_argument(
         "--watch", nargs="?", type=float, const=10.0, metavar="SECONDS", help="look again (10)"
     )

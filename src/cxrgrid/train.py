@@ -160,7 +160,9 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument(
         "--save-minutes", type=float, default=5, help="between two saves, at most (5)"
     )
-    parser.add_argument("--fresh", action="store_true", help="remove a saved state: start anew")
+    parser.add_argument(
+        "--fresh", action="store_true", help="remove a saved state and start afresh"
+    )
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads or allotted(dict(os.environ)))
     with locks.claim(args.out), locks.own_gpu() or nullcontext():

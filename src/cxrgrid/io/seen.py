@@ -1,4 +1,4 @@
-"""What of a dataset's files `index` has read, and whether it is still the same.
+"""Record of the files of a dataset that `index` has read, and check for later changes.
 
 Of tables a checksum; of the images a sample with checksums, and how many files each folder holds: a
 few hundred short reads, so that a plan of any dataset may ask. No pandas here.
@@ -55,7 +55,7 @@ def changes(folder: Path) -> tuple[str, list[str]]:
 
 
 def holds(folder: Path, before: int, time: int) -> str:
-    """How many files a folder holds now, if these are more or fewer; empty if not."""
+    """Text on the number of files in a folder, if it has changed; else empty."""
     if folder.is_dir() and stat(folder)[1] == time:  # nothing was added or removed
         return ""
     now = count(folder)
@@ -85,7 +85,7 @@ def digest(path: Path) -> str:
 
 
 def count(folder: Path) -> int:
-    """How many files and folders a folder holds, hidden ones left out; 0 if it is gone."""
+    """Number of files and folders in a folder, without hidden ones; 0 if it is gone."""
     if not folder.is_dir():
         return 0
     return sum(not item.name.startswith(".") for item in folder.iterdir())

@@ -1,4 +1,4 @@
-"""One table a file: `build(frames) -> DataFrame`, `show(rows, frames) -> DataFrame`, `CAPTION`.
+"""One file per table: `build(frames) -> DataFrame`, `show(rows, frames) -> DataFrame`, `CAPTION`.
 
 To add one, put a file here, and nowhere else a word: the report shows what it finds. Its first line
 is the table's title. `build` returns the rows of `report/<name>.csv`, bare numbers, with a column

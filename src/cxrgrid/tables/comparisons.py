@@ -1,4 +1,4 @@
-"""Every two configurations that differ in one factor, on the same test images."""
+"""Pairs of configurations that differ in one factor, on the same test images."""
 
 import pandas as pd
 
@@ -10,13 +10,13 @@ from cxrgrid.reporting.sections import MISSING
 
 TEXTS = ["factor", "comparison", "at", "verdict"]
 CAPTION = (
-    "Every two configurations that differ in one factor, and models from elsewhere (external), on "
-    "the same test images, mean over labels and over the seeds that both have. Intervals are 95 %, "
-    "from resampled patients (sampling SE) and from the spread between seeds (seed SD, pooled over "
-    "the configurations of a dataset as in an analysis of variance) together; without two seeds "
-    "anywhere they speak of these trainings alone. Holm's correction runs over all pairs of one "
-    "factor within the study, also those not run yet. Not shown is not the same as equal: the "
-    "interval says which differences are left. Each label and metric: `comparisons.csv`."
+    "All pairs of configurations that differ in one factor, and external models, on the same test "
+    "images; means over labels and over the seeds that both have. Intervals are 95 %, from "
+    "resampled patients (sampling SE) and the spread between seeds (seed SD, pooled over the "
+    "configurations of a dataset as in an analysis of variance) together; without two seeds "
+    "anywhere they refer to these trainings only. Holm's correction runs over all pairs of one "
+    "factor within the study, including those not run yet. Not shown does not mean equal: the "
+    "interval gives the differences that remain possible. Each label and metric: `comparisons.csv`."
 )
 links = cell_links.of_pairs
 

@@ -1,4 +1,4 @@
-"""Images with each label, and patients, in each split of a dataset."""
+"""Numbers of images with each label, and of patients, in each split of a dataset."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Each cell and label on test images."""
+"""Scores of each cell and label on test images."""
 
 import pandas as pd
 
@@ -14,12 +14,11 @@ METRICS += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 TEXTS = ["label", *AXES[:-1]]
 CAPTION = (
     "Intervals: 95 %, over patients. *: fewer positives or negatives than report.minimum, too few "
-    "to rank labels or models by. For labels that may occur together, "
-    "sensitivity, specificity, F1, error rate (1 − accuracy: the misclassification rate) and "
-    "counts are at the study's first operating point, which "
-    "is fitted on validation images unless it is a number (youden: the largest sensitivity + "
-    "specificity − 1); where classes compete, the highest score decides. "
-    "n: test images whose label is known. –: not defined, as one class is absent."
+    "to rank labels or models by. Sensitivity, specificity, F1, error rate (1 − accuracy: the "
+    "misclassification rate) and counts are, for multi-label tasks, at the study's first operating "
+    "point, which is fitted on validation images unless it is a number (youden: the largest "
+    "sensitivity + specificity − 1); for multi-class tasks the highest score decides. n: test "
+    "images with a known label. –: not defined, as one class is absent."
 )
 links = cell_links.of_cells
 

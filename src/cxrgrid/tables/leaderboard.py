@@ -1,4 +1,4 @@
-"""Every configuration on its dataset's own test images, best first."""
+"""Configurations on their dataset's own test images, best first."""
 
 import pandas as pd
 
@@ -11,12 +11,11 @@ from cxrgrid.reporting.sections import MISSING, coordinates
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
 TEXTS = CONFIGURATION
 CAPTION = (
-    "Mean over seeds on the dataset's own test images. For one seed the interval is its 95 % "
-    "interval over patients, and says nothing of training again; for several it holds both, "
-    "patients and the spread between seeds (pooled over the dataset's models). "
-    "Of F1 and balanced accuracy it is over patients only, the "
-    "mean of the seeds' ends. AP: average precision, beside the prevalence, which a random "
-    "ranking reaches. Majority: the accuracy of always naming the commonest class."
+    "Mean over seeds on the dataset's own test images. 95 % intervals: for one seed over patients "
+    "only, without the variance between trainings; for several seeds over patients and seeds "
+    "(spread pooled over the dataset's models); for F1 and balanced accuracy over patients only, "
+    "the mean of the seeds' bounds. AP: average precision, beside the prevalence, which a random "
+    "ranking reaches. Majority: accuracy of always predicting the most frequent class."
 )
 links = cell_links.of_configurations
 

@@ -1,4 +1,4 @@
-"""The study's own numbers beside published ones."""
+"""Results of the study beside published ones."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ RANKING = ("auroc", "ap")  # metrics without a threshold
 NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 TEXTS = [*CONFIGURATION, "paper", "label", "metric", "in the interval"]
 CAPTION = (
-    "Published numbers beside the configuration of the study that comes nearest to them: the same "
-    "backbone and start where there is one, else the same backbone, else the first of the "
-    "leaderboard, which was chosen on these test images. Here: mean over seeds of the value and of "
-    "the ends of the 95 % interval over patients. That a published value lies in the "
-    "interval says nothing of its own uncertainty, and two numbers are comparable only as far as "
-    "their protocols agree: the differences below are those that the sources let one see."
+    "Published results beside the most similar configuration of the study: the same backbone and "
+    "init if there is one, else the same backbone, else the first of the leaderboard, which was "
+    "chosen on these test images. Here: mean over seeds of the value and of the bounds of the 95 % "
+    "interval over patients. A published value inside the interval has an uncertainty of its own, "
+    "and two results are comparable only as far as their protocols agree: below are the "
+    "differences that the sources state."
 )
 links = cell_links.of_configurations
 

@@ -1,4 +1,4 @@
-"""Each start against scratch, with all else equal."""
+"""Each init against scratch, with all else equal."""
 
 import pandas as pd
 
@@ -11,8 +11,8 @@ from cxrgrid.reporting.sections import MISSING, coordinates
 TEXTS = CONFIGURATION
 CAPTION = (
     "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
-    "same test images; the means are over those pairs only. The range over so few seeds is not "
-    "a confidence interval; intervals and tests stand under Comparisons."
+    "same test images; means are over these pairs only. The range over so few seeds is not a "
+    "confidence interval; for intervals and tests see Comparisons."
 )
 links = cell_links.of_starts
 

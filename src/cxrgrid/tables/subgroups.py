@@ -1,4 +1,4 @@
-"""Each configuration in each subset and group of its test images, and the gaps between groups."""
+"""Configurations in each subset and group of their test images, and the gaps between groups."""
 
 import pandas as pd
 
@@ -14,11 +14,11 @@ COLUMNS = [*KEYS, "metric", "value", "low", "high", *BESIDE, "groups", "seeds", 
 COLUMNS += ["patients", "reason"]
 TEXTS = [*CONFIGURATION, "subset", "groups"]
 CAPTION = (
-    "Each group of the dataset's own test images, at the thresholds of the whole: means over "
+    "Groups of the dataset's own test images, at the thresholds of all test images: means over "
     "labels and seeds; the interval is over patients, for several seeds the mean of the seeds' "
-    "ends. A gap is the largest value minus the smallest; of many groups the extremes differ by "
-    "chance alone. Two groups' means may be over different labels, where a gap takes those that "
-    "all have: the labels without both classes in a group, or with too few of one, are out. Each "
+    "bounds. A gap is the largest minus the smallest value; of many groups the extremes differ by "
+    "chance alone. The means of two groups may be over different labels; a gap uses the labels "
+    "that all groups have, without those that lack a class in a group or have too few of one. Each "
     "label: `subgroups.csv`."
 )
 links = cell_links.of_configurations

@@ -1,4 +1,4 @@
-"""Each configuration on the test images of other datasets."""
+"""Configurations on the test images of other datasets."""
 
 import pandas as pd
 
