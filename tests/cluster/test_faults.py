@@ -242,8 +242,8 @@ def test_a_lost_node_and_a_restarted_slurm_cost_no_cell(site, undisturbed, clust
 @pytest.mark.long
 def test_a_slow_results_folder_costs_time_alone(site, undisturbed, cluster):
     """Each request takes a while, files of other machines are seen late; and a job is cancelled."""
-    slow = {"PYTHONPATH": str(Path(__file__).with_name("slow"))}
-    run = site.train(**slow, SLOW_FOLDER=str(site.folder / "results"))
+    path = f"{Path(__file__).with_name('slow')}:{os.environ.get('PYTHONPATH', '')}"
+    run = site.train(PYTHONPATH=path, SLOW_FOLDER=str(site.folder / "results"))
     under_way(site)
     cluster.ask("scancel", cluster.training("default_1"))
     status, said = finish_watched(site, run)
