@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 import cv2
 import numpy as np
 
-WORDS = re.compile(r"Corrupt JPEG data: (.*)|(Premature end of JPEG file|Invalid .*)")
+WORDS = re.compile(r"(?:Corrupt JPEG data: (.*)|(Premature end of JPEG file))")
 HARMLESS = re.compile(r"(\d|1[0-5]) extraneous bytes before marker 0x\w+")  # as cameras write
 ALONE = (
     "import sys, cv2, numpy; "
