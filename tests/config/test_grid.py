@@ -86,7 +86,7 @@ SELECTED = [
 
 
 @pytest.mark.parametrize(("settings", "more"), SELECTED)
-def test_index_is_told_of_what_is_not_at_its_default(settings, more):
+def test_index_gets_the_settings_that_differ_from_their_defaults(settings, more):
     """A subset is the scores' alone: it must make no finished study index again."""
     config = changed("datasets.ward", DEMO["datasets"]["ward"] | settings)
     given = json.loads(Rules(Grid(config), nothing).index(SimpleNamespace(dataset="ward")))

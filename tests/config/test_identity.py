@@ -44,17 +44,17 @@ def test_a_setting_more_is_the_same_identity(command):
 
 
 @pytest.mark.parametrize("command", identity.RESULTS)
-def test_what_is_recorded_is_told_again_if_it_says_the_same(command):
+def test_a_recorded_text_of_the_same_settings_is_used_again(command):
     settings = SETTINGS[command]
     whole = msgspec.json.encode(settings).decode()
     turned = json.dumps(dict(reversed(json.loads(whole).items())))
     short = identity.identity(settings)
     assert len({whole, turned, short}) == 3
     for text in (whole, turned, short):
-        assert identity.told(settings, ["other", text]) == text
-    assert identity.told(settings, []) == short
+        assert identity.command_text(settings, ["other", text]) == text
+    assert identity.command_text(settings, []) == short
     for text in ("", "{}", "[]", "youden", whole.replace('"results":1', '"results":2')):
-        assert identity.told(settings, [text]) == short
+        assert identity.command_text(settings, [text]) == short
 
 
 def test_required_settings_come_first_and_settings_within_settings_are_shortened_too():

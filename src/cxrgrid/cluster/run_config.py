@@ -1,7 +1,8 @@
-"""Snakemake's records of a run: the config that its jobs read, and the settings of its outputs.
+"""Config of a run, copied for its jobs, and the params that Snakemake has recorded for results.
 
-A job on a cluster may start hours later, and reads the config anew. So it gets a copy: a file that
-is edited meanwhile changes the next run, not half of this one. People get the file that they edit.
+A job on a cluster may start hours later, and reads the config anew. It reads a copy: a config that
+is edited meanwhile changes the next run, not half of this one. Commands that are printed for people
+name the file that they can edit.
 """
 
 import ast
@@ -18,7 +19,7 @@ OWN = ("results", ".snakemake")  # folders whose files nobody edits
 
 
 def freeze(workflow: Any, grid: Grid) -> None:
-    """Before any job: copy the config as it is now, and let the jobs of this run read the copy."""
+    """Copy the config before any job starts, and make the jobs of this run read the copy."""
     if not workflow.is_main_process:
         return
     settings, copy = workflow.config_settings, Path(grid.frozen)
@@ -36,19 +37,19 @@ def freeze(workflow: Any, grid: Grid) -> None:
 
 
 def relative(path: Path) -> Path:
-    """A path as a person would write it: below the working folder, if it lies there."""
+    """`path` relative to the working folder, if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def command_of(study: str) -> Path:
-    """The file with the words by which a study was last asked for."""
+    """File with the arguments of a study's last run."""
     return Path(FROZEN) / f"{study}.command"
 
 
 def asked_by(study: str) -> str:
-    """Arguments of `snakemake` for running a study again, with the config file that a person edits.
+    """Arguments with which `snakemake` runs a study again: `--configfile` and `--config`.
 
-    Where no run has left it, the study as it was run.
+    `study.json` is the config file where no run has recorded another.
     """
     with contextlib.suppress(OSError):
         return command_of(study).read_text()
@@ -56,7 +57,7 @@ def asked_by(study: str) -> str:
 
 
 def recorded(workflow: Any) -> Callable[[str], list[str]]:
-    """A function: the texts among the `params` that Snakemake has recorded with a file."""
+    """Function that returns the strings among the params that are recorded for a file."""
     from snakemake.io import IOFile
 
     def read(path: str) -> list[str]:

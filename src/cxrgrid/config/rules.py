@@ -10,7 +10,7 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.identity import told
+from cxrgrid.config.identity import command_text
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
 
@@ -28,9 +28,9 @@ class Rules:
         self.grid = grid
         self.recorded = recorded
 
-    def told(self, settings: msgspec.Struct, output: str) -> str:
+    def settings(self, settings: msgspec.Struct, output: str) -> str:
         """JSON of a command's settings; output: a file that the command makes."""
-        return told(settings, self.recorded(output))
+        return command_text(settings, self.recorded(output))
 
     def config(self, wildcards: Any) -> str:
         """Path of the run's copy of its config; the config itself, if that is what is recorded."""
@@ -41,7 +41,7 @@ class Rules:
     def cell(self, wildcards: Any) -> str:
         """Settings of the cell that the wildcards name."""
         cell = named(self.grid, wildcards)
-        return self.told(cell, f"{self.grid.folder(cell)}/cell.json")
+        return self.settings(cell, f"{self.grid.folder(cell)}/cell.json")
 
     def weights(self, wildcards: Any) -> list[str]:
         """The weights file that the cell starts from, if any."""
@@ -59,7 +59,7 @@ class Rules:
         if dataset.phantom is None:
             raise UserError(f"datasets.{wildcards.dataset}: has no `phantom` to draw")
         settings = step("phantom", dataset.phantom, adapter=dataset.adapter)
-        return self.told(settings, self.drawn(wildcards)[0])
+        return self.settings(settings, self.drawn(wildcards)[0])
 
     def drawn(self, wildcards: Any) -> list[str]:
         """Folder of the phantom, if the dataset is one."""
@@ -71,7 +71,7 @@ class Rules:
         dataset = self.dataset(wildcards)
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
         settings = indexing(wildcards.dataset, dataset, root)
-        return self.told(settings, f"results/data/{wildcards.dataset}/index.parquet")
+        return self.settings(settings, f"results/data/{wildcards.dataset}/index.parquet")
 
     def image(self, wildcards: Any) -> str:
         """Settings of `pixels`: the image recipe of an array."""
@@ -85,7 +85,9 @@ class Rules:
             )
         bad = {"unreadable": dataset.unreadable, "suspicious": dataset.suspicious}
         settings = step("pixels", recipes[wildcards.image], **bad)
-        return self.told(settings, f"results/data/{wildcards.dataset}/pixels{wildcards.image}.npy")
+        return self.settings(
+            settings, f"results/data/{wildcards.dataset}/pixels{wildcards.image}.npy"
+        )
 
     def readable(self, wildcards: Any) -> list[str]:
         """For an array with other image settings: the file that says which images are readable."""
@@ -101,7 +103,7 @@ class Rules:
     def split(self, wildcards: Any) -> str:
         """Settings of `split`."""
         settings = step("split", self.dataset(wildcards).split)
-        return self.told(settings, f"results/data/{wildcards.dataset}/table.parquet")
+        return self.settings(settings, f"results/data/{wildcards.dataset}/table.parquet")
 
     def lists(self, wildcards: Any) -> list[str]:
         """The user's own files that list the split of a dataset."""

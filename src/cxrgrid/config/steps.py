@@ -1,4 +1,4 @@
-"""Settings of the commands that prepare a dataset: those that each of them needs.
+"""Settings of the commands that prepare a dataset.
 
 `results` is the command's number in `identity.RESULTS`.
 """
@@ -21,16 +21,16 @@ INDEXED = ("adapter", "labels", "task", "patient", "columns", "classes", *SELECT
 
 
 class Drawing(Phantom, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings of `phantom`: the cohort, and the adapter in whose layout it is written."""
+    """Settings of `phantom`: the cohort, and the adapter whose layout is written."""
 
     adapter: str
     results: int = 1
 
 
 class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings of `index`: folder, choice of images, and labels.
+    """Settings of `index`: folder, selection and labels.
 
-    What comes later (image, split, subsets, …) is at its default.
+    Settings of later commands (image, split, subsets, …) stay at their defaults.
     """
 
     dataset: str
@@ -38,7 +38,7 @@ class Indexing(Dataset, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Decoding(Image, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings of `pixels`: the image recipe, and the treatment of bad images."""
+    """Settings of `pixels`: the image recipe, and what is done with bad images."""
 
     unreadable: Fraction = Dataset(adapter="").unreadable
     suspicious: Literal["keep", "set_aside"] = "keep"
@@ -55,24 +55,24 @@ STEPS = {"phantom": Drawing, "index": Indexing, "pixels": Decoding, "split": Div
 
 
 def step(name: str, settings: msgspec.Struct | dict, **more: object) -> msgspec.Struct:
-    """The settings that the command `name` is told."""
+    """Settings of the command `name`; more: those that `settings` lacks."""
     values = settings if isinstance(settings, dict) else msgspec.structs.asdict(settings)
     return STEPS[name](**values, **more, results=RESULTS[name])
 
 
 def indexing(name: str, dataset: Dataset, root: str) -> msgspec.Struct:
-    """The settings that `index` is told; name: of the dataset."""
+    """Settings of `index`; name: of the dataset."""
     values = {field: getattr(dataset, field) for field in INDEXED}
     return step("index", values, dataset=name, root=root)
 
 
 def part(settings: msgspec.Struct, kind: type[T]) -> T:
-    """The settings of a step that are a `kind`'s."""
+    """The `kind` that a command's settings extend."""
     return kind(**{name: getattr(settings, name) for name in kind.__struct_fields__})
 
 
 def read_step(name: str, text: str) -> msgspec.Struct:
-    """The settings in a command's JSON, the defaults filled in; `UserError` if they are none."""
+    """Settings of the command `name` from its JSON; `UserError` with the first fault."""
     try:
         given = json.loads(text)
     except ValueError as error:
