@@ -251,7 +251,7 @@ def test_a_dead_cell_stops_no_other_and_is_reported(finished, tmp_path):
         "snakemake " in line and PRETRAINED[:-1] in line for line in missing
     )
     report = (tmp_path / "results/tiny/report/report.html").read_text()
-    assert f"snakemake {PRETRAINED}/model.safetensors" in report
+    assert f"snakemake {PRETRAINED}/model.safetensors --configfile study.yaml" in report
 
     # Once it is mended, the same command trains what is missing and the report is whole again.
     jobs = planned(tmp_path, changed("grid.seeds", [0, 1]))
