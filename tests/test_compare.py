@@ -166,6 +166,12 @@ def test_a_perfect_model_by_itself_has_a_width_in_closed_form(files, tmp_path):
         assert (row["difference"], row["p"]) == (other["difference"], other["p"])
 
 
+def test_a_file_that_is_named_twice_is_not_two_seeds(files, tmp_path):
+    a, b = files("a.parquet", A), files("b.parquet", answered(cohort(), 1.0, seed=7))
+    with pytest.raises(UserError, match="a.parquet: has the same scores as .*a.parquet"):
+        run(tmp_path, "--a", a, a, "--b", b)
+
+
 def test_too_few_resamples_are_refused_in_one_line(files, tmp_path, capsys):
     paths = files("a.parquet", A), files("b.parquet", A)
     with pytest.raises(SystemExit):

@@ -604,6 +604,18 @@ def test_thresholds_are_never_fitted_on_test_images(study, tmp_path):
         score.main([path, "--val", path, "--out", str(tmp_path / "out.csv")])
 
 
+def test_thresholds_are_never_fitted_on_other_images_of_test_patients(study, tmp_path):
+    study.fill_all()
+    path = study.below[study.cells[0]] / "ward.parquet"
+    table, facts = read_parquet(path)
+    names = pa.array([f"val/{name}" for name in table["image"].to_pylist()])
+    columns = {name: table[name] for name in table.column_names} | {"image": names}
+    write_parquet(columns, tmp_path / "val.parquet", facts)
+    out = str(tmp_path / "out.csv")
+    with pytest.raises(UserError, match="40 patients have validation and test images"):
+        score.main([str(path), "--val", str(tmp_path / "val.parquet"), "--out", out])
+
+
 def test_without_validation_images_only_fixed_thresholds_are_scored(study, tmp_path):
     study.fill_all()
     write_theirs(study, tmp_path)

@@ -27,7 +27,7 @@ from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, study_pairs, two_models
 from cxrgrid.evaluation.predictions import Predictions, read
-from cxrgrid.evaluation.same_images import aligned, by_image, check_same
+from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
 from cxrgrid.io import cli
 from cxrgrid.reporting.results import read_grid
 
@@ -53,6 +53,8 @@ def two(args) -> None:
     a, b = ([by_image(read(path)) for path in side] for side in sides)
     for other in [*a[1:], *b]:
         check_same(a[0], other)
+    for side in (a, b):
+        check_seeds(side)
     names = tuple(args.names or name_sides(a, b))
     how = Report(resamples=args.resamples, interval=args.interval, stratify=args.stratify)
     frame = two_models.rows(a, b, names, args.threshold, how)

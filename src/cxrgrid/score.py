@@ -34,7 +34,13 @@ from cxrgrid.data import subsets
 from cxrgrid.evaluation import bootstrap, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
-from cxrgrid.evaluation.same_images import aligned, check_apart, check_cells, in_order
+from cxrgrid.evaluation.same_images import (
+    aligned,
+    check_apart,
+    check_cells,
+    check_patients_apart,
+    in_order,
+)
 from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 from cxrgrid.io import cli
@@ -205,6 +211,7 @@ def score_file(args: argparse.Namespace) -> None:
     if val:
         val = in_order(args.val, val, test.facts["labels"])
         check_apart(args.val, val, test)
+        check_patients_apart(args.val, val, test)
     points = args.points or (["youden", "0.5"] if val else ["0.5"])
     how = Report(
         resamples=args.resamples,

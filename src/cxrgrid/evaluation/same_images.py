@@ -110,6 +110,23 @@ def check_apart(path: Path, val: Predictions, test: Predictions) -> None:
         )
 
 
+def check_patients_apart(path: Path, val: Predictions, test: Predictions) -> None:
+    """`UserError` if thresholds would be fitted on other images of the test patients."""
+    both = set(val.patient) & set(test.patient)
+    if both:
+        raise UserError(
+            f"{path}: {len(both):,} patients have validation and test images, such as {min(both)!r}"
+        )
+
+
+def check_seeds(side: list[Predictions]) -> None:
+    """`UserError` if two files of one side hold the same scores: one seed would count twice."""
+    for at, one in enumerate(side):
+        for other in side[:at]:
+            if np.array_equal(one.scores, other.scores):
+                raise UserError(f"{one.path}: has the same scores as {other.path}; name it once")
+
+
 def differing(path: Path, made: Predictions, image: Iterable[str]) -> str:
     """Difference of two sets of images as text; empty if they are equal."""
     ours, theirs = set(image), set(made.image)
