@@ -1,4 +1,4 @@
-"""Judge new images with a trained cell: probabilities, decisions, and heat maps if asked for.
+"""Predict new images with a trained cell: probabilities, decisions and, if asked for, heat maps.
 
 IMAGES are files or folders, which are searched to any depth: PNG, JPEG, TIFF, BMP, DICOM. They are
 decoded as the images were on which the cell was trained. Each file is a row; one that cannot be

@@ -1,7 +1,7 @@
-"""Count everything from raw file to test image; stop if patients stand in two splits.
+"""Audit images, patients and labels from raw file to split; stop if patients are in two splits.
 
-Besides: images that are equal or nearly so in two splits, counts beside the published ones, what
-split lists share, and how well age, sex and view tell the labels without any image.
+Also: equal and near-identical images in two splits, counts beside the published ones, overlaps of
+split lists, and how well age, sex and view alone predict the labels.
 
 Example:
   python -m cxrgrid.audit --index index.parquet --files pixels.parquet --pixels pixels.npy \\

@@ -1,4 +1,4 @@
-"""Find what makes a cell's steps quicker on this machine: bfloat16, channels_last, both, neither.
+"""Find the fastest way to run a cell's steps on this machine: bfloat16, channels_last, both or none.
 
 Example:
   python -m cxrgrid.find_speed results/demo/cells/ward/…/seed0/cell.json --data results/data/ward

@@ -1,7 +1,7 @@
-"""List a dataset's images with their patients and labels, as they lie on disk.
+"""List a dataset's images on disk with their patients and labels.
 
-The adapter reads the folder; here its table is checked, uncertain and blank labels get their
-meaning, and the images and the labels to learn are chosen.
+The adapter reads the folder; this command checks its table, applies the policies for uncertain and
+blank labels, and selects the images and labels.
 
 Example:
   python -m cxrgrid.index '{"dataset": "mine", "adapter": "folder", "root": "data/mine"}' \\

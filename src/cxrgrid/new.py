@@ -1,4 +1,4 @@
-"""Look at a folder of images, or a CSV file, and write a study that runs on it as it stands.
+"""Look at a folder of images, or a CSV file, and write a study that runs on it as it is.
 
 Recognises the layouts of src/cxrgrid/datasets; else sub-folders are classes, or a CSV file names
 images and labels. Prints what it found, writes studies/<name>.yaml and never over a file.

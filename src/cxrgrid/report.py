@@ -1,4 +1,4 @@
-"""Write the one page that says what was found, and how sure that is: one file, no network.
+"""Write the report: one self-contained page with findings, tables, figures and data audits.
 
 Beside it, in cells/, a page for each cell.
 

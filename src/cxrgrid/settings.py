@@ -1,6 +1,6 @@
-"""Every setting of a study: its name, type, bounds, default and meaning, once.
+"""Print every setting of a study, with its type, bounds, default and description.
 
-Printed as the JSON schema from which editors complete, or as the page docs/settings.md.
+As the JSON schema that editors use for completion, or as the page docs/settings.md.
 
 Examples:
   python -m cxrgrid.settings > workflow/schemas/config.schema.json

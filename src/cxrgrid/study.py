@@ -1,4 +1,4 @@
-"""Write a study down as it is run: `study.json`, which the later commands expand into cells.
+"""Write the checked config of a study as run, `study.json`, which later commands expand into cells.
 
 Example:
   python -m cxrgrid.study .snakemake/cxrgrid/0123456789abcdef.json --out results/demo/study.json

@@ -1,4 +1,4 @@
-"""Show a study in TensorBoard or MLflow: every cell a run, with its settings, curves and scores.
+"""Show a study in TensorBoard or MLflow: one run per cell, with settings, curves and scores.
 
 Reads the results and adds what is new since the last call; no Snakemake needs to run, and training
 does not wait for it. A cell that runs is followed epoch by epoch. Needs

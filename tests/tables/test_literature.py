@@ -60,12 +60,12 @@ def test_the_same_protocol_has_no_mismatch():
         ({"part": "p10, lateral"}, "test images: p10, lateral"),
         ({"size": 320}, "size: 320 px, here 224 px"),
         ({"size": None}, "size: not stated, here 224 px"),
-        ({"uncertain": "one"}, "uncertain labels: one, here none met"),
-        ({"blank": "ignore"}, "blank labels: ignore, here none met"),
+        ({"uncertain": "one"}, "uncertain labels: one, here none in the data"),
+        ({"blank": "ignore"}, "blank labels: ignore, here none in the data"),
         ({"ensemble": "30"}, "ensemble of 30 models, here one model"),
         ({"ensemble": "several"}, "ensemble of several models, here one model"),
         ({"ensemble": None}, "ensemble or one model: not stated, here one model"),
-        ({"crops": 10}, "10 crops of each test image, here all of it once"),
+        ({"crops": 10}, "10 crops of each test image, here the whole image once"),
         ({"pretraining": "imagenet"}, "pretraining: imagenet, here none"),
         ({"backbone": "densenet121"}, "backbone: densenet121, here resnet18"),
         ({"labels": 14}, "mean over 14 labels, here over 3"),
@@ -198,7 +198,7 @@ def test_the_report_shows_it_with_all_mismatches(study):
     text = report_page(study)
     assert 'href="#literature"' in text and "Comparison with the literature" in text
     assert "split: chexnet-community, here patient" in text
-    assert "10 crops of each test image, here all of it once" in text
+    assert "10 crops of each test image, here the whole image once" in text
     for paper in set(table["paper"]):
         assert paper.replace("'", "&#39;") in text
 

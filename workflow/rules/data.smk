@@ -7,7 +7,7 @@
 
 
 rule phantom:
-    """Draw a cohort of schematic radiographs, laid out like a real dataset."""
+    """Draw a cohort of schematic radiographs in the layout of a real dataset."""
     output:
         root=directory("<data>/phantom"),
     log:
@@ -21,7 +21,7 @@ rule phantom:
 
 
 rule index:
-    """List a dataset's images with their patients and labels, as they lie on disk."""
+    """List a dataset's images on disk with their patients and labels."""
     input:
         ask.drawn,
     output:
@@ -37,7 +37,7 @@ rule index:
 
 
 rule pixels:
-    """Decode every image once, to an array of grey levels; set unreadable ones aside."""
+    """Decode every image once into an array of grey levels; set unreadable ones aside."""
     input:
         index=rules.index.output.index,
         readable=ask.readable,
@@ -80,7 +80,7 @@ rule split:
 
 
 rule audit:
-    """Count everything from raw file to test image; stop if patients stand in two splits."""
+    """Audit images, patients and labels from raw file to split; stop if patients are in two splits."""
     input:
         index=rules.index.output.index,
         files="<data>/pixels.parquet",

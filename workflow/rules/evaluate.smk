@@ -10,7 +10,7 @@ localrules:
 
 
 rule study:
-    """Write the study down as it is run."""
+    """Write the checked config of the study as run."""
     output:
         study="<study>/study.json",
     log:

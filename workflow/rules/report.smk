@@ -47,7 +47,7 @@ rule collect:
 
 
 rule compare:
-    """Compare every two configurations of the study that differ in one axis, on the same patients."""
+    """Compare all pairs of configurations that differ in one axis, on the same patients."""
     input:
         study=rules.study.output.study,
         # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
@@ -128,7 +128,7 @@ rule figure:
 
 
 rule report:
-    """Write the one page that says what was found, and how sure that is."""
+    """Write the report: one page with findings, tables, figures and data audits."""
     input:
         study=rules.study.output.study,
         collected=rules.collect.output,

@@ -57,7 +57,7 @@ rule train:
 
 
 rule predict:
-    """Predict another dataset's test images with a trained cell, in the labels that both know."""
+    """Predict another dataset's test images with a trained cell, for the labels that both have."""
     input:
         cell=rules.train.output.cell,
         model=rules.train.output.model,
@@ -83,7 +83,7 @@ rule predict:
 
 
 rule explain:
-    """Show where a cell looks in its test images, and which of them it sees alike."""
+    """Make Grad-CAM galleries, the pointing game and an embedding of a cell's test images."""
     input:
         cell=rules.train.output.cell,
         model=rules.train.output.model,

@@ -226,14 +226,14 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     a, b = pair.words()
     of = f"{row['seeds']} of {many(row['planned'], 'seed')}"
     if found is None:
-        return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; nothing is said."
+        return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; no comparison."
     seeds = many(row["seeds"], "seed") if row["seeds"] == row["planned"] else f"incomplete, {of}"
     words = difference.basis(seeds, row)
     p_holm, family = float(row["p_holm"]), int(row["family"])
     text = difference.sentence((a, b), row["metric"], found, p_holm, family, words)
     label = "" if row["label"] == "macro" else f"{row['label']}: "
     alone = np.isnan(found.seed_sd)
-    once = " One training each: other seeds may say otherwise." if alone else ""
+    once = " One seed each: the variance between trainings is not included." if alone else ""
     return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
 
 

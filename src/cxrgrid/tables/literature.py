@@ -61,7 +61,7 @@ def mismatches(row: pd.Series, ours: Protocol) -> list[str]:
         found.append(f"ensemble {many}, here one model")
     if row["crops"] is None or row["crops"] > 1:
         many = f"{row['crops']} crops" if row["crops"] else "crops: not stated"
-        found.append(f"{many} of each test image, here all of it once")
+        found.append(f"{many} of each test image, here the whole image once")
     if row["metric"] not in RANKING:
         threshold = row["threshold"] if row["threshold"] is not None else "not stated"
         found.append(f"threshold: {threshold}, here {ours.thresholds}")
@@ -76,7 +76,7 @@ def split(row: pd.Series, ours: Protocol) -> str:
     if row["split"] != ours.split:
         return f"split: {row['split'] or 'not stated'}, here {ours.split}"
     if row["split"] in ("patient", "image"):
-        return f"split: by {row['split']}, but drawn anew, so that the test images are others"
+        return f"split: by {row['split']}, but drawn anew, with other test images"
     return ""
 
 
@@ -100,7 +100,7 @@ def policy(row: pd.Series, ours: Protocol) -> list[str]:
     """Differences of the label policy."""
     pairs = (("uncertain", ours.uncertain), ("blank", ours.blank))
     return [
-        f"{name} labels: {row[name] or 'not stated'}, here {here or 'none met'}"
+        f"{name} labels: {row[name] or 'not stated'}, here {here or 'none in the data'}"
         for name, here in pairs
         if row[name] != here
     ]

@@ -93,11 +93,11 @@ def note(frames: Frames, cell: Cell, target: str) -> str:
     """Reasons why a number is not a clean test on other data."""
     found = []
     if target in taught(frames.grid.study, cell):
-        found.append(f"has started from a model trained on {target}")
+        found.append(f"initial weights from a model trained on {target}")
     ours, theirs = (frames.facts.get(n, {}).get("image", {}) for n in (cell.dataset, target))
     names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if ours and theirs and names:
-        found.append(f"images are made otherwise ({', '.join(names)})")
+        found.append(f"other image recipe ({', '.join(names)})")
     return "; ".join(found)
 
 
