@@ -1,4 +1,4 @@
-"""Find the fastest way to run a cell's steps on this machine: bfloat16, channels_last, both or none.
+"""Find the fastest way to run a cell on this machine: bfloat16, channels_last, both or neither.
 
 Example:
   python -m cxrgrid.find_speed results/demo/cells/ward/…/seed0/cell.json --data results/data/ward

@@ -46,11 +46,11 @@ rule pixels:
         files="<data>/pixels{image}.parquet",
     log:
         "<data>/pixels{image}.log",
-    conda:
-        "../../envs/cxrgrid.yaml"
     # None for the dataset's own recipe, else what differs from it: -size512.
     wildcard_constraints:
         image="(-[^/]+)?",
+    conda:
+        "../../envs/cxrgrid.yaml"
     threads: 16
     params:
         settings=ask.image,
