@@ -157,6 +157,11 @@ CLASSES = {
     "any_name": (rows(patient=patient, grading=KINDS), "grading"),
     "beside_the_view": (rows(patient=patient, view=word("AP", "PA"), Diagnosis=KINDS), "Diagnosis"),
     "codes": (rows(patient=patient, label=lambda _, n: n % 3), "label"),
+    "beside_yes_and_no": (rows(patient=patient, finding=KINDS, survival=word("Y", "N")), "finding"),
+    "codes_and_names": (
+        rows(patient=patient, label=word("1", "2"), class_name=KINDS),
+        "class_name",
+    ),
     "comma_in_a_name": (rows(patient=patient, kind=word('"ill, badly"', '"well"')), "kind"),
 }
 
@@ -187,6 +192,14 @@ def test_train_and_test_tables_are_parts():
     assert entry["columns"]["parts"] == {"train": "train.csv", "test": "Test.csv"}
     assert entry["split"] == {"name": "column"}
     assert frame["split:column"].value_counts().to_dict() == {"train": 16, "test": 8}
+
+
+def test_images_in_several_folders_are_all_found():
+    for name, n in PEOPLE:
+        film(Path(f"mine/{'train' if n < 8 else 'test'}/{name}.png"), n)
+    Path("mine/labels.csv").write_text(rows(image="{}.png", **PLAIN))
+    entry, frame = drafted("mine")
+    assert entry["columns"]["match"] == "tail" and len(frame) == 24
 
 
 def test_a_table_of_patients_is_joined():

@@ -9,6 +9,7 @@ from cxrgrid.config.errors import UserError, known
 
 VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": np.nan, "-1": -1.0, "-1.0": -1.0}
 VALUES |= {"1,0": 1.0, "0,0": 0.0, "-1,0": -1.0}  # with a decimal comma
+NUMBERS = tuple(value for value in VALUES if value)
 VALUES |= dict.fromkeys(("yes", "y", "true", "t", "positive", "pos", "present"), 1.0)
 VALUES |= dict.fromkeys(("no", "n", "false", "f", "negative", "neg", "absent"), 0.0)
 VALUES |= dict.fromkeys(("na", "n/a", "nan", "<na>", "null", "unknown"), np.nan)

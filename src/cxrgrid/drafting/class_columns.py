@@ -42,9 +42,9 @@ def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
     found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
     found = [classes for classes in found if 2 <= len(classes.labels) <= MOST]
     named = [classes for classes in found if NAMED.fullmatch(classes.column)]
-    # Numbers are classes only in a column that is called so.
+    # Numbers are classes only in a column that is called so, and where no such one has names.
     text = [one for one in found if not all(is_number(label) for label in one.labels)]
-    choice = named or text
+    choice = [one for one in named if one in text] or named or text
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
         raise UserError(

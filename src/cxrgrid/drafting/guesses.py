@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import tables
-from cxrgrid.data.label_text import VALUES
+from cxrgrid.data.label_text import NUMBERS, VALUES
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, image_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
@@ -65,7 +65,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     split = "" if "parts" in columns else split_column(rows.drop(columns=image))
     patient = patient_column(rows.drop(columns=[n for n in (image, split) if n]))
     left = rows.drop(columns=[n for n in (image, patient, split) if n])
-    found = label_columns(left) if not classes else []
+    found = [] if classes or only_words(left) else label_columns(left)
     named = class_columns.find(left, path, classes) if not found else None
     if not found and named is None:
         raise UserError(f"{path}: no column holds labels or classes; {LABELS}")
@@ -92,6 +92,14 @@ def label_columns(rows: pd.DataFrame) -> list[str]:
         and set(rows[name].str.lower()) <= set(VALUES)
         and any(VALUES[value] in (0, 1) for value in set(rows[name].str.lower()))
     ]
+
+
+def only_words(rows: pd.DataFrame) -> bool:
+    """Whether all that could be labels says yes and no, while a column is called like classes."""
+    words = [set(rows[name].str.lower()) - {""} for name in label_columns(rows)]
+    called = [name for name in rows.columns if class_columns.NAMED.fullmatch(name)]
+    others = [name for name in called if name not in label_columns(rows)]
+    return bool(others) and not any(values & set(NUMBERS) for values in words)
 
 
 def patient_column(rows: pd.DataFrame) -> str:

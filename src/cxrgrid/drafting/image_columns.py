@@ -40,19 +40,21 @@ def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
         for base in bases
     }
     best = max(hits, key=lambda place: hits[place], default=None)
-    if best is None or hits[best] * 2 < len(some(list(rows[best.column]))):
-        best = by_lookup(rows, root, path) or (best if best and hits[best] else None)
+    if best is None or hits[best] < len(some(list(rows[best.column]))):
+        other, found = by_lookup(rows, root, path)
+        best = other if other and found > hits.get(best, 0) else best
+    best = best if hits.get(best, 1) else None
     if best is None:
         raise UserError(f"{path}: {no_image(rows, bases)}")
     return best
 
 
-def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> Images | None:
-    """A column whose values mean images in another way than by their path, if there is one."""
+def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None, int]:
+    """A column whose values mean images in another way than by their path; how many of some do."""
     bases = (root, path.parent, path.parent.parent)
     base = next((base for base in bases if images_below(base.absolute())), None)
     if base is None:
-        return None
+        return None, 0
     images = images_below(base.absolute())
     ways = ["tail", "part"]
     if any(dicom.is_dicom(base / image, b"") or "." not in image for image in images[:TRIED]):
@@ -64,8 +66,8 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> Images | None:
         hits = {name: fitting(look, some(list(rows[name])), way) for name in own}
         best = max(hits, key=hits.get, default="")
         if best and hits[best] * 2 >= len(some(list(rows[best]))):
-            return Images(base, best, way)
-    return None
+            return Images(base, best, way), hits[best]
+    return None, 0
 
 
 def fitting(look: image_lookup.Lookup, values: list[str], way: str) -> int:
@@ -92,7 +94,7 @@ def candidates(rows: pd.DataFrame) -> dict[str, list[str]]:
 
 def some(values: list) -> list:
     """Up to `TRIED` of them, from all over the list."""
-    return values[:: max(1, len(values) // TRIED)][:TRIED]
+    return values[:: max(1, -(-len(values) // TRIED))]
 
 
 def folders(root: Path, deep: bool = True) -> list[Path]:

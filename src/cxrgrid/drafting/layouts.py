@@ -79,8 +79,8 @@ def fallback(path: Path) -> dict:
                     f"{error} If the folders are the classes, say --adapter folder"
                 ) from None
             print(f"not used: {error}")
-    elif not classes and csv.recognise(path.parent):
-        return table_files.above(path)
+    elif not classes and (above := table_files.above(path)):
+        return above
     return folder_entry(path)
 
 

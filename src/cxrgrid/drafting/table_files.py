@@ -36,20 +36,15 @@ def entry(path: Path, classes: str = "") -> dict:
     return joined(rows, where, columns, table, others, classes)
 
 
-def above(path: Path) -> dict:
-    """The entry of a table in the folder above the images, or of the folder without labels."""
-    for table in sorted(
-        {
-            file
-            for pattern in csv.FILES[: len(tables.SUFFIXES)]
-            for file in path.parent.glob(pattern)
-        }
-    )[:TABLES]:
+def above(path: Path) -> dict | None:
+    """The entry of a table in the folder above the images; None if there is none."""
+    found = {file for end in tables.SUFFIXES for file in path.parent.glob(f"*{end}")}
+    for table in sorted(found)[:TABLES]:
         try:
             return guesses.table(path, table)
         except UserError:
             continue
-    return {"adapter": "folder", "root": path.as_posix()}
+    return None
 
 
 def unused(path: Path) -> bool:
