@@ -95,7 +95,7 @@ def label_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def only_words(rows: pd.DataFrame) -> bool:
-    """Whether all that could be labels says yes and no, while a column is called like classes."""
+    """True if all possible labels are in words, while another column is called like classes."""
     words = [set(rows[name].str.lower()) - {""} for name in label_columns(rows)]
     called = [name for name in rows.columns if class_columns.NAMED.fullmatch(name)]
     others = [name for name in called if name not in label_columns(rows)]
