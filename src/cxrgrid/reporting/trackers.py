@@ -88,7 +88,9 @@ class TensorBoard:
         fresh = not path.is_file()
         writer = EventFileWriter(str(path.parent))
         if fresh:
-            settings = hparams_pb(msgspec.to_builtins(news.cell), trial_id=news.cell.path())
+            named = msgspec.to_builtins(news.cell).items()
+            plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in named}
+            settings = hparams_pb(plain, trial_id=news.cell.path())
             writer.add_event(Event(summary=settings))
         rows = [(int(row["epoch"]), row) for row in news.epochs] + [(0, news.scores)]
         for step, row in rows:
