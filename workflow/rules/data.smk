@@ -56,7 +56,8 @@ rule pixels:
         settings=ask.image,
     shell:
         "python -m cxrgrid.pixels {params.settings:q} --index {input.index} --out {output.pixels}"
-        " --files {output.files} --readable {input.readable} --study {grid.frozen}"
+        " --files {output.files} --readable {input.readable}"
+        f" --study {grid.frozen}"
         " --threads {threads} > {log} 2>&1"
 
 
