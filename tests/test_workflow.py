@@ -53,7 +53,7 @@ def snakemake(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT
 
 def planned(folder: Path, config: dict, *arguments: str, workflow: Path = ROOT) -> dict:
     """Plan of a run: for each rule the folders of its first outputs."""
-    done = snakemake(folder, config, "--dry-run", *arguments, workflow=workflow)
+    done = snakemake(folder, config, "--dry-run", "-p", *arguments, workflow=workflow)
     assert done.returncode == 0, done.stderr
     jobs: dict[str, set[str]] = {}
     blocks = re.findall(
@@ -196,7 +196,7 @@ def test_a_touched_or_edited_source_reruns_nothing(finished):
 
 def test_printed_command_runs_outside_snakemake_with_the_same_bits(finished, tmp_path):
     target = f"{SCRATCH}/model.safetensors"
-    done = snakemake(finished, TINY, "--dry-run", "--forcerun", target, target)
+    done = snakemake(finished, TINY, "--dry-run", "-p", "--forcerun", target, target)
     printed = re.search(r"python -m cxrgrid\.train .*", done.stdout + done.stderr)[0]
     before = (finished / target).read_bytes()
     folder = tmp_path / "elsewhere"

@@ -20,6 +20,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data import files_table, near_duplicates, published_counts, split_lists
 from cxrgrid.data.label_policy import harden
 from cxrgrid.evaluation import metadata_baseline
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 
@@ -243,6 +244,7 @@ def main(argv: list[str] | None) -> None:
     args.out.write_text(text + "\n")
     for warning in found["warnings"]:
         logging.warning(warning)
+    logging.info(many(len(found["warnings"]), "warning"))
 
 
 if __name__ == "__main__":

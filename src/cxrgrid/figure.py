@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib
 
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames, read
@@ -53,6 +54,7 @@ def main(argv: list[str] | None) -> None:
         logging.info(f"drawing {name}")
         for kind, drawn in render(name, frames).items():
             (args.out_dir / f"{name}.{kind}").write_bytes(drawn)
+    logging.info(many(len(frames.grid.figures()), "figure"))
 
 
 if __name__ == "__main__":

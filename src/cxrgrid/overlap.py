@@ -21,6 +21,7 @@ from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting.results import read_grid
@@ -201,6 +202,7 @@ def main(argv: list[str] | None) -> None:
     args.out.write_text(text + "\n")
     for warning in warnings:
         logging.warning(warning)
+    logging.info(many(len(warnings), "warning"))
 
 
 if __name__ == "__main__":

@@ -206,6 +206,7 @@ def main(argv: list[str] | None) -> None:
         print(f"\nThe report: {args.out.resolve().as_uri()}")
     else:
         write(args, frames, leaderboard, audited, data)
+        print(args.out)
 
 
 if __name__ == "__main__":

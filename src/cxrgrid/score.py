@@ -150,7 +150,7 @@ def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]],
         else:
             missing.append(cell.path())
     count = f"{len(found)} of {len(found) + len(missing)} cells"
-    logging.info(f"{target}: scoring {count}; not finished: {', '.join(missing) or 'none'}")
+    logging.info(f"{count} finished{'; not: ' if missing else ''}{', '.join(missing)}")
     return found, missing
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
+from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.io import cli
@@ -41,16 +42,6 @@ def studies(names: list[str]) -> list[Path]:
     return paths
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: 2 d 3 h, 4 h 05 min, 12 min, 40 s."""
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes % 60:02} min"
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
-
-
 def detail(one: Progress) -> str:
     """Details of a cell, besides its state, as text."""
     job = f"  job {one.job}" if one.job else ""
@@ -62,8 +53,7 @@ def detail(one: Progress) -> str:
         left = "" if one.left is None else f"  {duration(one.left)} left"
         return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}{left}{job}"
     if one.state == "failed":
-        own = one.reason.startswith((f"{one.cause}: ", f"{one.cause} "))
-        return one.reason if own else f"{one.cause}: {one.reason.removeprefix('error: ')}"
+        return failure(one.cause, one.reason)
     return "" if one.state == "never tried" else f"{one.reason}{job}"
 
 

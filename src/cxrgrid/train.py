@@ -182,6 +182,7 @@ def run_cell(args) -> None:
             checkpointer, facts = train(cell, args.data, args.out, stop, args.save_minutes)
             write_predictions(checkpointer, cell, args.data, args.out)
             write_history(checkpointer.run, facts | {"cost": checkpointer.meter.read()}, args.out)
+        print(history.result_line(checkpointer.run.history, cell), file=sys.stderr)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.signal)

@@ -92,6 +92,11 @@ class Site:
         """Output of the last snakemake."""
         return (self.folder / "said.txt").read_text()
 
+    def logged(self) -> str:
+        """The last snakemake's whole log, with the resources of each job."""
+        logs = sorted((self.folder / ".snakemake/log").glob("*.snakemake.log"))
+        return logs[-1].read_text()
+
     def metrics(self) -> bytes:
         """Score and collect here, without the cluster: metrics.csv."""
         path = "results/tiny/report/metrics.csv"

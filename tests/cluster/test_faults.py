@@ -122,7 +122,7 @@ def test_cells_die_each_in_its_own_way_and_say_so(site, undisturbed, cluster):
     # One of them by the printed command, which runs nothing else; then the rest.
     status, said = site.finish(site.start(*cells[0]["rerun"].split()[1:-4], "--cores", "1"))
     assert status == 0, said
-    assert "going on" in site.log(0) and "1 of 1 steps" in said
+    assert "going on" in site.log(0) and "1 of 1 jobs done" in said
     site.configure(STUDY)
     status, said = site.finish(site.train())
     assert status == 0, said

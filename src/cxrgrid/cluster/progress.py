@@ -15,6 +15,7 @@ from cxrgrid.cluster import slurm, training_progress
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import finished
+from cxrgrid.io.cli import PROMPT
 
 STATES = ("done", "running", "waiting", "failed", "never tried")
 # What an error line means, the first that matches.
@@ -98,11 +99,12 @@ def trainings() -> set[Path]:
 
 
 def tail(log: Path) -> list[str]:
-    """The last lines of a log that say something."""
+    """The last lines of a log that say something, without the command in its first line."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL))
         text = file.read().decode(errors="replace")
-    return [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    lines = re.split(r"[\r\n]+", text)
+    return [line for line in lines if line.strip() and not line.startswith(PROMPT)]
 
 
 def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:

@@ -1,21 +1,28 @@
-"""The command line of every command: `--help` with examples, one-line errors, a quick exit."""
+"""The command line of every command: `--help` with examples, one-line errors, a quick exit.
+
+A log that receives stdout and stderr begins with the command, as it can be pasted.
+"""
 
 import argparse
 import atexit
 import gc
 import logging
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 
 from cxrgrid.config.errors import UserError
 
+PROMPT = "$ "  # before the command in the first line of a log
 
-def parser(command: str, doc: str) -> argparse.ArgumentParser:
-    """Argument parser of `python -m cxrgrid.<command>`; its help is the module's docstring."""
+
+def parser(name: str, doc: str) -> argparse.ArgumentParser:
+    """Argument parser of `python -m cxrgrid.<name>`; its help is the module's docstring."""
     return argparse.ArgumentParser(
-        prog=f"python -m cxrgrid.{command}",
+        prog=f"python -m cxrgrid.{name}",
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,10 +41,28 @@ def run(main: Callable[[list[str] | None], None]) -> None:
     gc.enable()
     gc.freeze()  # what was imported stays: looking through it is never worth the time
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if logged():
+        print(PROMPT + command(main), file=sys.stderr, flush=True)
     try:
         leave(status(main))
     finally:  # only where something unforeseen was raised
         gc.unfreeze()
+
+
+def logged() -> bool:
+    """Whether stdout and stderr both go to one file, as in a rule: `> {log} 2>&1`."""
+    try:
+        out, err = os.fstat(1), os.fstat(2)
+    except OSError:  # one of them is closed
+        return False
+    return stat.S_ISREG(out.st_mode) and os.path.samestat(out, err)
+
+
+def command(main: Callable) -> str:
+    """The command that runs `main` in this process, as it can be pasted."""
+    spec = main.__globals__.get("__spec__")
+    module = ["-m", spec.name] if spec else sys.argv[:1]
+    return shlex.join(["python", *module, *sys.argv[1:]])
 
 
 def status(main: Callable[[list[str] | None], None]) -> int:

@@ -72,6 +72,14 @@ def epoch_line(row: dict, epochs: int) -> str:
     )
 
 
+def result_line(history: list[dict], cell: Cell) -> str:
+    """Last line of the log: the monitored value of the epoch whose weights are kept."""
+    kept = next(row for row in history if row["best"])
+    name = {"auroc": "AUROC", "ap": "AP"}.get(cell.monitor, cell.monitor.replace("_", " "))
+    value = kept[f"val_{cell.monitor}"]
+    return f"val {name} {value:.4f} in epoch {kept['epoch']} of {len(history)}"
+
+
 def warnings(names: list[str], labels: np.ndarray) -> list[str]:
     """Warnings about labels without a positive, from training labels float [N, L].
 

@@ -1,0 +1,21 @@
+"""Times and failures in words, the same in `status` and on Snakemake's console."""
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 2 d 3 h, 4 h 05 min, 12 min, 1 min 05 s, 40 s."""
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    if minutes >= 10:
+        return f"{minutes} min"
+    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
+
+def failure(cause: str, reason: str) -> str:
+    """Why a job failed: its cause, then its own words, unless these begin with the cause."""
+    if reason.startswith((f"{cause}: ", f"{cause} ")):
+        return reason
+    return f"{cause}: {reason.removeprefix('error: ')}"

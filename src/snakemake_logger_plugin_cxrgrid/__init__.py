@@ -1,0 +1,138 @@
+"""A calm console for Snakemake: one line per finished job, the whole's progress, failures.
+
+Snakemake finds it by its name, which profiles/default gives: `logger: [cxrgrid]`. Where a person
+asks for more or for less (-p, --verbose, --debug-dag, --quiet), Snakemake prints its own words. The
+log file in .snakemake/log holds everything in any case.
+"""
+
+import re
+import sys
+from logging import INFO, WARNING, LogRecord
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_cxrgrid.job import Job, in_short, rerun
+from snakemake_logger_plugin_cxrgrid.screen import RED, YELLOW, Screen
+from snakemake_logger_plugin_cxrgrid.tally import Tally
+
+# Said at every start, of every job, or of a failure that has a line already.
+NOISE = re.compile(
+    r"Assuming unrestricted shared|Config file .* is \w+ by additional|Building DAG of jobs"
+    r"|Using shell: |Conda environments: ignored|Singularity containers: ignored|Select jobs to"
+    r"|Job rate limit reached|Execute \d+ jobs|Group jobs: inactive|Processed \d+ potential jobs"
+    r"|Removing output files of failed job|SLURM run ID: |Job \d+ has been submitted"
+    r"|Waiting at most \d+ seconds for missing files|Exiting because a job execution failed"
+    r"|WorkflowError:\nAt least one job did not complete"
+    r"|Reasons:\n|Some jobs were triggered by provenance|Rules with provenance triggered"
+)
+AGAIN = re.compile(r"Trying to restart job (\d+)")
+END = re.compile(r"Elapsed time: ")
+DRY = re.compile(r"This was a dry-run")
+
+
+class LogHandler(LogHandlerBase):
+    """Receives Snakemake's log records, in a thread of its own, and prints what a person wants."""
+
+    has_filter = True  # its own: none
+    has_formatter = True
+    needs_rulegraph = False
+    writes_to_file = False
+
+    def __post_init__(self) -> None:
+        asked = self.common_settings
+        more = asked.printshellcmds or asked.verbose or asked.debug_dag
+        self.calm = not (more or asked.quiet)
+        self.tally = Tally()
+        stream = sys.stdout if asked.stdout else sys.stderr
+        self.screen = Screen(stream, asked.nocolor, self.tally.status, self.lock)
+        self.tells = {LogEvent.ERROR: self.message, None: self.message}
+        if asked.dryrun:
+            self.tells |= {LogEvent.RUN_INFO: self.table, LogEvent.JOB_INFO: self.planned}
+        else:
+            self.tells |= {LogEvent.RUN_INFO: self.begin, LogEvent.JOB_INFO: self.started}
+            self.tells |= {LogEvent.JOB_FINISHED: self.finished, LogEvent.JOB_ERROR: self.failed}
+        if self.calm:
+            # The handler of .snakemake/log is made after this one, from the same settings.
+            asked.printshellcmds = True
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Whether this handler speaks; if not, Snakemake adds its own."""
+        return self.calm
+
+    def emit(self, record: LogRecord) -> None:
+        """Print what a record tells, if anything; an error here ends no run."""
+        tell = self.tells.get(getattr(record, "event", None))
+        if self.calm and tell:
+            try:
+                tell(record)
+            except Exception:
+                self.handleError(record)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self.screen.close()
+        super().close()
+
+    def table(self, record: LogRecord) -> None:
+        """Of a dry run: its table of jobs, below the jobs; Snakemake tells it above them too."""
+        if self.tally.planned:
+            self.screen.say(f"\n{record.msg}")
+        self.tally.plan(record.stats)
+
+    def planned(self, record: LogRecord) -> None:
+        """Of a dry run: a job, and why it would run."""
+        job = Job.of(record)
+        if job.rule in self.tally.planned:
+            self.screen.say(f"{self.tally.named(job)}  {in_short(record.reason)}")
+
+    def begin(self, record: LogRecord) -> None:
+        """Jobs that will run, by rule."""
+        self.tally.plan(record.stats)
+        rules = ", ".join(f"{rule} {count}" for rule, count in self.tally.planned.items())
+        self.screen.say(f"{sum(self.tally.planned.values())} jobs: {rules}")
+
+    def started(self, record: LogRecord) -> None:
+        """A job runs, or is sent to the cluster; the last line of a terminal says so."""
+        self.tally.start(record.jobid, Job.of(record))
+        self.screen.refresh()
+
+    def finished(self, record: LogRecord) -> None:
+        """One line: what, its result, how long it took; and to a file the time that is left."""
+        job = self.tally.end(record.job_id, record.created)
+        if job.rule not in self.tally.planned:  # `all`
+            return
+        left = [] if self.screen.live else [self.tally.left(record.created)]
+        words = [self.tally.named(job), job.result(), job.duration(record.created), *left]
+        self.screen.say("  ".join([self.tally.counter(), *filter(None, words)]))
+
+    def failed(self, record: LogRecord) -> None:
+        """What has failed and why, its logs, and the command that reruns it."""
+        job = self.tally.fail(record.jobid, Job.of(record))
+        after = job.duration(record.created)
+        self.screen.say(f"failed  {job.title} after {after}  {job.reason()}", RED)
+        for log in record.log:
+            self.screen.say(f"        log: {log}")
+        for output in job.output[:1]:
+            self.screen.say(f"        rerun: {rerun(output, sys.argv[1:])}")
+
+    def message(self, record: LogRecord) -> None:
+        """Whatever else Snakemake has to say, unless it says so every time."""
+        text = record.getMessage()
+        if again := AGAIN.match(text):
+            self.screen.say(f"again   {self.tally.known[int(again[1])].title}")
+        elif END.match(text):
+            self.screen.say(self.tally.summary(record.created))
+        elif DRY.match(text):
+            self.screen.say("Nothing was run (-n). With -p as well: each job's files and command.")
+        elif not NOISE.match(text) and not of_a_job(record):
+            colours = {INFO: 0, WARNING: YELLOW}
+            self.screen.say(text, colours.get(record.levelno, RED))
+
+
+def of_a_job(record: LogRecord) -> bool:
+    """Whether the record repeats, with its command, a failure that JOB_ERROR tells."""
+    return (
+        getattr(record, "exception", "") == "RuleException" and "CalledProcessError" in record.msg
+    )

@@ -1,0 +1,105 @@
+"""A job as a person knows it: its name, how long it took, what came of it, why it failed."""
+
+import contextlib
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from logging import LogRecord
+from pathlib import Path
+
+from cxrgrid.cluster import progress, slurm, training_progress
+from cxrgrid.cluster.wording import duration, failure
+
+LONGEST = 60  # characters of a result
+# Options of snakemake that a rerun needs, and how many values each takes.
+KEPT = {"--configfile": math.inf, "--configfiles": math.inf, "--config": math.inf, "-C": math.inf}
+KEPT |= {"--profile": 1, "--workflow-profile": 1, "--executor": 1, "-e": 1}
+KEPT |= {"--snakefile": 1, "-s": 1, "--directory": 1, "-d": 1}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that has been started, or sent to a cluster. began: seconds since the epoch."""
+
+    rule: str
+    wildcards: dict[str, str]
+    output: list[str]
+    log: list[str]
+    benchmark: str | None
+    began: float
+
+    @classmethod
+    def of(cls, record: LogRecord) -> "Job":
+        """The job of a JOB_INFO record, or, as far as it tells, of a JOB_ERROR record."""
+        known = vars(record)
+        return cls(
+            rule=record.rule_name,
+            wildcards=dict(known.get("wildcards", {})),
+            output=list(record.output),
+            log=list(record.log),
+            benchmark=known.get("benchmark"),
+            began=record.created,
+        )
+
+    @property
+    def name(self) -> str:
+        """ward/resnet10t/pretrained seed 0: the wildcards, without a recipe that is `default`."""
+        parts, more = [], []
+        for key, value in self.wildcards.items():
+            if key in ("fold", "seed"):
+                more.append(f"{key} {value}")
+            elif key == "target" and parts:
+                more.append(f"on {value}")
+            elif (key, value) != ("recipe", "default"):
+                parts.append(value)
+        return " ".join(["/".join(parts), *more]).strip()
+
+    @property
+    def title(self) -> str:
+        """Its rule and its name."""
+        return f"{self.rule} {self.name}".rstrip()
+
+    def duration(self, now: float) -> str:
+        """How long it took, in words: as its benchmark says, else since it was started or sent."""
+        measured = progress.benchmark(Path(self.benchmark).parent) if self.benchmark else 0
+        return duration(measured or now - self.began)
+
+    def result(self) -> str:
+        """The last line of its log, in which a command says what it has made."""
+        lines = []
+        with contextlib.suppress(OSError):
+            lines = progress.tail(Path(self.log[0])) if self.log else []
+        last = lines[-1] if lines else ""
+        return last if len(last) <= LONGEST else f"{last[: LONGEST - 1]}…"
+
+    def reason(self) -> str:
+        """Why it failed, as its log or Slurm tells."""
+        if not self.log:
+            return "it has no log"
+        sent = slurm.logs(self.rule, list(self.wildcards.values()))
+        return failure(*progress.explain(Path(self.log[0]), sent))
+
+    def training(self) -> training_progress.TrainingProgress | None:
+        """How far it has come, if it is a training that says so."""
+        return training_progress.read(Path(self.output[0]).parent) if self.output else None
+
+
+def in_short(reason: str) -> str:
+    """Snakemake's reason to run a job, without the files and values that it lists."""
+    parts = re.split(r"; (?=[A-Z])", reason)
+    return "; ".join(part.partition(":")[0].lower() for part in parts)
+
+
+def rerun(output: str, arguments: list[str]) -> str:
+    """The command that makes a job's output, with what `arguments` say of config and place."""
+    kept, room = [], 0.0
+    for word in arguments:
+        option, assigned, _ = word.partition("=")
+        if word.startswith("-"):
+            room = 0.0 if assigned else KEPT.get(option, 0.0)
+            kept += [word] if option in KEPT else []
+        elif room:
+            kept.append(word)
+            room -= 1
+    return shlex.join(["snakemake", output, *kept])
