@@ -125,7 +125,7 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     assert (found["state"], found["epoch"], found["step"]) == ("running", 3, 3)
     assert (found["left"], found["seconds"], found["value"]) == (150, 93784, 0.7)
     shown = look(study, capsys)
-    assert "epoch 3/20, 25%  best val_auroc 0.7000  2 min left  job 7" in shown
+    assert "epoch 3/20, 25%  best val_auroc 0.7000  2 min 30 s left  job 7" in shown
     answers(monkeypatch, squeue=[row.replace(str(Path.cwd()), "/elsewhere")])
     assert cell(study, capsys)["state"] == "failed"
 

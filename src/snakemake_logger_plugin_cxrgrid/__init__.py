@@ -58,7 +58,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """Whether this handler speaks; if not, Snakemake adds its own."""
+        """True if this handler speaks; if not, Snakemake adds its own."""
         return self.calm
 
     def emit(self, record: LogRecord) -> None:
@@ -108,7 +108,7 @@ class LogHandler(LogHandlerBase):
         self.screen.say("  ".join([self.tally.counter(), *filter(None, words)]))
 
     def failed(self, record: LogRecord) -> None:
-        """What has failed and why, its logs, and the command that reruns it."""
+        """A failure: why, its logs, and the command that reruns the job."""
         job = self.tally.fail(record.jobid, Job.of(record))
         after = job.duration(record.created)
         self.screen.say(f"failed  {job.title} after {after}  {job.reason()}", RED)
@@ -118,7 +118,7 @@ class LogHandler(LogHandlerBase):
             self.screen.say(f"        rerun: {rerun(output, sys.argv[1:])}")
 
     def message(self, record: LogRecord) -> None:
-        """Whatever else Snakemake has to say, unless it says so every time."""
+        """Anything else that Snakemake has to say, unless it says so every time."""
         text = record.getMessage()
         if again := AGAIN.match(text):
             self.screen.say(f"again   {self.tally.known[int(again[1])].title}")
@@ -132,7 +132,7 @@ class LogHandler(LogHandlerBase):
 
 
 def of_a_job(record: LogRecord) -> bool:
-    """Whether the record repeats, with its command, a failure that JOB_ERROR tells."""
+    """True if the record repeats, with its command, a failure that JOB_ERROR tells."""
     return (
         getattr(record, "exception", "") == "RuleException" and "CalledProcessError" in record.msg
     )

@@ -61,7 +61,7 @@ class Job:
         return f"{self.rule} {self.name}".rstrip()
 
     def duration(self, now: float) -> str:
-        """How long it took, in words: as its benchmark says, else since it was started or sent."""
+        """Time that it took, in words: as its benchmark says, else since it was started or sent."""
         measured = progress.benchmark(Path(self.benchmark).parent) if self.benchmark else 0
         return duration(measured or now - self.began)
 
@@ -74,14 +74,14 @@ class Job:
         return last if len(last) <= LONGEST else f"{last[: LONGEST - 1]}…"
 
     def reason(self) -> str:
-        """Why it failed, as its log or Slurm tells."""
+        """Reason of its failure, as its log or Slurm tells."""
         if not self.log:
             return "it has no log"
         sent = slurm.logs(self.rule, list(self.wildcards.values()))
         return failure(*progress.explain(Path(self.log[0]), sent))
 
     def training(self) -> training_progress.TrainingProgress | None:
-        """How far it has come, if it is a training that says so."""
+        """Progress of a training that says so; None of other jobs."""
         return training_progress.read(Path(self.output[0]).parent) if self.output else None
 
 

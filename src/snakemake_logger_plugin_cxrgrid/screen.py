@@ -11,7 +11,7 @@ CLEAR = "\r\033[K"
 
 
 class Screen:
-    """Where the console's lines go.
+    """Prints the console's lines.
 
     status: what the last line of a terminal says now; lock: held wherever that may change.
     """

@@ -13,7 +13,7 @@ LESS = 4  # times that a job of an unknown rule costs less than one of the deare
 
 
 class Tally:
-    """What is planned, under way, done and failed in one run. Times: seconds since the epoch."""
+    """Jobs planned, under way, done and failed in one run. Times: seconds since the epoch."""
 
     def __init__(self):
         self.planned: dict[str, int] = {}  # number of jobs, by rule
@@ -58,7 +58,7 @@ class Tally:
         return f"{job.rule:<8} {job.name:<{self.width}}"
 
     def counter(self) -> str:
-        """How many of the jobs are done: ` 3/12`."""
+        """Number of jobs that are done, of all: ` 3/12`."""
         total = sum(self.planned.values())
         return f"{self.done:>{len(str(total))}}/{total}"
 
@@ -114,6 +114,6 @@ class Tally:
 
 
 def epoch(job: Job) -> str:
-    """Which epoch a training is in, if it says so."""
+    """Epoch that a training is in, if it says so."""
     told = job.training()
     return f" epoch {told.epoch}/{told.epochs}" if told else ""

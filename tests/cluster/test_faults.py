@@ -136,7 +136,7 @@ def test_too_little_memory_asks_for_more_the_next_time(site, undisturbed, cluste
     assert "out of memory" in site.status("tiny", "--failed")
     status, said = site.finish(site.train())
     assert status == 0, said
-    assert "mem_mb=16000" in said
+    assert "mem_mb=16000" in site.logged()
     assert site.answers([0]) == undisturbed.answers([0])
 
 
@@ -174,7 +174,7 @@ def test_a_time_limit_is_seen_coming_and_the_retry_asks_for_more(site, undisturb
     status, said = site.finish(run)
     assert status == 0, said
     assert "going on " in site.log(0)
-    assert "runtime=30" in said and "runtime=60" in said
+    assert "runtime=30" in site.logged() and "runtime=60" in site.logged()
     assert site.answers([0]) == undisturbed.answers([0])
 
 
@@ -192,7 +192,7 @@ def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undistu
     cluster.wait(lambda: not site.trainings(), "the training to be killed")
     status, said = site.finish(site.train())
     assert status == 0, said
-    assert "runtime=60" in said and "going on after epoch" in site.log(0)
+    assert "runtime=60" in site.logged() and "going on after epoch" in site.log(0)
     assert site.answers([0]) == undisturbed.answers([0])
 
 
@@ -248,7 +248,7 @@ def test_a_slow_results_folder_costs_time_alone(site, undisturbed, cluster):
     cluster.ask("scancel", cluster.training("default_1"))
     status, said = finish_watched(site, run)
     assert status == 0, said
-    assert "for missing files" in said, "nothing was late"
+    assert "for missing files" in site.logged(), "nothing was late"
     assert "going on" in site.log(1)
     assert site.answers() == undisturbed.answers()
 

@@ -15,7 +15,7 @@ def duration(seconds: float) -> str:
 
 
 def failure(cause: str, reason: str) -> str:
-    """Why a job failed: its cause, then its own words, unless these begin with the cause."""
+    """Reason of a failure: its cause, then its own words, unless these begin with the cause."""
     if reason.startswith((f"{cause}: ", f"{cause} ")):
         return reason
     return f"{cause}: {reason.removeprefix('error: ')}"

@@ -50,7 +50,7 @@ def run(main: Callable[[list[str] | None], None]) -> None:
 
 
 def logged() -> bool:
-    """Whether stdout and stderr both go to one file, as in a rule: `> {log} 2>&1`."""
+    """True if stdout and stderr both go to one file, as in a rule: `> {log} 2>&1`."""
     try:
         out, err = os.fstat(1), os.fstat(2)
     except OSError:  # one of them is closed
