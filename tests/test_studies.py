@@ -97,7 +97,8 @@ def test_every_name_of_a_study_is_used(name):
     for axis, names in (("dataset", "datasets"), ("recipe", "recipes"), ("init", "weights")):
         assert set(config.get(names, {})) <= {getattr(c, axis) for c in grid.cells} | {"default"}
     for override in grid.study.overrides:
-        assert any(matches(override, c.dataset, c.backbone, c.init, c.recipe) for c in grid.cells)
+        cells = ((c.dataset, c.backbone, c.init, grid.recipes[c.recipe]) for c in grid.cells)
+        assert any(matches(override, *cell) for cell in cells)
 
 
 @pytest.mark.parametrize("name", FILES)
