@@ -10,7 +10,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from cxrgrid.cluster import preflight, run_config
+from cxrgrid.cluster import aftermath, preflight, run_config
 from cxrgrid.cluster.resources import Needs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
@@ -64,10 +64,5 @@ onstart:
 
 
 onerror:
-    # A grid with holes is reported as what it is; the run itself has failed all the same.
-    if not grid.incomplete:
-        shell(
-            "snakemake report --snakefile {workflow.main_snakefile} --nolock --quiet all"
-            " --executor local --configfile {grid.frozen} --config incomplete=true"
-        )
-        shell("python -m cxrgrid.status results/{grid.name}/study.json --failed >&2")
+    # The run itself has failed all the same.
+    aftermath.failed(workflow, grid, log)

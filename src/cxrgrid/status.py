@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from cxrgrid.cluster.failed_steps import Failure, failures
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
 from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
@@ -42,6 +43,11 @@ def studies(names: list[str]) -> list[Path]:
     return paths
 
 
+def results(grid: Grid, path: Path) -> Path:
+    """The folder of a study; path: its study.json, or a copy of its config from elsewhere."""
+    return path.parent if path.name == "study.json" else Path("results") / grid.name
+
+
 def detail(one: Progress) -> str:
     """Details of a cell, besides its state, as text."""
     job = f"  job {one.job}" if one.job else ""
@@ -55,6 +61,18 @@ def detail(one: Progress) -> str:
     if one.state == "failed":
         return failure(one.cause, one.reason)
     return "" if one.state == "never tried" else f"{one.reason}{job}"
+
+
+def step_lines(broken: list[Failure]) -> list[str]:
+    """Two lines per failed step: why, and the command that runs it again."""
+    return [
+        line
+        for one in broken
+        for line in (
+            f"{one.step.name}  failed  {failure(one.cause, one.reason)}",
+            f"    rerun: {one.rerun}",
+        )
+    ]
 
 
 def lines(found: list[Progress], colour: bool) -> list[str]:
@@ -81,12 +99,17 @@ def totals(found: list[Progress]) -> str:
 
 
 def show(grid: Grid, found: list[Progress], args) -> None:
-    """A study's part of what is printed."""
+    """A study's part of what is printed; last of all what has failed before or after the cells."""
+    broken = failures(grid)
     if args.failed:
         found = [one for one in found if one.state == "failed"]
-    colour = sys.stdout.isatty()
-    print(f"{grid.name}: {totals(found)}" if found else f"{grid.name}: no cell has failed")
-    print("\n".join(lines(found, colour)) if found else "", flush=True)
+    if found:
+        print(f"{grid.name}: {totals(found)}", *lines(found, sys.stdout.isatty()), sep="\n")
+    elif not broken:
+        print(f"{grid.name}: no log tells of a failure")
+    if broken:
+        print(f"{grid.name}: {len(broken)} failed besides the cells", *step_lines(broken), sep="\n")
+    print(flush=True)
 
 
 def as_json(found: list[Progress]) -> list[dict]:
@@ -103,7 +126,7 @@ def main(argv: list[str] | None) -> None:
     """Look once, or again and again."""
     parser = cli.parser("status", __doc__)
     parser.add_argument("study", nargs="*", help="study.json, its folder, or the study's name")
-    parser.add_argument("--failed", action="store_true", help="only cells that failed")
+    parser.add_argument("--failed", action="store_true", help="only what failed")
     parser.add_argument("--json", action="store_true", help="one JSON object per cell")
     parser.add_argument(
         "--watch", nargs="?", type=float, const=10.0, metavar="SECONDS", help="look again (10)"
@@ -112,7 +135,9 @@ def main(argv: list[str] | None) -> None:
     while True:
         paths = studies(args.study)
         grids = [Grid(json.loads(path.read_text())) for path in paths]
-        found = [survey(grid.cells, path.parent) for grid, path in zip(grids, paths, strict=True)]
+        found = [
+            survey(grid.cells, results(grid, path)) for grid, path in zip(grids, paths, strict=True)
+        ]
         if args.json:
             print(
                 json.dumps(

@@ -1,0 +1,113 @@
+"""Steps of a study other than trainings that have failed, as their logs tell.
+
+A step has failed if its log is there, its output is not, and no process or job is making it.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cxrgrid.cluster import slurm
+from cxrgrid.cluster.progress import explain
+from cxrgrid.cluster.run_config import asked_by
+from cxrgrid.config.grid import Grid
+
+# The file that a rule makes; its log lies beside it.
+DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
+DATA |= {"split": "table.parquet", "audit": "audit.json"}
+STUDY = {"study": "study.json", "overlap": "overlap.json", "collect": "report/metrics.csv"}
+STUDY |= {"compare": "report/comparisons.csv", "table": "report/leaderboard.csv"}
+STUDY |= {"report": "report/report.html"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A rule with its wildcards in the rule's order; paths are relative to the working folder."""
+
+    rule: str
+    wildcards: tuple[str, ...]
+    output: str
+    log: str
+
+    @property
+    def name(self) -> str:
+        """The rule and its wildcards, as one reads them."""
+        return f"{self.rule} {'/'.join(self.wildcards)}".rstrip()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that has failed: a cause in a word or two, the log's own words, the remedy."""
+
+    step: Step
+    cause: str
+    reason: str
+    rerun: str
+
+
+def failures(grid: Grid) -> list[Failure]:
+    """Every step of a study that has failed, in the order of the workflow."""
+    missing = [
+        step
+        for step in dict.fromkeys(steps(grid))
+        if not Path(step.output).exists()
+        and (Path(step.log).is_file() or slurm.logs(step.rule, list(step.wildcards)))
+    ]
+    busy = working() if missing else set()
+    found = []
+    for step in missing:
+        cause, reason = explain(Path(step.log), slurm.logs(step.rule, list(step.wildcards)))
+        job = f"rule_{step.rule}_wildcards_{'_'.join(step.wildcards)}"
+        if cause and not busy & {step.rule, job}:
+            rerun = " ".join(("snakemake", step.output, asked_by(grid.name))).rstrip()
+            found.append(Failure(step, cause, reason, rerun))
+    return found
+
+
+def working() -> set[str]:
+    """Rules whose commands run in this folder, and names of its jobs in Slurm's queue."""
+    found = {job.what for job in slurm.queue(Path.cwd())}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if (path / "cwd").readlink() == Path.cwd():
+                found.add(words[words.index("-m") + 1].removeprefix("cxrgrid."))
+    return found
+
+
+def steps(grid: Grid) -> Iterator[Step]:
+    """All steps of a study but its trainings, in the order in which they run."""
+    for dataset in dict.fromkeys([*(cell.dataset for cell in grid.cells), *grid.tested()]):
+        for rule, output in DATA.items():
+            folder = f"results/data/{dataset}"
+            yield Step(rule, (dataset,), f"{folder}/{output}", f"{folder}/{rule}.log")
+    for cell in grid.cells:
+        if cell.weights.startswith("results/weights/"):
+            name = Path(cell.weights).stem
+            yield Step("weights", (name,), cell.weights, f"results/weights/{name}.weights.log")
+    yield from of_cells(grid)
+    folder = f"results/{grid.name}"
+    for target in grid.tested():
+        path = f"{folder}/scores/{target}"
+        yield Step("score", (target,), f"{path}.parquet", f"{path}.score.log")
+    for rule, output in STUDY.items():
+        yield Step(rule, (), f"{folder}/{output}", f"{folder}/{Path(output).parent}/{rule}.log")
+    for figure in grid.figures()[:1]:
+        path = f"{folder}/report/figures/{figure}.svg"
+        yield Step("figure", (), path, f"{folder}/report/figure.log")
+
+
+def of_cells(grid: Grid) -> Iterator[Step]:
+    """What trained cells are asked: predictions on other datasets, and explanations."""
+    pairs = [
+        (cell, target) for cell in grid.cells for target in grid.transfers.get(cell.dataset, [])
+    ]
+    for cell, target in pairs:
+        axes = tuple(map(str, cell.axes().values()))
+        path = f"{grid.folder(cell)}/transfer/{target}"
+        yield Step("predict", (*axes, target), f"{path}.parquet", f"{path}.predict.log")
+    for cell in grid.cells:
+        axes = tuple(map(str, cell.axes().values()))
+        path = f"{grid.folder(cell)}/explain"
+        yield Step("explain", axes, f"{path}/gallery.parquet", f"{path}/explain.log")
