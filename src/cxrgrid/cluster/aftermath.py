@@ -1,4 +1,4 @@
-"""What the Snakefile does when a run has failed; it never fails itself, in any folder.
+"""The Snakefile's handler of a failed run; it never fails itself, in any folder.
 
 A grid with holes is reported as what it is, and the last lines on the screen are why the run
 failed and the commands that run it again.
@@ -13,18 +13,18 @@ from typing import Any
 from cxrgrid.config.grid import Grid, finished
 
 
-def failed(workflow: Any, grid: Grid, log: str | None) -> None:
+def failed(workflow: Any, grid: Grid, logs: list[str] | None) -> None:
     """Report the cells that are done; at the exit of this process print what failed and why.
 
-    log: Snakemake's own log of the run.
+    logs: Snakemake's own logs of the run.
     """
     if grid.incomplete:
         return
     lines = []
     if any(finished(grid.folder(cell), cell) for cell in grid.cells):
         lines += report(workflow.main_snakefile, grid)
+    lines += [f"Snakemake's log: {' '.join(map(str, logs))}"] if logs else []
     lines += said(["-m", "cxrgrid.status", grid.frozen, "--failed"])[1]
-    lines += [f"Everything that was printed: {log}"] if log else []
     # After Snakemake's own last words.
     atexit.register(show, lines)
 

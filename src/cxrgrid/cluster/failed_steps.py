@@ -99,7 +99,7 @@ def steps(grid: Grid) -> Iterator[Step]:
 
 
 def of_cells(grid: Grid) -> Iterator[Step]:
-    """What trained cells are asked: predictions on other datasets, and explanations."""
+    """The jobs of trained cells: predictions on other datasets, and explanations."""
     pairs = [
         (cell, target) for cell in grid.cells for target in grid.transfers.get(cell.dataset, [])
     ]
