@@ -70,7 +70,7 @@ def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
     models.set_trainable(run.model, cell, 1)
     rng, losses = np.random.default_rng(cell.seed), []
-    order = list(islice(stream(split.labels, cell), len(rates)))
+    order = list(islice(stream(split.labels, cell, run.least), len(rates)))
     bar = tqdm(rates, unit="step", disable=None)
     for rate, (images, labels) in zip(bar, Feed(split, device)(order), strict=True):
         for group in run.optimizer.param_groups:
@@ -84,11 +84,11 @@ def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     return losses
 
 
-def stream(labels: np.ndarray, cell: Cell):
+def stream(labels: np.ndarray, cell: Cell, least: int):
     """The rows of one step after the other, over as many epochs as are asked for."""
     epoch = 1
     while True:
-        yield from batches(labels, cell, epoch)
+        yield from batches(labels, cell, epoch, least)
         epoch += 1
 
 

@@ -41,13 +41,13 @@ def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
     split, facts = load_training(folder, cell)
     device = pick_device()
     feed, loss = Feed(split, device), make_loss(cell, facts["task"], split.labels, device)
-    order = list(islice(cycle(batches(split.labels, cell, 1)), steps))
     taken = []
     for way in WAYS:
         own = msgspec.structs.replace(cell, **way)
         run = make_run(own, len(facts["labels"]), split.pixels.shape[-1], device)
         models.set_trainable(run.model, own, 1)
         taken.append(Step(run, own, loss))
+    order = list(islice(cycle(batches(split.labels, cell, 1, taken[0].run.least)), steps))
     rates: list[list[float]] = [[] for _ in WAYS]
     for number in tqdm(range(1 + rounds), unit="round", disable=None):
         for step, found in zip(taken, rates, strict=True):

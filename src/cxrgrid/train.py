@@ -37,6 +37,7 @@ from cxrgrid.io.signals import Stop, Stopped
 from cxrgrid.training import history, monitor
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.checkpoint import Checkpointer, Run
+from cxrgrid.training.cost import count
 from cxrgrid.training.loss import Loss, make_loss
 from cxrgrid.training.sampling import batches
 from cxrgrid.training.schedule import set_lr
@@ -58,6 +59,8 @@ def train(
     device = pick_device()
     size = train_split.pixels.shape[-1]
     run = make_run(cell, len(facts["labels"]), size, device)
+    # Before training: nothing that could fail stands between the last epoch and its results.
+    counts = count(run.model, cell, size)
     warnings = history.warnings(facts["labels"], train_split.labels)
     for line in warnings:
         tqdm.write(f"warning: {line}", file=sys.stderr)
@@ -68,7 +71,7 @@ def train(
     checkpointer.resume()
 
     while not history.finished(run.history, cell):
-        order = batches(train_split.labels, cell, run.epoch)
+        order = batches(train_split.labels, cell, run.epoch, run.least)
         sizes = [len(batch) for batch in order]
         checkpointer.begin_epoch(len(order))
         bar = tqdm(total=sum(sizes), initial=sum(sizes[: run.step]), unit="img", disable=None)
@@ -91,8 +94,8 @@ def train(
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
         checkpointer.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
-    more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image")}
-    return checkpointer, history.run_facts(run, cell, facts, images, size, more)
+    more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image"), **counts}
+    return checkpointer, history.run_facts(run, cell, facts, images, more)
 
 
 def validate(

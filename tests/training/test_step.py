@@ -121,7 +121,9 @@ def test_a_single_image_that_does_not_fit_ends_the_run(tmp_path, data, monkeypat
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     monkeypatch.setattr(Step, "backward", never)
-    with pytest.raises(UserError, match="step 1, with one image at a time"):
+    with pytest.raises(
+        UserError, match="step 1, with two images, which batch norms need, at a time"
+    ):
         run(make_cell(on_oom="accumulate"), data, tmp_path)
 
 

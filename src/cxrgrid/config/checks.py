@@ -27,6 +27,7 @@ ADAPTERS = Path(__file__).parents[1] / "datasets"
 FIGURES = Path(__file__).parents[1] / "figures"
 TABLES = Path(__file__).parents[1] / "tables"
 MODELS = Path(__file__).parents[1] / "models"
+RENAMING = "register_model_deprecations"  # timm's function, given {old name: new name}
 OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
 DRAWN = ("patient", "image")  # splits that `split` draws itself
 
@@ -130,11 +131,25 @@ def backbones() -> set[str]:
     return names | {f"{name}.{tag}" for name, tag in quoted if name in names}
 
 
+def renamed() -> dict[str, str]:
+    """timm's own table of renamed models, {old: new}, from its source."""
+    spec = importlib.util.find_spec("timm")
+    found: dict[str, str] = {}
+    for folder in spec.submodule_search_locations:
+        for path in (Path(folder) / "models").glob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text())):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == RENAMING:
+                    found |= ast.literal_eval(call.args[1])
+    return found
+
+
 def check_backbone(name: str, names: set[str], where: str) -> None:
     """`UserError` unless timm knows `name`; `names` are those of `backbones()`."""
     if name not in names and name.split(".")[0] in names:
         # timm makes a few tags by program: only in this doubt it is worth asking timm itself.
         names = names | set(importlib.import_module("timm").list_pretrained())
+    if name not in names and (now := renamed().get(name)):
+        raise UserError(f"{where}: no backbone {name!r}; timm calls it {now!r} now")
     known(name, names, where, "backbone")
 
 

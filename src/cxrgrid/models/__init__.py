@@ -20,6 +20,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.models import au as au
+from cxrgrid.models import sizes
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
 
@@ -27,20 +28,12 @@ from cxrgrid.models import toh_xvt as toh_xvt
 def build(cell: Cell, labels: int, size: int) -> nn.Module:
     """The cell's backbone with a fresh classifier; initial weights follow torch's random state.
 
-    `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the normalisation,
-    for grey levels 0 to 1, of the backbone's published weights; one channel takes their mean.
+    `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the grey levels,
+    0 to 1, with which the backbone's published weights were trained; one channel takes their mean.
+    `UserError` if the backbone cannot take images of `size` pixels.
     """
-    options = {"img_size": size} if timm.get_pretrained_cfg(cell.backbone).fixed_input_size else {}
-    try:
-        model = timm.create_model(
-            cell.backbone,
-            num_classes=labels,
-            in_chans=cell.channels,
-            drop_rate=cell.dropout,
-            **options,
-        )
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(f"backbone {cell.backbone} cannot take {size} px images: {error}") from None
+    options = {"num_classes": labels, "in_chans": cell.channels, "drop_rate": cell.dropout}
+    model = sizes.create(cell.backbone, size, options)
     for name in ("mean", "std"):
         value = torch.tensor(model.pretrained_cfg[name])
         value = value.mean(0, keepdim=True) if cell.channels == 1 else value

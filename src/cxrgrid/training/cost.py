@@ -7,32 +7,54 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cxrgrid import models
+from cxrgrid.config.cell import Cell
 
-def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int]:
+
+def count(model: nn.Module, cell: Cell, size: int) -> dict[str, int | str | None]:
+    """`of_model`, with the weights that learn in the cell's last epoch."""
+    models.set_trainable(model, cell, cell.epochs)
+    return of_model(model, cell.channels, size)
+
+
+def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int | str | None]:
     """Numbers of weights, and multiply-adds for one image of [channels, size, size].
 
     parameters: all weights; trainable: those that are trained; buffers: stored values that are not
     trained, such as BatchNorm's running statistics. multiply_adds: of convolutions and matrix
-    products, a multiplication with its addition counting once, as in papers (often called FLOPs).
+    products, a multiplication with its addition counting once, as in papers (often called FLOPs);
+    None where they cannot be counted, with the reason under multiply_adds_reason.
     """
     weights = list(model.parameters())
-    return {
+    counts = {
         "parameters": sum(weight.numel() for weight in weights),
         "trainable": sum(weight.numel() for weight in weights if weight.requires_grad),
         "buffers": sum(buffer.numel() for buffer in model.state_dict().values())
         - sum(weight.numel() for weight in weights),
-        "multiply_adds": multiply_adds(model, channels, size),
     }
+    try:
+        return counts | {"multiply_adds": multiply_adds(model, channels, size)}
+    except Exception as error:  # a figure of a table: no training is lost for the lack of it
+        reason = f"not counted ({type(error).__name__}: {str(error)[:120]})"
+        return counts | {"multiply_adds": None, "multiply_adds_reason": reason}
 
 
 @torch.inference_mode()
 def multiply_adds(model: nn.Module, channels: int, size: int) -> int:
     """Multiply-adds, counted by running one black image through the model in evaluation mode."""
     was_training = model.training
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
     device = next(model.parameters()).device
-    with FlopCounterMode(display=False) as counter:
-        model.eval()(torch.zeros(1, channels, size, size, device=device))
-    model.train(was_training)
+    try:
+        # The counter looks for the origin of each input with a gradient; a class token has none.
+        for weight in learning:
+            weight.requires_grad_(False)
+        with FlopCounterMode(display=False) as counter:
+            model.eval()(torch.zeros(1, channels, size, size, device=device))
+    finally:
+        model.train(was_training)
+        for weight in learning:
+            weight.requires_grad_(True)
     return counter.get_total_flops() // 2
 
 

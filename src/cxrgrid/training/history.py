@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.training.checkpoint import Run
-from cxrgrid.training.cost import of_model
 
 
 def close_epoch(
@@ -93,14 +92,11 @@ def warnings(names: list[str], labels: np.ndarray) -> list[str]:
     ]
 
 
-def run_facts(
-    run: Run, cell: Cell, facts: dict, images: dict[str, int], size: int, more: dict
-) -> dict:
-    """Facts of history.parquet: data, hardware, versions, cost; size: side of the images."""
+def run_facts(run: Run, cell: Cell, facts: dict, images: dict[str, int], more: dict) -> dict:
+    """Facts of history.parquet: data, hardware, versions; more: cost and others."""
     on_gpu = run.model.mean.device.type == "cuda"
     return {
         "cell": msgspec.to_builtins(cell),
-        **of_model(run.model, cell.channels, size),
         "hardware": torch.cuda.get_device_name() if on_gpu else processor(),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__}

@@ -3,15 +3,19 @@
 import numpy as np
 
 from cxrgrid.config.cell import Cell
+from cxrgrid.config.errors import UserError
 
 
-def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:
+def batches(labels: np.ndarray, cell: Cell, epoch: int, least: int = 1) -> list[np.ndarray]:
     """Rows of each step of an epoch (from 1), int64; labels: those of the training split [N, L].
 
     With `steps_per_epoch` no image is repeated before all have been used, across epochs.
     Balanced: all groups are drawn from equally often, within one draw. A group is a class, or for
     multi-label the positives (1) of a label, and the images without any; an image with two
     findings is in two groups. Groups without images are left out.
+
+    least: images that a step needs. Where the last batch has fewer, the epoch has one step less;
+    `UserError` where all have fewer.
     """
     steps = cell.steps_per_epoch or -(-len(labels) // cell.batch_size)
     count = cell.steps_per_epoch * cell.batch_size or len(labels)
@@ -21,6 +25,14 @@ def batches(labels: np.ndarray, cell: Cell, epoch: int) -> list[np.ndarray]:
     else:
         rows = balanced(groups(labels), first, last, cell.seed)
         rows = np.random.default_rng([cell.seed, epoch]).permutation(rows)
+    if len(rows) // steps < least <= cell.batch_size and steps > 1:
+        steps -= 1
+    if len(rows) // steps < least:
+        remedy = "set batch_size to 2 or more" if cell.batch_size == 1 else "it needs more of them"
+        raise UserError(
+            f"cell {cell.path()}: batch norms of {cell.backbone} cannot learn from one image at a "
+            f"time ({len(labels)} training images, batch_size {cell.batch_size}); {remedy}"
+        )
     return np.array_split(rows, steps)
 
 

@@ -2,7 +2,8 @@
 
 With `accumulate` a batch is processed in parts. Each part's loss is a mean over its known labels,
 so it is weighted by its share of the batch's known labels: the parts add up to the loss and
-gradient of the whole batch. Only BatchNorm differs, which normalises each part by itself.
+gradient of the whole batch. Only BatchNorm differs, which normalises each part by itself; where it
+cannot learn from a single image, no part has fewer than two.
 """
 
 import sys
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.models.sizes import fewest_images
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.loss import make_optimizer
 
@@ -35,7 +37,11 @@ def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     model.to(device, memory_format=layout)
     ema = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
-    return Run(model, make_optimizer(cell, model), ema, cell.accumulate)
+    optimizer = make_optimizer(cell, model)
+    models.set_trainable(model, cell, cell.epochs)
+    least = fewest_images(model, cell.channels, size)
+    models.set_trainable(model, cell, 1)
+    return Run(model, optimizer, ema, cell.accumulate, least)
 
 
 class Step:
@@ -81,7 +87,7 @@ class Step:
         """Loss of a batch, with forward and backward pass of one part after the other."""
         known = labels.isfinite().sum().clamp(min=1)
         total = torch.zeros((), device=images.device)
-        parts = min(self.run.parts, len(images))
+        parts = min(self.run.parts, self.most_parts(len(images)))
         for some, wanted in zip(
             images.tensor_split(parts), labels.tensor_split(parts), strict=True
         ):
@@ -93,18 +99,23 @@ class Step:
             total += value.detach()
         return total
 
+    def most_parts(self, images: int) -> int:
+        """Most parts of which each has the images that batch norms need."""
+        return max(1, images // self.run.least)
+
     def divide(self, images: int) -> None:
         """Double the number of parts from now on; `UserError` if not allowed or not possible."""
         run = self.run
         where = f"epoch {run.epoch}, step {run.step + 1}"
         if self.cell.on_oom == "fail":
             raise UserError(remedy(self.cell, f"in {where}"))
-        if run.parts >= images:
+        if run.parts >= self.most_parts(images):
+            few = "one image" if run.least == 1 else "two images, which batch norms need,"
             raise UserError(
-                f"cell {self.cell.path()}: out of memory in {where}, with one image at a time; "
+                f"cell {self.cell.path()}: out of memory in {where}, with {few} at a time; "
                 "take a smaller backbone, a smaller image size or a machine with more memory"
             )
-        run.parts = min(2 * run.parts, images)
+        run.parts = min(2 * run.parts, self.most_parts(images))
         tqdm.write(f"{where}: out of memory; from here in {run.parts} parts", file=sys.stderr)
         torch.cuda.empty_cache()  # does nothing where there is no GPU
 

@@ -1,0 +1,112 @@
+"""Image sizes that a backbone can take: it is built for the size where it can be, and tried once.
+
+The trial is a forward of one image in evaluation mode on the meta device, which computes shapes
+alone: 0.2 to 2 s for most of timm, and no draw from torch's random state.
+"""
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from cxrgrid.config.errors import UserError
+
+COMMON = (32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 288, 299, 320, 384, 448, 512)
+NAMED = 3  # sizes that a refusal names
+
+
+def create(backbone: str, size: int, options: dict[str, Any]) -> nn.Module:
+    """The network, built for the size where it can be; options: of timm's `create_model`.
+
+    Of several ways to build it the first whose network takes an image counts, and its initial
+    weights are the same whatever was tried before. `UserError` with sizes that the backbone takes.
+    """
+    model, reason = attempt(backbone, size, options)
+    if model is None:
+        raise UserError(refusal(backbone, size, options, reason))
+    return model
+
+
+def attempt(backbone: str, size: int, options: dict[str, Any]) -> tuple[nn.Module | None, str]:
+    """The network, or None and why there is none, in a few words."""
+    state, reasons = torch.get_rng_state(), []
+    for way in ways(backbone, size):
+        torch.set_rng_state(state)
+        try:
+            model = timm.create_model(backbone, **options, **way)
+            try_one_image(model, options["in_chans"], size)
+            return model, ""
+        except Exception as error:  # networks refuse in many ways: asserts, shapes, keywords
+            reasons.append(error)
+    # A way that a network does not know says nothing of the size.
+    telling = [error for error in reasons if not isinstance(error, TypeError)] or reasons
+    return None, (str(telling[0]).splitlines() or [type(telling[0]).__name__])[0][:120]
+
+
+def ways(backbone: str, size: int) -> list[dict[str, Any]]:
+    """Options to build a backbone for a size, in the order in which they are tried."""
+    built, as_it_is = {"img_size": size}, {}
+    if timm.get_pretrained_cfg(backbone).fixed_input_size:
+        return [built, as_it_is, {"dynamic_img_size": True}]
+    return [as_it_is, built]
+
+
+def try_one_image(model: nn.Module, channels: int, size: int) -> None:
+    """Raise what the network raises, or `ValueError` if it gives no logits [1, labels]."""
+    try:
+        found = answer(model, channels, size, "meta")
+    except Exception:  # a few networks keep tensors where `to` does not find them
+        found = answer(model, channels, size, next(model.parameters()).device)
+    if not isinstance(found, Tensor) or found.ndim != 2:
+        raise ValueError("the network gives no logits for labels")
+
+
+@torch.inference_mode()
+def answer(model: nn.Module, channels: int, size: int, device: Any) -> Any:
+    """Output of the network in evaluation mode for a black image, on a device."""
+    was_training = model.training
+    weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    weights = {name: value.detach().to(device) for name, value in weights.items()}
+    image = torch.zeros(1, channels, size, size, device=device)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return torch.func.functional_call(model.eval(), weights, (image,))
+    finally:
+        model.train(was_training)
+
+
+def fewest_images(model: nn.Module, channels: int, size: int) -> int:
+    """Images that a part of a training step needs at least: 2 or 1.
+
+    2 where a batch norm that learns would see one value per channel of a single image, which has
+    no spread. Batch norms that are frozen (in evaluation mode) need none.
+    """
+    found: list[int] = []
+
+    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0].numel() // inputs[0].shape[1])
+
+    parts = [part for part in model.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    handles = [part.register_forward_pre_hook(look) for part in parts if part.training]
+    try:
+        try_one_image(model, channels, size)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return 2 if 1 in found else 1
+
+
+def refusal(backbone: str, size: int, options: dict[str, Any], reason: str) -> str:
+    """One line: what the backbone cannot take, and what it can."""
+    line = f"backbone {backbone} cannot take {size} px images"
+    near = sorted(COMMON, key=lambda other: abs(other - size))
+    taken: list[int] = []
+    for other in near:
+        if len(taken) < NAMED and other != size and attempt(backbone, other, options)[0]:
+            taken.append(other)
+    if taken:
+        return f"{line} ({reason}); set image.size to {', '.join(map(str, sorted(taken)))}"
+    if options["in_chans"] == 1 and attempt(backbone, size, options | {"in_chans": 3})[0]:
+        return f"backbone {backbone} cannot take one channel ({reason}); set channels: 3"
+    return f"{line}, nor any other size that was tried ({reason}); choose another backbone"
