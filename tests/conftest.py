@@ -21,6 +21,7 @@ from PIL import Image
 
 import long_tests
 from cxrgrid import collect, compare, figure, table
+from cxrgrid.cluster import run_config
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -49,6 +50,12 @@ CONFIG = {
         "seeds": [0, 1],
     },
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_run_before() -> None:
+    """No run in the working folder, such as the demo's, is taken for one of a test's study."""
+    run_config.FROZEN = "no-run-here"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,7 +51,7 @@ class Job:
                 more.append(f"{key} {value}")
             elif key == "target" and parts:
                 more.append(f"on {value}")
-            elif (key, value) != ("recipe", "default"):
+            elif value and (key, value) != ("recipe", "default"):
                 parts.append(value)
         return " ".join(["/".join(parts), *more]).strip()
 

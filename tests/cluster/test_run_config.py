@@ -17,6 +17,7 @@ import yaml
 from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
+from cxrgrid.cluster import run_config
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config import identity
 from cxrgrid.config.grid import Grid
@@ -106,7 +107,7 @@ def snakemake(folder: Path, config: dict | None, *words: str, package: Path | No
 
 def planned(folder: Path, config: dict = STUDY, package: Path | None = None) -> set[str]:
     """The rules that would run for the cells."""
-    said = snakemake(folder, config, "--dry-run", *CELLS, package=package)
+    said = snakemake(folder, config, "--dry-run", "-p", *CELLS, package=package)
     assert "rule train" in said or "Nothing to be done" in said
     return set(re.findall(r"^(?:local)?rule (\w+):", said, re.M))
 
@@ -170,7 +171,7 @@ def test_a_default_that_is_changed_is_declared_and_makes_anew(made, release):
 
 
 def test_a_printed_training_command_is_one_readable_line(tmp_path):
-    said = snakemake(tmp_path, STUDY, "--dry-run", *FAR)
+    said = snakemake(tmp_path, STUDY, "--dry-run", "-p", *FAR)
     (line,) = re.findall(r"python -m cxrgrid\.train .*", said)
     assert line.startswith(
         'python -m cxrgrid.train \'{"study": "tiny", "dataset": "far", "backbone": "test_resnet", '
@@ -211,7 +212,7 @@ def test_braces_in_a_config_are_plain_text_and_its_size_does_not_matter(tmp_path
     config = braces(tmp_path)
     config["datasets"]["other"] = config["datasets"].pop("other{")
     assert len(json.dumps(config)) > 150_000
-    said = snakemake(tmp_path, config, "--dry-run")
+    said = snakemake(tmp_path, config, "--dry-run", "-p")
     assert r'"patient": "^(p\\d{5})_"' in said and "w/test_resnet.safetensors" in said
     snakemake(tmp_path, config, "results/braces/study.json", "results/data/mine/index.parquet")
     assert json.loads((tmp_path / "results/braces/study.json").read_text()) == config
@@ -258,6 +259,7 @@ def test_a_config_that_is_edited_while_jobs_wait_is_not_theirs(tmp_path):
 
 def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_config, "FROZEN", ".snakemake/cxrgrid")
     assert asked_by("tiny") == "--configfile results/tiny/study.json"
     snakemake(tmp_path, STUDY, "results/tiny/study.json", "--config", "title=A word or two")
     words = "--configfile study.yaml --config 'title=A word or two'"
