@@ -58,6 +58,27 @@ def test_only_shared_labels_by_name_in_the_order_of_the_target(trained, tmp_path
     assert predicted(cell, one, tmp_path / "q.parquet")[1]["labels"] == ["B"]
 
 
+def test_a_label_of_another_name_is_asked_for_by_the_cells_own(trained, tmp_path):
+    cell, data = trained
+    other = renamed(data, tmp_path / "other", {"A": "a"}, ["a", "B"])
+    found, facts = predicted(cell, other, tmp_path / "p.parquet", "--same", '{"a": "A", "B": "B"}')
+    own = read_parquet(cell / "predictions/toy.parquet")[0].to_pandas()
+    assert facts["labels"] == ["a", "B"] and facts["same"] == {"a": "A"}
+    for column, of_own in {"y:a": "y:A", "p:a": "p:A", "p:B": "p:B"}.items():
+        np.testing.assert_array_equal(found[column], own[of_own])
+    # What is told is all that is shared: a name left out is another finding.
+    only = predicted(cell, other, tmp_path / "q.parquet", "--same", '{"a": "A"}')[1]
+    assert (
+        only["labels"] == ["a"] and "same" not in predicted(cell, data, tmp_path / "r.parquet")[1]
+    )
+
+
+def test_publishers_names_are_known_without_being_told():
+    ours = {"task": "multilabel", "labels": ["Effusion", "Edema"]}
+    theirs = {"task": "multilabel", "labels": ["pleural effusion", "pulmonary edema"]}
+    assert predict.common(ours, theirs, "x")[0] == {"pleural effusion": "Effusion"}
+
+
 def test_without_a_shared_label_it_is_one_line(trained, tmp_path):
     cell, data = trained
     other = renamed(data, tmp_path / "other", {"A": "C", "B": "D"}, ["C", "D"])

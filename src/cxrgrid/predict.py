@@ -1,8 +1,9 @@
 """Predict another dataset's test images with a trained cell, for the labels that both have.
 
-The images are prepared as the other dataset's own, at the cell's size, with its recipe's `image`.
-With --tta, each image is seen so many times in the cell's own augmentation, and the probabilities
-are averaged.
+Labels are the same if their names are, if publishers call them so (config/label_names.csv), or if
+--same says so. The images are prepared as the other dataset's own, at the cell's size, with its
+recipe's `image`. With --tta, each image is seen so many times in the cell's own augmentation, and
+the probabilities are averaged.
 
 Example:
   python -m cxrgrid.predict results/demo/cells/ward/…/seed0 --data results/data/clinic \\
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.label_names import published, renamed
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.split_arrays import Split, load_split, read_part
 from cxrgrid.evaluation import predictions
@@ -59,17 +62,28 @@ def answer(
     return (total / draws).astype(np.float32)
 
 
-def common(ours: dict, theirs: dict, where: str) -> tuple[list[str], str]:
-    """The labels that both know, in the target's order, and the task in which they are judged.
+def common(
+    ours: dict, theirs: dict, where: str, given: dict[str, str] | None = None
+) -> tuple[dict[str, str], str]:
+    """{label of the target: the cell's name of it}, and the task in which they are judged.
 
     Classes compete where they do on both sides and are the same; else each label stands alone.
+    given: the same mapping, instead of that by equal names and those of publishers.
     """
-    labels = [label for label in theirs["labels"] if label in ours["labels"]]
+    same = known_names(ours["labels"], theirs["labels"]) if given is None else given
+    labels = {label: same[label] for label in theirs["labels"] if same.get(label) in ours["labels"]}
     if not labels:
         raise UserError(f"{where}: shares no label with the cell's {', '.join(ours['labels'])}")
     tasks = {ours["task"], theirs["task"]}
-    same = set(ours["labels"]) == set(theirs["labels"])
-    return labels, "multiclass" if tasks == {"multiclass"} and same else "multilabel"
+    equal = len(labels) == len(ours["labels"]) == len(theirs["labels"])
+    return labels, "multiclass" if tasks == {"multiclass"} and equal else "multilabel"
+
+
+def known_names(ours: list[str], theirs: list[str]) -> dict[str, str]:
+    """{label of the target: the cell's name of it}: the same name, or a publisher's other one."""
+    by_name = {published().get(label, label): label for label in ours}
+    other = {label: by_name.get(published().get(label, label), "") for label in theirs}
+    return {label: label if label in ours else name for label, name in other.items() if name}
 
 
 def check_augments(cell: Cell) -> None:
@@ -97,15 +111,25 @@ def predict(args) -> None:
         check_augments(cell)
     _, ours = read_parquet(args.cell / "predictions/val.parquet")
     split, theirs = load_split(args.data, args.part, image_on(cell, args))
-    labels, task = common(ours, theirs, str(args.data))
+    same, task = common(ours, theirs, str(args.data), args.same)
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
     scores = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
-    truth = split.labels[:, [theirs["labels"].index(label) for label in labels]]
-    scores = scores[:, [ours["labels"].index(label) for label in labels]]
+    truth = split.labels[:, [theirs["labels"].index(label) for label in same]]
+    scores = scores[:, [ours["labels"].index(name) for name in same.values()]]
     target = theirs.get("dataset", args.data.name)
-    made = predictions.facts(cell, target, args.part, theirs | {"task": task, "labels": labels})
-    table = predictions.columns(split.image, split.patient, labels, truth, scores)
-    write_parquet(table, args.out, made | {"tta": args.tta})
+    about = theirs | {"task": task, "labels": list(same)}
+    made = predictions.facts(cell, target, args.part, about) | {"tta": args.tta}
+    made |= {"same": renamed(same)} if renamed(same) else {}
+    table = predictions.columns(split.image, split.patient, list(same), truth, scores)
+    write_parquet(table, args.out, made)
+
+
+def names(text: str) -> dict[str, str]:
+    """{label of the target: the cell's name of it}, from the command line."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.DecodeError:
+        raise argparse.ArgumentTypeError('labels as JSON, {"there": "here"}, please') from None
 
 
 def draws(text: str) -> int:
@@ -122,6 +146,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument(
         "--part", choices=("test", "val"), default="test", help="split of the images"
+    )
+    parser.add_argument(
+        "--same",
+        type=names,
+        help="shared labels as JSON, {there: here}; else by equal names and by publishers' names",
     )
     parser.add_argument("--tta", type=draws, default=0, help="augmented draws per image (0: none)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")

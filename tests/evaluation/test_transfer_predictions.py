@@ -143,6 +143,24 @@ def test_thresholds_are_those_of_the_cell_s_own_validation_images(study, tmp_pat
     assert cuts["clinic"] == cuts["ward"]
 
 
+def test_a_label_of_another_name_has_the_thresholds_of_the_cells_own(study, tmp_path):
+    path = study.parent / "cells/ward/resnet18/scratch/default/seed0/transfer/clinic.parquet"
+    table, facts = read_parquet(path)
+    before = score_of(study, tmp_path, "Nodule")
+    names = [name.replace("Nodule", "nodule") for name in table.column_names]
+    facts |= {"labels": ["nodule", "Effusion"], "same": {"nodule": "Nodule"}}
+    write_parquet(table.rename_columns(names), path, facts)
+    assert score_of(study, tmp_path, "nodule") == before
+
+
+def score_of(study, tmp_path, label):
+    out = tmp_path / "scores.parquet"
+    score.main([str(study), "--target", "clinic", "--out", str(out)])
+    chosen = (pc.field("dataset") == "ward") & (pc.field("init") == "scratch")
+    rows = read_parquet(out)[0].filter(chosen & (pc.field("label") == label))
+    return rows.drop_columns(["label"]).to_pandas().astype(str).values.tolist()
+
+
 def test_predictions_of_another_split_are_refused(study, tmp_path):
     table = tmp_path / "results/data/clinic/table.parquet"
     write_parquet({"image": IMAGES}, table, {"split_hash": "another"})

@@ -77,8 +77,9 @@ rule predict:
     params:
         cell=subpath(input.cell, parent=True),
         data=subpath(input.table, parent=True),
+        same=ask.same,
     shell:
-        "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output}"
+        "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output} {params.same}"
         " --threads {threads} > {log} 2>&1"
 
 

@@ -62,5 +62,5 @@ def check_shared(grid: Any, path: Path) -> None:
 
 
 def stored(dataset: Dataset) -> Dataset:
-    """The dataset's settings without its subsets, on which no file in results/data depends."""
-    return msgspec.structs.replace(dataset, subsets={})
+    """The dataset's settings without those on which no file in results/data depends."""
+    return msgspec.structs.replace(dataset, subsets={}, same_as={})

@@ -106,6 +106,13 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     labels: Annotated[
         tuple[str, ...], about("labels to learn, in this order; empty: all of the adapter's labels")
     ] = ()
+    same_as: Annotated[
+        dict[str, str],
+        about(
+            "names by which other datasets know a label, {label: name there}, beside the "
+            "publishers' own, which are known; for `transfer` and the tables"
+        ),
+    ] = {}
     task: Annotated[
         Literal["auto", "multilabel", "multiclass"],
         about("auto: the adapter's task; for `csv`: multilabel"),

@@ -31,6 +31,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import LevelRecipe, merge, study_levels
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
+from cxrgrid.config.label_names import check_same_as
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block, Override
 from cxrgrid.config.transfers import transfers
@@ -56,6 +57,7 @@ class Grid:
         self.study = check_study(self.config)
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
+            check_same_as(name, dataset)
         self.name = self.study.study
         self.recipes = check_recipes(self.study, {block.design for block in self.blocks()})
         known_backbones = backbones()

@@ -1,5 +1,7 @@
 """Settings, inputs and flags of Snakemake's rules, from a grid and the wildcards."""
 
+import json
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +13,17 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import command_text
+from cxrgrid.config.label_names import labels_of, same_labels
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
+
+
+class Nothing:
+    """A param without a value: Snakemake records none, so results of before stay as they are."""
+
+    def __str__(self) -> str:
+        return ""
+
 
 CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
 
@@ -124,6 +135,16 @@ class Rules:
         """Paths of the predictions on the target by other datasets' cells, and of the overlaps."""
         found = [path for path, target in self.grid.across() if target == wildcards.target]
         return [f"results/{self.grid.name}/overlap.parquet", *found] if found else []
+
+    def same(self, wildcards: Any) -> str | Nothing:
+        """Flag of `predict`: the labels that both share, where not all go by one name."""
+        source, target = named(self.grid, wildcards).dataset, wildcards.target
+        datasets = self.grid.study.datasets
+        same = same_labels(source, target, datasets)
+        ours, theirs = labels_of(datasets[source]), labels_of(datasets[target])
+        if same == {label: label for label in theirs if label in ours}:
+            return Nothing()
+        return f"--same {shlex.quote(json.dumps(same))}"
 
     def external(self, wildcards: Any) -> list[str]:
         """Paths of the target's predictions by external models."""

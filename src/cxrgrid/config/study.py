@@ -176,8 +176,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer: Annotated[
         Literal["all", "none"] | tuple[str, ...],
         about(
-            "datasets on whose test images the cells of other datasets are tested too, on labels "
-            "of the same name: all, none, or a list; nothing is trained for it"
+            "datasets on whose test images the cells of other datasets are tested too, on the "
+            "labels that both know: all, none, or a list; nothing is trained for it"
         ),
     ] = "none"
     report: Annotated[Report, about("settings of the scores and of the report")] = Report()

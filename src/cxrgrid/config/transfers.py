@@ -1,21 +1,9 @@
 """Choice of the other datasets on which each dataset's cells are tested: they share labels."""
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.checks import adapter_facts
-from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.label_names import check_claims, labels_of, same_labels
 from cxrgrid.config.study import Source, Study
-
-
-def labels_of(dataset: Dataset) -> tuple[str, ...]:
-    """Labels of a dataset in its order; empty if they are known only once its files are read."""
-    return dataset.labels or tuple(adapter_facts(dataset.adapter)["LABELS"])
-
-
-def shared(source: Dataset, target: Dataset) -> list[str]:
-    """Labels that two datasets have in common, by name, in the target's order."""
-    there = labels_of(source)
-    return [label for label in labels_of(target) if label in there]
 
 
 def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
@@ -32,11 +20,12 @@ def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
     for name in dict.fromkeys([*sources, *named]):
         if not labels_of(study.datasets[name]):
             raise UserError(f"datasets.{name}.labels: name them, as `transfer` compares them")
+        check_claims(name, study.datasets[name])
     found = {
         source: [
             name
             for name in dict.fromkeys(named)
-            if name != source and shared(study.datasets[source], study.datasets[name])
+            if name != source and same_labels(source, name, study.datasets)
         ]
         for source in sources
     }

@@ -61,8 +61,9 @@ def read(
         if split_hash and test.facts["split_hash"] != split_hash:
             raise UserError(f"{path}: of another split of {target}; remove it and run snakemake")
         own = path.parent.parent / "predictions/val.parquet"
-        val = in_order(own, read_predictions(own, cell), test.facts["labels"])
-        val = replace(val, facts={**val.facts, "task": test.facts["task"]})
+        labels, other = test.facts["labels"], test.facts.get("same", {})
+        val = in_order(own, read_predictions(own, cell), [other.get(name, name) for name in labels])
+        val = replace(val, facts={**val.facts, "task": test.facts["task"], "labels": labels})
         hidden = masked(grid, cell, target, seen) & set(test.image)
         if hidden:
             names = ", ".join(taught(grid.study, cell))

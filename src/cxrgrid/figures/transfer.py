@@ -75,7 +75,7 @@ def panel(
         corner = (at[0] - inset, at[1] - inset)
         axes.add_patch(Rectangle(corner, 2 * inset, 2 * inset, facecolor=face, **edge))
         ink = "white" if shade > 0.55 else "#222222"
-        star = "*" if "started" in (row.note or "") else ""
+        star = "*" if "initial weights" in (row.note or "") else ""
         axes.text(*at, f"{row.value:.2f}{star}", ha="center", va="bottom", color=ink, fontsize=9.5)
         below = "own" if own else f"{row.labels} label{'' if row.labels == 1 else 's'}"
         below += f"\nn = {row.n:,.0f}"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.label_names import published
 
 FOLDER = Path(__file__).parents[3] / "papers"
 METRICS = ["auroc", "ap", "accuracy", "balanced_accuracy", "sensitivity", "specificity"]
@@ -102,7 +103,8 @@ def check(row: Row, where: str) -> None:
     """`UserError` for a dataset, label or metric of another name, or an interval beside it."""
     known(row.dataset, modules(ADAPTERS), f"{where}, dataset", "adapter")
     labels = adapter_facts(row.dataset)["LABELS"]
-    known(row.label, [*labels, *AVERAGES], f"{where}, label", "label")
+    if published().get(row.label) not in {published().get(label) for label in labels} - {None}:
+        known(row.label, [*labels, *AVERAGES], f"{where}, label", "label")
     known(row.metric, METRICS, f"{where}, metric", "metric")
     low = row.value if row.low is None else row.low
     high = row.value if row.high is None else row.high

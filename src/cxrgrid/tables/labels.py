@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cxrgrid.config import label_names
 from cxrgrid.config.cell import AXES
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.evaluation.wording import number, whole
@@ -33,7 +34,26 @@ def build(frames: Frames) -> pd.DataFrame:
     auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
     wide = wide.assign(error_rate=1 - wide["accuracy"])
     wide = wide.reset_index().merge(auroc, on=keys, how="left")
-    return frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
+    rows = frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
+    datasets = frames.grid.study.datasets
+    names = {name: label_names.common_names(datasets[name]) for name in frames.grid.targets()}
+    known = [names.get(row.dataset, {}).get(row.label) for row in rows.itertuples()]
+    rows.insert(rows.columns.get_loc("label") + 1, "common_label", known)
+    return rows
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The labels of the table that other datasets of the study know by other names."""
+    datasets, found = frames.grid.study.datasets, []
+    [here] = rows["dataset"].unique()
+    for other in [name for name in frames.grid.tested() if name != here]:
+        same = label_names.same_labels(other, here, datasets)
+        pairs = label_names.renamed(same).items()
+        listed = ", ".join(
+            f"{label} is {name}" for label, name in pairs if label in set(rows["label"])
+        )
+        found += [f"In {other}, {listed}."] if listed else []
+    return found
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:

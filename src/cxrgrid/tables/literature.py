@@ -6,6 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.identity import changed
+from cxrgrid.config.label_names import name_in
 from cxrgrid.config.steps import SELECTED
 from cxrgrid.evaluation.wording import number, signed
 from cxrgrid.reporting import cell_links, papers
@@ -161,14 +162,18 @@ def beside(
     row: pd.Series, configuration: pd.Series, means: pd.DataFrame, frames: Frames
 ) -> list[dict]:
     """The two numbers; nothing if the study has not this one."""
-    key = (*configuration[CONFIGURATION], row["label"], row["metric"])
+    label = name_in(frames.grid.study.datasets[configuration["dataset"]], row["label"])
+    key = (*configuration[CONFIGURATION], label, row["metric"])
     if key not in means.index:
         return []
     here = means.loc[key]
+    there, row = row["label"], row.copy()
+    row["label"] = label
     shown = {name: row[name] or "" for name in COLUMNS if name in row.index and name != "seeds"}
     shown |= {name: configuration[name] for name in CONFIGURATION}
     shown |= {name: here[name] for name in ("value", "low", "high")}
-    differ = mismatches(row, protocol(configuration, row, int(here["n"]), frames))
+    differ = [f"label there: {there}"] if there != label else []
+    differ += mismatches(row, protocol(configuration, row, int(here["n"]), frames))
     return [
         {
             **shown,

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
+from cxrgrid.config.label_names import kept_apart, same_labels
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation.transfer_predictions import masked, read_seen
 from cxrgrid.evaluation.wording import number, part, signed, whole
@@ -12,21 +13,31 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
 
 COLUMNS = [*CONFIGURATION, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
-COLUMNS += ["labels_scored", "own", "own_labels", "difference", "there", "n", "patients", "masked"]
+COLUMNS += [
+    "names_in_training",
+    "labels_scored",
+    "own",
+    "own_labels",
+    "difference",
+    "there",
+    "n",
+    "patients",
+    "masked",
+]
 COLUMNS += ["note"]
 TEXTS = [*CONFIGURATION, "target", "labels", "note"]
 CAPTION = (
     "Each configuration was trained on the dataset above the table and tested on others, without "
-    "any training there, in the labels that both know by name, as far as both classes are there; "
-    "thresholds are those of its own validation images. Own test set: the same labels on the test"
-    " images of its own dataset, over those that are defined there. Trained there: the same "
-    "backbone, init and recipe, trained on the target, in the same labels, on all of its test "
-    "images. Means over seeds; the interval is over patients, for several seeds the mean of the "
-    "seeds' ends. Left out: test images like which the model has met one in training or "
-    "validation (a near-identical image, or one of the same patient where both datasets number "
-    "patients alike). What published weights were trained on is not known here. A difference "
-    "between datasets is not one of models alone: prevalence, case mix, devices and labelling "
-    "differ too."
+    "any training there, in the labels that both know, as far as both classes are there; in "
+    "brackets, the name of a label in training where it is another one. Thresholds are those of "
+    "its own validation images. Own test set: the same labels on the test images of its own "
+    "dataset, over those that are defined there. Trained there: the same backbone, init and "
+    "recipe, trained on the target, in the same labels, on all of its test images. Means over "
+    "seeds; the interval is over patients, for several seeds the mean of the seeds' ends. Left "
+    "out: test images like which the model has met one in training or validation (a near- "
+    "identical image, or one of the same patient where both datasets number patients alike). "
+    "What published weights were trained on is not known here. A difference between datasets is "
+    "not one of models alone: prevalence, case mix, devices and labelling differ too."
 )
 links = cell_links.of_configurations
 
@@ -61,10 +72,12 @@ def numbers(frames: Frames, configuration: tuple, target: str) -> dict:
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
     labels = list(dict.fromkeys(own_labels["label"]))
     scored = list(dict.fromkeys(own_labels.loc[own_labels["value"].notna(), "label"]))
-    own, count = over(frames, configuration, scored)
+    same = same_labels(configuration[0], target, frames.grid.study.datasets)
+    own, count = over(frames, configuration, [same.get(label, label) for label in scored])
     value = each["value"].mean()
     found = {"value": value, "low": each["low"].mean(), "high": each["high"].mean()}
     found |= {"seeds": int(each["value"].notna().sum()), "labels": ", ".join(labels)}
+    found |= {"names_in_training": ", ".join(same.get(label, label) for label in labels)}
     found |= {"labels_scored": len(scored), "own": own, "own_labels": count}
     found |= {
         "difference": value - own,
@@ -101,6 +114,20 @@ def note(frames: Frames, cell: Cell, target: str) -> str:
     return "; ".join(found)
 
 
+def both_names(row: tuple) -> str:
+    """The labels of a row, each with its name in training where that is another one."""
+    pairs = zip(row.labels.split(", "), row.names_in_training.split(", "), strict=True)
+    return ", ".join(there if there == here else f"{there} ({here})" for there, here in pairs)
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """Labels that mean nearly the same in two datasets, and are not taken as one."""
+    pairs = rows[["dataset", "target"]].drop_duplicates().itertuples(index=False)
+    datasets = frames.grid.study.datasets
+    found = [text for source, target in pairs for text in kept_apart(source, target, datasets)]
+    return [f"{text}. `same_as` takes them as one." for text in found]
+
+
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The matrix as text."""
     shown = coordinates(rows, ["target", *CONFIGURATION[1:]])
@@ -111,7 +138,7 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["difference"] = rows["difference"].map(signed)
     shown["trained there"] = rows["there"].map(number)
     shown["labels"] = [
-        f"{part(row.labels_scored, row.labels.count(', ') + 1)}: {row.labels}"
+        f"{part(row.labels_scored, row.labels.count(', ') + 1)}: {both_names(row)}"
         if row.labels
         else "–"
         for row in rows.itertuples()
