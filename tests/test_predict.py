@@ -51,7 +51,7 @@ def test_only_shared_labels_by_name_in_the_order_of_the_target(trained, tmp_path
     assert facts["labels"] == ["B", "A"] and facts["target"] == "other"
     assert facts["dataset"] == "toy" and facts["split_hash"] == "theirs"
     # Truth is the target's, which has swapped the names; what the model says is by its own names.
-    assert list(found.columns[2:]) == ["y:B", "p:B", "y:A", "p:A"]
+    assert list(found.columns[2:]) == ["y:B", "p:B", "z:B", "y:A", "p:A", "z:A"]
     np.testing.assert_array_equal(found["y:B"], own["y:A"])
     np.testing.assert_array_equal(found["p:B"], own["p:B"])
     one = renamed(data, tmp_path / "one", {"A": "C"}, ["C", "B"])

@@ -36,8 +36,9 @@ from cxrgrid.config.operating_points import rule
 from cxrgrid.data import jpeg_damage, walk
 from cxrgrid.data.image import Decoded, examined, reason
 from cxrgrid.data.split_arrays import Split
-from cxrgrid.evaluation import thresholds
+from cxrgrid.evaluation import log_odds, thresholds
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.inference import gradcam
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
@@ -86,19 +87,27 @@ def blocks(paths: list[Path], trained: Trained) -> Iterator[tuple[list[Path], li
 # ------------------------------------------------------------------ answers
 
 
-def predict(model: nn.Module, trained: Trained, pixels: np.ndarray) -> np.ndarray:
-    """Probabilities float64 [N, L] of uint8 [N, H, W], by the very way of the cell's own."""
+def predict(
+    model: nn.Module, trained: Trained, pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of uint8 [N, H, W], by the very way of the cell's own, and their log odds.
+
+    float64 [N, L] each.
+    """
     names = [""] * len(pixels)
     unknown = np.full((len(pixels), len(trained.labels)), np.nan, np.float32)
     split = Split(pixels, np.arange(len(pixels)), unknown, names, names)
     answers = models.logits(model, split, trained.batch)
-    return models.probabilities(answers, trained.task).astype(float)
+    odds = log_odds.of_logits(answers.numpy(), trained.task)
+    return models.probabilities(answers, trained.task).astype(float), odds.astype(float)
 
 
-def answers(scores: np.ndarray, trained: Trained, fit: thresholds.Fit) -> dict[str, np.ndarray]:
-    """Columns p, threshold and decision of each label, from probabilities [N, L]."""
-    made = Predictions([], [], scores, scores, trained.val.facts)
-    scores = thresholds.temperature_scaled(made, fit.temperatures).scores
+def answers(
+    scores: np.ndarray, odds: np.ndarray, trained: Trained, fit: thresholds.Fit
+) -> dict[str, np.ndarray]:
+    """Columns p, threshold and decision of each label, from probabilities and log odds [N, L]."""
+    made = Predictions([], [], scores, scores, trained.val.facts, log_odds=odds)
+    scores = recalibrated(made, fit.by).scores
     cut = next(iter(fit.thresholds.values()))
     decided = thresholds.decide(scores, cut)
     columns = {}
@@ -132,8 +141,9 @@ def rows(
         pixels = (
             np.stack([images[at].pixels for at in good]) if good else np.zeros((0, 1, 1), np.uint8)
         )
-        scores = predict(model, trained, pixels) if good else np.zeros((0, len(trained.labels)))
-        found = pd.DataFrame(answers(scores, trained, fit), index=good)
+        none = np.zeros((2, 0, len(trained.labels)))
+        scores, odds = predict(model, trained, pixels) if good else none
+        found = pd.DataFrame(answers(scores, odds, trained, fit), index=good)
         frames.append(frame.join(found))
         if maps and good:
             write_maps(model, trained, [names[some[at]] for at in good], pixels, found, maps)
@@ -187,8 +197,9 @@ def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path)
     said = {"cell": trained.cell.path(), "study": trained.cell.study, "task": trained.task}
     said |= {"rule": next(iter(fit.thresholds)), "fitted_on": "the cell's own validation images"}
     said["thresholds"] = {label: None if np.isnan(at) else at for label, at in labels}
-    said["temperatures"] = dict(zip(trained.labels, fit.temperatures.tolist(), strict=True))
-    said["fallbacks"] = {label: why for (_, label), why in fit.reasons.items()}
+    for name in ("temperatures", "intercepts"):
+        said[name] = dict(zip(trained.labels, getattr(fit.by, name).tolist(), strict=True))
+    said["fallbacks"] = fit.by.reasons | {label: why for (_, label), why in fit.reasons.items()}
     keep = [name for name in frame.columns if not name.startswith(("threshold:", "rule"))]
     plain = frame[keep].astype(object).where(frame[keep].notna(), None)
     out.write_text(json.dumps(said | {"images": plain.to_dict("records")}, indent=1) + "\n")
@@ -213,7 +224,20 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, help="answers.csv or answers.json; else a table here")
     parser.add_argument("--heatmaps", type=Path, help="a folder for Grad-CAM overlays, as PNG")
     parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
-    parser.add_argument("--calibrate", action="store_true", help="scale by temperature")
+    parser.add_argument(
+        "--calibrate",
+        action="store_const",
+        const="temperature",
+        default="none",
+        help="scale by temperature",
+    )
+    parser.add_argument(
+        "--platt",
+        action="store_const",
+        const="platt",
+        dest="calibrate",
+        help="instead: recalibrate by intercept and slope",
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network (1)")
     args = parser.parse_args(argv)
     if args.out and args.out.suffix not in (".csv", ".json"):
@@ -224,8 +248,7 @@ def main(argv: list[str] | None) -> None:
     paths = find(args.images)
     trained = read_trained(args.cell, args.data)
     point = operating_points.parse(args.threshold, "--threshold")
-    calibrate = "temperature" if args.calibrate else "none"
-    fit = thresholds.fit(trained.val, trained.val.facts, (point,), calibrate)
+    fit = thresholds.fit(trained.val, trained.val.facts, (point,), args.calibrate)
     for (_, label), why in fit.reasons.items():
         logging.warning(f"threshold of {label}: {why}")
     with jpeg_damage.listening():

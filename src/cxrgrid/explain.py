@@ -30,6 +30,7 @@ from cxrgrid.data import image
 from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
+from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli, locks
@@ -83,7 +84,7 @@ def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: boo
     """The rows of gallery.parquet, and its facts; without a picture where none may be shown."""
     facts = subject.trained.val.facts
     fit = thresholds.fit(subject.trained.val, facts, (point,), calibrate)
-    scores = thresholds.temperature_scaled(subject.made, fit.temperatures).scores
+    scores = recalibrated(subject.made, fit.by).scores
     rule, cut = next(iter(fit.thresholds.items()))
     frame = gallery_choice.choose(subject.made.labels, scores, cut, subject.trained.labels)
     rows = frame["row"].to_numpy(int)
@@ -179,8 +180,7 @@ def explain(args) -> None:
     facts = subject.trained.cell.axes()
     facts |= {"split_hash": subject.facts["split_hash"], "labels": subject.trained.labels}
     point = operating_points.parse(args.threshold, "--threshold")
-    calibrate = "temperature" if args.calibrate else "none"
-    rows, more = gallery(model, subject, point, calibrate, args.show_credentialed)
+    rows, more = gallery(model, subject, point, args.calibrate, args.show_credentialed)
     pointed, of_game = game(model, subject)
     table = read_parquet(args.data / "table.parquet")[0].to_pandas()
     of_test = table[table["split"] == "test"]
@@ -197,7 +197,20 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("cell", type=Path, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
-    parser.add_argument("--calibrate", action="store_true", help="scale by temperature before")
+    parser.add_argument(
+        "--calibrate",
+        action="store_const",
+        const="temperature",
+        default="none",
+        help="scale by temperature before",
+    )
+    parser.add_argument(
+        "--platt",
+        action="store_const",
+        const="platt",
+        dest="calibrate",
+        help="instead: recalibrate by intercept and slope",
+    )
     parser.add_argument(
         "--show-credentialed", action="store_true", help="pictures also of data under an agreement"
     )

@@ -28,7 +28,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.label_names import published, renamed
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.split_arrays import Split, load_split, read_part
-from cxrgrid.evaluation import predictions
+from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.inference.trained_cell import batch, history_facts, load
 from cxrgrid.io import cli, locks
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -48,18 +48,20 @@ def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
 
 def answer(
     model: nn.Module, split: Split, cell: Cell, task: str, size: int, draws: int
-) -> np.ndarray:
-    """Probabilities [N, L] of all images; the mean over so many augmented draws, or of none.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of all images, and their log odds: float32 [N, L] each.
 
-    size: images at once.
+    size: images at once; draws: the probabilities are the mean over so many augmented draws.
     """
     if not draws:
-        return models.probabilities(models.logits(model, split, size), task)
-    total = np.zeros((len(split.rows), 1))
+        logits = models.logits(model, split, size)
+        return models.probabilities(logits, task), log_odds.of_logits(logits.numpy(), task)
+    total, odds = np.zeros((len(split.rows), 1)), []
     for draw in range(1, draws + 1):
-        change = augmented(cell, draw)
-        total = total + models.probabilities(models.logits(model, split, size, change=change), task)
-    return (total / draws).astype(np.float32)
+        logits = models.logits(model, split, size, change=augmented(cell, draw))
+        total = total + models.probabilities(logits, task)
+        odds.append(log_odds.of_logits(logits.numpy(), task).astype(float))
+    return (total / draws).astype(np.float32), log_odds.of_mean(odds).astype(np.float32)
 
 
 def common(
@@ -113,14 +115,16 @@ def predict(args) -> None:
     split, theirs = load_split(args.data, args.part, image_on(cell, args))
     same, task = common(ours, theirs, str(args.data), args.same)
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
-    scores = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
+    answers = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
     truth = split.labels[:, [theirs["labels"].index(label) for label in same]]
-    scores = scores[:, [ours["labels"].index(name) for name in same.values()]]
+    known = [ours["labels"].index(name) for name in same.values()]
+    scores, odds = (each[:, known] for each in answers)
     target = theirs.get("dataset", args.data.name)
     about = theirs | {"task": task, "labels": list(same)}
     made = predictions.facts(cell, target, args.part, about) | {"tta": args.tta}
     made |= {"same": renamed(same)} if renamed(same) else {}
-    table = predictions.columns(split.image, split.patient, list(same), truth, scores)
+    rows = {"image": split.image, "patient": split.patient}
+    table = predictions.columns(rows, list(same), truth, scores, odds)
     write_parquet(table, args.out, made)
 
 

@@ -2,7 +2,7 @@
 
 Cells of other datasets that `transfer` asks for are scored too, in the labels that both know and
 without test images that they know from training, and so are ensembles of the cells.
-Thresholds and temperatures come from the cell's own validation images. All cells meet the same
+Thresholds and recalibration come from the cell's own validation images. All cells meet the same
 resampled patients, so that their differences mean something. Cells without predictions are named
 and left out. Each of the dataset's `subsets` has scores of its own, over its patients, by the
 thresholds of the whole. Or score any predictions file: Parquet or CSV with the columns image,
@@ -31,7 +31,7 @@ from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.operating_points import rule
 from cxrgrid.config.study import External, Report
 from cxrgrid.data import subsets
-from cxrgrid.evaluation import bootstrap, transfer_predictions
+from cxrgrid.evaluation import bootstrap, recalibration, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
 from cxrgrid.evaluation.same_images import (
@@ -242,12 +242,12 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--val", type=Path, help="of a file: predictions on validation images")
     parser.add_argument("--task", choices=("multilabel", "multiclass"), help="of a file")
     parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
-    parser.add_argument("--calibrate", choices=("none", "temperature"), default="none")
+    parser.add_argument("--calibrate", choices=recalibration.KINDS, default="none")
     parser.add_argument("--resamples", type=cli.resamples, default=1000, help="of a file")
     parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="percentile")
     parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
-    parser.add_argument("--thresholds", type=Path, help="also write thresholds and temperatures")
+    parser.add_argument("--thresholds", type=Path, help="also write thresholds and recalibration")
     parser.add_argument("--out", type=Path, required=True, help="scores, .parquet or .csv")
     args = parser.parse_args(argv)
     score_study(args) if args.study.suffix == ".json" else score_file(args)

@@ -29,7 +29,7 @@ from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.data.loader import Feed, pick_device
 from cxrgrid.data.split_arrays import Split, load_split, load_training
-from cxrgrid.evaluation import predictions
+from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
@@ -130,7 +130,9 @@ def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out:
         if part == "test":
             logits = models.logits(run.model, split, eval_batch_size(run, cell), checkpointer.pause)
         scores = models.probabilities(logits, own["task"])
-        table = predictions.columns(split.image, split.patient, own["labels"], split.labels, scores)
+        odds = log_odds.of_logits(logits.numpy(), own["task"])
+        names = {"image": split.image, "patient": split.patient}
+        table = predictions.columns(names, own["labels"], split.labels, scores, odds)
         made = predictions.facts(cell, cell.dataset, part, own)
         write_parquet(table, out / f"predictions/{name}.parquet", made)
 

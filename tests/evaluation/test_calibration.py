@@ -62,7 +62,7 @@ def test_slope_and_intercept_equal_an_unpenalised_logistic_regression():
     known = ~np.isnan(labels)
     x = calibration.logit(scores[known])[:, None]
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(x, labels[known])
-    found = calibration.recalibrate(labels, scores)
+    found = calibration.recalibrate(labels, calibration.logit(scores))
     assert found == pytest.approx((model.intercept_[0], model.coef_[0, 0]), abs=1e-5)
 
 
@@ -70,18 +70,21 @@ def test_slope_and_intercept_equal_an_unpenalised_logistic_regression():
 @given(st.floats(0.3, 3), st.floats(-2, 2))
 def test_slope_and_intercept_undo_what_was_done_to_the_logits(slope, shift):
     labels, scores = cohort()
-    before = calibration.recalibrate(labels, scores)
+    before = calibration.recalibrate(labels, calibration.logit(scores))
     changed = calibration.expit(slope * calibration.logit(scores) + shift)
-    after = calibration.recalibrate(labels, changed)
+    after = calibration.recalibrate(labels, calibration.logit(changed))
     assert after[1] == pytest.approx(before[1] / slope, rel=1e-3)
     assert after[0] == pytest.approx(before[0] - shift * after[1], abs=5e-3)
 
 
 def test_one_step_resamples_are_close_to_whole_fits():
     labels, scores = cohort(400)
-    weights = np.random.default_rng(2).multinomial(400, np.full(400, 1 / 400), size=200)
+    weights, x = (
+        np.random.default_rng(2).multinomial(400, np.full(400, 1 / 400), size=200),
+        calibration.logit(scores),
+    )
     steps = calibration.measured("calibration_slope", labels, scores, weights)
-    whole = [calibration.recalibrate(labels.repeat(row), scores.repeat(row))[1] for row in weights]
+    whole = [calibration.recalibrate(labels.repeat(row), x.repeat(row))[1] for row in weights]
     spread = np.std(whole)
     assert np.corrcoef(steps, whole)[0, 1] > 0.98
     for share in (2.5, 97.5):
@@ -93,7 +96,9 @@ def test_one_step_resamples_are_close_to_whole_fits():
 @pytest.mark.parametrize("labels", [[1, 1, 1, 1], [0, 0, 1, 1], [NAN] * 4, [1, 0, 1, 0]])
 def test_what_cannot_be_fitted_is_nan(labels):
     scores = np.array([0.1, 0.2, 0.8, 0.9]) if labels != [1, 0, 1, 0] else np.full(4, 0.5)
-    assert np.isnan(calibration.recalibrate(np.array(labels, float), scores)).all()
+    assert np.isnan(
+        calibration.recalibrate(np.array(labels, float), calibration.logit(scores))
+    ).all()
     assert np.isnan(
         calibration.measured("calibration_slope", np.array(labels, float), scores, None)
     )
@@ -122,22 +127,3 @@ def test_swapping_labels_and_scores_leaves_brier_and_log_loss(seed):
     labels, scores = cohort(60, seed)
     for metric in PUBLIC[:2]:
         assert metric(1 - labels, 1 - scores) == pytest.approx(metric(labels, scores), abs=1e-9)
-
-
-@pytest.mark.parametrize("by", [0.5, 1.0, 3.0])
-def test_temperature_finds_by_how_much_logits_were_scaled(by):
-    labels, scores = cohort(4000)
-    base = calibration.temperature(labels, scores)
-    hot = calibration.expit(calibration.logit(scores) * by)
-    assert calibration.temperature(labels, hot) == pytest.approx(base * by, rel=1e-2)
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(4000, 3))
-    classes = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    truth = np.eye(3)[(classes.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1).clip(0, 2)]
-    scaled = calibration.apply_temperature(classes, 1 / by)
-    assert calibration.temperature(truth, scaled) == pytest.approx(by, rel=0.1)
-    np.testing.assert_allclose(calibration.apply_temperature(scaled, by), classes, atol=1e-6)
-
-
-def test_a_temperature_of_one_class_is_one():
-    assert calibration.temperature(np.zeros(5), np.linspace(0, 1, 5)) == 1

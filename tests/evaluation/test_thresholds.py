@@ -48,7 +48,7 @@ def test_each_rule_has_its_threshold_and_a_class_that_lacks_a_reason():
     assert list(fit.thresholds) == ["youden", "0.2", "sensitivity 1", "specificity 1"]
     assert [cut[0] for cut in fit.thresholds.values()] == [0.9, 0.2, 0.3, np.nextafter(0.4, 1)]
     assert fit.thresholds["youden"][1] == 0.5 and "absent" in fit.reasons["youden", "l1"]
-    assert ("0.2", "l1") not in fit.reasons and (fit.temperatures == 1).all()
+    assert ("0.2", "l1") not in fit.reasons and fit.by.idle
 
 
 def test_classes_compete_whatever_the_rules():
@@ -58,21 +58,6 @@ def test_classes_compete_whatever_the_rules():
     assert thresholds.decide(np.array([[0.2, 0.5, 0.3]]), fit.thresholds["argmax"]).tolist() == [
         [False, True, False]
     ]
-
-
-def test_a_temperature_makes_validation_images_likelier():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(800, 2))
-    labels = (rng.random((800, 2)) < 1 / (1 + np.exp(-logits))).astype(float)
-    val = made(labels, 1 / (1 + np.exp(-logits * (4, 0.5))))
-    fit = thresholds.fit(val, val.facts, ("youden",), "temperature")
-    assert fit.temperatures == pytest.approx([4, 0.5], rel=0.3)
-    cooled = thresholds.temperature_scaled(val, fit.temperatures)
-    for at in range(2):
-        assert metrics.auroc(labels[:, at], cooled.scores[:, at]) == pytest.approx(
-            metrics.auroc(labels[:, at], val.scores[:, at]), abs=1e-9
-        )
-    assert thresholds.temperature_scaled(val, np.ones(2)) is val
 
 
 @pytest.mark.parametrize(

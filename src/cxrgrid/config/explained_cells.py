@@ -26,7 +26,7 @@ class Explained:
         """Flags of `explain`: first operating point, calibration, and permission to show pixels."""
         report = self.grid.study.report
         flags = [f"--threshold {word(report.operating_points[0])}"]
-        flags += ["--calibrate"] if report.calibrate == "temperature" else []
+        flags += {"temperature": ["--calibrate"], "platt": ["--platt"]}.get(report.calibrate, [])
         flags += ["--show-credentialed"] if may_show(self.grid, wildcards.dataset) else []
         return " ".join(flags)
 

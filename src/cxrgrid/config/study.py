@@ -97,9 +97,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ("youden", 0.5)
     calibrate: Annotated[
-        Literal["none", "temperature"],
+        Literal["none", "temperature", "platt"],
         about(
-            "temperature: divide the logits by one number per label, fitted on validation images"
+            "recalibration of each label's logits, fitted on validation images; temperature: "
+            "divide them by a number; platt: also add one (intercept and slope), which undoes "
+            "pos_weight and balanced sampling too"
         ),
     ] = "none"
     subgroups: Annotated[

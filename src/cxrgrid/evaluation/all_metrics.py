@@ -14,6 +14,7 @@ import numpy as np
 
 from cxrgrid.config.operating_points import ARGMAX
 from cxrgrid.evaluation import calibration, metrics
+from cxrgrid.evaluation.log_odds import log_probability
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.thresholds import decide
 
@@ -48,11 +49,11 @@ class Evaluation:
         self.test, self.thresholds = test, thresholds
         self.labels = test.facts["labels"]
         self.competing = test.facts["task"] == "multiclass"
-        columns = zip(test.labels.T, test.scores.T, strict=True)
+        columns = zip(test.labels.T, test.ranking.T, strict=True)
         self.orders = [metrics.order(y, p) for y, p in columns]
         self.both = np.array([metrics.has_both(y) for y in test.labels.T])
         self.known = ~np.isnan(test.labels).all(axis=0)
-        self.calibration = calibration.prepare(test.labels, test.scores)
+        self.calibration = calibration.prepare(test.labels, test.scores, test.log_odds)
         terms = self.calibration.terms | self.decisions()
         self.widths = {name: term.shape[1] for name, term in terms.items()}
         self.ends = dict(zip(terms, np.cumsum([*self.widths.values()]), strict=True))
@@ -72,9 +73,16 @@ class Evaluation:
             shared = np.where(all_of == 0, 1, 2 * right / np.maximum(all_of, 1))
             terms[f"samples {rule}"] = np.where(terms["seen"], shared[:, None], 0)
         if self.competing:
-            of_truth = np.where(positive, self.test.scores, 0).sum(axis=1, keepdims=True)
-            terms["surprise"] = -np.log(np.clip(of_truth, calibration.SMALLEST, 1)) * terms["seen"]
+            terms["surprise"] = self.surprise(positive) * terms["seen"]
         return terms
+
+    def surprise(self, positive: np.ndarray) -> np.ndarray:
+        """Log loss of the class of each image [N, 1]; positive: bool [N, classes]."""
+        if self.test.log_odds is not None:
+            shares = log_probability(self.test.log_odds)
+            return -np.where(positive, shares, 0).sum(axis=1, keepdims=True)
+        of_truth = np.where(positive, self.test.scores, 0).sum(axis=1, keepdims=True)
+        return -np.log(np.clip(of_truth, calibration.SMALLEST, 1))
 
     def term(self, name: str) -> np.ndarray:
         """Contribution of each image to one of the sums [N, L, or the sum's own width]."""
@@ -84,7 +92,7 @@ class Evaluation:
     @cached_property
     def flat(self) -> metrics.Order:
         """Order of all labels of all images together [N * L]."""
-        return metrics.order(self.test.labels.ravel(), self.test.scores.ravel())
+        return metrics.order(self.test.labels.ravel(), self.test.ranking.ravel())
 
     @cached_property
     def pooled(self) -> metrics.Order:

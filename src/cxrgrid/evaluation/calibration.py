@@ -45,14 +45,15 @@ class Calibration:
         return values
 
 
-def prepare(labels: np.ndarray, scores: np.ndarray) -> Calibration:
-    """The summands of labels and scores, [N, L] each."""
+def prepare(
+    labels: np.ndarray, scores: np.ndarray, log_odds: np.ndarray | None = None
+) -> Calibration:
+    """The summands of labels and scores, [N, L] each; log_odds: of the scores, if known."""
     known, truth = ~np.isnan(labels), np.nan_to_num(labels)
-    sure = np.clip(scores, SMALLEST, 1 - SMALLEST)
-    loss = -truth * np.log(sure) - (1 - truth) * np.log1p(-sure)
+    x = logit(scores) if log_odds is None else log_odds
+    loss = loss_of(truth, scores) if log_odds is None else np.logaddexp(0, (1 - 2 * truth) * x)
     pairs = list(zip(labels.T, scores.T, strict=True))
-    fits = np.array([recalibrate(y, p) for y, p in pairs]).T
-    x = logit(scores)
+    fits = np.array([recalibrate(*pair) for pair in zip(labels.T, x.T, strict=True)]).T
     said = expit(np.nan_to_num(fits[0] + fits[1] * x))
     spread = said * (1 - said)
     terms = {"known": np.ones_like(scores), "present": truth, "brier": (truth - scores) ** 2}
@@ -60,6 +61,12 @@ def prepare(labels: np.ndarray, scores: np.ndarray) -> Calibration:
     terms |= {"h00": spread, "h01": spread * x, "h11": spread * x * x}
     terms = {name: np.where(known, term, 0) for name, term in terms.items()}
     return Calibration(terms | {"gap": np.concatenate([gap(y, p) for y, p in pairs], 1)}, fits)
+
+
+def loss_of(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Log loss of each probability, limited as in scikit-learn."""
+    sure = np.clip(scores, SMALLEST, 1 - SMALLEST)
+    return -truth * np.log(sure) - (1 - truth) * np.log1p(-sure)
 
 
 def gap(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -96,10 +103,13 @@ def solve(g0, g1, h00, h01, h11):
     return (h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant
 
 
-def recalibrate(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of one label [N]; NaN if a class is absent or the scores separate."""
+def recalibrate(labels: np.ndarray, x: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of one label [N] by its log odds x.
+
+    NaN if a class is absent or the scores separate.
+    """
     known = ~np.isnan(labels)
-    y, x = labels[known], logit(scores[known])
+    y, x = labels[known], x[known]
     if not has_both(y) or x[y == 1].min() >= x[y == 0].max() or x[y == 1].max() <= x[y == 0].min():
         return np.nan, np.nan
     columns = np.stack([np.ones_like(x), x])
@@ -142,27 +152,7 @@ def calibration_error(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
     return measured("calibration_error", labels, scores, weights)
 
 
-# ------------------------------------------------------------------ temperature
-
-
-def temperature(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The T whose probabilities `softmax(log p / T)` have the least log loss (Guo et al. 2017).
-
-    labels, scores: [N] of one label, or [N, classes] for multi-class. 1 if nothing can be fitted.
-    Found by golden section on log T, from 1/20 to 20.
-    """
-    known = ~np.isnan(labels) if labels.ndim == 1 else (labels == 1).sum(axis=1) == 1
-    y, p = labels[known], scores[known]
-    if not len(y) or (y.ndim == 1 and not has_both(y)):
-        return 1.0
-
-    def loss(at: float) -> float:
-        cooled = np.clip(apply_temperature(p, float(np.exp(at))), SMALLEST, 1 - SMALLEST)
-        if y.ndim == 1:
-            return float(-(y * np.log(cooled) + (1 - y) * np.log1p(-cooled)).mean())
-        return float(-np.log(cooled[y == 1]).mean())
-
-    return float(np.exp(golden(loss, -np.log(20), np.log(20))))
+# ------------------------------------------------------------------ search
 
 
 def golden(loss, low: float, high: float) -> float:
@@ -172,11 +162,3 @@ def golden(loss, low: float, high: float) -> float:
         left, right = high - share * (high - low), low + share * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
     return (low + high) / 2
-
-
-def apply_temperature(scores: np.ndarray, by: float) -> np.ndarray:
-    """Probabilities at another temperature: of one label [N], or multi-class [N, classes]."""
-    if scores.ndim == 1:
-        return expit(logit(scores) / by)
-    powers = np.clip(scores, np.finfo(np.float32).tiny, 1) ** (1 / by)
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -16,11 +16,12 @@ def curves(test: Predictions) -> list[dict]:
     share of positives, n the images in it.
     """
     rows = []
-    for label, y, p in zip(test.facts["labels"], test.labels.T, test.scores.T, strict=True):
+    columns = (test.labels.T, test.scores.T, test.ranking.T)
+    for label, y, p, ranked in zip(test.facts["labels"], *columns, strict=True):
         if not metrics.has_both(y):
             continue
         known = ~np.isnan(y)
-        found = steps(y[known], p[known]) | {"reliability": reliability(y[known], p[known])}
+        found = steps(y[known], ranked[known]) | {"reliability": reliability(y[known], p[known])}
         for curve, points in found.items():
             names = ("x", "y", "n")
             values = (dict(zip(names, map(float, point), strict=True)) for point in points.T)

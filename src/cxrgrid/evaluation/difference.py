@@ -21,7 +21,7 @@ def statistic(made: Predictions, thresholds: np.ndarray | None = None) -> Callab
     The metrics are RANKING and, with thresholds [L], accuracy. A label without both classes is NaN
     and not in the mean; so is, in a resample, a label that loses a class there.
     """
-    columns = list(zip(made.labels.T, made.scores.T, strict=True))
+    columns = list(zip(made.labels.T, made.ranking.T, strict=True))
     orders = [metrics.order(truth, scores) for truth, scores in columns]
     both = np.array([metrics.has_both(truth) for truth, _ in columns])
     decisions = None if thresholds is None else made.scores >= thresholds

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cxrgrid.config.cell import Cell
+from cxrgrid.evaluation import log_odds
 from cxrgrid.evaluation.predictions import Predictions
 
 NAME = "ensemble"
@@ -33,9 +34,21 @@ def members(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
     return {key: group for key, group in seeds.items() if len(group) > 1} | several
 
 
+def added(several: Predictions, one: Predictions, members: int) -> Predictions:
+    """The sum of the scores of so many members and one more, with the log odds of their mean."""
+    scores = several.scores + one.scores
+    if several.log_odds is None or one.log_odds is None:
+        return replace(several, scores=scores, log_odds=None)
+    odds = log_odds.of_mean([several.log_odds, one.log_odds], [members, 1])
+    return replace(several, scores=scores, log_odds=odds)
+
+
 @dataclass
 class Ensembles:
-    """Running sums over the members added so far; planned: from `members`."""
+    """Running sums over the members added so far; planned: from `members`.
+
+    The log odds of a sum are those of the mean of as many members, where all of them have any.
+    """
 
     planned: dict[tuple, list[Cell]]
     sums: dict[tuple, list[Predictions]] = field(default_factory=dict)
@@ -45,13 +58,10 @@ class Ensembles:
         """Add a cell to its ensembles."""
         for key in [key for key, group in self.planned.items() if cell in group]:
             before = self.sums.get(key)
-            pair = [val, test]
+            pair, met = [val, test], self.met.get(key, 0)
             if before:
-                pair = [
-                    replace(s, scores=s.scores + new.scores)
-                    for s, new in zip(before, pair, strict=True)
-                ]
-            self.sums[key], self.met[key] = pair, self.met.get(key, 0) + 1
+                pair = [added(s, new, met) for s, new in zip(before, pair, strict=True)]
+            self.sums[key], self.met[key] = pair, met + 1
 
     def whole(self) -> Iterable[tuple[tuple, Predictions, Predictions]]:
         """Complete ensembles: axes, and mean predictions of validation and test images."""

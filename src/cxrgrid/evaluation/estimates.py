@@ -65,7 +65,7 @@ class Estimates:
     def moved(self) -> np.ndarray:
         """Influences of patients on AUROC by positives, by negatives, and on AP [3, P, L]."""
         test = self.made.test
-        return influence.moved(self.made.orders, test.labels, test.scores, self.patients)
+        return influence.moved(self.made.orders, test.labels, test.ranking, self.patients)
 
     def recalibration(self, is_slope: bool) -> Estimate:
         """Calibration slope or intercept of each label: a step from the fit, by each patient."""
@@ -107,7 +107,7 @@ class Estimates:
     @cached_property
     def moved_together(self) -> np.ndarray:
         """As `moved`, of all labels as one [3, P, 1]."""
-        labels, scores = self.made.test.labels, self.made.test.scores
+        labels, scores = self.made.test.labels, self.made.test.ranking
         auroc, ap = influence.ranked(self.made.flat, labels.ravel(), scores.ravel())
         auroc, ap = auroc.reshape(labels.shape), ap.reshape(labels.shape)
         parts = np.where(labels == 1, auroc, 0), np.where(labels == 0, auroc, 0), ap

@@ -33,9 +33,9 @@ def own_intervals(
 
 def ranked(made: Predictions, patients: influence.Patients, classes: Classes) -> list[Estimate]:
     """AUROC and average precision of each label [L]."""
-    columns = list(zip(made.labels.T, made.scores.T, strict=True))
+    columns = list(zip(made.labels.T, made.ranking.T, strict=True))
     orders = [metrics.order(*column) for column in columns]
-    a, b, ap = influence.moved(orders, made.labels, made.scores, patients)
+    a, b, ap = influence.moved(orders, made.labels, made.ranking, patients)
     rankings = [order.weigh(np.ones((1, len(made.image)), np.uint8)) for order in orders]
     auroc = np.array([ranking.auroc()[0] for ranking in rankings])
     precision = np.array([ranking.average_precision()[0] for ranking in rankings])

@@ -1,12 +1,14 @@
 """Predictions files: a cell's, or any other of the same form.
 
 Parquet or CSV; columns `image`, `patient`, and for each label `y:<label>` (1 present, 0 absent,
-empty unknown) and `p:<label>` (probability; to compare two files, any score will do). This is the
-only reader of such files, and names the columns and facts of those that cells write;
-`same_images` says whether two of them answer the same questions.
+empty unknown) and `p:<label>` (probability; to compare two files, any score will do). Beside them
+may stand `z:<label>`, the log odds of the probability, which are ranked instead: probabilities of
+single precision tie at 0 and 1. This is the only reader of such files, and names the columns and
+facts of those that cells write; `same_images` says whether two of them answer the same questions.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.io.parquet import read_parquet
 
+AGREE = 1e-4  # of a probability and that of the log odds beside it
 FORM = "needs the columns image, y:<label> and p:<label>, and patient where images share one"
 
 
@@ -26,7 +29,8 @@ FORM = "needs the columns image, y:<label> and p:<label>, and patient where imag
 class Predictions:
     """One predictions file. labels: float64 [N, L], NaN unknown; scores: float64 [N, L], finite.
 
-    facts: those of the file, and the label names under `labels`; path: of the file.
+    facts: those of the file, and the label names under `labels`; path: of the file; log_odds: of
+    the scores, float64 [N, L]; None where the file has none.
     """
 
     image: list[str]
@@ -35,16 +39,39 @@ class Predictions:
     scores: np.ndarray
     facts: dict
     path: str = ""
+    log_odds: np.ndarray | None = None
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """Values by which images are ranked [N, L]: the log odds, else the scores."""
+        return self.scores if self.log_odds is None else self.log_odds
+
+    def take(self, rows: Sequence[int], columns: list[int] | None = None) -> "Predictions":
+        """Some of the images, in this order; columns: some of the labels."""
+        image, patient = ([column[row] for row in rows] for column in (self.image, self.patient))
+        labels, scores, log_odds = (
+            None if each is None else each[rows] if columns is None else each[rows][:, columns]
+            for each in (self.labels, self.scores, self.log_odds)
+        )
+        return Predictions(image, patient, labels, scores, self.facts, self.path, log_odds)
 
 
 def columns(
-    image: list[str], patient: list[str], labels: list[str], truth: np.ndarray, scores: np.ndarray
+    names: dict[str, list[str]],
+    labels: list[str],
+    truth: np.ndarray,
+    scores: np.ndarray,
+    log_odds: np.ndarray,
 ) -> dict:
-    """Columns of a predictions file. truth, scores: [N, L], in the order of `labels`."""
-    found: dict = {"image": image, "patient": patient}
+    """Columns of a predictions file.
+
+    names: `image` and `patient` [N]; truth, scores, log_odds: [N, L], in the order of `labels`.
+    """
+    found: dict = {name: names[name] for name in ("image", "patient")}
     for at, label in enumerate(labels):
         found[f"y:{label}"] = truth[:, at]
         found[f"p:{label}"] = scores[:, at]
+        found[f"z:{label}"] = log_odds[:, at]
     return found
 
 
@@ -56,9 +83,7 @@ def facts(cell: Cell, target: str, part: str, dataset: dict) -> dict:
 
 def only(test: Predictions, images: set[str]) -> Predictions:
     """The predictions of some of the images."""
-    rows = [row for row, image in enumerate(test.image) if image in images]
-    names = ([column[row] for row in rows] for column in (test.image, test.patient))
-    return Predictions(*names, test.labels[rows], test.scores[rows], test.facts, test.path)
+    return test.take([row for row, image in enumerate(test.image) if image in images])
 
 
 def read_predictions(path: Path, cell: Cell) -> Predictions:
@@ -92,11 +117,13 @@ def read(path: Path) -> Predictions:
     check_columns(path, table.column_names, labels)
     image = [str(name) for name in table["image"].to_pylist()]
     patient = patients(path, table, image)
-    truth, scores = (
+    there = any(name.startswith("z:") for name in table.column_names)
+    truth, scores, *log_odds = (
         np.stack([numbers(path, table, f"{kind}:{label}") for label in labels], axis=1)
-        for kind in "yp"
+        for kind in ("ypz" if there else "yp")
     )
-    made = Predictions(image, patient, truth, scores, {**facts, "labels": labels}, str(path))
+    facts = {**facts, "labels": labels}
+    made = Predictions(image, patient, truth, scores, facts, str(path), *log_odds)
     check_values(made)
     return made
 
@@ -128,7 +155,8 @@ def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
         raise UserError(
             f"{path}: {label!r} is the name of an average in the scores; rename the label"
         )
-    wanted = ["image", *(f"p:{label}" for label in labels)]
+    kinds = "pz" if any(name.startswith("z:") for name in names) else "p"
+    wanted = ["image", *(f"{kind}:{label}" for kind in kinds for label in labels)]
     for name in [name for name in wanted if name not in names]:
         alike = [other for other in names if other[:2] == name[:2]] or names
         raise UserError(f"{path}: no column {name!r}; {suggest(name, alike)} ({FORM})")
@@ -183,6 +211,19 @@ def check_values(made: Predictions) -> None:
         what = f"image {image!r} has the score {value} for {label!r}"
         hint = "each image needs a number; of a training that diverged, a lower lr may help"
         raise UserError(f"{made.path}: {what}; {hint}")
+    if made.log_odds is not None:
+        check_log_odds(made)
+
+
+def check_log_odds(made: Predictions) -> None:
+    """`UserError` for the first `z:<label>` that is not the log odds of its `p:<label>`."""
+    implied = 0.5 * (1 + np.tanh(made.log_odds / 2))
+    apart = ~(np.abs(implied - made.scores) < AGREE)
+    for image, label, value in odd(made, made.log_odds, apart, unknown=True):
+        raise UserError(
+            f"{made.path}: z:{label} of image {image!r} is {value:g}, not the log odds of its "
+            f"p:{label}; write log(p / (1 - p)), or drop the columns z:"
+        )
 
 
 def check_probabilities(made: Predictions) -> None:

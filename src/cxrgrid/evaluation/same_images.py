@@ -15,10 +15,7 @@ SAME = ("target", "part", "task", "split", "split_hash", "policy")  # facts, whe
 
 def by_image(made: Predictions) -> Predictions:
     """The predictions sorted by image."""
-    at = np.argsort(made.image, kind="stable")
-    image, patient = ([column[row] for row in at] for column in (made.image, made.patient))
-    labels, scores = made.labels[at], made.scores[at]
-    return replace(made, image=image, patient=patient, labels=labels, scores=scores)
+    return made.take(np.argsort(made.image, kind="stable"))
 
 
 def check_same(a: Predictions, b: Predictions) -> None:
@@ -79,8 +76,8 @@ def aligned(path: Path, made: Predictions, basis: Predictions, what: str) -> Pre
         raise UserError(f"{what}: {unlike}")
     made = in_order(path, made, basis.facts["labels"])
     row = {image: at for at, image in enumerate(made.image)}
-    at = [row[image] for image in basis.image]
-    truth = made.labels[at]
+    made = made.take([row[image] for image in basis.image])
+    truth = made.labels
     same = (truth == basis.labels) | (np.isnan(truth) & np.isnan(basis.labels))
     for image, label in np.argwhere(~same)[:1]:
         name, pair = basis.facts["labels"][label], (truth[image, label], basis.labels[image, label])
@@ -88,7 +85,7 @@ def aligned(path: Path, made: Predictions, basis: Predictions, what: str) -> Pre
             f"{what}: {path}: y:{name} of image {basis.image[image]!r} is {pair[0]:g}, in the "
             f"dataset {pair[1]:g}; another label policy?"
         )
-    return Predictions(basis.image, basis.patient, basis.labels, made.scores[at], basis.facts)
+    return replace(made, patient=basis.patient, labels=basis.labels, facts=basis.facts, path="")
 
 
 def in_order(path: Path, made: Predictions, labels: list[str]) -> Predictions:
@@ -97,8 +94,9 @@ def in_order(path: Path, made: Predictions, labels: list[str]) -> Predictions:
     for label in labels:
         known(label, there, str(path), "label")
     at = [there.index(label) for label in labels]
-    facts = {**made.facts, "labels": labels}
-    return replace(made, labels=made.labels[:, at], scores=made.scores[:, at], facts=facts)
+    return replace(
+        made.take(np.arange(len(made.image)), at), facts={**made.facts, "labels": labels}
+    )
 
 
 def check_apart(path: Path, val: Predictions, test: Predictions) -> None:

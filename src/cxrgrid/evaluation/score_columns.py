@@ -9,8 +9,9 @@ KEYS = [*TESTED, "subset", "label", "metric", "threshold_rule"]
 SCORES = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_scored", "reason"]
 SCORES += ["groups"]
 CURVES = [*TESTED, "label", "curve", "x", "y", "n"]
-THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature", "reason"]
-NUMBERS = ("value", "low", "high", "temperature", "threshold", "x", "y")
+THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature"]
+THRESHOLDS += ["intercept", "reason"]
+NUMBERS = ("value", "low", "high", "temperature", "intercept", "threshold", "x", "y")
 WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
 
 

@@ -11,6 +11,7 @@ from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
 
@@ -45,7 +46,7 @@ def add(
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels = test.facts["labels"]
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
-    test = thresholds.temperature_scaled(test, fit.temperatures)
+    test = recalibrated(test, fit.by)
     axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, test.patient) if how.stratify else None
     whole = Evaluation(test, fit.thresholds)
@@ -129,12 +130,15 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
 
 
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
-    """Thresholds and temperatures of a model, with the reason if one is a fallback."""
+    """Thresholds and recalibration of a model, with the reason if one is a fallback."""
+    by = fit.by
     for rule, cut in fit.thresholds.items():
-        for label, threshold, temperature in zip(labels, cut, fit.temperatures, strict=True):
+        columns = zip(labels, cut, by.temperatures, by.intercepts, strict=True)
+        for label, threshold, temperature, intercept in columns:
             row = {"label": label, "threshold_rule": rule, "threshold": threshold}
-            row |= {"temperature": temperature, "reason": fit.reasons.get((rule, label))}
-            yield {**axes, **row}
+            why = [fit.reasons.get((rule, label)), by.reasons.get(label)]
+            row |= {"temperature": temperature, "intercept": intercept}
+            yield {**axes, **row, "reason": "; ".join(filter(None, why)) or None}
 
 
 # ------------------------------------------------------------------ groups

@@ -66,7 +66,8 @@ def joined(parts: list[Predictions]) -> Predictions | None:
         return None
     image, patient = (sum((getattr(p, n) for p in parts), []) for n in ("image", "patient"))
     labels, scores = (np.concatenate([getattr(p, n) for p in parts]) for n in ("labels", "scores"))
-    return Predictions(image, patient, labels, scores, parts[0].facts)
+    odds = None if parts[0].log_odds is None else np.concatenate([p.log_odds for p in parts])
+    return Predictions(image, patient, labels, scores, parts[0].facts, log_odds=odds)
 
 
 def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled | OfPatients:

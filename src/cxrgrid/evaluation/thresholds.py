@@ -1,33 +1,34 @@
-"""Thresholds and temperatures, fitted on validation images only.
+"""Thresholds, fitted on validation images only, after recalibration.
 
 Names of the rules in the scores: `youden`, `0.5`, `sensitivity 0.9`, `specificity 0.9`; for
 multi-class `argmax`: the highest score decides, and there is no threshold.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from cxrgrid.config.operating_points import ARGMAX, fitted, rule
 from cxrgrid.config.study import Target
-from cxrgrid.evaluation import calibration, metrics
+from cxrgrid.evaluation import metrics, recalibration
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.recalibration import Recalibration
 
 FALLBACK = 0.5
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Thresholds and temperatures of a model.
+    """Thresholds and recalibration of a model.
 
     thresholds: by rule, the score from which each label counts as present [L] (NaN for
-    multi-class); reasons: by (rule, label), why a threshold is the fallback; temperatures: [L],
-    1 for unchanged scores.
+    multi-class); reasons: by (rule, label), why a threshold is the fallback; by: what the scores
+    are recalibrated by before thresholds apply.
     """
 
     thresholds: dict[str, np.ndarray]
     reasons: dict[tuple[str, str], str]
-    temperatures: np.ndarray
+    by: Recalibration
 
 
 def threshold(labels: np.ndarray, scores: np.ndarray, point: str | float | Target) -> float:
@@ -63,16 +64,16 @@ def target_specificity(labels: np.ndarray, scores: np.ndarray, target: float) ->
 
 
 def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> Fit:
-    """Thresholds of all rules, and temperatures; without `val`, only thresholds that are numbers.
+    """Thresholds of all rules; without `val`, only thresholds that are numbers.
 
+    calibrate: one of `recalibration.KINDS`.
     facts: `labels` and `task` of the predictions that are scored.
     """
     labels = facts["labels"]
-    ones = np.ones(len(labels))
-    temperatures = temperature(val) if val and calibrate == "temperature" else ones
+    by = recalibration.fit(val, labels, calibrate)
     if facts["task"] == "multiclass":
-        return Fit({ARGMAX: np.full(len(labels), np.nan)}, {}, temperatures)
-    val = temperature_scaled(val, temperatures) if val else None
+        return Fit({ARGMAX: np.full(len(labels), np.nan)}, {}, by)
+    val = recalibration.recalibrated(val, by) if val else None
     thresholds, reasons = {}, {}
     for point in points:
         pairs = zip(val.labels.T, val.scores.T, strict=True) if val else [((), ())] * len(labels)
@@ -81,28 +82,7 @@ def fit(val: Predictions | None, facts: dict, points: tuple, calibrate: str) -> 
         for at in np.flatnonzero(np.isnan(chosen)):
             why = f"{FALLBACK}, as a class is absent among the validation images"
             reasons[rule(point), labels[at]] = why
-    return Fit(thresholds, reasons, temperatures)
-
-
-def temperature(val: Predictions) -> np.ndarray:
-    """Temperature of each label [L]; for multi-class, the same for all classes."""
-    if val.facts["task"] == "multiclass":
-        return np.full(val.labels.shape[1], calibration.temperature(val.labels, val.scores))
-    pairs = zip(val.labels.T, val.scores.T, strict=True)
-    return np.array([calibration.temperature(y, p) for y, p in pairs])
-
-
-def temperature_scaled(made: Predictions, temperatures: np.ndarray) -> Predictions:
-    """The predictions at these temperatures; the same object if all are 1."""
-    if (temperatures == 1).all():
-        return made
-    if made.facts["task"] == "multiclass":
-        return replace(made, scores=calibration.apply_temperature(made.scores, temperatures[0]))
-    columns = [
-        calibration.apply_temperature(p, t)
-        for p, t in zip(made.scores.T, temperatures, strict=True)
-    ]
-    return replace(made, scores=np.stack(columns, axis=1))
+    return Fit(thresholds, reasons, by)
 
 
 def decide(scores: np.ndarray, cut: np.ndarray) -> np.ndarray:

@@ -117,10 +117,11 @@ def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cut
         return {"no_test": f"No {asked}: it is made for one file a side."}
     if not significance.one_image_each(a[0].patient, truth):
         return {"no_test": f"No {asked}: {CLUSTERED}."}
-    scores = [side[0].scores[:, at] for side in (a, b)]
     if metric == "auroc":
-        _, error, p = significance.difference(truth, *scores)
+        ranked = (side[0].ranking[:, at] for side in (a, b))
+        _, error, p = significance.difference(truth, *ranked)
         return {"delong_se": error, "delong_p": p}
+    scores = [side[0].scores[:, at] for side in (a, b)]
     right = [(one >= cut) == (truth == 1) for one, cut in zip(scores, cuts, strict=True)]
     known = ~np.isnan(truth)
     only_a, only_b = (int((known & x & ~y).sum()) for x, y in (right, right[::-1]))

@@ -150,6 +150,7 @@ def thresholds_table(thresholds: pd.DataFrame | None) -> Section | None:
     shown["operating point"] = thresholds["threshold_rule"]
     shown["threshold"] = thresholds["threshold"].map(number)
     shown["temperature"] = thresholds["temperature"].map(number)
+    shown["intercept"] = thresholds["intercept"].map(number)
     shown["note"] = thresholds["reason"].fillna("")
     return section("Thresholds", shown, ["label", "operating point", "note"], [])
 
