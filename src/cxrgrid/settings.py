@@ -25,10 +25,22 @@ def schema() -> str:
     recipe = msgspec.json.schema(Recipe)["$defs"]["Recipe"]
     document["$defs"]["Recipe"] = recipe
     document["$defs"]["Study"]["properties"]["recipes"]["additionalProperties"] = {
-        "$ref": "#/$defs/Recipe"
+        "$ref": "#/$defs/Factors"
     }
+    document["$defs"]["Factors"] = with_levels(recipe)
     document["$defs"]["Override"]["properties"]["set"] |= {"$ref": "#/$defs/Recipe"}
     return json.dumps(document, indent=2) + "\n"
+
+
+def with_levels(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a recipe in which each setting may be a list of levels: a factor."""
+    properties = {}
+    for name, setting in recipe["properties"].items():
+        said = {key: setting[key] for key in ("description", "default") if key in setting}
+        one = {key: value for key, value in setting.items() if key not in said}
+        levels = {"type": "array", "items": one, "minItems": 1}
+        properties[name] = said | ({"anyOf": [one, levels]} if one else {})
+    return recipe | {"title": "Factors", "properties": properties}
 
 
 def manual() -> str:
