@@ -131,7 +131,7 @@ def test_cell_json_runs_again(tmp_path, data):
     assert answers(out) == answers(tmp_path / "b")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_compiled_model_learns_the_same_and_keeps_its_names(tmp_path, data):
     plain = run(make_cell(), data, tmp_path / "a")
     compiled = run(make_cell(compile=True), data, tmp_path / "b")

@@ -208,6 +208,9 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undi
     site.until(lambda: all("going on" in site.log(seed) for seed in SEEDS))
     run.kill()
     run.wait(120)
+    # Slurm wakes them when it cancels them; else a slow start of Snakemake finds them finished.
+    for pid in site.trainings():
+        os.kill(pid, signal.SIGSTOP)
     assert cluster.jobs("train")
     run = site.train()
     site.until(lambda: "an earlier snakemake left in the queue" in site.said())

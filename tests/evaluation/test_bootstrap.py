@@ -148,7 +148,7 @@ def test_a_value_that_is_not_defined_has_no_bca_interval():
     assert np.isnan(bootstrap.bca(values, np.ones((3, 2)))).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("patients", [150, 300])
 def test_95_per_cent_intervals_cover_95_per_cent_only_over_patients(patients):
     """Three images a patient; 700 studies: the standard error of a coverage is 0.8 points."""

@@ -160,7 +160,7 @@ def test_a_configuration_of_three_seeds_covers_what_training_again_on_new_patien
     assert hits[1] / tries < 0.92
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_errs_in_five_per_cent_of_studies_without_a_difference():
     """150 patients of one to several images; taking images for independent errs far more often."""
     rng, errors, tries = np.random.default_rng(7), np.zeros(2), 800
