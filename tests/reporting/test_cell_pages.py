@@ -8,6 +8,7 @@ import pytest
 from conftest import MISSING
 from cxrgrid import report
 from cxrgrid.evaluation import wording
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import cell_pages, results
 from test_report import Page
 
@@ -62,3 +63,13 @@ def test_the_log_ends_with_its_last_lines(tmp_path):
     log.write_text("".join(f"line {n}\n" for n in range(5000)) + "0%\r100%\n")
     lines = cell_pages.tail(log).splitlines()
     assert len(lines) == cell_pages.TAIL and lines[-1] == "100%" and lines[0] == "line 4977"
+
+
+def test_thresholds_of_the_version_before_have_no_intercept(finished, tmp_path):
+    frames = results.read(finished, finished.parent / "report")
+    for path in finished.parent.glob("thresholds/*.parquet"):
+        table, facts = read_parquet(path)
+        (tmp_path / "thresholds").mkdir(exist_ok=True)
+        write_parquet(table.drop_columns("intercept"), tmp_path / "thresholds" / path.name, facts)
+    found = cell_pages.read_thresholds(frames, tmp_path)
+    assert len(found) and (found["intercept"] == 0).all()

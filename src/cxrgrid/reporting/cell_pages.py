@@ -138,7 +138,9 @@ def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
     """The thresholds of all cells on their own test images."""
     paths = [study / "thresholds" / f"{target}.parquet" for target in frames.grid.targets()]
     read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
-    found = pd.concat([pd.DataFrame(columns=[*AXES, "target"]), *read])
+    found = pd.concat([pd.DataFrame(columns=[*AXES, "target", "intercept"]), *read])
+    # Files made before recalibration had an intercept do not name it.
+    found["intercept"] = pd.to_numeric(found["intercept"]).fillna(0.0)
     return found[found["target"] == found["dataset"]]
 
 
