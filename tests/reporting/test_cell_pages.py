@@ -7,6 +7,7 @@ import pytest
 
 from conftest import MISSING
 from cxrgrid import report
+from cxrgrid.config.grid import AXES
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import cell_pages, results
@@ -67,9 +68,9 @@ def test_the_log_ends_with_its_last_lines(tmp_path):
 
 def test_thresholds_of_the_version_before_have_no_intercept(finished, tmp_path):
     frames = results.read(finished, finished.parent / "report")
-    for path in finished.parent.glob("thresholds/*.parquet"):
-        table, facts = read_parquet(path)
-        (tmp_path / "thresholds").mkdir(exist_ok=True)
-        write_parquet(table.drop_columns("intercept"), tmp_path / "thresholds" / path.name, facts)
-    found = cell_pages.read_thresholds(frames, tmp_path)
-    assert len(found) and (found["intercept"] == 0).all()
+    target = frames.grid.targets()[0]
+    row = frames.cells.loc[frames.cells["dataset"] == target, AXES].iloc[:1]
+    row = row.assign(target=target, label="Nodule", threshold=0.5, temperature=1.2)
+    (tmp_path / "thresholds").mkdir()
+    write_parquet(row, tmp_path / "thresholds" / f"{target}.parquet", {})
+    assert cell_pages.read_thresholds(frames, tmp_path)["intercept"].tolist() == [0]
