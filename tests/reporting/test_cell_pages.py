@@ -7,9 +7,9 @@ import pytest
 
 from conftest import MISSING
 from cxrgrid import report
-from cxrgrid.config.grid import AXES
+from cxrgrid.config.cell import AXES
 from cxrgrid.evaluation import wording
-from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.reporting import cell_pages, results
 from test_report import Page
 
