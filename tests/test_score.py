@@ -167,8 +167,9 @@ def test_a_label_with_one_class_is_nan_and_out_of_the_mean(study):
         assert one(table, 1, "macro", metric, "labels_scored") == 2
 
 
-def test_intervals_are_percentiles_over_resampled_patients(study):
+def test_percentile_intervals_are_over_resampled_patients(study):
     study.fill_all()
+    study_settings(study, interval="percentile")
     table, _ = read_parquet(study.run())
     for cell in study.cells:
         test = score.read_predictions(study.below[cell] / "ward.parquet", cell)
@@ -203,7 +204,7 @@ def test_bca_intervals_leave_out_each_patient_in_turn(study):
 
 def test_stratified_intervals_are_of_stratified_resamples(study):
     study.fill_all()
-    study_settings(study, stratify=True)
+    study_settings(study, stratify=True, interval="percentile")
     table, facts = read_parquet(study.run())
     assert facts["stratify"] is True
     cell = study.cells[0]
@@ -224,8 +225,10 @@ def test_intervals_surround_values_and_counts_have_none(study):
     for row in table.to_pylist():
         if row["metric"] in WITHOUT:
             assert np.isnan([row["low"], row["high"]]).all()
-        elif not np.isnan(row["value"]):
-            assert row["low"] <= row["value"] <= row["high"], row
+        elif np.isnan(row["low"]):
+            assert row["reason"], row
+        else:
+            assert row["low"] <= row["value"] <= row["high"] and row["low"] < row["high"], row
     macro = [one(table, 0, "macro", "auroc", column) for column in ("low", "high")]
     alone = [one(table, 0, "nodule", "auroc", column) for column in ("low", "high")]
     assert macro[1] - macro[0] < alone[1] - alone[0]
@@ -252,15 +255,21 @@ def test_classes_compete(study):
     assert facts["thresholds"].startswith("none")
 
 
-def test_a_perfect_cell_is_perfect_in_every_resample(study):
+def test_a_perfect_cell_has_an_interval_with_a_width(study):
     def perfect(image, labels, scores):
         scores[:] = np.nan_to_num(labels)
 
     study.fill_all(change=perfect)
     table, _ = read_parquet(study.run())
     for metric in ("auroc", "ap", "f1", "balanced_accuracy"):
-        numbers = [one(table, 0, "macro", metric, c) for c in ("low", "value", "high")]
-        assert numbers == [1, 1, 1]
+        low, value, high = (one(table, 0, "macro", metric, c) for c in ("low", "value", "high"))
+        assert value == high == 1 and 0.8 < low < 0.99
+    study_settings(study, interval="percentile")
+    drawn, _ = read_parquet(study.run())
+    assert np.isnan(one(drawn, 0, "macro", "auroc", "low"))
+    assert "resamples of the patients all agree" in one(drawn, 0, "macro", "auroc", "reason")
+    for row in (*table.to_pylist(), *drawn.to_pylist()):
+        assert row["low"] != row["high"], row
 
 
 def test_a_missing_cell_is_named_and_changes_no_other(study, caplog):
@@ -425,7 +434,8 @@ def test_groups_and_their_gap_stand_on_the_same_resamples(study):
     image, patient, labels = truth("test", "multilabel")
     sex = np.array(["FM"[int(name[4:]) % 2] for name in patient])
     table_of(study, sex=sex.tolist())
-    study_settings(study, subgroups=["sex", "view"], subgroup_minimum=2)
+    asked = {"subgroups": ["sex", "view"], "subgroup_minimum": 2, "interval": "percentile"}
+    study_settings(study, **asked)
     table, _ = read_parquet(study.run())
     parts = {n: table.filter(pc.field("subset") == n) for n in ("sex=F", "sex=M", "gap:sex")}
     assert set(table["subset"].to_pylist()) == {"all", *parts}, "all images are PA"
@@ -448,6 +458,7 @@ def test_groups_and_their_gap_stand_on_the_same_resamples(study):
     assert one(parts["gap:sex"], 0, "macro", "auroc", "labels_scored") == 2
     # Named subsets that are the same groups differ by as much.
     study.subsets(women={"sex": ["F"]}, men={"sex": ["M"]})
+    study_settings(study, interval="percentile")
     again, _ = read_parquet(study.run())
     again = again.filter(pc.field("subset") == "gap:subsets")
     for column in ("value", "low", "high", "n"):

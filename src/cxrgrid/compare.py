@@ -26,6 +26,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, study_pairs, two_models
+from cxrgrid.evaluation.measured import measure
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
 from cxrgrid.io import cli
@@ -101,7 +102,7 @@ def study(args) -> None:
     measured = {}
     for dataset in {cell.dataset: None for cell in grid.cells}:
         found = cells(grid, args.study.parent / "cells", dataset)
-        measured[dataset] = study_pairs.measure(found, grid.study.report)
+        measured[dataset] = measure(found, grid.study.report)
         logging.info(f"{dataset}: {len(measured[dataset].values)} cells measured")
     table = study_pairs.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def main(argv: list[str] | None) -> None:
         "--resamples", type=cli.resamples, default=1000, help="of patients; default: 1000"
     )
     parser.add_argument(
-        "--interval", choices=bootstrap.INTERVALS, default="percentile", help="of A and B alone"
+        "--interval", choices=bootstrap.INTERVALS, default="wilson", help="of A and B alone"
     )
     parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
     parser.add_argument(

@@ -244,7 +244,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--points", nargs="+", help="of a file: youden 0.2 sensitivity=0.9 …")
     parser.add_argument("--calibrate", choices=recalibration.KINDS, default="none")
     parser.add_argument("--resamples", type=cli.resamples, default=1000, help="of a file")
-    parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="percentile")
+    parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="wilson")
     parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
     parser.add_argument("--thresholds", type=Path, help="also write thresholds and recalibration")

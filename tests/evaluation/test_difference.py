@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from cxrgrid.evaluation import difference
+from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 
 SEED = st.integers(0, 10_000)
@@ -110,8 +111,8 @@ def test_unknown_labels_and_absent_classes_stay_outside():
 BASIS = "3 seeds, 420 images of 377 patients"
 
 
-def say(value, low, high, p, p_holm, family=4):
-    found = difference.Combined(value, 0.01, 0.01, 0.01, low, high, p)
+def say(value, low, high, p, p_holm, family=4, error=0.01):
+    found = difference.Combined(value, error, error, error, low, high, p)
     return difference.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
 
 
@@ -127,9 +128,9 @@ def test_sentences_say_what_may_and_what_may_not_be_concluded():
     none = say(0.01, -0.02, 0.04, 0.4, 1.0)
     assert "No difference between new and old is shown" in none
     assert "excludes differences larger than 0.040" in none
-    alike = say(0.0, 0.0, 0.0, 1.0, 1.0)
+    alike = say(0.0, -0.02, 0.02, 1.0, 1.0, error=0.0)
     assert alike.startswith("new and old have the same AUROC on these images")
-    assert "0.000" not in alike and "does not prove equality" in alike
+    assert "does not prove equality on other images: differences up to 0.020 remain" in alike
     assert "not defined" in say(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
@@ -137,6 +138,20 @@ def test_the_error_of_an_accuracy_rests_on_all_patients_and_of_a_ranking_on_the_
     size = {"n": 100, "positives": 3, "patients": 60, "rarer": 3}
     assert difference.patients("accuracy", size) == 60
     assert difference.patients("auroc", size) == difference.patients("ap", size) == 3
+
+
+def test_two_models_that_never_differ_here_have_a_difference_with_a_width():
+    """As if both were on the other side of their own intervals; the more patients, the narrower."""
+    same = difference.Combined(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    for patients, ends in ((10, (0.0, 0.1)), (10, (0.05, 0.05)), (1000, (0.05, 0.05))):
+        found = difference.with_width(same, [ends, ends], patients)
+        down, up = ends
+        alike = patients / (patients + 2)
+        wide = np.sqrt(down**2 + up**2 - 2 * alike * down * up)
+        assert (found.low, found.high) == (pytest.approx(-wide), pytest.approx(wide))
+        assert (found.p, found.value) == (1, 0) and wide > 1e-3
+    other = difference.Combined(0.1, 0.02, 0.0, 0.0, 0.05, 0.15, 0.01)
+    assert difference.with_width(other, [(0.1, 0.1)] * 2, 10) is other
 
 
 @pytest.mark.slow
@@ -148,12 +163,13 @@ def test_a_configuration_of_three_seeds_covers_what_training_again_on_new_patien
     for _ in range(tries):
         patient = np.repeat(np.arange(150), rng.integers(1, 6, size=150))
         truth, shared = (rng.random(150) < 0.4)[patient], rng.normal(size=150)[patient]
-        values = []
-        for skill in rng.normal(1.2, 0.3, size=3):
-            scores = skill * truth + shared + 0.5 * rng.normal(size=len(patient))
-            one = answers(patient, truth, scores)
-            values.append(difference.resampled(one, 200)[:, 0, 0])
-        found = difference.of_configuration(np.stack(values), 55)
+        made = [
+            answers(patient, truth, skill * truth + shared + 0.5 * rng.normal(size=len(patient)))
+            for skill in rng.normal(1.2, 0.3, size=3)
+        ]
+        values = [difference.resampled(one, 200)[:, 0, 0] for one in made]
+        own = np.array([own_intervals(one) for one in made])[:, :, 0, 0].T
+        found = difference.of_configuration(np.stack(values), own, None)
         hits[0] += found.low <= truth_value <= found.high
         hits[1] += abs(found.value - truth_value) <= 1.96 * found.sampling_se
     assert 0.93 <= hits[0] / tries <= 0.995

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxrgrid.evaluation.seed_variance import Spread, combine, pool
+from cxrgrid.evaluation.seed_variance import Spread, combine, over_seeds, pool
 
 
 def test_one_seed_leaves_the_error_of_sampling():
@@ -74,6 +74,19 @@ def test_it_covers_the_truth_whatever_the_shares(seeds, sampling, seed):
         found = combine(measured, patients, values)
         hits += found.low <= 0 <= found.high
     assert 0.94 <= hits / tries <= (0.965 if seed == 0 else 0.995)
+
+
+def test_a_mean_over_seeds_adds_their_spread_to_the_patients_unequal_distances():
+    values = np.array([0.90, 0.94])
+    low, high = values - (0.05, 0.07), values + (0.02, 0.04)
+    more = t.ppf(0.975, 9) * 0.03 / np.sqrt(2)
+    found = over_seeds(values, low, high, Spread(0.03, 9))
+    assert found == pytest.approx((0.92 - np.hypot(0.06, more), 0.92 + np.hypot(0.03, more)))
+    more = t.ppf(0.975, 1) * values.std(ddof=1) / np.sqrt(2)
+    found = over_seeds(values, low, high)
+    assert found == pytest.approx((0.92 - np.hypot(0.06, more), 0.92 + np.hypot(0.03, more)))
+    assert over_seeds(values[:1], low[:1], high[:1]) == pytest.approx((0.85, 0.92)), "this training"
+    assert np.isnan(over_seeds(values, np.array([np.nan, 0.8]), high)[0])
 
 
 def test_the_pooled_spread_is_the_error_term_of_an_analysis_of_variance():

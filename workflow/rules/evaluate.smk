@@ -40,6 +40,9 @@ rule score:
         "<study>/scores/{target}.score.log",
     conda:
         "../../envs/cxrgrid.yaml"
+    params:
+        # Only for Snakemake: scores with another default's intervals are made again.
+        interval=ask.interval,
     shell:
         "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output.scores}"
         " --curves {output.curves} --thresholds {output.thresholds} > {log} 2>&1"

@@ -121,6 +121,10 @@ class Rules:
         files = self.dataset(wildcards).split.files
         return files.paths() if files else []
 
+    def interval(self, wildcards: Any) -> str:
+        """Kind of interval of the scores; a default, unlike a setting, stands in no study.json."""
+        return self.grid.study.report.interval
+
     def predictions(self, wildcards: Any) -> list[str]:
         """Paths of the cells' predictions on the target and on their own validation images."""
         return [

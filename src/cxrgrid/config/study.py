@@ -89,9 +89,9 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         about(
             "kind of interval of a cell's scores; wilson: in closed form, holds the truth with few "
             "positives too; percentile, bca (corrected for bias and skew, slower): from resampled "
-            "patients"
+            "patients, too short with few positives"
         ),
-    ] = "percentile"
+    ] = "wilson"
     stratify: Annotated[
         bool, about("resample patients within strata of their rarest finding, so that none is lost")
     ] = False

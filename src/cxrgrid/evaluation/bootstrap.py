@@ -19,6 +19,7 @@ INTERVALS = {
 }
 BLOCK = 1_000_000  # weights in a block: 1 MB, so that what follows stays in the cache
 SEED = 20_000
+TINY = 1e-12  # a width that is rounding
 NORMAL = NormalDist()
 
 
@@ -101,11 +102,18 @@ def resampled_values(
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2.5th and 97.5th percentile over axis 0 of [R, ...], without resamples that are NaN.
 
-    NaN if more than half of the resamples are NaN: the rest would be another population.
+    NaN if more than half of the resamples are NaN, since the rest would be another population, and
+    where resamples do not vary, as for a sensitivity of 1: no value is known without error.
     """
     undefined = np.isnan(values).mean(axis=0) > 0.5
     low, high = np.nanpercentile(np.where(undefined, 0, values), (2.5, 97.5), axis=0)
-    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
+    return without_width(np.where(undefined, np.nan, low), np.where(undefined, np.nan, high))
+
+
+def without_width(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of intervals; NaN where these have no width."""
+    none = ~(high - low > TINY)
+    return np.where(none, np.nan, low), np.where(none, np.nan, high)
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
@@ -144,7 +152,7 @@ def bca(values: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarra
             continue
         shares = bca_shares(value, resampled, without[~np.isnan(without)])
         lows[at], highs[at] = np.percentile(resampled, 100 * shares)
-    return lows.reshape(estimate.shape), highs.reshape(estimate.shape)
+    return without_width(lows.reshape(estimate.shape), highs.reshape(estimate.shape))
 
 
 @dataclass(frozen=True)

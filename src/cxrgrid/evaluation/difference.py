@@ -7,12 +7,14 @@ import numpy as np
 
 from cxrgrid.evaluation import bootstrap, metrics
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.evaluation.seed_variance import Combined, Spread, combine
+from cxrgrid.evaluation.seed_variance import Combined, Spread, combine, over_seeds, seed_parts
+from cxrgrid.evaluation.wilson import PRIOR
 from cxrgrid.evaluation.wording import p_value, signed
 
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}
 RANKING = ("auroc", "ap")  # need no threshold
 ALPHA = 0.05
+TINY = 1e-12  # a standard error that is rounding
 
 
 def statistic(made: Predictions, thresholds: np.ndarray | None = None) -> Callable:
@@ -104,10 +106,40 @@ def contrast(
     return within(combine(float(error), patients, *groups, spread=spread), -1, 1)
 
 
-def of_configuration(values: np.ndarray, patients: int, spread: Spread | None = None) -> Combined:
-    """Mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R]."""
-    error = bootstrap.standard_error(values[:, 1:].mean(axis=0))
-    return within(combine(float(error), patients, values[:, 0], spread=spread), 0, 1)
+def of_configuration(values: np.ndarray, ends: np.ndarray, spread: Spread | None) -> Combined:
+    """Mean over seeds of one metric and label; values: each seed's `resampled` [S, 1 + R].
+
+    ends: of each seed's own interval over patients [2, S]. Their distances are made smaller by as
+    much as the mean varies less over resamples than its seeds do.
+    """
+    error = float(bootstrap.standard_error(values[:, 1:].mean(axis=0)))
+    each = float(np.sqrt(np.square(bootstrap.standard_error(values[:, 1:].T)).mean()))
+    less = error / each if each > TINY else 1.0
+    points = values[:, 0]
+    low, high = over_seeds(points, *(points + less * (end - points) for end in ends), spread)
+    sd, parts, _ = seed_parts((points,), spread)
+    seed_se = float(np.sqrt(sum(parts))) if parts else np.nan
+    found = Combined(float(points.mean()), error, sd, seed_se, low, high, np.nan)
+    return within(found, 0, 1)
+
+
+def with_width(found: Combined, ends: list[tuple[float, float]], patients: int) -> Combined:
+    """A difference with an interval also where no resample and no seed differs.
+
+    ends: of each side's own interval (`of_configuration`), as distances below and above its value;
+    patients: as in `contrast`. Two models that never differ here may do so on other patients: MOVER
+    with a correlation that is drawn towards 0 by two patients, as in `wilson.correlation`. NaN
+    where a side has no interval.
+    """
+    if not found.high - found.low < TINY:
+        return found
+    (down_a, up_a), (down_b, up_b) = ends
+    alike = patients / (patients + PRIOR)
+    down, up = (
+        np.sqrt(max(a**2 + b**2 - 2 * alike * a * b, 0))
+        for a, b in ((down_a, up_b), (up_a, down_b))
+    )
+    return within(replace(found, low=found.value - down, high=found.value + up), -1, 1)
 
 
 def within(found: Combined, least: float, most: float) -> Combined:
@@ -147,10 +179,11 @@ def sentence(
             f"({ends[0]:.3f} to {ends[1]:.3f}), {basis}; {chance}."
         )
     size = max(abs(found.low), abs(found.high))
-    if size < 1e-9:
+    if found.value == 0 and found.sampling_se < TINY and not found.seed_sd > TINY:
+        left = "" if np.isnan(size) else f": differences up to {size:.3f} remain possible"
         return (
             f"{a} and {b} have the same {unit} on these images and on every resample of their "
-            f"patients ({basis}). This does not prove equality on other images."
+            f"patients ({basis}). This does not prove equality on other images{left}."
         )
     text = f"{signed(found.value)} {unit} ({low} to {high}), {basis}; {chance}"
     if found.p < ALPHA:

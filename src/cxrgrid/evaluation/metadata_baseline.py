@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from cxrgrid.evaluation import bootstrap, metrics
+from cxrgrid.evaluation import metrics
+from cxrgrid.evaluation.own_intervals import own_intervals
+from cxrgrid.evaluation.predictions import Predictions
 
 FIELDS = ("age", "sex", "view", "source")
-RESAMPLES = 200
 KNOWN = 0.7  # an AUROC that deserves a warning, if its interval lies above
 ENOUGH = 10  # positives and negatives in the test rows: below, an interval says little
 
@@ -59,8 +60,8 @@ def predict(known: Design, label: np.ndarray, train: np.ndarray) -> np.ndarray:
 def baseline(table: pd.DataFrame, labels: list[str]) -> dict:
     """Fields that vary, and for each label the AUROC of each field and of all fields together.
 
-    `low`, `high`: the interval of all together over resampled test patients. An AUROC is None if it
-    is not defined; `reason` says why.
+    `low`, `high`: the interval of all together over test patients, None where these are too few
+    (`own_intervals`). An AUROC is None if it is not defined; `reason` says why.
     """
     fields = coarse(table)
     chosen = {"all": list(fields)} | {name: [name] for name in fields}
@@ -81,19 +82,22 @@ def of_label(table: pd.DataFrame, designs: dict[str, Design], label: str) -> dic
     if lacking or not designs:
         why = f"one class only in {lacking[0]}" if lacking else "age, sex and view do not vary"
         return row | {"reason": why}
-    orders = {
-        name: metrics.order(truth[test], predict(known_by, truth, train)[test])
-        for name, known_by in designs.items()
-    }
+    scores = {name: predict(known_by, truth, train)[test] for name, known_by in designs.items()}
     one = np.ones((1, row["n"]), np.uint8)
-    row["auroc"] = {name: rounded(order.weigh(one).auroc()[0]) for name, order in orders.items()}
-    low, high = interval(orders["all"], table.loc[test, "patient"].to_numpy())
+    row["auroc"] = {
+        name: rounded(metrics.order(truth[test], each).weigh(one).auroc()[0])
+        for name, each in scores.items()
+    }
+    low, high = interval(truth[test], scores["all"], table.loc[test, "patient"].tolist())
     return row | {"low": rounded(low), "high": rounded(high)}
 
 
-def interval(order: metrics.Order, patients: np.ndarray) -> tuple[float, float]:
-    """Interval of an AUROC over resampled patients."""
-    return bootstrap.resample(lambda rows: order.weigh(rows).auroc(), patients, RESAMPLES).ends()
+def interval(truth: np.ndarray, scores: np.ndarray, patient: list[str]) -> tuple[float, float]:
+    """Interval of the AUROC of scores [N]; NaN where positives or negatives are too few."""
+    images = [str(at) for at in range(len(truth))]
+    made = Predictions(images, patient, truth[:, None], scores[:, None], {"labels": ["all"]})
+    low, high = own_intervals(made)
+    return float(low[0, 0]), float(high[0, 0])
 
 
 def rounded(value: float) -> float | None:

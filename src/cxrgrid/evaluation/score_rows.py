@@ -91,8 +91,8 @@ def rows(
         if row.metric in WITHOUT:
             low = high = np.nan
         reason = made.reason(row) if np.isnan(value) else None
-        if isinstance(drawn, RowIntervals) and not reason:
-            reason = drawn.lacking(row)
+        if not reason:
+            reason = lacking(drawn, row, low)
         if row.label in few:
             value, low, high, reason = np.nan, np.nan, np.nan, "too few positives or negatives"
         yield {
@@ -102,6 +102,15 @@ def rows(
             **size.get(row.label, whole),
             **{"labels_scored": made.labels_scored(row, point), "reason": reason, "groups": None},
         }
+
+
+def lacking(drawn: Resampled | RowIntervals, row: Row, low: float) -> str | None:
+    """Why a row that has a value has no interval."""
+    if isinstance(drawn, RowIntervals):
+        return drawn.lacking(row)
+    if row.metric in WITHOUT or not np.isnan(low):
+        return None
+    return "no interval: resamples of the patients all agree, or most lack a class"
 
 
 def named(row: Row) -> dict[str, str]:

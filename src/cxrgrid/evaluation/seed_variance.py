@@ -81,6 +81,22 @@ def combine(
     return Combined(value, *apart, value - width, value + width, p)
 
 
+def over_seeds(
+    values: np.ndarray, low: np.ndarray, high: np.ndarray, spread: Spread | None = None
+) -> tuple[float, float]:
+    """Both ends of a mean over seeds, from each seed's interval over patients [S].
+
+    All seeds are tested on the same patients, so the distances of the ends are averaged as if the
+    seeds erred together; that of the seeds is added in squares (MOVER, as in `combine`). spread: of
+    a single value, where it is known from more seeds than these; without one, and of one seed, the
+    interval refers to that training alone. NaN where a seed has no interval.
+    """
+    value, (_, parts, df) = values.mean(), seed_parts((values,), spread)
+    more = half_width(0.05, np.sqrt(parts), np.maximum(df, 1)) if parts else 0.0
+    down, up = (values - low).mean(), (high - values).mean()
+    return float(value - np.hypot(down, more)), float(value + np.hypot(up, more))
+
+
 def seed_parts(
     groups: tuple[np.ndarray, ...], spread: Spread | None
 ) -> tuple[float, list[float], list[int]]:

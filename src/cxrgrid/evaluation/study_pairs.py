@@ -16,11 +16,9 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference
-from cxrgrid.evaluation.own_intervals import own_intervals
-from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.evaluation.seed_variance import Spread, pool
+from cxrgrid.evaluation import difference
+from cxrgrid.evaluation.measured import Measured
+from cxrgrid.evaluation.seed_variance import Spread
 from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.wording import many
 
@@ -138,47 +136,6 @@ def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] |
     return differ[0], (levels[0][differ[0]], levels[1][differ[0]]), ", ".join(among)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Results of a dataset's cells, by (configuration, seed).
-
-    values: `difference.resampled`; ends: bounds of the cell by itself, [metrics, L + 1] each.
-    """
-
-    labels: list[str]
-    sizes: list[dict[str, int]]
-    values: dict[tuple, np.ndarray]
-    ends: dict[tuple, tuple[np.ndarray, np.ndarray]]
-
-    def seeds(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
-        """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
-        return np.stack([self.values[configuration, seed] for seed in seeds])
-
-    def spread(self, number: int, at: int) -> Spread | None:
-        """Spread over seeds of a metric and label, pooled over the dataset's configurations."""
-        groups: dict[tuple, list[float]] = {}
-        for (configuration, _), values in self.values.items():
-            groups.setdefault(configuration, []).append(values[0, number, at])
-        return pool([np.array(group) for group in groups.values()])
-
-
-def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
-    """Results of a dataset's cells, (configuration, seed, predictions), on the same resamples.
-
-    how: `resamples` and `stratify`.
-    """
-    first, values, ends = None, {}, {}
-    for configuration, seed, found in cells:
-        first, key = first or found, (configuration, seed)
-        values[key] = difference.resampled(found, how.resamples, stratify=how.stratify)
-        closed = how.interval == "wilson"
-        ends[key] = own_intervals(found) if closed else bootstrap.interval(values[key][1:])
-    if first is None:
-        nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
-        return Measured(["macro"], [nothing], {}, {})
-    return Measured([*first.facts["labels"], "macro"], difference.sizes(first), values, ends)
-
-
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
     """Rows of a pair without the columns that depend on the family, and their differences."""
     shared = tuple(
@@ -200,7 +157,10 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
                 continue
             a, b = (side[:, :, number, at] for side in sides)
             paired = pair.axis != EXTERNAL
-            found = difference.contrast(a, b, paired, rarer, measured.spread(number, at))
+            spread = measured.spread(number, at)
+            found = difference.contrast(a, b, paired, rarer, spread)
+            own = [measured.distances(*side, (number, at)) for side in both]
+            found = difference.with_width(found, own, rarer)
             row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
             row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
             yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found
@@ -251,27 +211,23 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
         for number, metric in enumerate(difference.RANKING):
             for at, label in enumerate(here.labels):
                 size = dict(here.sizes[at])
-                rarer = size.pop("rarer")
+                size.pop("rarer")
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {
                     "metric": metric,
                     "label": label,
                 }
                 row |= {"seeds": len(seeds), "planned": len(planned)} | size
                 if seeds:
-                    own = [end[number, at] for end in here.ends[configuration, seeds[0]]]
-                    row |= interval(values[:, :, number, at], rarer, here.spread(number, at), own)
+                    own = here.own(configuration, seeds)[:, :, number, at].T
+                    row |= interval(values[:, :, number, at], own, here.spread(number, at))
                 rows.append(row)
     return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS)
 
 
-def interval(
-    values: np.ndarray, rarer: int, spread: Spread | None, own: list[float]
-) -> dict[str, float]:
+def interval(values: np.ndarray, own: np.ndarray, spread: Spread | None) -> dict[str, float]:
     """Mean over seeds of one metric and label, with its interval.
 
-    values: [S, 1 + R]; own: the bounds of the first seed by itself, used where no spread is known.
+    values: [S, 1 + R]; own: the bounds of the seeds by themselves [2, S].
     """
-    found = difference.of_configuration(values, rarer, spread)
-    ends = own if spread is None else (found.low, found.high)
-    parts = {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}
-    return {"value": found.value, "low": float(ends[0]), "high": float(ends[1])} | parts
+    found = vars(difference.of_configuration(values, own, spread))
+    return {name: found[name] for name in ("value", "low", "high", "seed_sd", "sampling_se")}

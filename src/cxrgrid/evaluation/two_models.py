@@ -33,15 +33,11 @@ def rows(
     ]
     labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[0])
     paired = len(a) == len(b) and all(same_seed(*pair) for pair in zip(a, b, strict=True))
-    ends = [bounds(s, *more, size, how.interval) for s, more in zip(sides, both, strict=True)]
+    ends = [bounds(s, *more, how.interval) for s, more in zip(sides, both, strict=True)]
     made = []
     for number, metric in enumerate(list(difference.METRICS)[: sides[0].shape[2]]):
         found = [
-            difference.contrast(
-                *(side[:, :, number, at] for side in sides),
-                paired,
-                difference.patients(metric, one),
-            )
+            against(sides, ends, paired, (number, at), difference.patients(metric, one))
             for at, one in enumerate(size)
         ]
         p = np.array([one.p for one in found])
@@ -56,30 +52,49 @@ def rows(
     return pd.DataFrame(made)
 
 
+def against(
+    sides: list[np.ndarray], ends: list[tuple], paired: bool, at: tuple[int, int], patients: int
+) -> difference.Combined:
+    """The difference in one metric and label; at: their indices."""
+    a, b = (side[:, :, *at] for side in sides)
+    own = [
+        (values[:, 0].mean() - low[at], high[at] - values[:, 0].mean())
+        for values, (low, high) in zip((a, b), ends, strict=True)
+    ]
+    return difference.with_width(difference.contrast(a, b, paired, patients), own, patients)
+
+
 def same_seed(a: Predictions, b: Predictions) -> bool:
     """True if two files state the same seed."""
     return "seed" in a.facts and a.facts["seed"] == b.facts.get("seed")
 
 
-def bounds(values: np.ndarray, side, cut, size: list[dict], kind: str) -> tuple:
+def bounds(values: np.ndarray, side: list[Predictions], cut, kind: str) -> tuple:
     """Lower and upper bounds of a model's own interval, [metrics, L + 1] each."""
-    if len(side) == 1 and kind == "bca":
-        left_out = bootstrap.jackknife(difference.statistic(side[0], cut), side[0].patient)
-        return bootstrap.bca(values[0], left_out)
-    if len(side) == 1 and kind == "wilson":
-        return own_intervals(side[0], cut)
+    ends = np.array([alone(x, made, cut, kind) for x, made in zip(values, side, strict=True)])
     if len(side) == 1:
-        return bootstrap.interval(values[0, 1:])
+        return tuple(ends[0])
+    _, _, metrics, labels = ends.shape
     found = [
         [
-            difference.of_configuration(values[:, :, number, at], difference.patients(metric, one))
-            for at, one in enumerate(size)
+            difference.of_configuration(values[:, :, number, at], ends[:, :, number, at].T, None)
+            for at in range(labels)
         ]
-        for number, metric in enumerate(list(difference.METRICS)[: values.shape[2]])
+        for number in range(metrics)
     ]
     low = np.array([[one.low for one in line] for line in found])
     high = np.array([[one.high for one in line] for line in found])
     return low, high
+
+
+def alone(values: np.ndarray, made: Predictions, cut, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of one training's interval over patients; values: its `difference.resampled`."""
+    if kind == "wilson":
+        return own_intervals(made, cut)
+    if kind == "percentile":
+        return bootstrap.interval(values[1:])
+    left_out = bootstrap.jackknife(difference.statistic(made, cut), made.patient)
+    return bootstrap.bca(values, left_out)
 
 
 def each(sides: list[np.ndarray], ends: list[tuple], at_label: tuple[int, int]) -> dict:

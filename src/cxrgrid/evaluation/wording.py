@@ -4,11 +4,16 @@ import math
 
 
 def number(value: float, low: float = math.nan, high: float = math.nan, *, digits: int = 3) -> str:
-    """`0.812 (0.771–0.850)`; `0.812` without an interval; a dash for NaN."""
+    """`0.812 (0.771–0.850)`; `0.812` without an interval; a dash for NaN.
+
+    With more digits where both ends would read alike: no interval is shown without a width.
+    """
     if math.isnan(value):
         return "–"
-    text = f"{value:.{digits}f}"
-    return text if math.isnan(low) else f"{text} ({low:.{digits}f}–{high:.{digits}f})"
+    if math.isnan(low):
+        return f"{value:.{digits}f}"
+    digits = next((d for d in range(digits, 9) if round(low, d) < round(high, d)), digits)
+    return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def signed(value: float) -> str:
