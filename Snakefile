@@ -19,6 +19,7 @@ from cxrgrid.config.rules import Rules
 
 min_version("9.27")
 
+run_config.check_file(workflow, config)
 if "datasets" not in config:
 
     configfile: "config.yaml"
@@ -31,7 +32,7 @@ try:
     grid = Grid(config)
     grid.check_files()
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {run_config.located(workflow, error)}")
 run_config.freeze(workflow, grid)
 ask = Rules(grid, run_config.recorded(workflow))
 needs = Needs(grid)

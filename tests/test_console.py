@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snakemake_logger_plugin_cxrgrid.job import Job, in_short, rerun
+from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
 from snakemake_logger_plugin_cxrgrid.tally import Tally
 from test_architecture import ROOT
 
@@ -105,6 +105,14 @@ def test_a_dry_run_lists_jobs_with_reasons_and_p_shows_commands(folder):
     assert f"{WARD}  missing output files" in said and "total        3" in said
     assert "echo" not in said and "rule train" not in said and said.count("Job stats") == 1
     assert "Shell command: (echo epoch" in run(folder, "-n", "-p")[1]
+
+
+def test_a_config_file_at_fault_is_one_line(folder):
+    (folder / "study.yaml").write_text("a: 1\n\tb: 2\n")
+    for more in ([], ["-p"]):
+        status, said = run(folder, "-n", "--configfile", "study.yaml", *more)
+        assert status == 1 and said.count("error: study.yaml, line 2: begins with a tab") == 1
+    assert configs(["-n", "--configfile", "a", "b", "-c1", "--configfile=c"]) == ["a", "b", "c"]
 
 
 def test_quiet_is_snakemakes_own_and_what_is_done_is_said(folder):

@@ -217,6 +217,20 @@ def test_a_typo_stops_before_any_job_with_one_line(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_mistake_names_the_line_of_the_users_file(tmp_path):
+    done = snakemake(tmp_path, changed("recipes.default.optimizer", "AdamW"), "-n")
+    assert "error: study.yaml, line " in done.stderr and "did you mean 'adamw'?" in done.stderr
+    text = yaml.safe_dump(TINY) + "study: other\n"
+    (tmp_path / "config.yaml").write_text(text)
+    (tmp_path / "twice.yaml").write_text(text)
+    for more in ([], ["--configfile", "twice.yaml"]):
+        command = [warm_python(), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-n"]
+        done = subprocess.run([*command, *more], capture_output=True, text=True, cwd=tmp_path)
+        name, line = more[-1] if more else "config.yaml", len(text.splitlines())
+        assert done.returncode == 1
+        assert f"error: {name}, line {line}: a second 'study'" in done.stderr
+
+
 def test_a_cell_that_is_not_in_the_study_is_one_line(finished):
     target = SCRATCH.replace("seed0", "seed7") + "/model.safetensors"
     done = snakemake(finished, TINY, "--dry-run", target)

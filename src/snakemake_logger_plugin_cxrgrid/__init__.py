@@ -7,12 +7,14 @@ log file in .snakemake/log holds everything in any case.
 
 import re
 import sys
-from logging import INFO, WARNING, LogRecord
+from logging import ERROR, INFO, WARNING, LogRecord
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_cxrgrid.job import Job, in_short, rerun
+from cxrgrid.config import config_file
+from cxrgrid.config.errors import UserError
+from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
 from snakemake_logger_plugin_cxrgrid.screen import RED, YELLOW, Screen
 from snakemake_logger_plugin_cxrgrid.tally import Tally
 
@@ -44,6 +46,7 @@ class LogHandler(LogHandlerBase):
         more = asked.printshellcmds or asked.verbose or asked.debug_dag
         self.calm = not (more or asked.quiet)
         self.tally = Tally()
+        self.fault: str | None = None  # of a config file
         stream = sys.stdout if asked.stdout else sys.stderr
         self.screen = Screen(stream, asked.nocolor, self.tally.status, self.lock)
         self.tells = {LogEvent.ERROR: self.message, None: self.message}
@@ -63,12 +66,27 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: LogRecord) -> None:
         """Print what a record tells, if anything; an error here ends no run."""
+        if record.levelno >= ERROR and self.misread():
+            return
         tell = self.tells.get(getattr(record, "event", None))
         if self.calm and tell:
             try:
                 tell(record)
             except Exception:
                 self.handleError(record)
+
+    def misread(self) -> bool:
+        """True if no run began as a config file is at fault; the first time, say what is wrong.
+
+        Snakemake reads `--configfile` before the Snakefile, and has no line number for it.
+        """
+        if self.fault is None and not self.tally.planned:
+            try:
+                config_file.check(configs(sys.argv[1:]))
+            except UserError as error:
+                self.fault = str(error)
+                self.screen.say(f"error: {error}", RED)
+        return self.fault is not None
 
     def close(self) -> None:
         """Leave the terminal as it was."""

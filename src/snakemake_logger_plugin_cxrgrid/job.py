@@ -91,6 +91,19 @@ def in_short(reason: str) -> str:
     return "; ".join(part.partition(":")[0].lower() for part in parts)
 
 
+def configs(arguments: list[str]) -> list[str]:
+    """Paths of the config files that a command line of snakemake names."""
+    found, inside = [], False
+    for word in arguments:
+        option, assigned, value = word.partition("=")
+        if word.startswith("-"):
+            inside = option in ("--configfile", "--configfiles")
+            found += [value] if inside and assigned else []
+        elif inside:
+            found.append(word)
+    return found
+
+
 def rerun(output: str, arguments: list[str]) -> str:
     """The command that makes a job's output, with what `arguments` say of config and place."""
     kept, room = [], 0.0

@@ -8,14 +8,36 @@ name the file that they can edit.
 import ast
 import contextlib
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cxrgrid.config import config_file
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
+DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
+
+
+def check_file(workflow: Any, config: dict[str, Any]) -> None:
+    """End with one line at the first fault of a config file, before the Snakefile reads another.
+
+    config: what has been read so far; without datasets, `DEFAULT` is read next.
+    """
+    files = [*workflow.configfiles, *([] if "datasets" in config else [DEFAULT])]
+    if workflow.is_main_process:
+        try:
+            config_file.check(relative(Path(file)) for file in files)
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+
+def located(workflow: Any, error: UserError) -> str:
+    """A mistake in words, with the file and the line of the setting that it names."""
+    return config_file.located(str(error), workflow.configfiles)
 
 
 def freeze(workflow: Any, grid: Grid) -> None:

@@ -2,6 +2,7 @@
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
+from cxrgrid.config.check_values import once
 from cxrgrid.config.checks import check_backbone, task_of
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
@@ -11,6 +12,10 @@ from cxrgrid.config.study import Block, Override, Source, Study
 
 def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:
     """`UserError` at the first unknown name on the axes or under `weights:`."""
+    for axis in ("datasets", "backbones", "inits", "recipes", "seeds"):
+        if not getattr(block, axis):
+            raise UserError(f"grid.{axis}: an empty list makes no cell; give one or more")
+        once(getattr(block, axis), f"grid.{axis}")
     for name in block.datasets:
         known(name, study.datasets, "grid.datasets", "dataset")
     for name in block.backbones:
@@ -18,6 +23,11 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
     for name in block.recipes:
         known(name, recipes, "grid.recipes", "recipe")
     for name in block.inits:
+        if name != "scratch" and not study.weights:
+            raise UserError(
+                f"grid.inits: no {name!r} under weights; for published weights add "
+                f"`weights: {{{name}: timm}}`"
+            )
         known(name, ["scratch", *study.weights], "grid.inits", "init")
     for name, source in study.weights.items():
         if isinstance(source, Source):

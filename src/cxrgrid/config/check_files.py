@@ -1,5 +1,6 @@
 """Checks of the files that a run reads: they exist and belong to this study."""
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,25 @@ def check_root(name: str, dataset: Dataset) -> None:
     ready = dataset.phantom or Path(f"results/data/{name}/table.parquet").is_file()
     if not ready and not Path(dataset.root).is_dir():
         source = adapter_facts(dataset.adapter)["SOURCE"]
-        raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}. {source}")
+        hint = near_folder(Path(dataset.root)) or f". {source}"
+        raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}{hint}")
     for path in dataset.split.files.paths() if dataset.split.files else []:
         check_input(path, f"datasets.{name}.split.files")
+
+
+def near_folder(path: Path) -> str:
+    """`; did you mean …?` for the first part of a path that is not there; empty if none is near."""
+    for part in [*reversed(path.parents), path]:
+        if part.is_file():
+            return f"; {str(part)!r} is a file: give the folder that holds it"
+        if not part.is_dir():
+            beside = {
+                item.name.lower(): item.name for item in part.parent.iterdir() if item.is_dir()
+            }
+            found = difflib.get_close_matches(part.name.lower(), [*beside], n=1, cutoff=0.7)
+            whole = part.with_name(beside[found[0]]) / path.relative_to(part) if found else None
+            return f"; did you mean {str(whole)!r}?" if whole else ""
+    return ""
 
 
 def check_external_files(external: dict[str, External]) -> None:
@@ -48,7 +65,10 @@ def check_shared(grid: Any, path: Path) -> None:
 
     Studies share results/data: each of the two would overwrite the other's files and train again.
     """
-    other = json.loads(path.read_text())
+    try:
+        other = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path}: no study ({error}); remove the file, or restore it") from None
     for name in grid.tested() if other["study"] != grid.name else []:
         theirs = other["datasets"].get(name)
         if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(

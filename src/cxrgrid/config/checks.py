@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from cxrgrid.config.check_values import check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.factors import LevelRecipe, expand, merge
@@ -40,7 +41,7 @@ def checked(value: Any, kind: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         path = re.sub(r"\[\.\.\.\]", "", path.rstrip("`"))
-        raise UserError(f"{where}{path}: {message[0].lower()}{message[1:]}") from None
+        raise UserError(f"{where}{path}: {in_words(message)}") from None
 
 
 def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
@@ -160,7 +161,11 @@ def task_of(dataset: Dataset) -> str:
 
 def check_study(config: dict[str, Any]) -> Study:
     """The study of a raw config, all names checked but those of recipes and the grid's axes."""
+    check_plain(config)
     check_keys(config, Study, "config")
+    for part in ("datasets", "recipes", "weights"):
+        if not isinstance(config.get(part, {}), dict):
+            raise UserError(f"{part}: expected settings (name: value), got {config[part]!r}")
     for name, value in config["datasets"].items():
         check_name(name, "datasets")
         for subset, part in subsets_of(value):
@@ -168,12 +173,15 @@ def check_study(config: dict[str, Any]) -> Study:
         checked(value, Dataset, f"datasets.{name}")
     for name, value in config.get("weights", {}).items():
         check_name(name, "weights")
+        if not value:
+            raise UserError(f"weights.{name}: {value!r} says nothing; write timm or a file's path")
         if isinstance(value, dict):
             checked(value, Source, f"weights.{name}")
     study = checked(config, Study, "config")
     check_name(study.study, "study")
     for name, dataset in study.datasets.items():
         check_dataset(name, dataset)
+    once(study.report.figures, "report.figures")
     for name in study.report.figures:
         known(name, modules(FIGURES), "report.figures", "figure")
     return study
@@ -192,6 +200,7 @@ def check_dataset(name: str, dataset: Dataset) -> None:
         raise UserError(f"{where}: 'val' names the validation predictions; choose another name")
     known(dataset.adapter, modules(ADAPTERS), f"{where}.adapter", "adapter")
     facts = adapter_facts(dataset.adapter)
+    once(dataset.labels, f"{where}.labels")
     for label in dataset.labels:
         if label in OVERALL:
             raise UserError(

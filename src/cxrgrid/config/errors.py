@@ -10,9 +10,10 @@ class UserError(Exception):
 
 def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:
     """`; did you mean …?`, or the list of valid names."""
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    alike = {str(each).lower(): each for each in known}
+    near = difflib.get_close_matches(str(name).lower(), list(alike), n=1, cutoff=0.5)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {alike[near[0]]!r}?"
     names = sorted(map(str, known))
     shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
     return f"known: {shown}" if names else "none is defined"

@@ -1,0 +1,104 @@
+"""Checks of raw values in any setting: what YAML made of them, empty sections, repeated entries."""
+
+import datetime
+import functools
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.study import Study
+
+HOME = re.compile(r"(~|\$HOME|\$\{HOME\})(/|$)")
+EMPTY = "is empty; write a value, or remove the line (a section of comments alone is empty)"
+QUOTES = "put it in quotes"
+TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+TYPES |= {"array": "a list", "object": "settings (name: value)", "null": "nothing"}
+# What to do about a value of another type, by msgspec's names of the wanted and the given type.
+REMEDIES = {
+    ("str", "bool"): f"YAML reads yes, no, on and off as true and false: {QUOTES}",
+    ("str", "int"): QUOTES,
+    ("str", "float"): QUOTES,
+    ("array", "str"): "write [a, b], or [a] for one",
+    ("array", "int"): "write [0, 1], or [0] for one",
+}
+
+
+def check_plain(value: Any, where: str = "") -> None:
+    """`UserError` at the first value that no setting could use, as YAML read it.
+
+    value: a config or a part of it; where: its place, such as `recipes.default.lr`.
+    """
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"{where or 'config'}: the name {key!r} is no text; {QUOTES}")
+            place = f"{where}.{key}" if where else key
+            if below is None and key not in nullable():
+                raise UserError(f"{place}: {EMPTY}")
+            check_plain(below, place)
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            if below is None:
+                raise UserError(f"{where}[{number}]: {EMPTY}")
+            check_plain(below, f"{where}[{number}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where}: {value} is not a finite number")
+    elif isinstance(value, datetime.date):
+        raise UserError(f"{where}: YAML reads {value} as a date; {QUOTES}")
+    elif isinstance(value, bytes | set):
+        raise UserError(f"{where}: {type(value).__name__} is no kind of setting; remove the `!!`")
+    elif isinstance(value, str) and HOME.match(value):
+        whole = HOME.sub(f"{Path.home()}\\2", value)
+        raise UserError(f"{where}: {value.split('/')[0]} is not expanded; write {whole!r}")
+
+
+@functools.cache
+def nullable() -> set[str]:
+    """Settings that are empty by default, which `null` says too."""
+    found, waiting = set(), [Study]
+    seen = set()
+    while waiting:
+        kind = waiting.pop()
+        for field in msgspec.structs.fields(kind):
+            if field.default is None:
+                found.add(field.name)
+            for inner in structs(field.type):
+                if inner not in seen:
+                    seen.add(inner)
+                    waiting.append(inner)
+    return found
+
+
+def structs(annotation: Any) -> Iterable[type[msgspec.Struct]]:
+    """The structs anywhere in a type."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        yield annotation
+    origin = getattr(annotation, "__origin__", None)  # of Annotated
+    for inner in (*getattr(annotation, "__args__", ()), *([origin] if origin else [])):
+        if inner is not annotation and not isinstance(inner, str):
+            yield from structs(inner)
+
+
+def once(values: Iterable[Any], where: str) -> None:
+    """`UserError` if an entry stands in a list twice."""
+    values = list(values)
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise UserError(f"{where}[{number}]: {value!r} is listed twice; remove one")
+
+
+def in_words(message: str) -> str:
+    """A message of msgspec's with types in plain words, and what to do about them."""
+    types = re.fullmatch(r"Expected `([\w| ]+)`, got `(\w+)`", message)
+    if types is None:
+        return f"{message[0].lower()}{message[1:]}"
+    wanted = types[1].split(" | ")
+    said = " or ".join(TYPES.get(name, name) for name in wanted)
+    found = (REMEDIES[name, types[2]] for name in wanted if (name, types[2]) in REMEDIES)
+    remedy = next((f"; {text}" for text in found), "")
+    return f"expected {said}, got {TYPES.get(types[2], types[2])}{remedy}"

@@ -1,0 +1,172 @@
+"""Faults of config files that YAML hides or tells badly, with the line of each.
+
+YAML takes the last of two equal keys in silence, and Snakemake answers a tab, a text that is not
+UTF-8 and an anchor inside itself without a line. Nothing here reads the settings themselves.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from cxrgrid.config.errors import UserError, suggest
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MERGE = "tag:yaml.org,2002:merge"  # `<<`, which may stand in a mapping more than once
+# Of YAML's words those that say little, as regular expressions, and plainer ones.
+PLAINER = {
+    "mapping values are not allowed": "a second `: ` in the line; put its text in quotes",
+    "expected ',' or": "a list or a {…} is not closed, or lacks a comma",
+    "expected <document start>|did not find expected key|expected <block end>": (
+        "the indentation differs from that of the lines above, or a quote is not closed"
+    ),
+    "could not find expected ':'": "no `: ` after the name of a setting",
+    "found undefined alias": "`*` refers to an anchor that is not there; put the text in quotes",
+    "cannot start any token": "@, `, % and tabs begin no text; put it in quotes",
+    "another document": "a second document after `---`; one file is one study",
+}
+
+
+def check(paths: Iterable[Path | str]) -> None:
+    """`UserError` at the first config file that is none, or holds a key twice."""
+    for path in paths:
+        if said := fault(Path(path)):
+            raise UserError(said)
+
+
+def fault(path: Path) -> str:
+    """Fault of a config file, in one line that names the file and the line; empty if none."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return f"{path}, line {line}: not UTF-8; save the file as UTF-8"
+    except OSError as error:
+        return f"{path}: {missing(path) or error.strerror}"
+    try:
+        root = yaml.compose(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        return "" if is_json(text) else f"{path}, {told(error, text)}"
+    if root is None:
+        return f"{path}: is empty; config.yaml shows the settings of a study"
+    if not isinstance(root, yaml.MappingNode):
+        return f"{path}, line {line_of(root)}: no settings (name: value) but {kind(root)}"
+    return next((f"{path}, {said}" for said in hidden(root, (), set())), "")
+
+
+def missing(path: Path) -> str:
+    """That there is no such file, and the nearest name beside it; empty if something is there."""
+    if path.exists():
+        return ""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"no such file; there is no folder {str(folder)!r}"
+    there = sorted(item.name for item in folder.iterdir() if item.suffix in (".yaml", ".yml"))
+    return f"no such file; {suggest(path.name, there)}" if there else "no such file"
+
+
+def is_json(text: str) -> bool:
+    """True if the text is JSON, which Snakemake tries first and which may hold tabs."""
+    with contextlib.suppress(ValueError):
+        json.loads(text)
+        return True
+    return False
+
+
+def told(error: yaml.YAMLError, text: str) -> str:
+    """Line and reason of an error of YAML's."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:  # a control character
+        line = text[: getattr(error, "position", 0)].count("\n") + 1
+        return f"line {line}: a character that YAML does not allow; delete it"
+    context = getattr(error, "context_mark", None)
+    opened = "flow" in (error.context or "") and context is not None
+    line = (context if opened else mark).line + 1
+    lines = text.splitlines()
+    there = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in there[: len(there) - len(there.lstrip())]:
+        return f"line {mark.line + 1}: begins with a tab; YAML indents with spaces"
+    words = error.problem or ""
+    plain = next((said for found, said in PLAINER.items() if re.search(found, words)), words)
+    return f"line {line}: {plain}"
+
+
+def kind(node: yaml.Node) -> str:
+    """A list or a text, in words."""
+    return "a list" if isinstance(node, yaml.SequenceNode) else f"the text {node.value[:40]!r}"
+
+
+def line_of(node: yaml.Node) -> int:
+    """Line of a node, from 1."""
+    return node.start_mark.line + 1
+
+
+def hidden(node: yaml.Node, above: tuple[int, ...], done: set[int]) -> Iterator[str]:
+    """Faults that YAML reads without a word: a key twice, an anchor that holds itself.
+
+    above: the nodes that hold this one; done: those that were looked through.
+    """
+    if id(node) in above:
+        yield f"line {line_of(node)}: an anchor (&) whose own text refers to it (*)"
+        return
+    if id(node) in done:
+        return
+    done.add(id(node))
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    seen: dict[tuple, int] = {}
+    for key, _ in pairs:
+        name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else (key.tag, id(key))
+        if name in seen and key.tag != MERGE:
+            yield f"line {line_of(key)}: a second {key.value!r}, after line {seen[name]}; keep one"
+        seen[name] = line_of(key)
+    for below in children(node):
+        yield from hidden(below, (*above, id(node)), done)
+
+
+def children(node: yaml.Node) -> list[yaml.Node]:
+    """Nodes directly below one."""
+    if isinstance(node, yaml.MappingNode):
+        return [below for pair in node.value for below in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
+
+
+def located(message: str, paths: Iterable[Path | str]) -> str:
+    """A `UserError`'s message, with the file and the line of the setting that it names.
+
+    paths: config files, of which later ones override earlier ones.
+    """
+    where, _, rest = message.partition(": ")
+    asked = re.match(r"no \w+ '([^']*)'", rest)
+    for path in reversed([*paths]):
+        with contextlib.suppress(OSError, ValueError, yaml.YAMLError, RecursionError):
+            root = yaml.compose(Path(path).read_text("utf-8"), Loader=Loader)
+            node = descend(root, where.removeprefix("config").lstrip("."))
+            inner = named(node, asked[1]) if node is not None and asked else None
+            if (found := inner or node) is not None and found is not root:
+                return f"{os.path.relpath(path)}, line {line_of(found)}: {message}"
+    return message
+
+
+def descend(node: yaml.Node | None, path: str) -> yaml.Node | None:
+    """Node at a dotted path such as `overrides[0].set`, whose names may hold dots themselves."""
+    if not path or node is None:
+        return node
+    if item := re.match(r"\[(\d+)\]\.?", path):
+        below = node.value[int(item[1])] if isinstance(node, yaml.SequenceNode) else None
+        return descend(below, path[item.end() :])
+    for key, below in node.value if isinstance(node, yaml.MappingNode) else []:
+        rest = path.removeprefix(str(key.value))
+        if rest != path and (not rest or rest[0] in ".["):
+            return key if not rest and not children(below) else descend(below, rest.lstrip("."))
+    return None
+
+
+def named(node: yaml.Node, name: str) -> yaml.Node | None:
+    """The key or the entry of that name directly below a node."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    entries = [key for key, _ in pairs] if pairs else children(node)
+    return next((entry for entry in entries if entry.value == name), None)
