@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES
-from cxrgrid.evaluation.wording import many, number, signed
+from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 
 PUBLISHED, RIGHT = "-as-published", "-done-right"  # one dataset of a study, in two ways
@@ -24,7 +24,7 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
-    """The best configuration of a dataset, and the overlap of its interval with the second's."""
+    """The best configuration of a dataset, and the paired test against the second."""
     name = configurations["dataset"].iloc[0]
     scored = configurations[configurations["seeds"] > 0]
     if scored.empty:
@@ -39,10 +39,29 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     if len(scored) == 1:
         return f"{text}; no other configuration is scored."
     second = scored.iloc[1]
-    apart = "overlaps" if second["high"] > top["low"] else "lies above"
     beside = number(second["value"], second["low"], second["high"])
     other = f"{configuration(second)}: {beside}, {seeds(second)}"
-    return f"{text}. Its 95 % interval {apart} that of the second, {other}."
+    return f"{text}. The second is {other}; {against_second(top, second, frames)}."
+
+
+def against_second(top: pd.Series, second: pd.Series, frames: Frames) -> str:
+    """The paired comparison of the two best configurations of a dataset, if the study has it."""
+    differ = [axis for axis in CONFIGURATION if top[axis] != second[axis]]
+    rows = frames.pairs_of(differ[0]) if len(differ) == 1 else frames.comparisons[:0]
+    for axis in [axis for axis in CONFIGURATION if axis not in differ]:
+        rows = rows[rows[axis].fillna("") == top[axis]]
+    names = [row[axis] for row in (top, second) for axis in differ]
+    both = rows["a"].isin(names) & rows["b"].isin(names)
+    rows = rows[both].dropna(subset="difference")
+    if rows.empty:
+        return f"the two differ in {' and '.join(differ)} and are not tested against each other"
+    row = rows.iloc[0]
+    turn = 1 if row["a"] == top[differ[0]] else -1
+    low, high = sorted((turn * row["low"], turn * row["high"]))
+    shown = difference(turn * row["difference"], low, high)
+    verdict = "differ" if row["verdict"] in ("better", "worse") else "are not shown to differ"
+    chance = f"p after Holm {p_value(row['p_holm'])}"
+    return f"on the same patients the two {verdict} ({frames.compared_name} {shown}; {chance})"
 
 
 def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""Findings rest on the paired test of the study, not on intervals that overlap."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from cxrgrid.reporting.findings import first
+
+COLUMNS = ["dataset", "backbone", "init", "recipe", "value", "low", "high"]
+COLUMNS += ["seeds", "planned", "n", "patients"]
+
+
+def board(*rows):
+    counts = (2, 2, 100, 60)
+    return pd.DataFrame([(*row, *counts) for row in rows], columns=COLUMNS)
+
+
+def frames(**pair):
+    """Frames with one comparison of inits on a dataset."""
+    row = {"dataset": "ward", "axis": "init", "backbone": "resnet18", "recipe": "default"}
+    row |= {"init": None, "a": "pretrained", "b": "scratch", "difference": 0.05, "low": 0.01}
+    row |= {"high": 0.09, "p_holm": 0.02, "verdict": "better"}
+    table = pd.DataFrame([row | pair])
+    return SimpleNamespace(
+        comparisons=table,
+        pairs_of=lambda axis: table[table["axis"] == axis],
+        compared_name="AUROC",
+        metric_name="AUROC",
+    )
+
+
+TOP = ("ward", "resnet18", "pretrained", "default", 0.85, 0.80, 0.90)
+SECOND = ("ward", "resnet18", "scratch", "default", 0.80, 0.75, 0.85)
+
+
+def test_intervals_that_overlap_may_differ_and_those_that_do_not_may_not():
+    text = first(board(TOP, SECOND), frames())
+    assert "the two differ (AUROC +0.050 (+0.010 to +0.090); p after Holm = 0.020)" in text
+    unlike = first(board(TOP, SECOND), frames(low=-0.01, p_holm=0.2, verdict="not shown"))
+    assert "the two are not shown to differ" in unlike and "overlap" not in unlike
+
+
+def test_the_difference_is_told_from_the_best():
+    turned = {"a": "scratch", "b": "pretrained", "difference": -0.05, "low": -0.09, "high": -0.01}
+    assert "+0.050 (+0.010 to +0.090)" in first(board(TOP, SECOND), frames(**turned))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        ("ward", "resnet10t", "scratch", "default", 0.8, 0.7, 0.9),
+        ("ward", "resnet10t", "pretrained", "default", 0.8, 0.7, 0.9),
+    ],
+)
+def test_what_the_study_does_not_compare_is_said(second):
+    assert "are not tested against each other" in first(board(TOP, second), frames())
