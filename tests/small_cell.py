@@ -17,12 +17,14 @@ FRAME = (44, 40)
 SPLITS = ["train"] * 24 + ["val"] * 12 + ["test"] * 13
 
 
-def write_cell(results: Path, task: str = "multilabel", **options) -> Path:
+def write_cell(
+    results: Path, task: str = "multilabel", size: int | str = RECIPE.size, **options
+) -> Path:
     """results/data/toy with its files, and a trained cell; the cell's folder.
 
     A bright square at the left is label A, one at the right B; the last image is no square shape.
     """
-    rng = np.random.default_rng(0)
+    rng, image = np.random.default_rng(0), msgspec.structs.replace(RECIPE, size=size)
     labels = rng.integers(0, 2, (len(SPLITS), 2)).astype(float)
     if task == "multiclass":
         labels[:, 1] = 1 - labels[:, 0]
@@ -35,10 +37,10 @@ def write_cell(results: Path, task: str = "multilabel", **options) -> Path:
         pixels[10:20, 5:15] += np.uint8(120 * labels[number, 0])
         pixels[10:20, 27:37] += np.uint8(120 * labels[number, 1])
         Image.fromarray(pixels).save(root / name)
-    np.save(data / "pixels.npy", np.stack([decode(root / name, RECIPE, FRAME) for name in names]))
+    np.save(data / "pixels.npy", np.stack([decode(root / name, image, FRAME) for name in names]))
     columns = {"image": names, "patient": names, "row": np.arange(len(names)), "split": SPLITS}
     columns |= {"view": ["PA"] * len(names), "A": labels[:, 0], "B": labels[:, 1]}
-    recipe = msgspec.structs.asdict(RECIPE) | {"cropped_to": FRAME}
+    recipe = msgspec.structs.asdict(image) | {"cropped_to": FRAME}
     facts = {"task": task, "labels": ["A", "B"], "split": "patient", "split_hash": "abc"}
     facts |= {"dataset": "toy", "terms": "For research only.", "source": "Drawn for a test."}
     facts |= {"image": recipe, "notes": [], "adapter": "folder", "root": str(root)}

@@ -35,9 +35,11 @@ def run(cell, paths, out, *options):
     return pd.read_csv(out) if out.suffix == ".csv" else json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("task", ["multilabel", "multiclass"])
-def test_the_test_images_get_the_bits_of_the_cells_predictions(tmp_path, task):
-    cell = write_cell(tmp_path / "results", task=task, channels_last=True)
+@pytest.mark.parametrize(
+    ("task", "size"), [("multilabel", 32), ("multiclass", 32), ("multilabel", "40x24")]
+)
+def test_the_test_images_get_the_bits_of_the_cells_predictions(tmp_path, task, size):
+    cell = write_cell(tmp_path / "results", task=task, size=size, channels_last=True, rotate=5)
     paths = [tmp_path / "results/files" / name for name in TEST]
     rows = run(cell, paths, tmp_path / "out.csv")
     table, _ = read_parquet(cell / "predictions/toy.parquet")

@@ -145,9 +145,10 @@ def test_heat_lies_on_the_patch_that_makes_the_label(cell, data):
 @pytest.mark.parametrize("resize", ["squash", "fit", "crop"])
 @pytest.mark.parametrize("frame", [None, (60, 90), (50, 50), (200, 200)])
 @pytest.mark.parametrize("whole", [(100, 100), (120, 80), (90, 130)])
-def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole):
+@pytest.mark.parametrize("size", [64, "72x48"])
+def test_a_box_lies_where_its_pixels_come_to_lie(tmp_path, resize, frame, whole, size):
     """The reference: a white rectangle, decoded as any image."""
-    recipe = preparation.Image(size=64, resize=resize)
+    recipe = preparation.Image(size=size, resize=resize)
     left, top, right, bottom = 42, 40, 58, 52
     pixels = np.zeros(whole[::-1], np.uint8)
     pixels[top:bottom, left:right] = 255
@@ -167,7 +168,7 @@ def test_a_box_that_is_cut_away_is_none():
 
 
 def test_hits_and_margin_by_hand():
-    wanted = pointing_game.inside(100, [(20.0, 30.0, 40.0, 50.0)])
+    wanted = pointing_game.inside((100, 100), [(20.0, 30.0, 40.0, 50.0)])
     # The margin of 3 pixels; a pixel counts by its centre.
     assert wanted.sum() == 26 * 26 and wanted[27, 17] and not wanted[26, 17]
     heat = np.zeros((100, 100))
@@ -182,6 +183,12 @@ def test_hits_and_margin_by_hand():
     heat[20:61, 0:61] = 0
     heat[20:61, 0:21] = 1  # at 40, 10
     assert not pointing_game.hit(heat, wanted)
+
+
+def test_the_margin_is_of_each_side_of_an_image_that_is_not_square():
+    wanted = pointing_game.inside((100, 200), [(20.0, 30.0, 40.0, 50.0)])
+    assert wanted.shape == (100, 200) and wanted.sum() == 26 * 32
+    assert wanted[27, 14] and not wanted[26, 14] and not wanted[27, 13]
 
 
 def test_wilsons_interval_is_that_of_the_book():

@@ -20,20 +20,22 @@ from small_cell import FRAME, write_cell
 
 ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)
 KINDS = [
-    ("test_resnet", 1, "multilabel"),
-    ("test_resnet", 3, "multiclass"),
-    ("test_vit", 3, "multilabel"),
-    ("au_cnn3", 1, "multilabel"),
+    ("test_resnet", 1, "multilabel", 32),
+    ("test_resnet", 3, "multiclass", 32),
+    ("test_vit", 3, "multilabel", 32),
+    ("test_vit", 1, "multilabel", "48x32"),
+    ("au_cnn3", 1, "multilabel", 32),
+    ("au_cnn3", 1, "multilabel", "40x32"),
 ]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: "-".join(map(str, kind)))
 def exported(request, tmp_path_factory):
     """A cell's folder and what is exported of it."""
-    backbone, channels, task = request.param
+    backbone, channels, task, size = request.param
     folder = tmp_path_factory.mktemp("export")
     options = {"backbone": backbone, "channels": channels, "epochs": 2, "channels_last": True}
-    cell = write_cell(folder / "results", task=task, **options)
+    cell = write_cell(folder / "results", task=task, size=size, **options)
     export.main(["--cell", str(cell), "--out", str(folder / "out")])
     return cell, folder / "out"
 
@@ -51,7 +53,7 @@ def test_timm_loads_the_folder_and_gives_the_same_logits(exported):
         said = theirs((images - mean) / std)
     assert torch.allclose(said, own, atol=1e-5)
     assert theirs.num_classes == 2
-    assert tuple(cfg["input_size"]) == (trained.cell.channels, 32, 32)
+    assert tuple(cfg["input_size"]) == (trained.cell.channels, *trained.recipe.shape)
 
 
 def test_every_file_may_be_read_by_others(exported):

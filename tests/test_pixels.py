@@ -318,7 +318,7 @@ def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypat
     monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 5)
     names = prepare(tmp_path, save_many(tmp_path, 9))
     key = pixels.fingerprint(tmp_path / "images", names, PLAIN)
-    part = pixel_arrays.Partial(tmp_path / "pixels.npy", key, SIZE)
+    part = pixel_arrays.Partial(tmp_path / "pixels.npy", key, (SIZE, SIZE))
     for name in names[:8]:
         part.add(name, Decoded(decoded(tmp_path / "images" / name, SIZE, "squash"), "", (0, 0)))
     part.file.close()  # killed, with three rows behind its last note
@@ -334,7 +334,7 @@ def test_another_run_does_not_go_on_with_it(tmp_path, monkeypatch, change):
     monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 1)
     names = save_many(tmp_path, 6)
     prepare(tmp_path, names)
-    part = pixel_arrays.Partial(tmp_path / "pixels.npy", "another", SIZE)
+    part = pixel_arrays.Partial(tmp_path / "pixels.npy", "another", (SIZE, SIZE))
     part.add("0.png", Decoded(np.zeros((SIZE, SIZE), np.uint8), "", (64, 64)))
     part.file.close()
     array, _, _ = run(tmp_path, size=48 if change == "size" else SIZE)

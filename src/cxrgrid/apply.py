@@ -160,7 +160,7 @@ def write_maps(
     folder: Path,
 ) -> None:
     """`folder/<name>.<label>.png` for each label decided present; else for the likeliest."""
-    layer = gradcam.find_layer(model, pixels.shape[-1])
+    layer = gradcam.find_layer(model, pixels.shape[-2:])
     folder.mkdir(parents=True, exist_ok=True)
     scores = np.stack([found[f"p:{label}"] for label in trained.labels], axis=1)
     present = np.stack([found[f"decision:{label}"] for label in trained.labels], axis=1) == 1

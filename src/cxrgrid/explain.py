@@ -69,7 +69,7 @@ def heat(
     model: nn.Module, subject: Subject, rows: np.ndarray, labels: np.ndarray
 ) -> list[np.ndarray]:
     """A map float32 [H, W] for each pair of a test image and a label."""
-    layer = gradcam.find_layer(model, subject.split.pixels.shape[-1])
+    layer = gradcam.find_layer(model, subject.split.pixels.shape[-2:])
     batch, maps = subject.trained.batch, []
     for start in range(0, len(rows), batch):
         some = slice(start, start + batch)
@@ -115,7 +115,7 @@ def picture(pixels: np.ndarray, of_image: np.ndarray) -> bytes:
 
 
 def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
-    """Test images and labels with their boxes on the square; and why some or all are left out.
+    """Test images and labels with their boxes in the array; and why some or all are left out.
 
     Columns: row, at (of the label), boxes (list of `image.Box`).
     """
@@ -139,7 +139,7 @@ def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
 
 
 def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
-    """The boxes of an image and label on its square; none of an image that is no square itself.
+    """The boxes of an image and label in the array; none of an image file that is no square.
 
     The boxes' own images are squares: another shape was cut or squashed by someone else.
     """
@@ -157,8 +157,8 @@ def game(model: nn.Module, subject: Subject) -> tuple[pd.DataFrame, dict]:
     rows, reason = boxes(subject)
     pairs = rows["row"].to_numpy(int), rows["at"].to_numpy(int)
     maps = heat(model, subject, *pairs) if len(rows) else []
-    size = subject.split.pixels.shape[-1]
-    wanted = [pointing_game.inside(size, placed) for placed in rows["boxes"]]
+    shape = subject.split.pixels.shape[-2:]
+    wanted = [pointing_game.inside(shape, placed) for placed in rows["boxes"]]
     frame = pd.DataFrame(
         {
             "image": [subject.made.image[row] for row in pairs[0]],

@@ -36,14 +36,13 @@ EXTRA = ("onnx", "onnxruntime", "onnxscript")
 
 def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     """config.json and model.safetensors, by timm's own writer."""
-    size, channels = trained.recipe.size, trained.cell.channels
+    shape, channels = trained.recipe.shape, trained.cell.channels
     data = {name: getattr(model, name).flatten().tolist() for name in ("mean", "std")}
-    data |= {"input_size": (channels, size, size), "crop_pct": 1.0}
+    data |= {"input_size": (channels, *shape), "crop_pct": 1.0}
     # Of these weights, not of those that timm publishes for the backbone.
     about = {"tag": "", "license": "other", "origin_url": ""}
     config = {"label_names": trained.labels, "cxrgrid": facts(trained), "pretrained_cfg": about}
-    fixed = {"img_size": size} if model.pretrained_cfg.get("fixed_input_size") else {}
-    arguments = {"in_chans": channels, **fixed}
+    arguments = {"in_chans": channels, **model.size_options}
     save_for_hf(model, out, config, arguments, safe_serialization=True, data_config=data)
     readable(out / "model.safetensors")
 
@@ -74,9 +73,9 @@ def write_onnx(model: nn.Module, trained: Trained, path: Path) -> float:
         raise UserError(f"--onnx needs {', '.join(lacking)}: pip install {' '.join(EXTRA)}")
     import onnxruntime
 
-    size, channels = trained.recipe.size, trained.cell.channels
+    shape = (trained.cell.channels, *trained.recipe.shape)
     # Two images, not one: the exporter takes a size of 1 for a constant.
-    images = torch.rand(2, channels, size, size, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
     with quiet():
         torch.onnx.export(
             model,
@@ -88,7 +87,7 @@ def write_onnx(model: nn.Module, trained: Trained, path: Path) -> float:
             external_data=False,
         )
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    some = torch.rand(3, channels, size, size, generator=torch.Generator().manual_seed(1))
+    some = torch.rand(3, *shape, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         difference = np.abs(session.run(None, {"images": some.numpy()})[0] - model(some).numpy())
     if not difference.max() <= TOLERANCE:

@@ -66,7 +66,7 @@ def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     """The training loss of a step at each rate, until it diverges."""
     split, facts = load_training(folder, cell)
     device = pick_device()
-    run = make_run(cell, len(facts["labels"]), split.pixels.shape[-1], device)
+    run = make_run(cell, len(facts["labels"]), split.pixels.shape[-2:], device)
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
     models.set_trainable(run.model, cell, 1)
     rng, losses = np.random.default_rng(cell.seed), []

@@ -44,7 +44,7 @@ def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
     taken = []
     for way in WAYS:
         own = msgspec.structs.replace(cell, **way)
-        run = make_run(own, len(facts["labels"]), split.pixels.shape[-1], device)
+        run = make_run(own, len(facts["labels"]), split.pixels.shape[-2:], device)
         models.set_trainable(run.model, own, 1)
         taken.append(Step(run, own, loss))
     order = list(islice(cycle(batches(split.labels, cell, 1, taken[0].run.least)), steps))

@@ -142,7 +142,7 @@ def make(args) -> tuple[int, int]:
     own = Array(recipe, frame() if recipe.crop_to == "median" else None, args.out)
     arrays = [own, *others(args, index, facts, frame)]
     partials = [
-        Partial(array.out, fingerprint(root, images, array.facts), array.recipe.size)
+        Partial(array.out, fingerprint(root, images, array.facts), array.recipe.shape)
         for array in arrays
     ]
     aside = known_aside(args.readable[0]) if args.readable else None

@@ -114,7 +114,7 @@ def predict(args) -> None:
     _, ours = read_parquet(args.cell / "predictions/val.parquet")
     split, theirs = load_split(args.data, args.part, image_on(cell, args))
     same, task = common(ours, theirs, str(args.data), args.same)
-    model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-1])
+    model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-2:])
     answers = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
     truth = split.labels[:, [theirs["labels"].index(label) for label in same]]
     known = [ours["labels"].index(name) for name in same.values()]

@@ -57,7 +57,7 @@ def train(
     train_split, facts = load_training(folder, cell)
     val_split, _ = load_split(folder, "val", cell.image)
     device = pick_device()
-    size = train_split.pixels.shape[-1]
+    size = train_split.pixels.shape[-2:]
     run = make_run(cell, len(facts["labels"]), size, device)
     # Before training: nothing that could fail stands between the last epoch and its results.
     counts = count(run.model, cell, size)

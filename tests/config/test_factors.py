@@ -166,3 +166,15 @@ def test_levels_say_of_each_recipe_what_it_has_of_every_factor():
     both = {"recipe": "default", "lr": "0.0003", "image.size": "96"}
     assert levels["default-lr0.0003-size96"] == both
     assert Grid(DEMO).levels["source"] == {"recipe": "source"}
+
+
+def test_a_size_may_be_width_by_height_and_a_square_has_one_spelling():
+    sizes = {"size": [32, "96x80", "80 × 96", "64x64"]}
+    grid = Grid(study(recipes={"default": {"image": sizes}, "source": {}}))
+    arrays = grid.arrays("ward")
+    assert {arrays[suffix].sides for suffix in arrays} == {(32, 32), (64, 64), (96, 80), (80, 96)}
+    assert {"-size96x80", "-size80x96", "-size32"} < set(arrays)
+    own = [cell for cell in grid.cells if cell.dataset == "ward" and "64x64" in cell.recipe]
+    assert own and all(cell.image == {} for cell in own), "the dataset's own size, written out"
+    with pytest.raises(UserError, match="size '96x8': .* each side from 16 to 2048 pixels"):
+        Grid(study(recipes={"default": {"image": {"size": "96x8"}}, "source": {}}))

@@ -116,6 +116,31 @@ def test_fit_keeps_all_on_black_and_crop_keeps_the_middle(tmp_path):
     assert (crop[:, 1:-1] == 200).all()  # the outermost columns share pixels with what is cut off
 
 
+@pytest.mark.parametrize("resize", ["squash", "fit", "crop"])
+@pytest.mark.parametrize("whole", [(90, 140), (150, 70), (60, 50)])
+def test_a_size_is_width_by_height_and_treats_both_alike(tmp_path, resize, whole):
+    """A mirror along the diagonal, which swaps width and height, changes nothing else."""
+    grey = np.random.default_rng(0).integers(256, size=whole, dtype=np.uint8)
+    for name, pixels in (("a", grey), ("b", grey.T)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    lying = decoded(tmp_path / "a.png", "48x32", resize)
+    assert lying.shape == (32, 48)
+    upright = decoded(tmp_path / "b.png", "32x48", resize)
+    assert np.abs(lying.astype(int) - upright.T).max() <= 1
+
+
+def test_an_image_is_padded_or_cut_to_the_aspect_ratio_of_its_size(tmp_path):
+    grey = np.random.default_rng(0).integers(1, 256, size=(60, 120), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.fromarray(grey[:, 15:105]).save(tmp_path / "cut.png")  # 90 x 60, as 48 x 32
+    squashed = decoded(tmp_path / "cut.png", "48x32", "squash")
+    np.testing.assert_array_equal(decoded(tmp_path / "a.png", "48x32", "crop"), squashed)
+    fit = decoded(tmp_path / "a.png", "48x32", "fit")
+    small = decoded(tmp_path / "a.png", "48x24", "squash")
+    np.testing.assert_array_equal(fit[4:28], small)
+    assert not fit[:4].any() and not fit[28:].any()
+
+
 def test_a_flat_16_bit_image_is_black_and_no_error(tmp_path):
     Image.fromarray(np.full((20, 20), 700, dtype=np.uint16)).save(tmp_path / "a.png")
     assert (decoded(tmp_path / "a.png", SIZE, "squash") == 0).all()

@@ -121,6 +121,15 @@ def test_a_vision_transformer_is_read_before_its_last_attention():
     assert torch.equal(layer.to_map(tokens), torch.arange(1.0, 101).view(1, 1, 10, 10))
 
 
+def test_the_map_of_an_image_that_is_not_square_has_its_rows_and_columns():
+    model = build("test_vit", (64, 96))
+    layer = gradcam.find_layer(model, (64, 96))
+    tokens = torch.arange(25.0).view(1, 25, 1)
+    assert torch.equal(layer.to_map(tokens), torch.arange(1.0, 25).view(1, 1, 4, 6))
+    pixels = np.random.default_rng(0).integers(256, size=(2, 64, 96), dtype=np.uint8)
+    assert gradcam.heat(model, layer, pixels, np.array([0, 1])).shape == (2, 64, 96)
+
+
 def test_asking_leaves_the_network_as_it_was():
     model = build("resnet10t", 64)
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -28,6 +28,21 @@ def test_backbones_are_built_for_the_size_and_their_cost_is_counted(backbone, si
     assert all(weight.requires_grad for weight in model.parameters())
 
 
+@pytest.mark.parametrize("backbone", ["vit_tiny_patch16_224", "test_resnet", "toh_cnn"])
+def test_an_image_need_not_be_square(backbone):
+    model = models.build(make_cell(backbone=backbone), 5, (64, 96)).eval()
+    assert model(torch.zeros(1, 1, 64, 96)).shape == (1, 5)
+    square = models.build(make_cell(backbone=backbone), 5, 96)
+    few, many = (cost.of_model(m, 1, s) for m, s in ((model, (64, 96)), (square, 96)))
+    assert 0.5 * many["multiply_adds"] < few["multiply_adds"] < 0.75 * many["multiply_adds"]
+    assert fewest_images(model, 1, (64, 96)) == 1
+
+
+def test_what_is_said_of_a_size_that_is_not_square_is_width_by_height():
+    with pytest.raises(UserError, match=r"cannot take 70x250 px images .* set image\.size to 256"):
+        models.build(make_cell(backbone="halonet26t"), 5, (250, 70))
+
+
 @pytest.mark.parametrize("backbone", REFUSED)
 def test_a_size_that_a_backbone_cannot_take_is_refused_with_one_that_it_can(backbone):
     with pytest.raises(UserError, match=r"cannot take 64 px .*set image\.size to") as refused:

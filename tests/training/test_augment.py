@@ -107,6 +107,25 @@ def test_shear_moves_rows_by_the_tangent_of_its_angle():
     assert np.allclose(rest, np.eye(2, 3), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(40, 40), (40, 80)])
+def test_a_turned_disk_stays_a_disk(shape):
+    """Rotation, shear and mirroring are of pixels, however wide the image."""
+    y, x = (np.arange(side) - (side - 1) / 2 for side in shape)
+    disk = torch.from_numpy(np.float32(np.hypot(y[:, None], x) < 12)).expand(8, 1, *shape)
+    for image in augment(disk, make_cell(rotate=90), rng())[:, 0].numpy():
+        spread = [(image.sum(axis) * side**2).sum() for axis, side in ((1, y), (0, x))]
+        assert spread[0] == pytest.approx(spread[1], rel=0.05)
+        assert image.sum() == pytest.approx(disk[0].sum().item(), rel=0.02)
+
+
+def test_an_erased_rectangle_has_its_aspect_in_pixels():
+    cell = make_cell(erasing=1)
+    square, wide = rectangles(500, cell, rng()), rectangles(500, cell, rng(), ratio=2.0)
+    sides = [boxes[:, 2:] - boxes[:, :2] for boxes in (square, wide)]
+    inside = (sides[0] < 0.7).all(axis=1)  # not cut to the image's side, in either
+    assert np.allclose(sides[1][inside], sides[0][inside] * [0.5**0.5, 2**0.5])
+
+
 def test_crops_lie_within_the_image_and_cover_what_they_say():
     side, middle = crops(2000, make_cell(crop=0.3), rng())
     area, aspect = side.prod(axis=1), side[:, 0] / side[:, 1]

@@ -1,5 +1,6 @@
 """Settings of a dataset's preparation: drawing, decoding and splitting."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,6 +19,9 @@ MATCH = Literal[
     "PatientID",
 ]
 
+SIZE = re.compile(r"\s*(\d+)(?:\s*[xX×]\s*(\d+))?\s*")  # 512, 768x640
+SMALLEST, LARGEST = 16, 2048  # pixels a side
+
 
 class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a drawn dataset: schematic radiographs in the adapter's own layout."""
@@ -28,12 +32,21 @@ class Phantom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of the conversion of an image file to a square of grey levels."""
+    """Settings of the conversion of an image file to grey levels of one size."""
 
-    size: Annotated[int, about("side of the square, in pixels", ge=16, le=2048)] = 224
+    size: Annotated[
+        Annotated[int, msgspec.Meta(ge=SMALLEST, le=LARGEST)] | str,
+        about(
+            "side of the square, or width x height such as 768x640, in pixels; each side from 16 "
+            "to 2048"
+        ),
+    ] = 224
     resize: Annotated[
         Literal["squash", "fit", "crop"],
-        about("squash: ignore the aspect ratio; fit: pad with black; crop: cut the longer side"),
+        about(
+            "squash: ignore the aspect ratio; fit: pad with black; crop: cut what is beyond the "
+            "aspect ratio of `size`"
+        ),
     ] = "squash"
     crop_to: Annotated[
         Literal["none", "median", "lungs"],
@@ -57,6 +70,31 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "else by percentiles"
         ),
     ] = "voi"
+
+    def __post_init__(self) -> None:
+        """One spelling of each size: 512x512 is 512. `ValueError` for what is no size."""
+        found = SIZE.fullmatch(str(self.size))
+        sides = [int(side) for side in found.groups() if side] if found else []
+        if not sides or min(sides) < SMALLEST or max(sides) > LARGEST:
+            raise ValueError(
+                f"size {self.size!r}: the side of a square, or width x height such as 768x640, "
+                f"please; each side from {SMALLEST} to {LARGEST} pixels"
+            )
+        one = sides[0] if len(set(sides)) == 1 else "{}x{}".format(*sides)
+        msgspec.structs.force_setattr(self, "size", one)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Width and height, in pixels."""
+        if isinstance(self.size, int):
+            return self.size, self.size
+        width, height = self.size.split("x")
+        return int(width), int(height)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels: an image's shape as an array."""
+        return self.sides[::-1]
 
 
 def array_suffix(image: dict[str, Any]) -> str:

@@ -149,7 +149,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
     rotate: Annotated[float, about("rotate by up to this many degrees", ge=0, le=180)] = 0.0
     shear: Annotated[float, about("shear by up to this many degrees", ge=0, le=60)] = 0.0
-    shift: Annotated[Fraction, about("shift by up to this share of the image's side")] = 0.0
+    shift: Annotated[Fraction, about("shift by up to this share of the image's sides")] = 0.0
     scale: Annotated[float, about("scale by up to this share, larger or smaller", ge=0, lt=1)] = 0.0
     crop: Annotated[
         float,

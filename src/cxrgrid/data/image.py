@@ -1,4 +1,4 @@
-"""One image file as a square of grey levels.
+"""One image file as grey levels of the size that its recipe asks for.
 
 Colour becomes luminance, transparency black; 16-bit images are stretched from their own 0.5 to 99.5
 percentile, DICOM by the window that the file carries, unless the recipe says otherwise.
@@ -34,7 +34,7 @@ class Opened(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """An image as uint8 [size, size], what is odd about it or "", and its sides in the file."""
+    """An image as uint8 [H, W], what is odd about it or "", and its sides in the file."""
 
     pixels: np.ndarray
     oddity: str
@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
 
 
 def decode(path: Path, recipe: preparation.Image, frame: Sides | None = None) -> np.ndarray:
-    """One image as uint8 [size, size]. Raises whatever Pillow raises for an unreadable one.
+    """One image as uint8 [H, W]. Raises whatever Pillow raises for an unreadable one.
 
     frame: width and height to which the middle is cut before resizing; sides below it stay.
     """
@@ -63,7 +63,7 @@ def examined_all(path: Path, recipes: list[tuple[preparation.Image, Sides | None
     found = []
     for recipe, frame in recipes:
         image = opened(path, recipe, frame, read)
-        pixels = square(image.pixels, recipe, image.box)
+        pixels = fitted(image.pixels, recipe, image.box)
         oddity = oddities.of_image(pixels, image.sides)
         remark = "; ".join(filter(None, [image.remark, oddity]))
         found.append(Decoded(pixels, remark, image.sides))
@@ -187,7 +187,7 @@ def halvings(box: Box, whole: Sides, recipe: preparation.Image) -> int:
     lungs will be, since they are a part of the image only.
     """
     used = (box[2] - box[0], box[3] - box[1])
-    wanted = inner(used, recipe.size, recipe.resize)
+    wanted = inner(used, recipe.sides, recipe.resize)
     spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
     spare = 3 if recipe.crop_to == "lungs" else spare
     room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
@@ -203,31 +203,46 @@ def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.asarray(ImageOps.exif_transpose(image))
 
 
-def inner(sides: tuple[float, float], size: int, resize: str) -> Sides:
+def inner(sides: tuple[float, float], wanted: Sides, resize: str) -> Sides:
     """Width and height that the whole image gets when it is resized; `crop` cuts from these."""
     if resize == "squash":
-        return size, size
-    scale = size / (max(sides) if resize == "fit" else min(sides))
+        return wanted
+    scales = [want / have for want, have in zip(wanted, sides, strict=True)]
+    scale = min(scales) if resize == "fit" else max(scales)
     return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
 
 
-def square(pixels: np.ndarray, recipe: preparation.Image, box: Box) -> np.ndarray:
-    """The box of an image as a square: squashed, or whole on black (fit), or its middle (crop).
+def cut(box: Box, wanted: Sides) -> Box:
+    """The middle of a box with the aspect ratio of `wanted`, as large as it can be."""
+    left, top, right, bottom = box
+    width, height, ratio = right - left, bottom - top, wanted[0] / wanted[1]
+    dx = (width - min(width, height * ratio)) / 2
+    dy = (height - min(height, width / ratio)) / 2
+    return left + dx, top + dy, right - dx, bottom - dy
+
+
+def placed(box: Box, recipe: preparation.Image) -> tuple[Box, Sides]:
+    """Part of a box that is resized, and the width and height that it gets.
+
+    Both are less than the recipe's where `fit` pads: the part is then in the middle, on black.
+    """
+    left, top, right, bottom = box
+    if recipe.resize == "crop":
+        return cut(box, recipe.sides), recipe.sides
+    return box, inner((right - left, bottom - top), recipe.sides, recipe.resize)
+
+
+def fitted(pixels: np.ndarray, recipe: preparation.Image, box: Box) -> np.ndarray:
+    """The box of an image at the recipe's size: squashed, whole on black (fit) or cut (crop).
 
     Equalising and blurring come after resizing and before padding.
     """
-    size, (left, top, right, bottom) = recipe.size, box
-    width, height = right - left, bottom - top
-    target = inner((width, height), size, recipe.resize)
-    if recipe.resize == "crop":
-        side, target = min(width, height), (size, size)
-        left, top = left + (width - side) / 2, top + (height - side) / 2
-        box = (left, top, right - (width - side) / 2, bottom - (height - side) / 2)
+    box, target = placed(box, recipe)
     small = grey_levels.enhance(resized(pixels, target, box), recipe.equalize, recipe.blur)
-    if target == (size, size):
+    if target == recipe.sides:
         return small
-    canvas = np.zeros((size, size), np.uint8)
-    left, top = (size - target[0]) // 2, (size - target[1]) // 2
+    canvas = np.zeros(recipe.shape, np.uint8)
+    left, top = ((whole - part) // 2 for whole, part in zip(recipe.sides, target, strict=True))
     canvas[top : top + target[1], left : left + target[0]] = small
     return canvas
 

@@ -40,10 +40,10 @@ class Array:
 class Partial:
     """A pixels.npy that grows: readable images behind each other, beside it how far it has come."""
 
-    def __init__(self, out: Path, key: str, size: int):
+    def __init__(self, out: Path, key: str, shape: tuple[int, int]):
         self.path = out.with_name(f".{out.stem}.partial.npy")
         self.state = out.with_name(f".{out.stem}.partial.json")
-        self.key, self.size = key, size
+        self.key, self.shape = key, shape  # height and width of an image
         self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
         out.parent.mkdir(parents=True, exist_ok=True)
         known = json.loads(self.state.read_text()) if self.state.is_file() else {}
@@ -53,13 +53,13 @@ class Partial:
             logging.info(f"going on after {self.done:,} images")
         self.file = self.path.open("r+b" if self.done else "w+b")
         self.header()
-        self.file.seek((self.done - len(self.aside)) * size * size, 1)
+        self.file.seek((self.done - len(self.aside)) * math.prod(shape), 1)
         self.file.truncate()  # what a killed run wrote after its last note
 
     def header(self) -> None:
         """NumPy's header: as long for any number of rows, so that it can be written over."""
         self.file.seek(0)
-        shape = (self.done - len(self.aside), self.size, self.size)
+        shape = (self.done - len(self.aside), *self.shape)
         description = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, description)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from cxrgrid import models
 from cxrgrid.config.errors import UserError
+from cxrgrid.models.sizes import Size, height_width
 
 SMALLEST = 4  # positions a side: coarser maps say no more than which quarter of the image
 
@@ -31,8 +32,8 @@ class Layer:
     to_map: Callable[[Tensor], Tensor]
 
 
-def find_layer(model: nn.Module, size: int) -> Layer:
-    """The layer to look at, for images of `size` pixels; `UserError` if the network has no map."""
+def find_layer(model: nn.Module, size: Size) -> Layer:
+    """The layer to look at, for images of `size`; `UserError` if the network has no map."""
     seen: dict[str, tuple[int, ...]] = {}
     handles = [
         part.register_forward_hook(lambda _, __, out, name=name: seen.update({name: shape(out)}))
@@ -64,11 +65,12 @@ def candidates(model: nn.Module) -> dict[str, nn.Module]:
     return {name: model.get_submodule(name) for name in dict.fromkeys(names)}
 
 
-def black(model: nn.Module, size: int) -> Tensor:
+def black(model: nn.Module, size: Size) -> Tensor:
     """A black image, as the network takes it."""
     first = next(model.parameters())
     channels = model.std.shape[1]
-    return models.normalise(torch.zeros(1, channels, size, size, device=first.device), model)
+    image = torch.zeros(1, channels, *height_width(size), device=first.device)
+    return models.normalise(image, model)
 
 
 def shape(output: object) -> tuple[int, ...]:
@@ -77,7 +79,7 @@ def shape(output: object) -> tuple[int, ...]:
 
 
 def reader(
-    model: nn.Module, found: tuple[int, ...], size: int
+    model: nn.Module, found: tuple[int, ...], size: Size
 ) -> tuple[tuple[int, int], Callable[[Tensor], Tensor]] | None:
     """Height and width of the map in an output of this shape, and the way to it; None: no map."""
     if len(found) == 4 and getattr(model, "output_fmt", "NCHW") == "NHWC":
@@ -85,10 +87,19 @@ def reader(
     if len(found) == 4:
         return found[2:4], lambda out: out
     prefix = getattr(model, "num_prefix_tokens", 0)
-    side = math.isqrt(max(found[1] - prefix, 0)) if len(found) == 3 else 0
-    if not side or side * side != found[1] - prefix:
+    grid = patches(found[1] - prefix, size) if len(found) == 3 else None
+    if not grid:
         return None
-    return (side, side), lambda out: out[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+    return grid, lambda out: out[:, prefix:].transpose(1, 2).unflatten(2, grid)
+
+
+def patches(tokens: int, size: Size) -> tuple[int, int] | None:
+    """Rows and columns of a map of so many tokens, in the image's aspect ratio; None: no map."""
+    height, width = height_width(size)
+    rows = round(math.sqrt(max(tokens, 0) * height / width))
+    columns = tokens // rows if rows else 0
+    fits = rows * columns == tokens and abs(columns - rows * width / height) < 1
+    return (rows, columns) if columns and fits else None
 
 
 def heat(model: nn.Module, layer: Layer, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:

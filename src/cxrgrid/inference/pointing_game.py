@@ -10,27 +10,22 @@ import numpy as np
 from scipy.stats import binomtest
 
 from cxrgrid.config import preparation
-from cxrgrid.data.image import inner
+from cxrgrid.data.image import placed
 from cxrgrid.data.lungs import Box
 
 MARGIN = 0.03  # of the side
 
 
 def place(box: Box, part: Box, recipe: preparation.Image) -> Box | None:
-    """A box of an image file, transformed to the square that `image.decode` makes of the file.
+    """A box of an image file, transformed to what `image.decode` makes of the file.
 
     box: left, top, right, bottom in the file's pixels; part: the part of the file that is used,
     from `image.part`. None if nothing of the box is left.
     """
-    left, top, right, bottom = part
-    target = inner((right - left, bottom - top), recipe.size, recipe.resize)
-    if recipe.resize == "crop":
-        side, target = min(right - left, bottom - top), (recipe.size, recipe.size)
-        dx, dy = (right - left - side) / 2, (bottom - top - side) / 2
-        left, top, right, bottom = left + dx, top + dy, right - dx, bottom - dy
-    left, top, right, bottom = (round(edge) for edge in (left, top, right, bottom))
-    across = span(box[0], box[2], left, right, target[0], recipe.size)
-    down = span(box[1], box[3], top, bottom, target[1], recipe.size)
+    used, target = placed(part, recipe)
+    left, top, right, bottom = (round(edge) for edge in used)
+    across = span(box[0], box[2], left, right, target[0], recipe.sides[0])
+    down = span(box[1], box[3], top, bottom, target[1], recipe.sides[1])
     return (across[0], down[0], across[1], down[1]) if across and down else None
 
 
@@ -43,13 +38,13 @@ def span(
     return (float(start), float(end)) if start < end else None
 
 
-def inside(size: int, boxes: list[Box]) -> np.ndarray:
-    """Pixels that count as a hit, bool [size, size]: their centre is in a box or its margin."""
-    centre, margin = np.arange(size) + 0.5, MARGIN * size
-    found = np.zeros((size, size), bool)
+def inside(shape: tuple[int, int], boxes: list[Box]) -> np.ndarray:
+    """Pixels that count as a hit, bool [H, W]: their centre is in a box or its margin."""
+    (y, beside_y), (x, beside_x) = ((np.arange(side) + 0.5, MARGIN * side) for side in shape)
+    found = np.zeros(shape, bool)
     for left, top, right, bottom in boxes:
-        across = (centre >= left - margin) & (centre <= right + margin)
-        down = (centre >= top - margin) & (centre <= bottom + margin)
+        across = (x >= left - beside_x) & (x <= right + beside_x)
+        down = (y >= top - beside_y) & (y <= bottom + beside_y)
         found |= down[:, None] & across
     return found
 

@@ -14,6 +14,7 @@ from cxrgrid.data.image import Sides
 from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.models.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Trained:
 
     def network(self) -> nn.Module:
         """The cell's network, from `load`."""
-        return load(self.folder, self.cell, len(self.labels), self.recipe.size)
+        return load(self.folder, self.cell, len(self.labels), self.recipe.shape)
 
     @property
     def frame(self) -> Sides | None:
@@ -111,10 +112,10 @@ def history_facts(folder: Path) -> dict:
     return read_parquet(path)[1] if path.is_file() else {}
 
 
-def load(folder: Path, cell: Cell, labels: int, size: int) -> nn.Module:
+def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     """The network with the weights of the best epoch, in evaluation mode, on a GPU if there is one.
 
-    labels: number of outputs; size: side of the images, in pixels.
+    labels: number of outputs; size: of the images.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
     model = models.build(cell, labels, size)

@@ -25,12 +25,13 @@ from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
 
 
-def build(cell: Cell, labels: int, size: int) -> nn.Module:
+def build(cell: Cell, labels: int, size: sizes.Size) -> nn.Module:
     """The cell's backbone with a fresh classifier; initial weights follow torch's random state.
 
     `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the grey levels,
     0 to 1, with which the backbone's published weights were trained; one channel takes their mean.
-    `UserError` if the backbone cannot take images of `size` pixels.
+    `UserError` if the backbone cannot take images of `size`: the side of a square in pixels, or
+    height and width.
     """
     options = {"num_classes": labels, "in_chans": cell.channels, "drop_rate": cell.dropout}
     model = sizes.create(cell.backbone, size, options)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from cxrgrid.config.errors import UserError
 
+Size = int | tuple[int, int]  # side of a square, or height and width; in pixels
 COMMON = (32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 288, 299, 320, 384, 448, 512)
 NAMED = 3  # sizes that a refusal names
 
 
-def create(backbone: str, size: int, options: dict[str, Any]) -> nn.Module:
+def create(backbone: str, size: Size, options: dict[str, Any]) -> nn.Module:
     """The network, built for the size where it can be; options: of timm's `create_model`.
 
     Of several ways to build it the first whose network takes an image counts, and its initial
@@ -28,7 +29,7 @@ def create(backbone: str, size: int, options: dict[str, Any]) -> nn.Module:
     return model
 
 
-def attempt(backbone: str, size: int, options: dict[str, Any]) -> tuple[nn.Module | None, str]:
+def attempt(backbone: str, size: Size, options: dict[str, Any]) -> tuple[nn.Module | None, str]:
     """The network, or None and why there is none, in a few words."""
     state, reasons = torch.get_rng_state(), []
     for way in ways(backbone, size):
@@ -36,6 +37,7 @@ def attempt(backbone: str, size: int, options: dict[str, Any]) -> tuple[nn.Modul
         try:
             model = timm.create_model(backbone, **options, **way)
             try_one_image(model, options["in_chans"], size)
+            model.size_options = way  # what else timm's `create_model` needs to make it again
             return model, ""
         except Exception as error:  # networks refuse in many ways: asserts, shapes, keywords
             reasons.append(error)
@@ -44,15 +46,41 @@ def attempt(backbone: str, size: int, options: dict[str, Any]) -> tuple[nn.Modul
     return None, (str(telling[0]).splitlines() or [type(telling[0]).__name__])[0][:120]
 
 
-def ways(backbone: str, size: int) -> list[dict[str, Any]]:
+def near(size: Size) -> list[Size]:
+    """Other sizes, the nearest first; for one that is not square also its sides in 32 pixels."""
+    height, width = height_width(size)
+    steps = [max(32, 32 * round(side / 32)) for side in (height, width)]
+    squares = sorted(COMMON, key=lambda side: abs(side - max(height, width)))
+    others = squares if height == width else [plain((steps[0], steps[1])), *squares]
+    return [other for other in others if height_width(other) != (height, width)]
+
+
+def height_width(size: Size) -> tuple[int, int]:
+    """Height and width of images, in pixels."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def plain(size: Size) -> Size:
+    """The side, of a square."""
+    height, width = height_width(size)
+    return height if height == width else (height, width)
+
+
+def written(size: Size) -> str:
+    """A size as configs write it: 512, or width x height as 768x640."""
+    height, width = height_width(size)
+    return str(height) if height == width else f"{width}x{height}"
+
+
+def ways(backbone: str, size: Size) -> list[dict[str, Any]]:
     """Options to build a backbone for a size, in the order in which they are tried."""
-    built, as_it_is = {"img_size": size}, {}
+    built, as_it_is = {"img_size": plain(size)}, {}
     if timm.get_pretrained_cfg(backbone).fixed_input_size:
         return [built, as_it_is, {"dynamic_img_size": True}]
     return [as_it_is, built]
 
 
-def try_one_image(model: nn.Module, channels: int, size: int) -> None:
+def try_one_image(model: nn.Module, channels: int, size: Size) -> None:
     """Raise what the network raises, or `ValueError` if it gives no logits [1, labels]."""
     try:
         found = answer(model, channels, size, "meta")
@@ -63,12 +91,12 @@ def try_one_image(model: nn.Module, channels: int, size: int) -> None:
 
 
 @torch.inference_mode()
-def answer(model: nn.Module, channels: int, size: int, device: Any) -> Any:
+def answer(model: nn.Module, channels: int, size: Size, device: Any) -> Any:
     """Output of the network in evaluation mode for a black image, on a device."""
     was_training = model.training
     weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     weights = {name: value.detach().to(device) for name, value in weights.items()}
-    image = torch.zeros(1, channels, size, size, device=device)
+    image = torch.zeros(1, channels, *height_width(size), device=device)
     try:
         with torch.random.fork_rng(devices=[]):
             return torch.func.functional_call(model.eval(), weights, (image,))
@@ -76,7 +104,7 @@ def answer(model: nn.Module, channels: int, size: int, device: Any) -> Any:
         model.train(was_training)
 
 
-def fewest_images(model: nn.Module, channels: int, size: int) -> int:
+def fewest_images(model: nn.Module, channels: int, size: Size) -> int:
     """Images that a part of a training step needs at least: 2 or 1.
 
     2 where a batch norm that learns would see one value per channel of a single image, which has
@@ -97,16 +125,16 @@ def fewest_images(model: nn.Module, channels: int, size: int) -> int:
     return 2 if 1 in found else 1
 
 
-def refusal(backbone: str, size: int, options: dict[str, Any], reason: str) -> str:
+def refusal(backbone: str, size: Size, options: dict[str, Any], reason: str) -> str:
     """One line: what the backbone cannot take, and what it can."""
-    line = f"backbone {backbone} cannot take {size} px images"
-    near = sorted(COMMON, key=lambda other: abs(other - size))
-    taken: list[int] = []
-    for other in near:
-        if len(taken) < NAMED and other != size and attempt(backbone, other, options)[0]:
+    line = f"backbone {backbone} cannot take {written(size)} px images"
+    taken: list[Size] = []
+    for other in near(size):
+        if len(taken) < NAMED and attempt(backbone, other, options)[0]:
             taken.append(other)
     if taken:
-        return f"{line} ({reason}); set image.size to {', '.join(map(str, sorted(taken)))}"
+        sizes = ", ".join(written(other) for other in sorted(taken, key=height_width))
+        return f"{line} ({reason}); set image.size to {sizes}"
     if options["in_chans"] == 1 and attempt(backbone, size, options | {"in_chans": 3})[0]:
         return f"backbone {backbone} cannot take one channel ({reason}); set channels: 3"
     return f"{line}, nor any other size that was tried ({reason}); choose another backbone"

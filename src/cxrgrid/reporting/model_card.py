@@ -71,6 +71,7 @@ def task(trained: Trained) -> str:
 def use(trained: Trained, config: dict, onnx: float | None) -> str:
     """Section on use: code, input, output and thresholds."""
     image, cfg = trained.dataset["image"], config["pretrained_cfg"]
+    shape = ", ".join(map(str, (trained.cell.channels, *trained.recipe.shape)))
     steps = [f"{name} {value}" for name, value in image.items() if value not in ("none", 0, None)]
     own = (
         "\nimport cxrgrid.models  # registers the network"
@@ -79,8 +80,7 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
     )
     lines = [
         USE.format(folder="FOLDER", own=own).rstrip(),
-        f"- Input: float [N, {trained.cell.channels}, {trained.recipe.size}, "
-        f"{trained.recipe.size}], grey levels 0 to 1 with bone bright, then minus "
+        f"- Input: float [N, {shape}], grey levels 0 to 1 with bone bright, then minus "
         f"{rounded(cfg['mean'])}, divided by {rounded(cfg['std'])}.",
         f"- Image recipe: {', '.join(steps)}. `python -m cxrgrid.apply` applies it exactly.",
         "- Output: logits in the order of `label_names` in config.json.",

@@ -41,7 +41,7 @@ class Protocol:
 
     split: str
     images: int
-    size: int
+    size: int | str
     labels: int
     uncertain: str | None
     blank: str | None
@@ -186,6 +186,13 @@ def beside(
     ]
 
 
+def image_size(configuration: pd.Series, frames: Frames) -> int | str:
+    """Size of the images that a configuration's cells see, as configs write it."""
+    axes = tuple(configuration[list(CONFIGURATION)])
+    cell = next(cell for cell in frames.grid.cells if cell.configuration() == axes)
+    return cell.image.get("size", frames.grid.study.datasets[cell.dataset].image.size)
+
+
 def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
     """Protocol of the study's number beside a published one."""
     name = configuration["dataset"]
@@ -195,7 +202,7 @@ def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Fram
     return Protocol(
         split=facts["split"],
         images=images,
-        size=settings.image.size,
+        size=image_size(configuration, frames),
         labels=len(facts["labels"]),
         uncertain=word("uncertain", row["label"], facts),
         blank=word("blank", row["label"], facts),

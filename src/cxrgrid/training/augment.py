@@ -15,7 +15,7 @@ def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     random numbers, so that they do not change the others' results.
     """
     if cell.hflip or cell.rotate or cell.shift or cell.scale or cell.shear or cell.crop < 1:
-        images = move(images, transforms(len(images), cell, rng))
+        images = move(images, transforms(len(images), cell, rng, ratio(images)))
     if cell.brightness or cell.contrast:
         gain = 1 + uniform(rng, len(images), cell.contrast)
         bias = uniform(rng, len(images), cell.brightness)
@@ -29,7 +29,7 @@ def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     if cell.noise:
         images = (images + noise(images, cell, rng)).clamp(0, 1)
     if cell.erasing:
-        images = erase(images, rectangles(len(images), cell, rng))
+        images = erase(images, rectangles(len(images), cell, rng, ratio(images)))
     return images
 
 
@@ -59,8 +59,16 @@ def on(images: Tensor, values: np.ndarray) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(images.device).view(-1, 1, 1, 1)
 
 
-def transforms(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
-    """Affine maps from output to input coordinates (both -1 to 1): float32 [n, 2, 3]."""
+def ratio(images: Tensor) -> float:
+    """Width by height of the images [N, C, H, W]."""
+    return images.shape[3] / images.shape[2]
+
+
+def transforms(n: int, cell: Cell, rng: np.random.Generator, ratio: float = 1.0) -> np.ndarray:
+    """Affine maps from output to input coordinates (both -1 to 1): float32 [n, 2, 3].
+
+    ratio: width by height, so that a rotation in pixels is one; shares are of the side each.
+    """
     angle = np.radians(uniform(rng, n, cell.rotate))
     size = 1 + uniform(rng, n, cell.scale)
     # Coordinates span 2, so a shift by a share of the side is twice that share.
@@ -74,6 +82,8 @@ def transforms(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
     if cell.shear:
         # x moves by y times the tangent: the second column gains that much of the first.
         maps[:, :, 1] += maps[:, :, 0] * np.tan(np.radians(uniform(rng, n, cell.shear)))[:, None]
+    maps[:, 0, 1] /= ratio
+    maps[:, 1, 0] *= ratio
     if cell.crop < 1:
         side, middle = crops(n, cell, rng)
         maps[:, :, 2] += np.einsum("nij,nj->ni", maps[:, :, :2], middle)
@@ -85,7 +95,7 @@ def crops(n: int, cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.
     """Sides and centres, x and y, of random windows of the image, which runs from -1 to 1.
 
     As torchvision's RandomResizedCrop: area uniform, aspect log-uniform from 3:4 to 4:3; but the
-    aspect is drawn only from those that fit.
+    aspect is drawn only from those that fit, and is relative to the image's own.
     """
     area = rng.uniform(cell.crop, 1, n)
     low, high = np.maximum(3 / 4, area), np.minimum(4 / 3, 1 / area)
@@ -133,14 +143,16 @@ def noise(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     return drawn * level
 
 
-def rectangles(n: int, cell: Cell, rng: np.random.Generator) -> np.ndarray:
+def rectangles(n: int, cell: Cell, rng: np.random.Generator, ratio: float = 1.0) -> np.ndarray:
     """Rectangles to erase: left, top, right, bottom as shares of the side [n, 4]; all 0: none.
 
-    Area and aspect as in Zhong et al. 2020 (arXiv 1708.04896), cut to the image's side.
+    Area and aspect as in Zhong et al. 2020 (arXiv 1708.04896), cut to the image's sides; ratio:
+    width by height of the image.
     """
     chosen = rng.random(n) < cell.erasing
     area, aspect = rng.uniform(0.02, 0.33, n), np.exp(rng.uniform(-np.log(3.3), np.log(3.3), n))
-    size = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), 1)
+    sides = np.stack([area * aspect / ratio, area / aspect * ratio], axis=1)
+    size = np.minimum(np.sqrt(sides), 1)
     corner = (1 - size) * rng.random((n, 2))
     return np.concatenate([corner, corner + size], axis=1) * chosen[:, None]
 

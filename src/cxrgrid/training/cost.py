@@ -9,16 +9,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
+from cxrgrid.models.sizes import Size, height_width
 
 
-def count(model: nn.Module, cell: Cell, size: int) -> dict[str, int | str | None]:
+def count(model: nn.Module, cell: Cell, size: Size) -> dict[str, int | str | None]:
     """`of_model`, with the weights that learn in the cell's last epoch."""
     models.set_trainable(model, cell, cell.epochs)
     return of_model(model, cell.channels, size)
 
 
-def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int | str | None]:
-    """Numbers of weights, and multiply-adds for one image of [channels, size, size].
+def of_model(model: nn.Module, channels: int, size: Size) -> dict[str, int | str | None]:
+    """Numbers of weights, and multiply-adds for one image of `size`.
 
     parameters: all weights; trainable: those that are trained; buffers: stored values that are not
     trained, such as BatchNorm's running statistics. multiply_adds: of convolutions and matrix
@@ -40,7 +41,7 @@ def of_model(model: nn.Module, channels: int, size: int) -> dict[str, int | str 
 
 
 @torch.inference_mode()
-def multiply_adds(model: nn.Module, channels: int, size: int) -> int:
+def multiply_adds(model: nn.Module, channels: int, size: Size) -> int:
     """Multiply-adds, counted by running one black image through the model in evaluation mode."""
     was_training = model.training
     learning = [weight for weight in model.parameters() if weight.requires_grad]
@@ -50,7 +51,7 @@ def multiply_adds(model: nn.Module, channels: int, size: int) -> int:
         for weight in learning:
             weight.requires_grad_(False)
         with FlopCounterMode(display=False) as counter:
-            model.eval()(torch.zeros(1, channels, size, size, device=device))
+            model.eval()(torch.zeros(1, channels, *height_width(size), device=device))
     finally:
         model.train(was_training)
         for weight in learning:

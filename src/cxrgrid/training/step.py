@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.models.sizes import fewest_images
+from cxrgrid.models.sizes import Size, fewest_images
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.loss import make_optimizer
 
@@ -27,7 +27,7 @@ from cxrgrid.training.loss import make_optimizer
 SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_alloc_failed")
 
 
-def make_run(cell: Cell, labels: int, size: int, device: torch.device) -> Run:
+def make_run(cell: Cell, labels: int, size: Size, device: torch.device) -> Run:
     """A new run: the cell's model on its device, with initial weights that follow from its seed."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(cell.seed)
