@@ -1,4 +1,4 @@
-# A grid of chest X-ray experiments: dataset × backbone × init × recipe × seed.
+# A grid of chest X-ray experiments: dataset × backbone × init × recipe × fold × seed.
 #
 #   snakemake                                          the embedded demo (config.yaml)
 #   snakemake --configfile studies/kermany.yaml        a study
@@ -44,7 +44,15 @@ preflight.tell_changes(workflow, grid)
 pathvars:
     data="results/data/{dataset}",
     study=f"results/{grid.name}",
-    cell=f"results/{grid.name}/cells/{{dataset}}/{{backbone}}/{{init}}/{{recipe}}/seed{{seed}}",
+    cell=f"results/{grid.name}/cells/{{dataset}}/{{backbone}}/{{init}}/{{recipe}}{{fold}}/seed{{seed}}",
+
+
+# fold: of a dataset that the grid cross-validates, none for fold 0, else /fold1 and so on.
+wildcard_constraints:
+    dataset="[^/]+",
+    target="[^/]+",
+    recipe="[^/]+",
+    fold="(/fold[0-9]+)?",
 
 
 include: "workflow/rules/data.smk"

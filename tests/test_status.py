@@ -20,7 +20,7 @@ from cxrgrid.config.grid import Grid
 EPOCH = "epoch 3/8  train loss 0.5000  val loss 0.6  val AUROC 0.7  lr 1e-3  30.0 s  9 images/s\n"
 JOB = "slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00"
 MEMORY = "slurmstepd: error: Detected 1 oom_kill event in StepId=12.batch.\n"
-WORDS = MISSING.replace("/seed", "_").replace("/", "_")
+WORDS = MISSING.replace("/seed", "__").replace("/", "_")  # fold 0 has an empty wildcard
 
 
 def look(study, capsys, *options) -> str:

@@ -20,7 +20,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import finished
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
-from cxrgrid.evaluation.score_columns import KEYS, SCORES
+from cxrgrid.evaluation.score_columns import KEYS, SCORES, frame
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.factor_columns import with_levels
@@ -41,16 +41,16 @@ def stack(
 
     external: names of models from elsewhere, which stand there with init `external`.
     """
-    frame = pd.concat([pd.DataFrame(columns=SCORES), *scores])[SCORES]
-    frame["labels_scored"] = frame["labels_scored"].astype("Int64")
+    rows = pd.concat([pd.DataFrame(columns=SCORES), *scores])[SCORES]
+    rows["labels_scored"] = rows["labels_scored"].astype("Int64")
     asked = {tuple(cell.axes().values()) for cell in cells}
-    configurations = list(frame[AXES].itertuples(index=False, name=None))
+    configurations = list(rows[AXES].itertuples(index=False, name=None))
     known = np.array([configuration in asked for configuration in configurations], bool)
-    elsewhere = (frame["init"] == "external") & frame["backbone"].isin(external)
+    elsewhere = (rows["init"] == "external") & rows["backbone"].isin(external)
     known |= elsewhere.to_numpy(bool)
     together = members(cells)
     known |= np.array([configuration in together for configuration in configurations], bool)
-    return frame[known].sort_values(KEYS, ignore_index=True)
+    return rows[known].sort_values(KEYS, ignore_index=True)
 
 
 def missing_row(one: Progress) -> dict:
@@ -150,7 +150,7 @@ def main(argv: list[str] | None) -> None:
     study, grid = args.study.parent, read_grid(args.study)
     paths = [study / "scores" / f"{target}.parquet" for target in grid.tested()]
     read = {path.stem: read_parquet(path) for path in paths if path.is_file()}
-    scores = [table.to_pandas() for table, _ in read.values()]
+    scores = [frame(table) for table, _ in read.values()]
     histories = read_histories(grid.cells, study)
     rows = [
         done_row(one.cell, *histories[one.cell]) if one.cell in histories else missing_row(one)
@@ -163,8 +163,8 @@ def main(argv: list[str] | None) -> None:
         "history": history_table(histories),
         "cells": cell_table(rows),
     }
-    for name, frame in frames.items():
-        write_csv(with_levels(frame, grid.levels), args.out_dir / f"{name}.csv")
+    for name, rows_of in frames.items():
+        write_csv(with_levels(rows_of, grid.levels), args.out_dir / f"{name}.csv")
     write_csv(confusion_table(histories, args.study.parent), args.out_dir / "confusions.csv")
     for row in rows:
         if row["state"] == "missing":

@@ -140,8 +140,8 @@ def scores(folder: Path, trained: Trained) -> list[dict]:
         path = parent / "scores" / f"{trained.cell.dataset}.parquet"
         if parent.name == trained.cell.study and path.is_file():
             rows = read_parquet(path)[0].to_pylist()
-            axes = ("dataset", "backbone", "init", "recipe", "seed")
-            return [r for r in rows if all(r[a] == getattr(trained.cell, a) for a in axes)]
+            axes = trained.cell.axes()
+            return [r for r in rows if {a: r.get(a, 0) for a in axes} == axes]
     return []
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
@@ -34,7 +34,7 @@ from cxrgrid.reporting.sections import MISSING, Section, Table
 
 def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
     """Dataset × backbone (× recipe) by init; a configuration that is not in the study is None."""
-    first = cells.groupby(CONFIGURATION, sort=False)["seed"].first().to_dict()
+    firsts = cells.groupby(CONFIGURATION, sort=False)[REPLICATES].first().to_dict("index")
     several = leaderboard["recipe"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
@@ -49,7 +49,7 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
         shade = (configuration["value"] - low) / (high - low) if high > low else 1.0
         configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
         configuration["page"] = cell_pages.address(
-            configuration | {"seed": first[tuple(configuration[a] for a in CONFIGURATION)]}
+            configuration | firsts[tuple(configuration[a] for a in CONFIGURATION)]
         )
         rows.setdefault(head, {})[configuration["init"]] = configuration
     order = list(dict.fromkeys(leaderboard["dataset"]))

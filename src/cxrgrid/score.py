@@ -52,7 +52,8 @@ RULES = {
     "multiclass": "none: the decision is the class with the highest score",
 }
 BASIS = ("target", "task", "labels", "split", "split_hash")
-ALONE = {"init": "external", "recipe": "external", "seed": 0}  # a model that no study has trained
+# A model that no study has trained.
+ALONE = {"init": "external", "recipe": "external", "fold": 0, "seed": 0}
 
 
 Predicted = Iterable[tuple[Cell, Predictions, Predictions]]  # validation and test images

@@ -81,33 +81,69 @@ def by_patient(
 def drawn(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
     """A split at random: by patient, or by image as if each were a patient of its own.
 
-    With `folds`, all are dealt to folds that are the same for every `fold`; that one is the test
-    part, and validation is carved from the others.
+    With `folds`, all are divided as `folded` says.
     """
     shares = dict(zip(SPLITS, settings["fractions"], strict=True))
     if settings["name"] == "image":
         frame = frame.assign(patient=frame["image"])
     if not settings.get("folds"):
         return by_patient(frame, labels, shares, settings["seed"])
+    return folded(frame, labels, settings)
+
+
+def folded(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
+    """Split of each image when the fold `fold` of `folds` is tested.
+
+    The folds are the same for every `fold`: each patient is in one. Validation images are carved
+    from the other folds, by patient, in the ratio of the fractions.
+    """
     folds = dict.fromkeys(map(str, range(settings["folds"])), 1.0)
     test = by_patient(frame, labels, folds, settings["seed"]) == str(settings.get("fold", 0))
-    shares.pop("test")
+    shares = dict(zip(SPLITS[:2], settings["fractions"][:2], strict=True))
     rest = by_patient(frame[~test], labels, shares, settings["seed"])
     return rest.reindex(frame.index, fill_value="test")
 
 
 def listed(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
-    """A list's split; a validation part is carved from train where it has none."""
+    """A list's split; a validation part is carved from train where it has none.
+
+    With `folds`, the folds are those of the training list, and images of the test list have none.
+    """
     shares = dict(zip(SPLITS, settings["fractions"], strict=True))
     column = f"split:{settings['name']}"
     lists = [name.removeprefix("split:") for name in frame if name.startswith("split:")]
     known(settings["name"], [*DRAWN, *lists], "split.name", "split list")
     given = frame[column].astype(object).where(frame[column].notna(), None)
+    if settings.get("folds"):
+        return in_training_list(frame, given, labels, settings)
     divide = given == "trainval"
     if not divide.any() and not (given == "val").any():
         divide = given == "train"
     carved = by_patient(frame[divide], labels, {n: shares[n] for n in SPLITS[:2]}, settings["seed"])
     return given.mask(divide, carved)
+
+
+def in_training_list(
+    frame: pd.DataFrame, given: pd.Series, labels: list[str], settings: dict
+) -> pd.Series:
+    """Folds of a training list. given: the list's part of each image.
+
+    `UserError` for a list with a validation part, or with patients of its test part in training.
+    """
+    where = f"split {settings['name']!r}"
+    if (given == "val").any():
+        raise UserError(
+            f"{where}: has a fixed validation list, which cannot stay apart when every "
+            "training-list patient is tested; leave split.folds out, or choose `patient`"
+        )
+    training, apart = given.isin(["train", "trainval"]), given == "test"
+    both = set(frame.loc[training, "patient"]) & set(frame.loc[apart, "patient"])
+    if both:
+        raise UserError(
+            f"{where}: {len(both):,} patients are in its training list and its test list, such as "
+            f"{min(both)!r}; the test list would not be kept apart: choose `patient`"
+        )
+    return folded(frame[training], labels, settings).reindex(frame.index)
 
 
 def divide(frame: pd.DataFrame, facts: dict, settings: dict) -> tuple[pd.DataFrame, dict]:
@@ -124,7 +160,8 @@ def divide(frame: pd.DataFrame, facts: dict, settings: dict) -> tuple[pd.DataFra
     else:
         frame = frame.assign(split=listed(frame, labels, settings))
         frame = frame[frame["split"].notna()]
-        accounting.append(count(f"in the split list {settings['name']!r}", frame))
+        which = "training list of" if settings.get("folds") else "split list"
+        accounting.append(count(f"in the {which} {settings['name']!r}", frame))
     check(frame, labels, facts["task"], settings)
     frame = harden(frame, labels)
     frame = frame[[name for name in frame if not name.startswith("split:")]]

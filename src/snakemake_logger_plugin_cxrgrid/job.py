@@ -47,7 +47,9 @@ class Job:
         """ward/resnet10t/pretrained seed 0: the wildcards, without a recipe that is `default`."""
         parts, more = [], []
         for key, value in self.wildcards.items():
-            if key in ("fold", "seed"):
+            if key == "fold":
+                more += [value.replace("/fold", "fold ")] if value else []
+            elif key == "seed":
                 more.append(f"{key} {value}")
             elif key == "target" and parts:
                 more.append(f"on {value}")

@@ -11,7 +11,9 @@ from cxrgrid.cluster.resources import MEMORY, MINUTES, Needs
 from cxrgrid.config.grid import Grid
 
 DATASET, BACKBONE, INIT, RECIPE, SEED = MISSING.replace("seed", "").split("/")
-WILDCARDS = SimpleNamespace(dataset=DATASET, backbone=BACKBONE, init=INIT, recipe=RECIPE, seed=SEED)
+WILDCARDS = SimpleNamespace(
+    dataset=DATASET, backbone=BACKBONE, init=INIT, recipe=RECIPE, fold="", seed=SEED
+)
 TIME = "slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT x DUE TO TIME LIMIT ***\n"
 MEM = "slurmstepd: error: Detected 1 oom_kill event in StepId=1.0.\n"
 CASES = [([], 1, 1), ([MEM], 2, 1), ([TIME], 1, 2), ([MEM, TIME, MEM], 4, 2), ([MEM, ""], 1, 1)]
@@ -26,7 +28,7 @@ def needs(tmp_path, monkeypatch) -> Needs:
 
 @pytest.mark.parametrize(("ends", "memory", "time"), CASES)
 def test_only_what_ran_out_is_asked_for_again(needs, ends, memory, time):
-    folder = Path("logs/slurm/rule_train") / "_".join([*MISSING.split("/")[:-1], SEED])
+    folder = Path("logs/slurm/rule_train") / "_".join([*MISSING.split("/")[:-1], "", SEED])
     folder.mkdir(parents=True)
     for number, text in enumerate(ends):
         (folder / f"{number + 8}.log").write_text(text)

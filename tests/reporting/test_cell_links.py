@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from conftest import CONFIG, write_report, write_study
-from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.reporting import cell_links, sections
 from test_report import make
 
@@ -68,8 +68,8 @@ def test_an_init_leads_to_its_cells_and_to_those_from_scratch(made):
 def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
     _, found = made
     cells = pd.DataFrame(
-        [("ward", "resnet18", "scratch", recipe, 0) for recipe in ("default", "slow")],
-        columns=[*CONFIGURATION, "seed"],
+        [("ward", "resnet18", "scratch", recipe, 0, 0) for recipe in ("default", "slow")],
+        columns=AXES,
     )
     row = {"dataset": "ward", "backbone": "", "init": "", "recipe": "", "axis": "external"}
     rows = pd.DataFrame(
@@ -83,7 +83,5 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
 
 def test_an_ensemble_has_no_page(made):
     rows = pd.DataFrame([("ward", "ensemble", "scratch", "default")], columns=CONFIGURATION)
-    cells = pd.DataFrame(
-        [("ward", "resnet18", "scratch", "default", 0)], columns=[*CONFIGURATION, "seed"]
-    )
+    cells = pd.DataFrame([("ward", "resnet18", "scratch", "default", 0, 0)], columns=AXES)
     assert cell_links.of_configurations(rows, cells) == [[]]

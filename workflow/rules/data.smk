@@ -2,7 +2,8 @@
 #
 # needs  datasets: in the config (an adapter and a root folder, or a phantom to draw)
 # makes  results/data/{dataset}/: index.parquet, pixels.npy, table.parquet, audit.json; and for each
-#        other image recipe of the cells pixels-size512.npy and the like
+#        other image recipe of the cells pixels-size512.npy and the like; for each further fold of a
+#        dataset that the grid cross-validates fold1/table.parquet, fold1/audit.json, hashes.npy
 # cost   once per dataset, on CPUs; `pixels` decodes every image once, for all cells and studies
 
 
@@ -68,9 +69,9 @@ rule split:
         files="<data>/pixels.parquet",
         lists=ask.lists,
     output:
-        table="<data>/table.parquet",
+        table="<data>{fold}/table.parquet",
     log:
-        "<data>/split.log",
+        "<data>{fold}/split.log",
     conda:
         "../../envs/cxrgrid.yaml"
     params:
@@ -88,10 +89,10 @@ rule audit:
         pixels="<data>/pixels.npy",
         table=rules.split.output.table,
     output:
-        audit="<data>/audit.json",
-        hashes="<data>/hashes.npy",
+        audit="<data>{fold}/audit.json",
+        hashes="<data>{fold}/hashes.npy",
     log:
-        "<data>/audit.log",
+        "<data>{fold}/audit.log",
     conda:
         "../../envs/cxrgrid.yaml"
     params:

@@ -30,8 +30,8 @@ rule score:
         predictions=ask.predictions,
         transferred=ask.transferred,
         external=ask.external,
-        table="results/data/{target}/table.parquet",
-        audit="results/data/{target}/audit.json",
+        tables=ask.tables,
+        audits=ask.audits,
     output:
         scores="<study>/scores/{target}.parquet",
         curves="<study>/curves/{target}.parquet",

@@ -10,8 +10,8 @@ rule overlap:
     """Find images that two datasets of the study share."""
     input:
         study=rules.study.output.study,
-        tables=expand(rules.split.output.table, dataset=grid.tested()),
-        hashes=expand(rules.audit.output.hashes, dataset=grid.tested()),
+        tables=expand("{folder}/table.parquet", folder=ask.divisions()),
+        hashes=expand("results/data/{dataset}/hashes.npy", dataset=grid.tested()),
     output:
         overlap="<study>/overlap.json",
         seen="<study>/overlap.parquet",
@@ -76,7 +76,7 @@ rule table:
         cells=rules.collect.output.cells,
         compared=rules.compare.output,
         seen=rules.overlap.output.seen,
-        tables=expand(rules.split.output.table, dataset=grid.tested()),
+        tables=expand("{folder}/table.parquet", folder=ask.divisions()),
     output:
         report(
             expand("<study>/report/{table}.csv", table=grid.rows()),
@@ -106,7 +106,7 @@ rule figure:
         history=rules.collect.output.history,
         cells=rules.collect.output.cells,
         compared=rules.compare.output,
-        tables=expand(rules.split.output.table, dataset=grid.tested()),
+        tables=expand("{folder}/table.parquet", folder=ask.divisions()),
         embeddings=explained.files("embedding"),
     output:
         report(
@@ -136,7 +136,7 @@ rule report:
         tables=rules.table.output,
         figures=rules.figure.output,
         pixels=expand("results/data/{dataset}/pixels.npy", dataset=grid.tested()),
-        audits=expand(rules.audit.output.audit, dataset=grid.tested()),
+        audits=expand("{folder}/audit.json", folder=ask.divisions()),
         overlap=rules.overlap.output.overlap,
         scores=expand(rules.score.output, target=grid.targets()),
         galleries=explained.files("gallery"),

@@ -1,7 +1,7 @@
 # TRAIN: one job a cell; the only rules that want a GPU.
 #
 # needs  a dataset's table.parquet and its pixels; the weights that the cell starts from
-# makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}/seed{seed}/, and in its
+# makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}/, and in its
 #        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
 #        it looks
 # cost   the grid. What is stopped goes on there when it is run again
@@ -29,7 +29,7 @@ rule train:
         table=rules.split.output.table,
         pixels=ask.pixels,
         # Order only: the audit comes first, but a better audit retrains nothing.
-        audit=ancient("<data>/audit.json"),
+        audit=ancient("<data>{fold}/audit.json"),
         weights=ask.weights,
     output:
         cell="<cell>/cell.json",

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrgrid.cluster import slurm
-from cxrgrid.cluster.progress import explain
+from cxrgrid.cluster.progress import coordinates, explain
 from cxrgrid.cluster.run_config import asked_by
+from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid
 
 # The file that a rule makes; its log lies beside it.
 DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
-DATA |= {"split": "table.parquet", "audit": "audit.json"}
+DIVIDED = {"split": "table.parquet", "audit": "audit.json"}  # one per tested fold
+DATA |= DIVIDED
 STUDY = {"study": "study.json", "overlap": "overlap.json", "collect": "report/metrics.csv"}
 STUDY |= {"compare": "report/comparisons.csv", "table": "report/leaderboard.csv"}
 STUDY |= {"report": "report/report.html"}
@@ -33,7 +35,8 @@ class Step:
     @property
     def name(self) -> str:
         """The rule and its wildcards, as one reads them."""
-        return f"{self.rule} {'/'.join(self.wildcards)}".rstrip()
+        words = (word.strip("/") for word in self.wildcards)
+        return f"{self.rule} {'/'.join(filter(None, words))}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,13 @@ def failures(grid: Grid) -> list[Failure]:
         step
         for step in dict.fromkeys(steps(grid))
         if not Path(step.output).exists()
-        and (Path(step.log).is_file() or slurm.logs(step.rule, list(step.wildcards)))
+        and (Path(step.log).is_file() or slurm.logs(step.rule, step.wildcards))
     ]
     busy = working() if missing else set()
     found = []
     for step in missing:
-        cause, reason = explain(Path(step.log), slurm.logs(step.rule, list(step.wildcards)))
-        job = f"rule_{step.rule}_wildcards_{'_'.join(step.wildcards)}"
+        cause, reason = explain(Path(step.log), slurm.logs(step.rule, step.wildcards))
+        job = slurm.job_name(step.rule, step.wildcards)
         if cause and not busy & {step.rule, job}:
             rerun = " ".join(("snakemake", step.output, asked_by(grid.name))).rstrip()
             found.append(Failure(step, cause, reason, rerun))
@@ -80,8 +83,11 @@ def steps(grid: Grid) -> Iterator[Step]:
     """All steps of a study but its trainings, in the order in which they run."""
     for dataset in dict.fromkeys([*(cell.dataset for cell in grid.cells), *grid.tested()]):
         for rule, output in DATA.items():
-            folder = f"results/data/{dataset}"
-            yield Step(rule, (dataset,), f"{folder}/{output}", f"{folder}/{rule}.log")
+            whole = [f"results/data/{dataset}"]
+            for folder in divisions(grid.folds, dataset) if rule in DIVIDED else whole:
+                fold = folder.removeprefix(f"results/data/{dataset}")
+                wildcards = (dataset, fold) if rule in DIVIDED else (dataset,)
+                yield Step(rule, wildcards, f"{folder}/{output}", f"{folder}/{rule}.log")
     for cell in grid.cells:
         if cell.weights.startswith("results/weights/"):
             name = Path(cell.weights).stem
@@ -104,10 +110,12 @@ def of_cells(grid: Grid) -> Iterator[Step]:
         (cell, target) for cell in grid.cells for target in grid.transfers.get(cell.dataset, [])
     ]
     for cell, target in pairs:
-        axes = tuple(map(str, cell.axes().values()))
         path = f"{grid.folder(cell)}/transfer/{target}"
-        yield Step("predict", (*axes, target), f"{path}.parquet", f"{path}.predict.log")
+        yield Step(
+            "predict", (*coordinates(cell), target), f"{path}.parquet", f"{path}.predict.log"
+        )
     for cell in grid.cells:
-        axes = tuple(map(str, cell.axes().values()))
         path = f"{grid.folder(cell)}/explain"
-        yield Step("explain", axes, f"{path}/gallery.parquet", f"{path}/explain.log")
+        yield Step(
+            "explain", tuple(coordinates(cell)), f"{path}/gallery.parquet", f"{path}/explain.log"
+        )

@@ -62,7 +62,7 @@ class Progress:
 
 def coordinates(cell: Cell) -> list[str]:
     """The cell's wildcards, in the order of the rule's."""
-    return [str(value) for value in cell.axes().values()]
+    return list(cell.wildcards().values())
 
 
 def survey(cells: list[Cell], study: Path) -> list[Progress]:
@@ -72,7 +72,7 @@ def survey(cells: list[Cell], study: Path) -> list[Progress]:
     found = []
     for cell in cells:
         folder = study / "cells" / cell.path()
-        job = queued.get(f"rule_train_wildcards_{'_'.join(coordinates(cell))}")
+        job = queued.get(slurm.job_name("train", coordinates(cell)))
         if job and job.state != "PENDING":
             found.append(running(cell, folder, job.seconds, job.number))
         elif folder.resolve() in local:

@@ -6,6 +6,7 @@ Every question has an answer without Slurm too: nothing.
 import getpass
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,19 @@ def clock(text: str) -> float:
     return seconds + 86400 * (int(days) if days.isdigit() else 0)
 
 
-def logs(rule: str, wildcards: list[str]) -> list[Path]:
+def job_name(rule: str, wildcards: Sequence[str]) -> str:
+    """A job's `what`, as Snakemake's plugin writes it into the job's comment."""
+    return f"rule_{rule}_wildcards_{named(wildcards)}"
+
+
+def named(wildcards: Sequence[str]) -> str:
+    """The wildcards of a job in the names that Snakemake's plugin gives it."""
+    return "_".join(wildcards).replace("/", "_")
+
+
+def logs(rule: str, wildcards: Sequence[str]) -> list[Path]:
     """The logs of all jobs that a rule's wildcards have had, the newest job last."""
-    folder = LOGS / f"rule_{rule}" / "_".join(wildcards).replace("/", "_")
+    folder = LOGS / f"rule_{rule}" / named(wildcards)
     return sorted(folder.glob("*.log"), key=lambda path: int(re.sub(r"\D", "", path.stem) or 0))
 
 

@@ -1,14 +1,43 @@
 """One cell of the grid: all the settings of one training, as `cell.json` holds them."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.recipe import Recipe
 
-AXES = ["dataset", "backbone", "init", "recipe", "seed"]
-CONFIGURATION = AXES[:-1]  # what is compared: a cell without its replicates
+REPLICATES = ["fold", "seed"]
+CONFIGURATION = ["dataset", "backbone", "init", "recipe"]  # what is compared
+AXES = [*CONFIGURATION, *REPLICATES]
+
+
+class Point(NamedTuple):
+    """Coordinates of a cell in the grid, in the order of AXES.
+
+    fold: of a dataset that the grid cross-validates, the fold that is tested; 0 elsewhere.
+    """
+
+    dataset: str
+    backbone: str
+    init: str
+    recipe: str
+    fold: int
+    seed: int
+
+    def path(self) -> str:
+        """Path of the cell's folder below results/{study}/cells."""
+        where = f"{self.dataset}/{self.backbone}/{self.init}/{self.recipe}"
+        return f"{where}{fold_folder(self.fold)}/seed{self.seed}"
+
+
+def fold_folder(fold: int) -> str:
+    """Folder of a fold's cells and tables, with the slash before it; none of fold 0.
+
+    So a dataset that is cross-validated later keeps what it has of its one split.
+    """
+    return f"/fold{fold}" if fold else ""
 
 
 class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -20,6 +49,7 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     init: str
     recipe: str
     seed: int
+    fold: int = 0  # of a dataset that the grid cross-validates, the fold that is tested
     weights: str = ""  # the safetensors file that the run starts from; empty: from scratch
     weights_sha256: str = ""  # what it must hash to; empty: anything
     results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it
@@ -32,13 +62,19 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Coordinates of the cell in the grid: {axis: value} for each of AXES."""
         return {axis: getattr(self, axis) for axis in AXES}
 
+    def wildcards(self) -> dict[str, str]:
+        """The coordinates as Snakemake's rules have them; of fold 0 the wildcard is empty."""
+        return {axis: str(value) for axis, value in self.axes().items()} | {
+            "fold": fold_folder(self.fold)
+        }
+
     def configuration(self) -> tuple[str, ...]:
-        """The cell without its seed: CONFIGURATION's values."""
+        """The cell without its replicates: CONFIGURATION's values."""
         return tuple(getattr(self, axis) for axis in CONFIGURATION)
 
     def path(self) -> str:
         """Path of the cell's folder below results/{study}/cells."""
-        return f"{self.dataset}/{self.backbone}/{self.init}/{self.recipe}/seed{self.seed}"
+        return Point(**self.axes()).path()
 
 
 def read_cell(text: str) -> Cell:

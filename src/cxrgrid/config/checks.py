@@ -216,6 +216,9 @@ def check_dataset(name: str, dataset: Dataset) -> None:
     if dataset.phantom and not facts.get("PHANTOM"):
         raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
     check_split(dataset.split, facts.get("SPLITS", []), f"{where}.split")
+    if dataset.split.folds:
+        fixed = facts.get("VALIDATED", []) + ["column"] * ("val" in dataset.columns.parts)
+        check_folds(dataset.split, fixed, f"{where}.split")
 
 
 def check_split(split: Split, shipped: list[str], where: str) -> None:
@@ -229,10 +232,22 @@ def check_split(split: Split, shipped: list[str], where: str) -> None:
             f"{where}.name: {split.name!r} is what another split is called; give your lists a name "
             "of their own, which every number will carry"
         )
-    if split.folds and (split.name not in DRAWN or split.folds < 2):
-        raise UserError(f"{where}.folds: two or more, of a split by patient or by image")
     if split.fold >= max(1, split.folds):
         raise UserError(f"{where}.fold: no fold {split.fold}; folds: {split.folds}")
+
+
+def check_folds(split: Split, validated: list[str], where: str) -> None:
+    """`UserError` for fewer than two folds, or a fixed validation list beside them.
+
+    validated: the adapter's lists that have a validation part.
+    """
+    if split.folds < 2:
+        raise UserError(f"{where}.folds: two or more, or 0 for a single split")
+    if split.name in validated or (split.files and split.files.val):
+        raise UserError(
+            f"{where}.folds: {split.name!r} has a fixed validation list, which cannot stay apart "
+            "when every training-list patient is tested; leave `folds` out, or choose `patient`"
+        )
 
 
 def check_recipes(study: Study, designs: set[str]) -> dict[str, LevelRecipe]:

@@ -3,12 +3,15 @@
 import itertools
 from collections.abc import Iterator
 
+from cxrgrid.config.cell import Point
 from cxrgrid.config.factors import LevelRecipe
 from cxrgrid.config.study import Block
 
 
-def points(block: Block, recipes: dict[str, LevelRecipe]) -> Iterator[tuple]:
-    """Dataset, backbone, init, recipe and seed of each cell that a block asks for."""
+def points(
+    block: Block, recipes: dict[str, LevelRecipe], folds: dict[str, tuple[int, ...]]
+) -> Iterator[Point]:
+    """Coordinates of each cell that a block asks for; folds: of each dataset."""
     levels = {name: levels_of(name, recipes, block.design) for name in block.recipes}
     axes = [block.backbones, block.inits, list(itertools.chain.from_iterable(levels.values()))]
     if block.design == "full":
@@ -20,7 +23,8 @@ def points(block: Block, recipes: dict[str, LevelRecipe]) -> Iterator[tuple]:
         changed = [(*base[:at], value, *base[at + 1 :]) for at in range(3) for value in axes[at]]
         alike = list(dict.fromkeys([base, *changed]))
     for dataset in block.datasets:
-        yield from ((dataset, *point, seed) for point in alike for seed in block.seeds)
+        replicates = list(itertools.product(folds[dataset], block.seeds))
+        yield from (Point(dataset, *point, *each) for point in alike for each in replicates)
 
 
 def levels_of(name: str, recipes: dict[str, LevelRecipe], design: str) -> list[str]:

@@ -13,7 +13,7 @@ class Explained:
 
     def __init__(self, grid: Grid):
         self.grid = grid
-        firsts = {cell.path().rpartition("/")[0]: cell for cell in reversed(grid.cells)}
+        firsts = {cell.configuration(): cell for cell in reversed(grid.cells)}
         chosen = {"none": [], "first_seed": [*reversed(firsts.values())], "all": grid.cells}
         self.cells: list[Cell] = chosen[grid.study.report.explain]
 

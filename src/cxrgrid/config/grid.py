@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cxrgrid.config.cell import Cell
+from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
@@ -29,6 +29,7 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import LevelRecipe, merge, study_levels
+from cxrgrid.config.folds import study_folds
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.label_names import check_same_as
@@ -46,7 +47,8 @@ class Grid:
     Attributes: `study` (the settings), `cells` (all of them, in the order of the axes, then the
     cells that others start from), `transfers` (for each dataset that is trained on, the others on
     which its cells are tested), `levels` (of each recipe, by name: its base recipe and its level of
-    every factor of the study, as text).
+    every factor of the study, as text), `folds` (of each dataset the folds that are tested in turn;
+    0 alone where it is not cross-validated).
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -65,10 +67,11 @@ class Grid:
         for block in self.blocks():
             check_block(block, self.study, self.recipes, known_backbones)
         self.levels = study_levels(self.recipes)
+        self.folds = study_folds(self.study, self.blocks())
         self.by_path: dict[str, Cell] = {}
         for block in self.blocks():
-            for point in points(block, self.recipes):
-                self.add(*point, path=())
+            for point in points(block, self.recipes, self.folds):
+                self.add(point, above=())
         self.cells = list(self.by_path.values())
         for number, override in enumerate(self.study.overrides):
             check_override(override, self.cells, f"overrides[{number}]")
@@ -79,61 +82,68 @@ class Grid:
         """The blocks of the grid, of which there may be one or several."""
         return self.study.grid if isinstance(self.study.grid, list) else [self.study.grid]
 
-    def add(
-        self, dataset: str, backbone: str, init: str, recipe: str, seed: int, path: tuple
-    ) -> Cell:
-        """Resolve one cell, and first the cell that it starts from."""
-        where = f"{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
-        if where in path:
-            raise UserError(f"weights.{init}: the cell {where} would start from itself")
+    def add(self, point: Point, above: tuple[Point, ...]) -> Cell:
+        """Resolve one cell, and first the cell that it starts from; above: those that start here.
+
+        `UserError` for a chain that comes back, also in another fold, where the images that the
+        last cell is tested on were trained on.
+        """
+        where = point.path()
+        if point in above:
+            raise UserError(f"weights.{point.init}: the cell {where} would start from itself")
+        for other in above:
+            if other.dataset == point.dataset and other.fold != point.fold:
+                raise UserError(
+                    f"weights.{other.init}: the cell {other.path()} would start from {where}, "
+                    "a cell of another fold, which has trained on its test images"
+                )
+        if where not in self.by_path or above:
+            weights = self.start(point, (*above, point))
         if where not in self.by_path:
-            weights = self.start(dataset, backbone, init, seed, (*path, where))
-            settings = dict(self.recipes[recipe].settings)
+            settings = dict(self.recipes[point.recipe].settings)
             for override in self.study.overrides:
-                if matches(override, dataset, backbone, init, self.recipes[recipe]):
+                if matches(override, point, self.recipes[point.recipe]):
                     settings = merge(settings, override.set)
-            settings |= own_image(settings, self.study.datasets[dataset], f"cell {where}: image")
+            own = own_image(settings, self.study.datasets[point.dataset], f"cell {where}: image")
             cell = checked(
                 {
                     **settings,
+                    **own,
                     "study": self.name,
-                    "dataset": dataset,
-                    "backbone": backbone,
-                    "init": init,
-                    "recipe": recipe,
-                    "seed": seed,
+                    **point._asdict(),
                     "weights": weights,
-                    "weights_sha256": getattr(self.study.weights.get(init), "sha256", ""),
+                    "weights_sha256": getattr(self.study.weights.get(point.init), "sha256", ""),
                     "results": RESULTS["train"],
                 },
                 Cell,
                 f"cell {where}",
             )
-            check_recipe(cell, self.study.datasets[dataset], f"cell {where}")
+            check_recipe(cell, self.study.datasets[point.dataset], f"cell {where}")
             self.by_path[where] = cell
         return self.by_path[where]
 
-    def start(self, dataset: str, backbone: str, init: str, seed: int, path: tuple) -> str:
-        """Path of an init's weights file; empty for scratch."""
-        if init == "scratch":
+    def start(self, point: Point, above: tuple[Point, ...]) -> str:
+        """Path of the weights file that a cell starts from; empty for scratch."""
+        if point.init == "scratch":
             return ""
-        source = self.study.weights[init]
+        source = self.study.weights[point.init]
         if source == "timm":
-            return f"results/weights/{backbone}.safetensors"
+            return f"results/weights/{point.backbone}.safetensors"
         if file := file_of(source):
-            file = file.replace("{backbone}", backbone)
-            return file if file.endswith(".safetensors") else f"{file}/{backbone}.safetensors"
+            file = file.replace("{backbone}", point.backbone)
+            return file if file.endswith(".safetensors") else f"{file}/{point.backbone}.safetensors"
         if source.package:
-            return packaged(source.package, backbone, f"weights.{init}.package")
-        start = self.add(
+            return packaged(source.package, point.backbone, f"weights.{point.init}.package")
+        folds = self.folds[source.dataset]
+        start = Point(
             source.dataset,
-            source.backbone or backbone,
+            source.backbone or point.backbone,
             source.init,
             source.recipe,
-            seed if source.seed is None else source.seed,
-            path,
+            point.fold if point.fold in folds else folds[0],
+            point.seed if source.seed is None else source.seed,
         )
-        return f"{self.folder(start)}/model.safetensors"
+        return f"{self.folder(self.add(start, above))}/model.safetensors"
 
     def across(self) -> list[tuple[str, str]]:
         """(path, target) of predictions on other datasets; of an incomplete run those there."""
@@ -228,13 +238,11 @@ def finished(folder: str | Path, cell: Cell) -> bool:
     return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
 
 
-def matches(
-    override: Override, dataset: str, backbone: str, init: str, recipe: LevelRecipe
-) -> bool:
+def matches(override: Override, point: Point, recipe: LevelRecipe) -> bool:
     """True if an override applies to a cell; a recipe's name applies to all its levels."""
-    axes = ((override.dataset, dataset), (override.backbone, backbone), (override.init, init))
     reached = override.recipe in ("", recipe.name, recipe.base)
-    return reached and all(wanted in ("", value) for wanted, value in axes)
+    axes = ("dataset", "backbone", "init")
+    return reached and all(getattr(override, a) in ("", getattr(point, a)) for a in axes)
 
 
 def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:

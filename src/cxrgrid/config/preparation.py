@@ -150,10 +150,14 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folds: Annotated[
         int,
         about(
-            "for patient and image: number of equal folds, one of which is tested; 0: `fractions`"
+            "number of equal folds of the patients, stratified, for cross-validation (`folds: all` "
+            "in the grid); with a publisher's or your own lists, of the training list, whose test "
+            "list is kept apart; 0: `fractions` alone"
         ),
     ] = 0
-    fold: Annotated[int, about("number of the tested fold, from 0", ge=0)] = 0
+    fold: Annotated[
+        int, about("number of the tested fold, from 0, where the grid names no `folds`", ge=0)
+    ] = 0
 
 
 class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ import msgspec
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
+from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import command_text
 from cxrgrid.config.label_names import labels_of, same_labels
@@ -25,7 +26,7 @@ class Nothing:
         return ""
 
 
-CELL = "{dataset}/{backbone}/{init}/{recipe}/seed{seed}"
+CELL = "{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}"
 
 
 class Rules:
@@ -112,9 +113,32 @@ class Rules:
         return f"results/data/{dataset}/pixels{suffix}.npy"
 
     def split(self, wildcards: Any) -> str:
-        """Settings of `split`."""
-        settings = step("split", self.dataset(wildcards).split)
-        return self.settings(settings, f"results/data/{wildcards.dataset}/table.parquet")
+        """Settings of `split`: of the dataset's own fold, or of the one in the wildcards."""
+        split = self.dataset(wildcards).split
+        if wildcards.fold:
+            fold = int(wildcards.fold.removeprefix("/fold"))
+            if fold not in self.grid.folds[wildcards.dataset]:
+                sys.exit(
+                    f"error: the study {self.grid.name!r} does not test fold {fold} of "
+                    f"{wildcards.dataset}; see grid.folds"
+                )
+            split = msgspec.structs.replace(split, fold=fold)
+        table = f"results/data/{wildcards.dataset}{wildcards.fold}/table.parquet"
+        return self.settings(step("split", split), table)
+
+    def tables(self, wildcards: Any) -> list[str]:
+        """The target's table.parquet, one per tested fold."""
+        return [
+            f"{folder}/table.parquet" for folder in divisions(self.grid.folds, wildcards.target)
+        ]
+
+    def divisions(self) -> list[str]:
+        """`folds.divisions` of all datasets on which anything is tested."""
+        return [f for name in self.grid.tested() for f in divisions(self.grid.folds, name)]
+
+    def audits(self, wildcards: Any) -> list[str]:
+        """The target's audit.json, one per tested fold."""
+        return [f"{folder}/audit.json" for folder in divisions(self.grid.folds, wildcards.target)]
 
     def lists(self, wildcards: Any) -> list[str]:
         """The user's own files that list the split of a dataset."""

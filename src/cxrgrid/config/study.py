@@ -9,7 +9,7 @@ from cxrgrid.config.fields import Fraction, about
 
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The full product of the five axes."""
+    """The product of the axes: datasets, backbones, inits, recipes and the two replicates."""
 
     datasets: Annotated[tuple[str, ...], about("names under datasets:")]
     backbones: Annotated[tuple[str, ...], about("timm model names")]
@@ -19,6 +19,14 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
         about("replicates of training: initial weights, order of images, augmentation"),
     ] = (0,)
+    folds: Annotated[
+        Literal["all"] | tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
+        about(
+            "cross-validation of the datasets whose split has `folds`: all, or a list of fold "
+            "numbers from 0, each tested in turn by cells of its own; empty: the one fold that "
+            "`split.fold` names"
+        ),
+    ] = ()
     design: Annotated[
         Literal["full", "one_at_a_time"],
         about(

@@ -1,5 +1,6 @@
 """One split of a dataset as arrays: pixels, labels and what is known of each image."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Split:
 def load_split(folder: str | Path, split: str, image: dict | None = None) -> tuple[Split, dict]:
     """The images of `split` (train, val or test) in a dataset's folder, and the table's facts.
 
+    folder: results/data/{dataset}, or its fold1 and so on, where it is cross-validated.
+
     image: image settings that differ from the dataset's own, as `Cell.image`; the facts' `image`
     is the recipe of the pixels that are given.
     """
@@ -53,8 +56,14 @@ def load_training(folder: str | Path, cell: Cell) -> tuple[Split, dict]:
 
 def image_facts(folder: str | Path, image: dict) -> dict:
     """The fact `image` of an array that is not the dataset's own; nothing for that one."""
-    path = Path(folder) / f"pixels{array_suffix(image)}.parquet"
+    path = pixels_folder(folder) / f"pixels{array_suffix(image)}.parquet"
     return {"image": read_parquet(path)[1]} if image else {}
+
+
+def pixels_folder(folder: str | Path) -> Path:
+    """The folder with a dataset's pixels; those of its folds have none of their own."""
+    folder = Path(folder)
+    return folder.parent if re.fullmatch(r"fold\d+", folder.name) else folder
 
 
 def read_part(folder: str | Path, split: str) -> tuple[pa.Table, dict]:
@@ -69,7 +78,7 @@ def read_part(folder: str | Path, split: str) -> tuple[pa.Table, dict]:
 
 def arrays(folder: str | Path, table: pa.Table, labels: np.ndarray, image: dict) -> Split:
     """The rows of a table with their pixels and the given labels, float32 [N, L]."""
-    path = Path(folder) / f"pixels{array_suffix(image)}.npy"
+    path = pixels_folder(folder) / f"pixels{array_suffix(image)}.npy"
     if not path.is_file():
         raise UserError(f"{path}: is missing; prepare it (snakemake {path})")
     return Split(

@@ -33,6 +33,7 @@ LABELS = [
     "Support Devices",
 ]
 SPLITS = ["official"]
+VALIDATED = ["official"]
 BLANK = "absent"
 SOURCE = (
     "Ask for MIMIC-CXR-JPG at physionet.org/content/mimic-cxr-jpg and set datasets.<name>.root to "

@@ -1,8 +1,8 @@
 """Ensembles: the mean probability of several cells.
 
 An ensemble is called `ensemble:{backbone}`, over the seeds of a configuration, or `ensemble`, over
-all backbones and seeds of a dataset, init and recipe. Its seed is -1, and no cell has such a name,
-so that averages over seeds or backbones do not include it by accident.
+all backbones and seeds of a dataset, init and recipe; both within a fold. Its seed is -1, and no
+cell has such a name, so that averages over seeds or backbones do not include it by accident.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ def members(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
     """{axes of an ensemble: its cells}, for ensembles of two or more cells."""
     seeds, backbones = {}, {}
     for cell in cells:
-        configuration = (cell.init, cell.recipe, SEED)
-        seeds.setdefault((cell.dataset, f"{NAME}:{cell.backbone}", *configuration), []).append(cell)
-        backbones.setdefault((cell.dataset, NAME, *configuration), []).append(cell)
+        rest = (cell.init, cell.recipe, cell.fold, SEED)
+        seeds.setdefault((cell.dataset, f"{NAME}:{cell.backbone}", *rest), []).append(cell)
+        backbones.setdefault((cell.dataset, NAME, *rest), []).append(cell)
     several = {
         key: group for key, group in backbones.items() if len({cell.backbone for cell in group}) > 1
     }

@@ -1,5 +1,6 @@
 """Columns of the files that `score` writes, which `collect` stacks, and their types."""
 
+import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.config.cell import AXES
@@ -12,7 +13,13 @@ CURVES = [*TESTED, "label", "curve", "x", "y", "n"]
 THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature"]
 THRESHOLDS += ["intercept", "reason"]
 NUMBERS = ("value", "low", "high", "temperature", "intercept", "threshold", "x", "y")
-WHOLE = ("seed", "n", "positives", "patients", "labels_scored")
+WHOLE = ("fold", "seed", "n", "positives", "patients", "labels_scored")
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """A file of rows per cell as a frame; one of before there were folds has fold 0."""
+    found = table.to_pandas()
+    return found if "fold" in found else found.assign(fold=0)
 
 
 def schema(columns: list[str]) -> pa.Schema:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cxrgrid import models
-from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.cell import Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import Sides
@@ -90,14 +90,15 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
 
 def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
     """The table.parquet of the cell's dataset, whose facts have the image recipe."""
-    above = [parent / "data" / cell.dataset for parent in folder.resolve().parents]
+    own = f"{cell.dataset}{fold_folder(cell.fold)}"
+    above = [parent / "data" / own for parent in folder.resolve().parents]
     for configuration in [data] if data else above:
         if (configuration / "table.parquet").is_file():
             return configuration / "table.parquet"
-    where = f"in {data}" if data else f"in data/{cell.dataset} of any folder above"
+    where = f"in {data}" if data else f"in data/{own} of any folder above"
     raise UserError(
         f"{folder}: no table.parquet {where}; it says how images are decoded: copy it as well, "
-        f"from results/data/{cell.dataset}, and name its folder with --data"
+        f"from results/data/{own}, and name its folder with --data"
     )
 
 

@@ -1,5 +1,6 @@
 """A page a cell: what it scored, learnt and cost, and the command that runs it again."""
 
+from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
 
@@ -8,7 +9,8 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.cluster.progress import Progress
-from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.cell import AXES, Cell, Point
+from cxrgrid.evaluation.score_columns import frame
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.findings import overfitted
@@ -48,8 +50,8 @@ def environment() -> jinja2.Environment:
 
 def address(axes: dict) -> str:
     """Path of a cell's page, relative to the report's folder. axes: AXES."""
-    parts = [str(axes[axis]) for axis in AXES[:-1]]
-    return "/".join(["cells", *map(quote, parts), f"seed{axes['seed']}.html"])
+    where = Point(*(axes[axis] for axis in AXES)).path()
+    return f"cells/{quote(where)}.html"
 
 
 def write(
@@ -101,11 +103,17 @@ def split(frame: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
 
 
 def siblings(cell: Cell, cells: list[Cell]) -> list[tuple[str, str]]:
-    """The other seeds of the configuration, as (text, address from the page itself)."""
-    same = [
-        other for other in cells if other.path().rsplit("/", 1)[0] == cell.path().rsplit("/", 1)[0]
+    """The other replicates of the configuration, as (text, address from the page itself)."""
+    same = [other for other in cells if other.configuration() == cell.configuration()]
+    folds = len({other.fold for other in same}) > 1
+    return [
+        (
+            f"fold {other.fold}, seed {other.seed}" if folds else f"seed {other.seed}",
+            quote(relpath(f"{other.path()}.html", str(Path(cell.path()).parent))),
+        )
+        for other in same
+        if other != cell
     ]
-    return [(f"seed {other.seed}", f"seed{other.seed}.html") for other in same if other != cell]
 
 
 def learning(history: pd.DataFrame | None) -> list[Chart]:
@@ -137,7 +145,7 @@ def of_labels(points: pd.DataFrame | None) -> list[Chart]:
 def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
     """The thresholds of all cells on their own test images."""
     paths = [study / "thresholds" / f"{target}.parquet" for target in frames.grid.targets()]
-    read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    read = [frame(read_parquet(path)[0]) for path in paths if path.is_file()]
     found = pd.concat([pd.DataFrame(columns=[*AXES, "target", "intercept"]), *read])
     # Files made before recalibration had an intercept do not name it.
     found["intercept"] = pd.to_numeric(found["intercept"]).fillna(0.0)

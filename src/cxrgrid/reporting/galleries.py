@@ -134,7 +134,8 @@ def first(configurations: list[tuple], best: pd.DataFrame) -> tuple | None:
 def link(configuration: tuple) -> tuple[str, str]:
     """A cell as (text, address from the report's folder)."""
     row = dict(zip(AXES, configuration, strict=True))
-    return f"{row['backbone']} · {row['init']} · {row['recipe']} · seed {row['seed']}", (
+    fold = f" · fold {row['fold']}" if row["fold"] else ""
+    return f"{row['backbone']} · {row['init']} · {row['recipe']}{fold} · seed {row['seed']}", (
         cell_pages.address(row)
     )
 

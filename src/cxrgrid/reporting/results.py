@@ -16,6 +16,7 @@ from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.operating_points import ARGMAX, rule
 from cxrgrid.evaluation.ensemble import is_ensemble
+from cxrgrid.evaluation.score_columns import frame
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import papers
 
@@ -208,7 +209,7 @@ def read(
 def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
     """The points of all cells on their own test images; empty where none are scored."""
     paths = [study / "curves" / f"{target}.parquet" for target in grid.targets()]
-    read = [read_parquet(path)[0].to_pandas() for path in paths if path.is_file()]
+    read = [frame(read_parquet(path)[0]) for path in paths if path.is_file()]
     points = pd.concat([pd.DataFrame(columns=[*AXES, "target", *POINT]), *read])
     return points[points["target"] == points["dataset"]].reset_index(drop=True)
 
@@ -242,7 +243,10 @@ def read_csv(path: Path) -> pd.DataFrame:
     """A CSV file of `collect`; only the empty field is missing: a label may be called NA."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; run snakemake to make it")
-    return pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+    found = pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+    if "seed" in found and "fold" not in found:  # written before there were folds
+        found.insert(found.columns.get_loc("seed"), "fold", 0)
+    return found
 
 
 def count(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:

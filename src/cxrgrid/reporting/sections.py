@@ -47,9 +47,9 @@ def section(
 
 
 def coordinates(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The columns that say where a row belongs; a recipe only where there are several."""
-    several = rows["recipe"].nunique() > 1
-    return rows[[name for name in names if name != "recipe" or several]].copy()
+    """The columns that say where a row belongs; recipe and fold only where there are several."""
+    alike = [name for name in ("recipe", "fold") if name in rows and rows[name].nunique() < 2]
+    return rows[[name for name in names if name not in alike]].copy()
 
 
 def write(table: Table, path: Path) -> None:
