@@ -41,17 +41,16 @@ preflight.enter(workflow)
 preflight.tell_changes(workflow, grid)
 
 
+# fold: empty for fold 0, else /fold1 and so on; of a dataset that the grid cross-validates.
+# Constraints stand here, since Snakemake does not reach into a pathvar with its own.
 pathvars:
-    data="results/data/{dataset}",
+    data="results/data/{dataset,[^/]+}",
     study=f"results/{grid.name}",
-    cell=f"results/{grid.name}/cells/{{dataset}}/{{backbone}}/{{init}}/{{recipe}}{{fold}}/seed{{seed}}",
+    cell=f"results/{grid.name}/cells/{{dataset,[^/]+}}/{{backbone,[^/]+}}/{{init,[^/]+}}/"
+    "{recipe,[^/]+}{fold,(/fold[0-9]+)?}/seed{seed}",
 
 
-# fold: of a dataset that the grid cross-validates, none for fold 0, else /fold1 and so on.
 wildcard_constraints:
-    dataset="[^/]+",
-    target="[^/]+",
-    recipe="[^/]+",
     fold="(/fold[0-9]+)?",
 
 

@@ -115,7 +115,6 @@ TYPOS = [
     ("datasets.ward.split.fold", 1, ["datasets.ward.split.fold", "no fold 1"]),
     ("datasets.ward.split", {"folds": 3, "fold": 3}, ["datasets.ward.split.fold", "no fold 3"]),
     ("datasets.ward.split", {"folds": 1}, ["datasets.ward.split.folds", "two or more"]),
-    ("datasets.ward.split", {"name": "official", "folds": 5}, ["split.folds", "by patient"]),
     ("datasets.ward.split.files", {"train": "a.txt"}, ["split.files", "'test' is missing"]),
     ("datasets.ward.split.files", {"train": "a", "test": "b"}, ["split.name", "'patient'"]),
     ("datasets.ward.adapter", "nhi", ["datasets.ward.adapter", "nhi", "'nih'"]),

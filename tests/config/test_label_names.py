@@ -125,7 +125,7 @@ def test_transfer_uses_aliases():
 def flag(study, target):
     rules = Rules(study, lambda path: [])
     wildcards = {"dataset": "nih", "backbone": "resnet18", "init": "scratch", "recipe": "default"}
-    return rules.same(SimpleNamespace(**wildcards, seed="0", target=target))
+    return rules.same(SimpleNamespace(**wildcards, fold="", seed="0", target=target))
 
 
 def test_predict_is_told_the_shared_labels_only_where_names_differ():
@@ -167,7 +167,7 @@ def test_two_labels_of_one_finding_are_nobodys_business_without_another_dataset(
 def test_same_as_changes_no_cell_and_prepares_nothing():
     before, after = grid(), grid(same_as={"fluid": "Effusion"})
     assert before.cells == after.cells
-    wildcards = SimpleNamespace(dataset="mine", image="")
+    wildcards = SimpleNamespace(dataset="mine", image="", fold="")
     for command in ("index", "image", "split"):
         made = [getattr(Rules(one, lambda path: []), command)(wildcards) for one in (before, after)]
         assert made[0] == made[1]
