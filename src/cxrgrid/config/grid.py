@@ -28,14 +28,15 @@ from cxrgrid.config.checks import (
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.factors import LevelRecipe, merge, study_levels
+from cxrgrid.config.factors import study_levels
 from cxrgrid.config.folds import study_folds
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.label_names import check_same_as
+from cxrgrid.config.overrides import overridden
 from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.preparation import Image, array_suffix, other_image
-from cxrgrid.config.study import Block, Override
+from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
 
 FROZEN = ".snakemake/cxrgrid"
@@ -100,10 +101,7 @@ class Grid:
         if where not in self.by_path or above:
             weights = self.start(point, (*above, point))
         if where not in self.by_path:
-            settings = dict(self.recipes[point.recipe].settings)
-            for override in self.study.overrides:
-                if matches(override, point, self.recipes[point.recipe]):
-                    settings = merge(settings, override.set)
+            settings = overridden(self.study.overrides, point, self.recipes[point.recipe])
             own = own_image(settings, self.study.datasets[point.dataset], f"cell {where}: image")
             cell = checked(
                 {
@@ -236,13 +234,6 @@ def finished(folder: str | Path, cell: Cell) -> bool:
         return False
     names = ("val", cell.dataset)
     return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
-
-
-def matches(override: Override, point: Point, recipe: LevelRecipe) -> bool:
-    """True if an override applies to a cell; a recipe's name applies to all its levels."""
-    reached = override.recipe in ("", recipe.name, recipe.base)
-    axes = ("dataset", "backbone", "init")
-    return reached and all(getattr(override, a) in ("", getattr(point, a)) for a in axes)
 
 
 def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:
