@@ -10,7 +10,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from cxrgrid.cluster import aftermath, preflight, run_config
+from cxrgrid.cluster import aftermath, backbone_trials, preflight, run_config
 from cxrgrid.cluster.resources import Needs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
@@ -31,6 +31,7 @@ os.environ |= {"PATH": os.pathsep.join([os.path.dirname(sys.executable), *os.get
 try:
     grid = Grid(config)
     grid.check_files()
+    backbone_trials.check(workflow, grid)
 except UserError as error:
     sys.exit(f"error: {run_config.located(workflow, error)}")
 run_config.freeze(workflow, grid)

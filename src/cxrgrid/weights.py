@@ -19,10 +19,11 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import nn
 
+from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.packaged_weights import PACKAGES, check_installed
 from cxrgrid.io import cli
-from cxrgrid.models import checksum
+from cxrgrid.models import checksum, sizes
 from cxrgrid.models.starts import efficientnet_pytorch
 
 
@@ -69,11 +70,11 @@ def put_there(backbone: str, folder: Path) -> nn.Module:
 
 def published(backbone: str, out: Path) -> nn.Module:
     """The network with weights from the hub, else from the hub's cache on this machine."""
-    cfg = timm.get_pretrained_cfg(backbone)
+    cfg = sizes.settings_of(backbone)
     if cfg is None or not (cfg.hf_hub_id or cfg.url or cfg.file):
         raise UserError(f"weights: timm publishes no weights for {backbone}; use the init scratch")
     try:
-        return timm.create_model(backbone, pretrained=True)
+        return timm.create_model(timm_name(backbone), pretrained=True)
     except Exception as error:  # what the hub's client raises varies with version and network
         with contextlib.suppress(Exception):
             if path := try_to_load_from_cache(cfg.hf_hub_id, "model.safetensors"):
@@ -89,7 +90,8 @@ def published(backbone: str, out: Path) -> nn.Module:
 
 def load(backbone: str, path: Path) -> nn.Module:
     """The network with weights from a file on this machine."""
-    return timm.create_model(backbone, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+    name = timm_name(backbone)
+    return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
 
 
 def main(argv: list[str] | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.check_values import check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset
 from cxrgrid.config.errors import UserError, known
@@ -146,6 +147,8 @@ def renamed() -> dict[str, str]:
 
 def check_backbone(name: str, names: set[str], where: str) -> None:
     """`UserError` unless timm knows `name`; `names` are those of `backbones()`."""
+    if timm_name(name) != name:  # from a hub or a folder, checked as it was read
+        return
     if name not in names and name.split(".")[0] in names:
         # timm makes a few tags by program: only in this doubt it is worth asking timm itself.
         names = names | set(importlib.import_module("timm").list_pretrained())

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cxrgrid.config.backbone_names import with_path_names
 from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
@@ -58,7 +59,7 @@ class Grid:
         self.incomplete = bool(self.config.pop("incomplete", False))
         check_report(self.config.get("report", {}))
         check_external(self.config.get("external"), self.config.get("datasets", {}))
-        self.study = check_study(self.config)
+        self.study = check_study(with_path_names(self.config))
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
             check_same_as(name, dataset)

@@ -12,7 +12,9 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The product of the axes: datasets, backbones, inits, recipes and the two replicates."""
 
     datasets: Annotated[tuple[str, ...], about("names under datasets:")]
-    backbones: Annotated[tuple[str, ...], about("timm model names")]
+    backbones: Annotated[
+        tuple[str, ...], about("timm model names, or hf-hub:owner/name, local-dir:folder")
+    ]
     inits: Annotated[tuple[str, ...], about("scratch, or names under weights:")] = ("scratch",)
     recipes: Annotated[tuple[str, ...], about("names under recipes:")] = ("default",)
     seeds: Annotated[

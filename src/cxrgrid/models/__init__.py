@@ -44,7 +44,8 @@ def build(cell: Cell, labels: int, size: sizes.Size) -> nn.Module:
 
 def is_own(backbone: str) -> bool:
     """True if timm knows the network only through this folder."""
-    return timm.models.model_entrypoint(backbone).__module__.startswith(__name__)
+    own = "--" not in backbone and timm.models.model_entrypoint(backbone)
+    return bool(own) and own.__module__.startswith(__name__)
 
 
 def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 import timm
 import torch
+from timm.models import PretrainedCfg, load_model_config_from_hf
+from timm.models._hub import load_model_config_from_path
 from torch import Tensor, nn
 
+from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.errors import UserError
 
 Size = int | tuple[int, int]  # side of a square, or height and width; in pixels
@@ -32,10 +35,14 @@ def create(backbone: str, size: Size, options: dict[str, Any]) -> nn.Module:
 def attempt(backbone: str, size: Size, options: dict[str, Any]) -> tuple[nn.Module | None, str]:
     """The network, or None and why there is none, in a few words."""
     state, reasons = torch.get_rng_state(), []
-    for way in ways(backbone, size):
+    try:
+        options_in_turn = ways(backbone, size)
+    except Exception as error:  # a hub that cannot be reached, a folder that is none of timm's
+        return None, first_line(error)
+    for way in options_in_turn:
         torch.set_rng_state(state)
         try:
-            model = timm.create_model(backbone, **options, **way)
+            model = timm.create_model(timm_name(backbone), **options, **way)
             try_one_image(model, options["in_chans"], size)
             model.size_options = way  # what else timm's `create_model` needs to make it again
             return model, ""
@@ -43,7 +50,21 @@ def attempt(backbone: str, size: Size, options: dict[str, Any]) -> tuple[nn.Modu
             reasons.append(error)
     # A way that a network does not know says nothing of the size.
     telling = [error for error in reasons if not isinstance(error, TypeError)] or reasons
-    return None, (str(telling[0]).splitlines() or [type(telling[0]).__name__])[0][:120]
+    return None, first_line(telling[0])
+
+
+def first_line(error: Exception) -> str:
+    """An error in a few words."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def settings_of(backbone: str) -> PretrainedCfg:
+    """timm's settings of a backbone, also of one on a hub or in a folder."""
+    source, _, place = timm_name(backbone).partition(":")
+    if not place:
+        return timm.get_pretrained_cfg(backbone)
+    load = load_model_config_from_hf if source == "hf-hub" else load_model_config_from_path
+    return PretrainedCfg(**load(place)[0])
 
 
 def near(size: Size) -> list[Size]:
@@ -75,7 +96,7 @@ def written(size: Size) -> str:
 def ways(backbone: str, size: Size) -> list[dict[str, Any]]:
     """Options to build a backbone for a size, in the order in which they are tried."""
     built, as_it_is = {"img_size": plain(size)}, {}
-    if timm.get_pretrained_cfg(backbone).fixed_input_size:
+    if settings_of(backbone).fixed_input_size:
         return [built, as_it_is, {"dynamic_img_size": True}]
     return [as_it_is, built]
 

@@ -1,0 +1,120 @@
+"""Refusal, when a run is planned, of backbones that cannot take the images of their cells.
+
+Each backbone, size and number of channels is tried once, in a process that imports timm and tries
+it on the meta device (models/trials.py); the answers are kept below .snakemake. What the demo and
+the tests run is known here, so that their first plan starts no process.
+"""
+
+import hashlib
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cxrgrid.config.backbone_names import SOURCES
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import FROZEN, Grid
+from cxrgrid.io.atomic import replacing
+
+TRIALS = "cxrgrid.models.trials"
+SECONDS = 600  # the longest that a plan waits; what is not answered by then is tried as it trains
+Trial = tuple[str, Any, int]  # backbone, size, channels
+# Held by tests/cluster/test_backbone_trials.py, for this version of timm.
+KNOWN_TIMM = "1.0.31"
+KNOWN = {("resnet10t", 64, 1), ("cs3darknet_s", 64, 1)}
+
+
+def check(workflow: Any, grid: Grid) -> None:
+    """`UserError` at the first backbone of a grid that refuses its images; in the main process."""
+    if not workflow.is_main_process:
+        return
+    said = {**dict.fromkeys(known(), ""), **remembered()}
+    new = [trial for trial in wanted(grid) if json.dumps(trial) not in said]
+    if new:
+        said |= ask(new)
+        remember({text: said[text] for text in said if text not in known()})
+    refused = [said[json.dumps(trial)] for trial in wanted(grid) if said.get(json.dumps(trial))]
+    if refused:
+        more = f" (and {len(refused) - 1} more of this kind)" if len(refused) > 1 else ""
+        raise UserError(f"grid.backbones: {refused[0]}{more}")
+
+
+def wanted(grid: Grid) -> list[Trial]:
+    """The trials that the cells of a grid ask for, in their order."""
+    found = {}
+    for cell in grid.cells:
+        size = cell.image.get("size", grid.study.datasets[cell.dataset].image.size)
+        trial = (cell.backbone, size, cell.channels)
+        found[json.dumps(trial)] = trial
+    return list(found.values())
+
+
+def known() -> set[str]:
+    """The trials that need no process, as text; none for another timm."""
+    return {json.dumps(trial) for trial in KNOWN} if version("timm") == KNOWN_TIMM else set()
+
+
+def ask(trials: list[Trial]) -> dict[str, str]:
+    """{trial: refusal or ""}, of those that are answered in time; it says what it does."""
+    if "timm" in sys.modules:  # then there is nothing to wait for
+        refusal = importlib.import_module(TRIALS).refusal
+        return {json.dumps(trial): refusal(*trial) for trial in trials}
+    names = ", ".join(dict.fromkeys(trial[0] for trial in trials))
+    print(f"Trying the backbones at their sizes, once: {names}", file=sys.stderr)
+    done = run(json.dumps(trials))
+    found = {json.dumps(trial): line for *trial, line in answers(done)}
+    if missing := len(trials) - len(found):
+        print(f"warning: {missing} backbones could not be tried before they train", file=sys.stderr)
+    return found
+
+
+def run(question: str) -> str:
+    """Output of the process that tries; as far as it came."""
+    command = [sys.executable, "-W", "ignore", "-m", TRIALS]
+    try:
+        done = subprocess.run(
+            command, input=question, capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired as late:
+        return (late.stdout or b"").decode() if isinstance(late.stdout, bytes) else ""
+    return done.stdout
+
+
+def answers(text: str) -> Iterable[list]:
+    """The process's lines of JSON; a line that is cut is left out."""
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, list) and len(found) == 4:
+            yield found
+
+
+def memory() -> Path:
+    """File of the answers, named after what they depend on: timm, torch and our own networks."""
+    folder = Path(__file__).parents[1] / "models"
+    digest = hashlib.sha256("".join(map(version, ("timm", "torch"))).encode())
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.read_bytes())
+    return Path(FROZEN) / f"backbones-{digest.hexdigest()[:16]}.json"
+
+
+def remembered() -> dict[str, str]:
+    """The answers so far."""
+    try:
+        return json.loads(memory().read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(said: dict[str, str]) -> None:
+    """Keep the answers, but refusals of a hub or folder, which may be another tomorrow."""
+    sources = tuple(f'["{source}--' for source in SOURCES)
+    kept = {trial: line for trial, line in said.items() if not (line and trial.startswith(sources))}
+    with replacing(memory()) as partial:
+        partial.write_text(json.dumps(kept, indent=0, sort_keys=True))
