@@ -51,6 +51,8 @@ def test_what_is_refused_is_named_with_sizes_and_tried_once(folder):
     backbone_trials.check(MAIN, grid("resnet18"))
     backbone_trials.check(MAIN, grid("resnet18", size=96))
     assert folder[1:] == [[("resnet18", 96, 1)]]
+    backbone_trials.check(MAIN, grid("resnet18", size="128x64"))
+    assert folder[-1] == [("resnet18", (64, 128), 1)], "height before width"
 
 
 def test_jobs_of_a_run_and_the_demo_try_nothing(folder):

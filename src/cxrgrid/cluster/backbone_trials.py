@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cxrgrid.config.backbone_names import SOURCES
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
@@ -47,8 +49,9 @@ def wanted(grid: Grid) -> list[Trial]:
     """The trials that the cells of a grid ask for, in their order."""
     found = {}
     for cell in grid.cells:
-        size = cell.image.get("size", grid.study.datasets[cell.dataset].image.size)
-        trial = (cell.backbone, size, cell.channels)
+        image = msgspec.structs.replace(grid.study.datasets[cell.dataset].image, **cell.image)
+        height, width = image.shape
+        trial = (cell.backbone, height if height == width else (height, width), cell.channels)
         found[json.dumps(trial)] = trial
     return list(found.values())
 
