@@ -23,7 +23,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
-from cxrgrid.reporting import cell_pages, galleries, sections
+from cxrgrid.reporting import cell_pages, galleries, page_parts, sections
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.findings import findings, overfitted
 from cxrgrid.reporting.results import Frames, read, read_csv
@@ -80,7 +80,9 @@ def figures(frames: Frames, folder: Path) -> dict[str, dict]:
         module = importlib.import_module(f"cxrgrid.figures.{name}")
         title = module.__doc__.splitlines()[0].rstrip(".")
         svg = inline(path.read_text(), name)
+        part, method = (getattr(module, attribute, "") for attribute in ("PART", "METHOD"))
         found[name] = {"svg": svg, "title": title, "caption": module.CAPTION}
+        found[name] |= {"part": part, "method": method}
     return found
 
 
@@ -151,6 +153,9 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     ]
     study = frames.grid.study
     shown = galleries.read(frames, args.study.parent)
+    explained = galleries.of_datasets(frames, shown)
+    always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
+    parts = page_parts.parts(tables, figures(frames, args.report / "figures"), always)
     html = (
         cell_pages.environment()
         .get_template("report.html.j2")
@@ -164,9 +169,12 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             overfitted=fitted_too_far(frames),
             cells=frames.cells,
             tables=tables,
-            figures=figures(frames, args.report / "figures"),
+            parts=parts,
+            methods=page_parts.methods(parts),
+            sources=frames.grid.sources(),
+            missing=frames.cells[frames.cells["state"] == "missing"],
             cards=cards,
-            explained=galleries.of_datasets(frames, shown),
+            explained=explained,
             runs=runs(frames.cells),
             commit=commit(),
             config=json.dumps(frames.grid.config, indent=2),

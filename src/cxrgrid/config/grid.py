@@ -84,6 +84,11 @@ class Grid:
         """The blocks of the grid, of which there may be one or several."""
         return self.study.grid if isinstance(self.study.grid, list) else [self.study.grid]
 
+    def sources(self) -> list[str]:
+        """Datasets of cells that only lend their weights: the study does not ask about them."""
+        asked = {name for block in self.blocks() for name in block.datasets}
+        return [name for name in self.targets() if name not in asked]
+
     def add(self, point: Point, above: tuple[Point, ...]) -> Cell:
         """Resolve one cell, and first the cell that it starts from; above: those that start here.
 

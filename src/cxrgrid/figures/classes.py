@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "datasets"
 CAPTION = (
     "Images with each label, by split: training / validation / test. One column per view, the "
     "rarest views together. n: number of images; an image counts once for each of its labels."

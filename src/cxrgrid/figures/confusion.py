@@ -9,12 +9,15 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "labels"
 CAPTION = (
-    "First seed of the best configuration of each init by the headline metric. Multi-class: truth "
-    "by decision (the class with the highest score). Multi-label: true positives, false negatives, "
-    "false positives and true negatives of each label, at the study's first operating point. "
-    "Numbers are images; the shade is the share of the images with (or without) the label. "
-    "n: test images."
+    "First seed of the best configuration of each init. Numbers are test images; the shade is "
+    "their share of the images with (or without) the label. n: test images."
+)
+METHOD = (
+    "Confusion matrices: where classes exclude each other, truth by decision (the class with the "
+    "highest score); else true positives, false negatives, false positives and true negatives of "
+    "each label at the study's first operating point."
 )
 CELLS = {
     "true positive": "tp",

@@ -9,13 +9,16 @@ from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "cost"
 CAPTION = (
-    "Headline metric, mean over labels and seeds, against the cost of a configuration: parameters, "
-    "multiply-adds per image (convolutions and matrix products), wall time and GPU-hours per cell, "
-    "mean over seeds. Bar: 95 % interval. Stepped line: the Pareto front, that is, the "
-    "configurations that no other beats at the same or a lower cost; these are named. n: "
-    "configurations shown; those without a score or a cost are left out. Times are comparable on "
-    "equal hardware only."
+    "Headline metric against the cost of a configuration, means over seeds. Bar: 95 % interval. "
+    "Stepped line: the Pareto front, whose configurations are named. n: configurations with a "
+    "score and a cost."
+)
+METHOD = (
+    "Cost: parameters, multiply-adds per image (convolutions and matrix products), wall time and "
+    "GPU-hours per cell; times are comparable on equal hardware only. The Pareto front holds the "
+    "configurations that no other beats at the same or a lower cost."
 )
 COSTS = {
     "parameters": ("parameters (millions)", 1e6),

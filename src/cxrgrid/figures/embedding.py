@@ -10,12 +10,15 @@ from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "explanations"
 CAPTION = (
-    "t-SNE (fixed seed) of the features at the classifier's input; images with similar features "
-    "are near each other. Axes have no unit, and distances between groups are not meaningful. One "
-    "row per dataset, of the best configuration by the headline metric whose first seed is "
-    "explained. Coloured by finding (several: more than one label; none: no label), view and "
-    "source, where these are known and vary. n: test images; a sample of 800 if there are more."
+    "Best explained configuration of each dataset, coloured by finding (several; none), view and "
+    "source, where known. Axes have no unit; distances between groups have no meaning. n: test "
+    "images, a sample of 800 if there are more."
+)
+METHOD = (
+    "Embedding: t-SNE (fixed seed) of the features at the classifier's input; images with similar "
+    "features lie near each other."
 )
 POINTS = 800
 COLUMNS = ("finding", "view", "source")

@@ -9,6 +9,7 @@ from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "leaderboard"
 CAPTION = (
     "Mean over labels. Dot: mean over seeds; rings: seeds; bar: 95 % interval over patients and, "
     "if there are several, seeds. n: test images."

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "learning"
 CAPTION = (
     "Mean over the labels that have both classes. Line: mean over seeds; band: range over seeds; "
     "dot: the epoch whose weights are used, one per seed."

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "labels"
 CAPTION = (
     "Best configuration of each init by the headline metric, on test images; one line per seed; up "
     "to eight labels per dataset, those with the most positive test images. Dashed: the "

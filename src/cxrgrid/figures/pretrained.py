@@ -8,11 +8,11 @@ from matplotlib.lines import Line2D
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "pretrained"
 CAPTION = (
-    "Difference to scratch with the same dataset, backbone and recipe, mean over labels. Diamond: "
-    "mean over the seeds that both have; bar: its 95 % interval over patients and seeds; rings: "
-    "differences of single seeds. Right of zero: better than scratch. Filled: significant after "
-    "Holm's correction. n: finished pairs of cells, of those planned."
+    "Difference to scratch, all else equal, mean over labels. Diamond: mean over seeds; bar: 95 % "
+    "interval over patients and seeds; rings: single seeds. Filled: significant after Holm's "
+    "correction. n: finished pairs of cells, of those planned."
 )
 
 

@@ -9,11 +9,15 @@ from cxrgrid.evaluation.significance import Ranks, rank
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "comparisons"
 CAPTION = (
-    "Rank of each configuration on each dataset by the headline metric, mean over seeds; 1 is the "
-    "best. Diamond: mean rank. Bars join configurations whose mean ranks differ by less than "
-    "Nemenyi's critical difference (5 %), which do not differ significantly. The sample are the "
-    "datasets: with few of them the power is low."
+    "Rank of each configuration on each dataset; 1 is the best. Diamond: mean rank. Bars join "
+    "configurations whose mean ranks differ by less than the critical difference (5 %). n: "
+    "datasets."
+)
+METHOD = (
+    "Ranks: Nemenyi's critical difference of mean ranks over datasets (Demšar 2006). The sample "
+    "are the datasets: with few of them the power is low."
 )
 TOO_FEW = "it takes two backbones that are scored on each of two datasets."
 NEVER = "over so few datasets no difference of mean ranks can be shown, however large."

@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "labels"
 CAPTION = (
-    "Share of positives against the mean probability, in 15 bins of equal numbers of test images; "
-    "best configuration of each init by the headline metric; one line per seed; up to eight labels "
-    "per dataset, those with the most positive test images. Dashed: perfect calibration; below it, "
+    "Share of positives against mean probability, in 15 bins of equally many test images; one "
+    "line per seed; up to eight labels per dataset. Dashed: perfect calibration; below it, "
     "probabilities are too high. n: test images with a known label (positives)."
 )
 

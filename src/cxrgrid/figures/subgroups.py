@@ -8,11 +8,11 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
+PART = "subgroups"
 CAPTION = (
-    "Headline metric on each subset and subgroup of the test images, mean over labels, with 95 % "
-    "intervals over patients: first seed of the best configuration of each init on all test "
-    "images. Thresholds are those of all test images. n: test images of the subgroup. "
-    "Overlapping intervals do not show that two groups are equal."
+    "Mean over labels with 95 % intervals over patients; first seed of the best configuration of "
+    "each init. n: test images of the subgroup. Overlapping intervals do not show that two groups "
+    "are equal."
 )
 
 

@@ -12,12 +12,11 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 from cxrgrid.tables.transfer import build
 
+PART = "transfer"
 CAPTION = (
-    "Headline metric, mean over labels and seeds. Row: training dataset; column: dataset of the "
-    "test images. Framed: the dataset's own test images, all labels. Elsewhere: the shared labels, "
-    "whose number is below the value, without test images that the model was trained on. n: test "
-    "images. Values of a row rest on different labels. Dash: no shared label, or not asked for. "
-    "*: the model's initial weights came from a model trained on the tested dataset."
+    "Row: training dataset; column: test images. Framed: own test images, all labels; elsewhere "
+    "the shared labels, whose number is below the value. Dash: none, or not asked for. *: initial "
+    "weights from a model of the tested dataset. n: test images."
 )
 
 

@@ -6,14 +6,19 @@ from cxrgrid.reporting.sections import Section, Table
 
 
 def markdown(table: Table) -> str:
-    """A heading and a table for each section; the caption ends it. Empty without any section."""
+    """A heading and a table for each section; caption and method end it. Empty without sections."""
     lines = []
     for part in table.sections:
         rule = ["---:" if numeric else "---" for numeric in part.numeric]
         body = [line(row) for row in (part.header, rule, *part.rows)]
         lines += [f"## {part.title}", "", *body, ""]
         lines += [text for note in part.notes for text in (note, "")]
-    return "\n".join([*lines, table.caption, ""]) if lines else ""
+    return "\n".join([*lines, explained(table), ""]) if lines else ""
+
+
+def explained(table: Table) -> str:
+    """Caption and method in one paragraph."""
+    return " ".join(filter(None, [table.caption, table.method]))
 
 
 def line(row: list[str]) -> str:
@@ -30,7 +35,7 @@ ESCAPES |= {"≤": r"$\leq$", "≥": r"$\geq$", "…": r"\dots{}", "\u00a0": "~"
 def latex(table: Table, name: str) -> str:
     """The same as LaTeX tables, for `\\input`; they need the packages booktabs and adjustbox."""
     head = "% Needs \\usepackage{booktabs} and \\usepackage{adjustbox}.\n"
-    return head + "".join(latex_table(part, table.caption, name) for part in table.sections)
+    return head + "".join(latex_table(part, explained(table), name) for part in table.sections)
 
 
 def latex_table(part: Section, note: str, name: str) -> str:

@@ -30,11 +30,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report, with a section for each dataset; caption: what holds for all."""
+    """A table of the report, with a section for each dataset.
+
+    caption: what a reader needs beside it; part: the part of the page that it belongs to; method:
+    how its numbers come about, for the notes at the page's end.
+    """
 
     title: str
     caption: str
     sections: list[Section]
+    part: str = ""
+    method: str = ""
 
 
 def section(

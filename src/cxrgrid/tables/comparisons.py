@@ -9,14 +9,18 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING
 
 TEXTS = ["factor", "comparison", "at", "verdict"]
+PART = "comparisons"
 CAPTION = (
-    "All pairs of configurations that differ in one factor, and external models, on the same test "
-    "images; means over labels and over the seeds that both have. Intervals are 95 %, from "
-    "resampled patients (sampling SE) and the spread between seeds (seed SD, pooled over the "
-    "configurations of a dataset as in an analysis of variance) together; without two seeds "
-    "anywhere they refer to these trainings only. Holm's correction runs over all pairs of one "
-    "factor within the study, including those not run yet. Not shown does not mean equal: the "
-    "interval gives the differences that remain possible. Each label and metric: `comparisons.csv`."
+    "Mean over labels, and over the seeds that both have; 95 % intervals. Not shown does not mean "
+    "equal: the interval holds the differences that remain possible. Each label and metric: "
+    "`comparisons.csv`."
+)
+METHOD = (
+    "Pairwise comparisons: two configurations that differ in one factor, on the same test images. "
+    "The interval combines the sampling of patients (sampling SE) and the spread between seeds "
+    "(seed SD, pooled over the configurations of a dataset as in an analysis of variance); "
+    "without two seeds anywhere it refers to these trainings only. Holm's correction runs over "
+    "all pairs of one factor in the study, those not run yet included."
 )
 links = cell_links.of_pairs
 

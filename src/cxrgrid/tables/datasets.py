@@ -6,6 +6,7 @@ from cxrgrid.evaluation.wording import whole
 from cxrgrid.reporting.results import Frames
 
 TEXTS = ["label"]
+PART = "datasets"
 CAPTION = (
     "Images with the label, and patients in the split. Unknown labels are neither trained on nor "
     "scored."

@@ -13,13 +13,16 @@ from cxrgrid.reporting.sections import MISSING, coordinates
 METRICS = ["auroc", "ap", "sensitivity", "specificity", "f1", "tp", "fp", "tn", "fn", "prevalence"]
 METRICS += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 TEXTS = ["label", *AXES[:-1]]
+PART = "labels"
 CAPTION = (
-    "Intervals: 95 %, over patients. *: fewer positives or negatives than report.minimum, too few "
-    "to rank labels or models by. Sensitivity, specificity, F1, error rate (1 − accuracy: the "
-    "misclassification rate) and counts are, for multi-label tasks, at the study's first operating "
-    "point, which is fitted on validation images unless it is a number (youden: the largest "
-    "sensitivity + specificity − 1); for multi-class tasks the highest score decides. n: test "
-    "images with a known label. –: not defined, as one class is absent."
+    "95 % intervals over patients. *: fewer positives or negatives than `report.minimum`, too few "
+    "to rank by. n: test images with a known label. –: not defined, as one class is absent."
+)
+METHOD = (
+    "Scores by label: sensitivity, specificity, F1, error rate (1 − accuracy, the "
+    "misclassification rate) and counts of multi-label tasks are at the study's first operating "
+    "point, fitted on validation images unless it is a number (youden: the largest sensitivity + "
+    "specificity − 1); where classes exclude each other the highest score decides."
 )
 links = cell_links.of_cells
 

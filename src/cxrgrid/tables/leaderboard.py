@@ -10,6 +10,7 @@ from cxrgrid.reporting.sections import MISSING, coordinates
 
 SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy")
 TEXTS = CONFIGURATION
+PART = "leaderboard"
 CAPTION = (
     "Mean over seeds on the dataset's own test images. 95 % intervals: for one seed over patients "
     "only, without the variance between trainings; for several seeds over patients and seeds "

@@ -21,6 +21,7 @@ MEANINGS = ("uncertain", "blank", "labeler")  # options that leave no image out
 RANKING = ("auroc", "ap")  # metrics without a threshold
 NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 TEXTS = [*CONFIGURATION, "paper", "label", "metric", "in the interval"]
+PART = "literature"
 CAPTION = (
     "Published results beside the most similar configuration of the study: the same backbone and "
     "init if there is one, else the same backbone, else the first of the leaderboard, which was "

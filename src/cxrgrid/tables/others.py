@@ -12,10 +12,14 @@ from cxrgrid.tables.leaderboard import SECONDARY, beside, prevalence
 COLUMNS = [*CONFIGURATION, "kind", "members", "metric", "value", "low", "high", *SECONDARY]
 COLUMNS += ["prevalence", "n", "patients"]
 TEXTS = [*CONFIGURATION, "kind"]
+PART = "leaderboard"
 CAPTION = (
-    "On the same test images as the leaderboard's cells, and in none of its means. Ensembles: the "
-    "mean probability of all seeds (ensemble:backbone) or of all backbones and seeds (ensemble); "
-    "external: models trained elsewhere. Intervals are 95 % intervals over patients alone."
+    "On the test images of the leaderboard, and in none of its means; 95 % intervals over "
+    "patients alone."
+)
+METHOD = (
+    "Ensembles: the mean probability of all seeds (ensemble:backbone) or of all backbones and "
+    "seeds (ensemble). External: models trained elsewhere."
 )
 
 

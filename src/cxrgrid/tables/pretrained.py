@@ -9,10 +9,10 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
 
 TEXTS = CONFIGURATION
+PART = "pretrained"
 CAPTION = (
-    "Each seed is compared with scratch at the same seed, dataset, backbone and recipe, on the "
-    "same test images; means are over these pairs only. The range over so few seeds is not a "
-    "confidence interval; for intervals and tests see Comparisons."
+    "Means over the pairs of equal seed, dataset, backbone and recipe. The range over seeds is no "
+    "confidence interval."
 )
 links = cell_links.of_starts
 

@@ -13,6 +13,7 @@ BESIDE = ("sensitivity", "specificity")
 COLUMNS = [*KEYS, "metric", "value", "low", "high", *BESIDE, "groups", "seeds", "n", "positives"]
 COLUMNS += ["patients", "reason"]
 TEXTS = [*CONFIGURATION, "subset", "groups"]
+PART = "subgroups"
 CAPTION = (
     "Groups of the dataset's own test images, at the thresholds of all test images: means over "
     "labels and seeds; the interval is over patients, for several seeds the mean of the seeds' "

@@ -26,6 +26,7 @@ COLUMNS += [
 ]
 COLUMNS += ["note"]
 TEXTS = [*CONFIGURATION, "target", "labels", "note"]
+PART = "transfer"
 CAPTION = (
     "Each configuration was trained on the dataset above the table and tested on others, without "
     "any training there, in the labels that both know, as far as both classes are there; in "
