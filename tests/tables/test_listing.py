@@ -64,8 +64,8 @@ def test_one_file_more_is_one_table_more_on_the_page(study, mine):
     assert len(rows) == 15
     text = make(study).read_text()
     assert Page(text).open == []
-    assert 'href="#more-mine">Mine</a>' in text and '<h2 id="more-mine">Mine</h2>' in text
-    part = text[text.index('<h2 id="more-mine">') :].split("</section>")[0]
+    assert 'href="#mine">' in text and '<h2 id="mine">' in text
+    part = text[text.index('<h2 id="mine">') :].split("</section>")[0]
     assert "Counted &amp; found." in part and "8 cells counted." in part
     first, *others = rows[rows["dataset"] == "children"].to_dict("records")
     address = "cells/children/{backbone}/{init}/{recipe}/seed{seed}.html"
