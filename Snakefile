@@ -10,7 +10,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from cxrgrid.cluster import aftermath, backbone_trials, preflight, run_config
+from cxrgrid.cluster import aftermath, backbone_trials, forecast, preflight, run_config
 from cxrgrid.cluster.resources import Needs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
@@ -40,6 +40,7 @@ needs = Needs(grid)
 explained = Explained(grid)
 preflight.enter(workflow)
 preflight.tell_changes(workflow, grid)
+forecast.of_dry_run(workflow, grid)
 
 
 # fold: empty for fold 0, else /fold1 and so on; of a dataset that the grid cross-validates.
@@ -69,6 +70,7 @@ rule all:
 
 
 onstart:
+    forecast.begin(workflow, grid)
     preflight.begin(workflow)
 
 

@@ -314,6 +314,21 @@ def test_which_images_are_readable_is_the_datasets_own_arrays_word(tmp_path, mon
         run(tmp_path, *files, suffix="-size48", size=48)
 
 
+def test_the_disk_is_told_before_it_is_taken_and_refused_where_it_is_not_free(
+    tmp_path, monkeypatch, caplog
+):
+    caplog.set_level("INFO")
+    prepare(tmp_path, save_many(tmp_path, 4))
+    usage = pixels.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(pixels.shutil, "disk_usage", lambda _: usage._replace(free=4095))
+    with pytest.raises(UserError, match="take 4 kB more, but only 4 kB of the disk are free"):
+        run(tmp_path)
+    monkeypatch.setattr(pixels.shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    run(tmp_path)
+    assert "pixels.npy: 4 images of 32 x 32, 4 kB" in caplog.text
+    assert "disk: 4 kB to write, 4 kB free" in caplog.text
+
+
 def test_nothing_of_a_killed_run_is_left_behind_the_last_row(tmp_path, monkeypatch):
     monkeypatch.setattr(pixel_arrays, "CHECKPOINT", 5)
     names = prepare(tmp_path, save_many(tmp_path, 9))

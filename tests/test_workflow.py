@@ -93,6 +93,15 @@ def test_ends_in_a_report(finished):
     assert len(rows) > 100
 
 
+def test_many_cells_ask_for_a_word_before_anything_is_made(tmp_path):
+    done = snakemake(tmp_path, TINY, "--config", "max_cells=2")
+    assert done.returncode and "error: 3 cells would train" in done.stderr
+    assert "add: --config max_cells=3" in done.stderr
+    assert not (tmp_path / "results").exists()
+    told = snakemake(tmp_path, TINY, "-n", "--config", "max_cells=2")
+    assert told.returncode == 0 and "The run itself would stop: 3 cells" in told.stderr
+
+
 def test_second_run_does_nothing(finished):
     done = snakemake(finished, TINY)
     assert done.returncode == 0

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ import PIL
 import pyarrow as pa
 from PIL import Image
 
+from cxrgrid.cluster.wording import amount
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
@@ -145,6 +147,7 @@ def make(args) -> tuple[int, int]:
         Partial(array.out, fingerprint(root, images, array.facts), array.recipe.shape)
         for array in arrays
     ]
+    tell_disk(partials, len(images))
     aside = known_aside(args.readable[0]) if args.readable else None
     work = functools.partial(readable_only, root=root, arrays=arrays, aside=aside)
     with jpeg_damage.listening():
@@ -160,6 +163,22 @@ def make(args) -> tuple[int, int]:
     table = files_table.table(images, made.aside, odd, settings.suspicious)
     write_parquet(table, args.files, own.facts)
     return len(images), len(made.aside)
+
+
+def tell_disk(partials: list[Partial], images: int) -> None:
+    """Log what the arrays will take of the disk; `UserError` if less is free."""
+    for partial in partials:
+        height, width = partial.shape
+        size = amount(images * height * width)
+        logging.info(f"{partial.out.name}: {images:,} images of {width} x {height}, {size}")
+    wanted = sum(partial.missing(images) for partial in partials)
+    free = shutil.disk_usage(partials[0].out.parent).free
+    logging.info(f"disk: {amount(wanted)} to write, {amount(free)} free")
+    if wanted > free:
+        raise UserError(
+            f"{partials[0].out.parent}: the arrays take {amount(wanted)} more, but only "
+            f"{amount(free)} of the disk are free; free some, or link results/ to a larger disk"
+        )
 
 
 def known_aside(files: Path) -> dict[str, str]:

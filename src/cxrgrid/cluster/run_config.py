@@ -19,6 +19,7 @@ from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
+OF_A_RUN = ("incomplete=", "max_cells=")  # not of the study: a cell alone needs neither
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
 
 
@@ -47,7 +48,7 @@ def freeze(workflow: Any, grid: Grid) -> None:
     settings, copy = workflow.config_settings, Path(grid.frozen)
     files = [relative(Path(file)) for file in settings.configfiles]
     if not any(file.parts[0] in OWN for file in files):
-        words = [word for word in settings.config_args or [] if not word.startswith("incomplete=")]
+        words = [word for word in settings.config_args or [] if not word.startswith(OF_A_RUN)]
         command = ["--configfile", *map(str, files)] if files else []
         command += ["--config", *words] if words else []
         with replacing(command_of(grid.name)) as partial:

@@ -1,4 +1,4 @@
-"""Times and failures in words, the same in `status` and on Snakemake's console."""
+"""Times, amounts and failures in words, the same in `status` and on Snakemake's console."""
 
 
 def duration(seconds: float) -> str:
@@ -12,6 +12,14 @@ def duration(seconds: float) -> str:
     if minutes >= 10:
         return f"{minutes} min"
     return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
+
+def amount(size: float) -> str:
+    """A number of bytes as people say it: 41.2 GB, 310 MB, 5 kB."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def failure(cause: str, reason: str) -> str:

@@ -41,6 +41,7 @@ from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
 
 FROZEN = ".snakemake/cxrgrid"
+MOST_CELLS = 2_000
 
 
 class Grid:
@@ -57,6 +58,8 @@ class Grid:
         self.config = dict(config)
         # Not a setting of the study: asks for a report on what is there (see Snakefile, onerror).
         self.incomplete = bool(self.config.pop("incomplete", False))
+        # Nor is this: how many cells a run trains without being asked (cluster/forecast.py).
+        self.max_cells = limit(self.config.pop("max_cells", MOST_CELLS))
         check_report(self.config.get("report", {}))
         check_external(self.config.get("external"), self.config.get("datasets", {}))
         self.study = check_study(with_path_names(self.config))
@@ -229,6 +232,13 @@ class Grid:
         check_external_files(self.study.external)
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
+
+
+def limit(value: Any) -> int:
+    """`max_cells` of a command line as a number; `UserError` if it is none."""
+    if not str(value).isdigit() or int(value) < 1:
+        raise UserError(f"max_cells: a whole number above 0, please, not {value!r}")
+    return int(value)
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:

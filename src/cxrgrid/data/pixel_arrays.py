@@ -41,6 +41,7 @@ class Partial:
     """A pixels.npy that grows: readable images behind each other, beside it how far it has come."""
 
     def __init__(self, out: Path, key: str, shape: tuple[int, int]):
+        self.out = out
         self.path = out.with_name(f".{out.stem}.partial.npy")
         self.state = out.with_name(f".{out.stem}.partial.json")
         self.key, self.shape = key, shape  # height and width of an image
@@ -62,6 +63,10 @@ class Partial:
         shape = (self.done - len(self.aside), *self.shape)
         description = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, description)
+
+    def missing(self, images: int) -> int:
+        """Bytes to write until it holds so many images, all of them readable."""
+        return (images - self.done) * math.prod(self.shape)
 
     def add(self, image: str, result: Decoded | str) -> None:
         """Append one image, or note why it is set aside."""
