@@ -11,6 +11,7 @@ import sys
 from snakemake.utils import min_version
 
 from cxrgrid.cluster import aftermath, backbone_trials, forecast, preflight, run_config
+from cxrgrid.cluster.data_checks import check_data
 from cxrgrid.cluster.resources import Needs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
@@ -29,9 +30,10 @@ if "datasets" not in config:
 os.environ |= {"PATH": os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()])}
 
 try:
-    grid = Grid(config)
+    grid = Grid(run_config.given(config))
     grid.check_files()
     backbone_trials.check(workflow, grid)
+    check_data(workflow, grid)
 except UserError as error:
     sys.exit(f"error: {run_config.located(workflow, error)}")
 run_config.freeze(workflow, grid)
@@ -41,6 +43,7 @@ explained = Explained(grid)
 preflight.enter(workflow)
 preflight.tell_changes(workflow, grid)
 forecast.of_dry_run(workflow, grid)
+aftermath.attach(workflow, grid)
 
 
 # fold: empty for fold 0, else /fold1 and so on; of a dataset that the grid cross-validates.
@@ -70,8 +73,7 @@ rule all:
 
 
 onstart:
-    forecast.begin(workflow, grid)
-    preflight.begin(workflow)
+    aftermath.began(workflow, grid)
 
 
 onerror:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cxrgrid.cluster.failed_steps import Failure, failures
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
+from cxrgrid.cluster.run_config import copies, last_failure
 from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
@@ -28,19 +29,28 @@ COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried"
 
 def studies(names: list[str]) -> list[Path]:
     """The study.json of each study that is named, by file, folder or name; or of all."""
+    begun = {name: path for name, path in copies().items() if not recorded(name).is_file()}
     if not names:
         found = sorted(Path("results").glob("*/study.json"))
+        found += [path for name, path in begun.items() if recorded(name).parent.is_dir()]
         if not found:
             raise UserError("results/: no study has run here; start one with snakemake")
         return found
+    names = [str(begun.get(Path(name).name, name)) for name in names]
     paths = [Path(name) for name in names]
     paths = [path if path.suffix == ".json" else path / "study.json" for path in paths]
     paths = [path if path.is_file() else Path("results") / path for path in paths]
     for path in paths:
         if not path.is_file():
-            known = ", ".join(each.parent.name for each in Path("results").glob("*/study.json"))
+            known = [each.parent.name for each in Path("results").glob("*/study.json")]
+            known = ", ".join(sorted({*known, *begun}))
             raise UserError(f"{path}: no such study; there are: {known or 'none yet'}")
     return paths
+
+
+def recorded(name: str) -> Path:
+    """The study.json of a study, which its first job for the report writes."""
+    return Path("results") / name / "study.json"
 
 
 def results(grid: Grid, path: Path) -> Path:
@@ -105,11 +115,18 @@ def show(grid: Grid, found: list[Progress], args) -> None:
         found = [one for one in found if one.state == "failed"]
     if found:
         print(f"{grid.name}: {totals(found)}", *lines(found, sys.stdout.isatty()), sep="\n")
-    elif not broken:
-        print(f"{grid.name}: no log tells of a failure")
+    elif not broken and not last_failure(grid.name):
+        print(f"{grid.name}: no failure is known")
+    if said := "" if broken or failed(found) else last_failure(grid.name):
+        print(f"{grid.name}: the last run failed, and no log of a step says why: {said}")
     if broken:
         print(f"{grid.name}: {len(broken)} failed besides the cells", *step_lines(broken), sep="\n")
     print(flush=True)
+
+
+def failed(found: list[Progress]) -> bool:
+    """True if a cell has failed."""
+    return any(one.state == "failed" for one in found)
 
 
 def as_json(found: list[Progress]) -> list[dict]:

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from cxrgrid import status
-from cxrgrid.cluster import aftermath, slurm
+from cxrgrid.cluster import aftermath, run_config, slurm
 from cxrgrid.cluster.failed_steps import failures
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 
 ROOT = Path(__file__).parents[2]
@@ -66,13 +68,75 @@ def test_status_names_a_failed_step_where_no_cell_was_tried(folder, capsys):
     assert f"index d  failed  {REASON}" in capsys.readouterr().out
 
 
+def workflow(**more) -> SimpleNamespace:
+    """The parts of Snakemake's workflow that the handlers look at."""
+    settings = SimpleNamespace(configfiles=[], config_args=[])
+    return SimpleNamespace(main_snakefile="no such", config_settings=settings, **more)
+
+
 def test_a_report_that_cannot_be_made_is_one_line(folder):
-    (line,) = aftermath.report("no such Snakefile", Grid(STUDY))
+    (line,) = aftermath.report(workflow(), Grid(STUDY))
     assert "No report of the cells that are done could be made; results/bad/report" in line
+
+
+def test_a_failure_that_no_log_of_ours_tells_is_told_by_snakemakes(folder, monkeypatch, capsys):
+    Path("snakemake.log").write_text("a\nMissingOutputException in rule index:\nno file x\nb\n")
+    shown = []
+    monkeypatch.setattr(aftermath.atexit, "register", lambda show, lines: shown.extend(lines))
+    leave("bad/study.json", Grid(STUDY).to_json())
+    aftermath.failed(workflow(), Grid(STUDY), ["snakemake.log"])
+    told = "MissingOutputException in rule index: no file x (snakemake.log)"
+    for more in ([], ["--failed"]):
+        status.main(["bad", *more])
+        assert told in capsys.readouterr().out
+    leave("data/d/index.log")
+    status.main(["bad"])
+    assert told not in capsys.readouterr().out, "a step's own log says more"
+    dag = SimpleNamespace(needrun_jobs=list)
+    scheduler = SimpleNamespace(_executor=None)
+    aftermath.began(SimpleNamespace(dag=dag, scheduler=scheduler), Grid(STUDY))
+    assert run_config.last_failure("bad") == ""
+
+
+def test_the_handler_never_fails(folder, monkeypatch):
+    shown = []
+    monkeypatch.setattr(aftermath.atexit, "register", lambda show, lines: shown.extend(lines))
+    monkeypatch.setattr(aftermath, "said", None)
+    aftermath.failed(workflow(), Grid(STUDY), ["gone.log"])
+    assert shown[0] == "Snakemake's log: gone.log" and "TypeError" in shown[1]
+
+
+def test_of_a_module_both_its_handlers_and_the_main_ones_are_called(folder, monkeypatch):
+    calls = []
+    monkeypatch.setattr(aftermath, "began", lambda *given: calls.append("began"))
+    monkeypatch.setattr(aftermath, "failed", lambda *given: calls.append("failed"))
+    main, module = (SimpleNamespace(is_main_snakefile=lambda n=n: n) for n in (True, False))
+    own = {"_onstart": lambda log: calls.append("start"), "_onerror": calls.append}
+    for modifier in (main, module):
+        found = workflow(modifier=modifier, **own)
+        aftermath.attach(found, Grid(STUDY))
+        found._onstart("log")
+        found._onerror("error")
+    assert calls == ["start", "error", "began", "start", "failed", "error"]
+
+
+def test_status_knows_a_study_whose_first_run_wrote_no_study_json(folder, capsys):
+    leave("bad/cells/d/resnet10t/scratch/default/seed0/train.log", "error: cell: no\n")
+    copy = Path(run_config.FROZEN) / "0123.json"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(Grid(STUDY).to_json())
+    for words in (["bad"], ["results/bad"], []):
+        status.main(words)
+        assert "1 failed, 1 never tried" in capsys.readouterr().out
+    with pytest.raises(UserError, match="there are: bad"):
+        status.main(["bda"])
 
 
 def test_the_last_lines_of_a_failed_run_of_one_cell_are_reason_and_remedy(folder):
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    for kind in ("a", "b"):
+        (folder / "images" / kind).mkdir()
+        (folder / f"images/{kind}/0.png").write_text("no image")
     target = "results/bad/cells/d/resnet10t/scratch/default/seed0/model.safetensors"
     command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
     command += ["--configfile", "study.yaml", "--cores", "1"]
@@ -81,6 +145,6 @@ def test_the_last_lines_of_a_failed_run_of_one_cell_are_reason_and_remedy(folder
     )
     last = [line for line in done.stderr.splitlines() if line][-3:]
     assert done.returncode == 1
-    assert last[1].startswith("index d  failed  error: images: no image")
-    rerun = "snakemake results/data/d/index.parquet --configfile study.yaml"
+    assert last[1].startswith("pixels d  failed  error: ")
+    rerun = "snakemake results/data/d/pixels.npy --configfile study.yaml"
     assert last[2].strip() == f"rerun: {rerun}"

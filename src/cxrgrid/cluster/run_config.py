@@ -7,6 +7,8 @@ name the file that they can edit.
 
 import ast
 import contextlib
+import json
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
 OF_A_RUN = ("incomplete=", "max_cells=")  # not of the study: a cell alone needs neither
+INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
 
 
@@ -34,6 +37,11 @@ def check_file(workflow: Any, config: dict[str, Any]) -> None:
             config_file.check(relative(Path(file)) for file in files)
         except UserError as error:
             sys.exit(f"error: {error}")
+
+
+def given(config: dict[str, Any]) -> dict[str, Any]:
+    """The config as Snakemake read it, marked `incomplete` if the environment asks for that."""
+    return {**config, "incomplete": True} if os.environ.get(INCOMPLETE) else config
 
 
 def located(workflow: Any, error: UserError) -> str:
@@ -56,7 +64,8 @@ def freeze(workflow: Any, grid: Grid) -> None:
     if not copy.is_file():
         with replacing(copy) as partial:
             partial.write_text(grid.to_json() + "\n")
-    settings.configfiles = [copy.absolute()]
+    if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
+        settings.configfiles = [copy.absolute()]
 
 
 def relative(path: Path) -> Path:
@@ -77,6 +86,27 @@ def asked_by(study: str) -> str:
     with contextlib.suppress(OSError):
         return command_of(study).read_text()
     return f"--configfile results/{study}/study.json"
+
+
+def failure_of(study: str) -> Path:
+    """File that says why the last run of a study failed, in Snakemake's words; none if it ended."""
+    return Path(FROZEN) / f"{study}.failed"
+
+
+def last_failure(study: str) -> str:
+    """Why the last run of a study failed, in Snakemake's words; empty if it did not."""
+    with contextlib.suppress(OSError):
+        return failure_of(study).read_text()
+    return ""
+
+
+def copies() -> dict[str, Path]:
+    """The newest copy of the config of each study that was run in this folder, by its name."""
+    found: dict[str, Path] = {}
+    for path in sorted(Path(FROZEN).glob("*.json"), key=lambda path: path.stat().st_mtime):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            found[json.loads(path.read_text())["study"]] = path
+    return found
 
 
 def recorded(workflow: Any) -> Callable[[str], list[str]]:

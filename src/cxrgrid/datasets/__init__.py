@@ -27,6 +27,9 @@ and these functions:
   `attrs["notes"]`: sentences for the report; `attrs["accounting"]`: [{step, images, patients}]
   from the raw rows to the returned ones.
   `UserError` if the layout is not there.
+- `check(root, settings) -> list[Path]` (may be left out): for layouts whose columns, labels or
+  classes a study names: `UserError` if one is not there, without reading an image; else the tables
+  and folders that it looked at. A plan calls it, once for each size and time of these.
 - `recognise(root) -> bool`: whether the folder is laid out like this, from a few names in it: no
   walk through all files, no error. True for no other adapter's layout.
 - `write(root, cohort, draw)`: the phantom cohort in this layout. A row of `cohort` has `patient`

@@ -65,6 +65,19 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     return kept
 
 
+def check(root: Path, settings: dict) -> list[Path]:
+    """The tables, all columns, labels and parts of which are as the settings say; no image read."""
+    columns = msgspec.convert(settings["columns"], Columns)
+    names = [*(columns.parts.values() or [columns.file])]
+    names += [columns.join.file] if columns.join else []
+    path = root / names[0]
+    rows = select(stacked(root, columns)[0], columns, list(settings["labels"]), path)
+    one_hot(rows, columns, list(settings["labels"]), path)
+    if "split:column" in rows:
+        parts(rows["split:column"], columns.split or "parts", path)
+    return [root / name for name in names]
+
+
 def recognise(root: Path) -> bool:
     """True if there is a table; `cxrgrid.drafting.guesses` looks at its content."""
     return any(True for pattern in FILES for _ in root.glob(pattern))

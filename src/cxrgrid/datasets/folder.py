@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.data import dicom, folder_layout, walk
 
 TASK = "multiclass"
@@ -55,6 +55,21 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     said = [f"{text}, left out: {count:,}." for text, count in left_out.items() if count]
     frame.attrs["notes"] = [*said, *notes(settings), *found.notes()]
     return frame
+
+
+def check(root: Path, settings: dict) -> list[Path]:
+    """The folders of the images, among whose classes are the labels of the settings."""
+    paths = [path for path in walk.images(root).images if not UNDECODED.search(path)]
+    if not paths:
+        raise UserError(f"{root}: no image ({', '.join(walk.SUFFIXES)}) in it. {SOURCE}")
+    layout = folder_layout.read(paths, expression(settings, "classes"))
+    labels = sorted({row["class"] for row in layout.rows})
+    if len(labels) < 2:
+        raise UserError(f"{root}: {too_few(labels, settings)}. {SOURCE}")
+    for label in settings["labels"]:
+        known(label, labels, f"datasets.{settings['dataset']}.labels", "class")
+    above = {folder for path in paths for folder in Path(path).parents}
+    return [root / folder for folder in sorted(above)]
 
 
 def too_few(labels: list[str], settings: dict) -> str:
