@@ -20,7 +20,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import finished
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
-from cxrgrid.evaluation.score_columns import KEYS, SCORES, frame
+from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.factor_columns import with_levels
@@ -150,7 +150,7 @@ def main(argv: list[str] | None) -> None:
     study, grid = args.study.parent, read_grid(args.study)
     paths = [study / "scores" / f"{target}.parquet" for target in grid.tested()]
     read = {path.stem: read_parquet(path) for path in paths if path.is_file()}
-    scores = [frame(table) for table, _ in read.values()]
+    scores = [with_fold(table).to_pandas() for table, _ in read.values()]
     histories = read_histories(grid.cells, study)
     rows = [
         done_row(one.cell, *histories[one.cell]) if one.cell in histories else missing_row(one)

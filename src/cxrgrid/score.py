@@ -18,9 +18,9 @@ import argparse
 import json
 import logging
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 import pyarrow.csv
 
@@ -30,12 +30,12 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.operating_points import rule
 from cxrgrid.config.study import External, Report
-from cxrgrid.data import subsets
 from cxrgrid.evaluation import bootstrap, recalibration, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
+from cxrgrid.evaluation.external_models import add_external
+from cxrgrid.evaluation.fold_scores import ALONE, Scorer, model_of, planned_folds
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
 from cxrgrid.evaluation.same_images import (
-    aligned,
     check_apart,
     check_cells,
     check_patients_apart,
@@ -43,6 +43,7 @@ from cxrgrid.evaluation.same_images import (
 )
 from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
+from cxrgrid.evaluation.target_parts import parts_of
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -52,8 +53,6 @@ RULES = {
     "multiclass": "none: the decision is the class with the highest score",
 }
 BASIS = ("target", "task", "labels", "split", "split_hash")
-# A model that no study has trained.
-ALONE = {"init": "external", "recipe": "external", "fold": 0, "seed": 0}
 
 
 Predicted = Iterable[tuple[Cell, Predictions, Predictions]]  # validation and test images
@@ -64,52 +63,38 @@ def score(
     others: Predicted,
     external: dict[str, External],
     planned: dict[tuple, list[Cell]],
-    how: Report,
-    parts: Parts,
+    scorer: Scorer,
 ) -> tuple[Sheet, dict]:
     """All rows of cells, each with its validation and test predictions, and what they rest on.
 
     others: cells of other datasets; external: models from elsewhere by name, which have to have
     predicted the same test images; planned: the cells of each ensemble.
     """
-    sheet, first, together = Sheet(), None, Ensembles(planned)
+    sheet, how, firsts, together = scorer.sheet, scorer.how, {}, Ensembles(planned)
     for cell, val, test in cells:
-        first = first or (cell, test)
+        first = firsts.setdefault(cell.fold, (cell, test))
         check_cells(cell, val, test, first)
-        add(sheet, cell.axes(), val, test, how, parts)
+        scorer.add(cell.axes(), val, test)
         together.take(cell, val, test)
     for axes, val, test in together.whole():
-        add(sheet, dict(zip(AXES, axes, strict=True)), val, test, how, parts)
-    for name, model in external.items() if first else ():
-        add_external(sheet, name, model, first[1], how, parts)
+        scorer.add(dict(zip(AXES, axes, strict=True)), val, test)
+    tests = {fold: test for fold, (_, test) in firsts.items()}
+    for name, model in external.items() if tests else ():
+        add_external(scorer, name, model, tests)
     for cell, val, test in others:
-        first = first or (cell, test)
+        tests = tests or {cell.fold: test}
         add(sheet, cell.axes(), val, test, how, Parts())
-    if first is None:
+    if not tests:
         raise UserError("no test image is left that no cell knows from its training")
-    return sheet, basis(first[1], how)
+    return sheet, basis(tests, how)
 
 
-def add_external(
-    sheet: Sheet, name: str, model: External, basis: Predictions, how: Report, parts: Parts
-) -> None:
-    """The rows of a model from elsewhere; without `val`, at the thresholds that are numbers."""
-    where, task, val = f"external.{name}", basis.facts["task"], None
-    path = Path(model.predictions)
-    test = aligned(path, read_any(path, task), basis, where)
-    if model.val:
-        val = in_order(Path(model.val), read_any(Path(model.val), task), basis.facts["labels"])
-        check_apart(Path(model.val), val, test)
-    else:
-        fixed = tuple(point for point in how.operating_points if not operating_points.fitted(point))
-        how = msgspec.structs.replace(how, operating_points=fixed)
-    axes = {"dataset": basis.facts["target"], "backbone": name, **ALONE}
-    add(sheet, axes, val, test, how, parts)
-
-
-def basis(test: Predictions, how: Report) -> dict:
-    """The facts of a scores file."""
-    facts = {name: test.facts[name] for name in BASIS}
+def basis(tests: dict[int, Predictions], how: Report) -> dict:
+    """The facts of a scores file; tests: predictions of each fold's test images."""
+    facts = {name: next(iter(tests.values())).facts[name] for name in BASIS}
+    if len(tests) > 1:
+        hashes = {str(fold): tests[fold].facts["split_hash"] for fold in sorted(tests)}
+        facts |= {"split_hash": None, "split_hashes": hashes}
     points = [rule(point) for point in how.operating_points]
     facts |= {"resamples": how.resamples, "interval": bootstrap.INTERVALS[how.interval]}
     facts |= {"stratify": how.stratify, "operating_points": points}
@@ -141,10 +126,16 @@ def write_sheet(sheet: Sheet, args: argparse.Namespace, facts: dict) -> None:
 
 
 def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]], list[str]]:
-    """The cells to score with their two files each, and the paths of cells not finished."""
+    """The cells to score with their two files each, and the paths of cells not finished.
+
+    The folds of a model stand together.
+    """
     known(target, grid.tested(), "--target", "dataset")
     found, missing = {}, []
+    cells: dict[tuple, list[Cell]] = {}
     for cell in [cell for cell in grid.cells if cell.dataset == target]:
+        cells.setdefault(model_of(cell.axes()), []).append(cell)
+    for cell in chain.from_iterable(cells.values()):
         if finished(folder / cell.path(), cell):
             below = folder / cell.path() / "predictions"
             found[cell] = [below / "val.parquet", below / f"{target}.parquet"]
@@ -153,18 +144,6 @@ def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]],
     count = f"{len(found)} of {len(found) + len(missing)} cells"
     logging.info(f"{count} finished{'; not: ' if missing else ''}{', '.join(missing)}")
     return found, missing
-
-
-def parts_of(grid: Grid, target: str, data: Path) -> Parts:
-    """Subsets and groups of a target, and the audit's baseline; data: the dataset's folder."""
-    how, table = grid.study.report, data / "table.parquet"
-    audit = data / "audit.json"
-    found = json.loads(audit.read_text()) if audit.is_file() else {}
-    return Parts(
-        subsets.members(table, grid.study.datasets[target].subsets),
-        subsets.groups(table, how.subgroups, how.age_bands),
-        found.get("metadata_only", {}),
-    )
 
 
 def score_study(args: argparse.Namespace) -> None:
@@ -191,9 +170,11 @@ def score_study(args: argparse.Namespace) -> None:
     others = transfer_predictions.read(
         grid, elsewhere, target, seen, split_hash(data / "table.parquet")
     )
-    planned = members(cell for cell in grid.cells if cell.dataset == target and how.ensembles)
+    own = [cell for cell in grid.cells if cell.dataset == target]
+    planned = members(own if how.ensembles else [])
     models = {n: m for n, m in grid.study.external.items() if m.dataset == target}
-    sheet, facts = score(cells, others, models, planned, how, parts_of(grid, target, data))
+    scorer = Scorer(how, parts_of(grid, target, data), planned_folds(own, planned, models))
+    sheet, facts = score(cells, others, models, planned, scorer)
     write_sheet(sheet, args, {**facts, "missing": missing})
 
 
@@ -230,7 +211,7 @@ def score_file(args: argparse.Namespace) -> None:
     axes |= {name: test.facts[name] for name in AXES if name in test.facts}
     sheet = Sheet()
     add(sheet, axes, val, test, how, Parts())
-    write_sheet(sheet, args, basis(test, how))
+    write_sheet(sheet, args, basis({0: test}, how))
     logging.info(f"{args.out}: {len(sheet.scores):,} rows, on {len(test.image):,} images")
 
 

@@ -25,7 +25,7 @@ from cxrgrid.cluster.progress import Progress, survey
 from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation.score_columns import frame
+from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.results import at_default, read_grid
@@ -60,7 +60,7 @@ def shown(row: dict) -> dict[str, float]:
 def scored(grid: Grid, study: Path) -> pd.DataFrame:
     """All cells' scores on their own test images, of several operating points the first."""
     paths = [study / "scores" / f"{target}.parquet" for target in grid.targets()]
-    frames = [frame(read_parquet(path)[0]) for path in paths if path.is_file()]
+    frames = [with_fold(read_parquet(path)[0]).to_pandas() for path in paths if path.is_file()]
     if not frames:
         return pd.DataFrame(columns=[*AXES, "label", "metric", "value", "low", "high"])
     rows = at_default(pd.concat(frames), grid)

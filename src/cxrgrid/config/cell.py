@@ -9,6 +9,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.recipe import Recipe
 
 REPLICATES = ["fold", "seed"]
+POOLED = -1  # fold of a row that is the mean over all folds of a model
 CONFIGURATION = ["dataset", "backbone", "init", "recipe"]  # what is compared
 AXES = [*CONFIGURATION, *REPLICATES]
 

@@ -1,5 +1,6 @@
 """The interval of each row of an `Evaluation` in closed form, or why it has none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,12 +70,16 @@ class RowIntervals:
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Both ends of each row's interval; NaN where it has none, `lacking` says why."""
+        none = [bool(self.lacking(row)) for row in self.made.rows]
+        return tuple(np.where(none, np.nan, end) for end in self.all_ends())
+
+    def all_ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends of each row's interval, also where few patients say what its width is."""
         found = {}
         for kind in [kind for kind in self.made.kinds(METRICS) if kind[0] not in WITHOUT]:
             found |= self.of_kind(*kind)
         found |= {row: limits(self.of_whole(row)) for row in self.made.rows if row not in found}
-        ends = [NONE if self.lacking(row) else found[row] for row in self.made.rows]
-        low, high = np.array(ends).T
+        low, high = np.array([found[row] for row in self.made.rows]).T
         return np.minimum(low, self.value), np.maximum(high, self.value)  # whatever was rounded
 
     def of_kind(self, metric: str, rule: str) -> dict[Row, tuple[float, float]]:
@@ -119,19 +124,7 @@ class RowIntervals:
 
     def lacking(self, row: Row) -> str | None:
         """Why a row has a value and no interval: too few images or patients of a kind."""
-        if row.label not in self.made.labels:
-            over = [
-                name for name, both in zip(self.made.labels, self.made.both, strict=True) if both
-            ]
-            words = [self.lacking(Row(name, row.metric, row.rule)) for name in over]
-            return words[0] if words and all(words) else None
-        at = self.made.labels.index(row.label)
-        for kind in RESTS_ON.get(row.metric, (KNOWN,)):
-            images, patients = self.numbers(kind, row.rule)[:, at]
-            if min(images, patients) < ENOUGH:
-                few = f"too few {kind} for an interval: {images:.0f} (patients: {patients:.0f})"
-                return f"{few}; {ENOUGH} of {ENOUGH} patients are needed"
-        return None
+        return lacking([self], row)
 
     def numbers(self, kind: str, rule: str) -> np.ndarray:
         """Numbers of images of a kind, and of their patients, by label [2, L]."""
@@ -145,6 +138,22 @@ class RowIntervals:
             images = kinds[kind]
             self.counted[kind, rule] = np.stack([images.sum(axis=0), (images > 0).sum(axis=0)])
         return self.counted[kind, rule]
+
+
+def lacking(folds: Sequence[RowIntervals], row: Row) -> str | None:
+    """As `RowIntervals.lacking`, of the mean over folds: counted are the images of all."""
+    labels, both = folds[0].made.labels, np.any([fold.made.both for fold in folds], axis=0)
+    if row.label not in labels:
+        over = [name for name, there in zip(labels, both, strict=True) if there]
+        words = [lacking(folds, Row(name, row.metric, row.rule)) for name in over]
+        return words[0] if words and all(words) else None
+    at = labels.index(row.label)
+    for kind in RESTS_ON.get(row.metric, (KNOWN,)):
+        images, patients = sum(fold.numbers(kind, row.rule)[:, at] for fold in folds)
+        if min(images, patients) < ENOUGH:
+            few = f"too few {kind} for an interval: {images:.0f} (patients: {patients:.0f})"
+            return f"{few}; {ENOUGH} of {ENOUGH} patients are needed"
+    return None
 
 
 def limits(one: Estimate | None) -> tuple[float, float]:

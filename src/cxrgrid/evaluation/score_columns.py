@@ -1,6 +1,5 @@
 """Columns of the files that `score` writes, which `collect` stacks, and their types."""
 
-import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.config.cell import AXES
@@ -16,10 +15,11 @@ NUMBERS = ("value", "low", "high", "temperature", "intercept", "threshold", "x",
 WHOLE = ("fold", "seed", "n", "positives", "patients", "labels_scored")
 
 
-def frame(table: pa.Table) -> pd.DataFrame:
-    """A file of rows per cell as a frame; one of before there were folds has fold 0."""
-    found = table.to_pandas()
-    return found if "fold" in found else found.assign(fold=0)
+def with_fold(table: pa.Table) -> pa.Table:
+    """A file of rows per cell; one of before there were folds gets fold 0."""
+    if "fold" in table.column_names:
+        return table
+    return table.append_column("fold", pa.array([0] * table.num_rows, pa.int64()))
 
 
 def schema(columns: list[str]) -> pa.Schema:

@@ -32,35 +32,61 @@ class Parts:
     """Parts of the test images that are scored too.
 
     subsets: images by name; groups: images by axis and name; metadata: the audit's
-    `metadata_only`, the metadata-only baseline of each label.
+    `metadata_only`, the metadata-only baseline of each label; rare: of each group, as members in
+    `subsets` or `groups`, the labels too rare in it, where not its own images are to be counted but
+    those of all folds.
     """
 
     subsets: dict[str, set[str]] = field(default_factory=dict)
     groups: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     metadata: dict = field(default_factory=dict)
+    rare: dict[str, dict[str, frozenset[str]]] | None = None
+
+    def members(self) -> dict[str, dict[str, set[str]]]:
+        """Images of each group by axis and name; `subsets` are the groups of an axis as well."""
+        return {"subsets": self.subsets, **self.groups}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Evaluations of one model's test images, with what was drawn.
+
+    axes: AXES and target; parts: of the whole (`all`) and of each subset; groups: by axis and name;
+    metadata: rows of the metadata-only baseline.
+    """
+
+    axes: dict
+    parts: dict[str, tuple[Evaluation, Resampled | RowIntervals]]
+    groups: dict[str, dict[str, Group]]
+    metadata: list[dict]
 
 
 def add(
     sheet: Sheet, axes: dict, val: Predictions | None, test: Predictions, how: Report, parts: Parts
-) -> None:
+) -> Scored:
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels = test.facts["labels"]
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
     test = recalibrated(test, fit.by)
     axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, test.patient) if how.stratify else None
-    whole = Evaluation(test, fit.thresholds)
-    sheet.scores += rows(axes | {"subset": "all"}, whole, with_intervals(whole, how))
-    sheet.scores += metadata_rows(axes | {"subset": "all"}, test, parts.metadata)
-    for name, images in parts.subsets.items():
-        part = Evaluation(only(test, images), fit.thresholds)
-        sheet.scores += rows(axes | {"subset": name}, part, with_intervals(part, how))
-    named_ones = grouped(test, parts.subsets, fit.thresholds, how, strata)
-    sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, named_ones)
-    for axis, members in parts.groups.items():
-        sheet.scores += group_rows(axes, axis, grouped(test, members, fit.thresholds, how, strata))
+    made = {"all": Evaluation(test, fit.thresholds)}
+    made |= {n: Evaluation(only(test, i), fit.thresholds) for n, i in parts.subsets.items()}
+    drawn = {name: (part, with_intervals(part, how)) for name, part in made.items()}
+    groups = {
+        axis: grouped(test, members, fit.thresholds, how, strata, (parts.rare or {}).get(axis))
+        for axis, members in parts.members().items()
+    }
+    metadata = list(metadata_rows(axes | {"subset": "all"}, test, parts.metadata))
+    for name, each in drawn.items():
+        sheet.scores += rows(axes | {"subset": name}, *each)
+        sheet.scores += metadata if name == "all" else []
+    sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, groups["subsets"])
+    for axis in parts.groups:
+        sheet.scores += group_rows(axes, axis, groups[axis])
     sheet.curves += [{**axes, **row} for row in curves(test)]
     sheet.thresholds += threshold_rows(axes, labels, fit)
+    return Scored(axes, drawn, groups, metadata)
 
 
 def with_intervals(part: Evaluation, how: Report) -> Resampled | RowIntervals:

@@ -27,24 +27,31 @@ def grouped(
     thresholds: dict[str, np.ndarray],
     how: Report,
     strata: np.ndarray | None,
+    few: dict[str, frozenset[str]] | None = None,
 ) -> dict[str, Group]:
-    """Scores of each group with images, on the same resampled patients."""
+    """Scores of each group with images, on the same resampled patients.
+
+    few: labels too rare in each group; None: counted here.
+    """
     found = {}
     for name, images in members.items():
         at = np.flatnonzero([image in images for image in test.image])
         if not len(at):
             continue
         part = only(test, images)
-        counts = [(part.labels == value).sum(axis=0) for value in (1, 0)]
-        rare = np.minimum(*counts) < how.subgroup_minimum
-        few = frozenset(
-            label for label, is_rare in zip(test.facts["labels"], rare, strict=True) if is_rare
-        )
+        rare = few[name] if few else too_few(part.labels, part.facts["labels"], how)
         made = Evaluation(part, thresholds)
-        made.both &= ~rare
-
-        found[name] = Group(made, scored(made, test.patient, at, how, strata), few)
+        made.both &= [label not in rare for label in made.labels]
+        found[name] = Group(made, scored(made, test.patient, at, how, strata), rare)
     return found
+
+
+def too_few(truth: np.ndarray, labels: list[str], how: Report) -> frozenset[str]:
+    """Labels with fewer positives or negatives than a group needs; truth: [N, L]."""
+    rarer = np.minimum(*((truth == value).sum(axis=0) for value in (1, 0)))
+    return frozenset(
+        label for label, n in zip(labels, rarer, strict=True) if n < how.subgroup_minimum
+    )
 
 
 def scored(

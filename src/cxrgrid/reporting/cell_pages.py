@@ -10,7 +10,7 @@ import pandas as pd
 
 from cxrgrid.cluster.progress import Progress
 from cxrgrid.config.cell import AXES, Cell, Point
-from cxrgrid.evaluation.score_columns import frame
+from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.findings import overfitted
@@ -145,7 +145,7 @@ def of_labels(points: pd.DataFrame | None) -> list[Chart]:
 def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
     """The thresholds of all cells on their own test images."""
     paths = [study / "thresholds" / f"{target}.parquet" for target in frames.grid.targets()]
-    read = [frame(read_parquet(path)[0]) for path in paths if path.is_file()]
+    read = [with_fold(read_parquet(path)[0]).to_pandas() for path in paths if path.is_file()]
     found = pd.concat([pd.DataFrame(columns=[*AXES, "target", "intercept"]), *read])
     # Files made before recalibration had an intercept do not name it.
     found["intercept"] = pd.to_numeric(found["intercept"]).fillna(0.0)

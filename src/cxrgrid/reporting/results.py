@@ -16,7 +16,7 @@ from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.operating_points import ARGMAX, rule
 from cxrgrid.evaluation.ensemble import is_ensemble
-from cxrgrid.evaluation.score_columns import frame
+from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import papers
 
@@ -209,7 +209,7 @@ def read(
 def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
     """The points of all cells on their own test images; empty where none are scored."""
     paths = [study / "curves" / f"{target}.parquet" for target in grid.targets()]
-    read = [frame(read_parquet(path)[0]) for path in paths if path.is_file()]
+    read = [with_fold(read_parquet(path)[0]).to_pandas() for path in paths if path.is_file()]
     points = pd.concat([pd.DataFrame(columns=[*AXES, "target", *POINT]), *read])
     return points[points["target"] == points["dataset"]].reset_index(drop=True)
 
