@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.cluster.progress import Progress, survey
-from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.cell import AXES, Cell, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import finished
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
+from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
@@ -43,13 +44,13 @@ def stack(
     """
     rows = pd.concat([pd.DataFrame(columns=SCORES), *scores])[SCORES]
     rows["labels_scored"] = rows["labels_scored"].astype("Int64")
-    asked = {tuple(cell.axes().values()) for cell in cells}
-    configurations = list(rows[AXES].itertuples(index=False, name=None))
-    known = np.array([configuration in asked for configuration in configurations], bool)
+    together = members(cells)
+    asked = {tuple(cell.axes().values()) for cell in cells} | set(together)
+    asked |= {model_of(dict(zip(AXES, one, strict=True))) for one in asked}
+    models = list(rows[AXES].itertuples(index=False, name=None))
+    known = np.array([model in asked for model in models], bool)
     elsewhere = (rows["init"] == "external") & rows["backbone"].isin(external)
     known |= elsewhere.to_numpy(bool)
-    together = members(cells)
-    known |= np.array([configuration in together for configuration in configurations], bool)
     return rows[known].sort_values(KEYS, ignore_index=True)
 
 
@@ -82,19 +83,31 @@ def cost(spent: dict[str, float | None]) -> dict[str, float | None]:
     return found | {name: spent.get(name) for name in ("peak_host_mb", "peak_device_mb")}
 
 
-def check_splits(rows: list[dict], scored: dict[str, str | None]) -> None:
-    """`UserError` if cells of one dataset rest on several splits: no mean is taken over these.
+def check_splits(rows: list[dict], scored: dict[tuple[str, int], str | None]) -> None:
+    """`UserError` if cells of one fold rest on several splits: no mean is taken over these.
 
-    scored: the split hash of each target's scores, None where the scores do not say.
+    scored: by target and fold the split hash of the scores, None where they do not say.
     """
-    for dataset in {row["dataset"]: None for row in rows}:
-        cells = {row.get("split_hash") for row in rows if row["dataset"] == dataset}
-        found = sorted(filter(None, {*cells, scored.get(dataset)}))
+    for dataset, fold in dict.fromkeys((row["dataset"], row["fold"]) for row in rows):
+        here = [row for row in rows if (row["dataset"], row["fold"]) == (dataset, fold)]
+        cells = {row.get("split_hash") for row in here}
+        found = sorted(filter(None, {*cells, scored.get((dataset, fold))}))
         if len(found) > 1:
+            where = f"{dataset}{fold_folder(fold)}"
             raise UserError(
-                f"{dataset}: cells or scores rest on different splits (hashes {', '.join(found)}); "
+                f"{where}: cells or scores rest on different splits (hashes {', '.join(found)}); "
                 "they are not compared: run snakemake, which trains the older ones again"
             )
+
+
+def hashes(facts: dict[str, dict]) -> dict[tuple[str, int], str | None]:
+    """Split hash by target and fold; facts: of each target's scores."""
+    several = {
+        (target, int(fold)): found
+        for target, each in facts.items()
+        for fold, found in each.get("split_hashes", {}).items()
+    }
+    return {(target, 0): each.get("split_hash") for target, each in facts.items()} | several
 
 
 def cell_table(rows: list[dict]) -> pd.DataFrame:
@@ -156,7 +169,7 @@ def main(argv: list[str] | None) -> None:
         done_row(one.cell, *histories[one.cell]) if one.cell in histories else missing_row(one)
         for one in survey(grid.cells, study)
     ]
-    check_splits(rows, {target: facts.get("split_hash") for target, (_, facts) in read.items()})
+    check_splits(rows, hashes({target: facts for target, (_, facts) in read.items()}))
     args.out_dir.mkdir(parents=True, exist_ok=True)
     frames = {
         "metrics": stack(scores, grid.cells, tuple(grid.study.external)),

@@ -21,14 +21,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.study import Report
+from cxrgrid.config.study import External, Report
 from cxrgrid.evaluation import bootstrap, study_pairs, two_models
 from cxrgrid.evaluation.measured import measure
-from cxrgrid.evaluation.predictions import Predictions, read
+from cxrgrid.evaluation.predictions import Predictions, only, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
+from cxrgrid.evaluation.subgroup_gaps import joined
 from cxrgrid.io import cli
 from cxrgrid.reporting.results import read_grid
 
@@ -76,24 +77,40 @@ def two(args) -> None:
 # ------------------------------------------------------------------ a study
 
 
-def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, Predictions]]:
-    """Each finished cell of a dataset with its predictions on the test images.
+def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, list[Predictions]]]:
+    """Each model of a dataset whose folds have all finished, with its predictions on test images.
 
-    Then each model from elsewhere, if it has predicted the same images.
+    Of a dataset that is not cross-validated, each finished cell. Then each model from elsewhere, if
+    it has predicted the same images.
     """
-    first = None
+    firsts: dict[int, Predictions] = {}
+    planned: dict[tuple, list[Cell]] = {}
     for cell in [cell for cell in grid.cells if cell.dataset == dataset]:
-        if not finished(folder / cell.path(), cell):
+        planned.setdefault((cell.configuration(), cell.seed), []).append(cell)
+    for (configuration, seed), folds in planned.items():
+        if not all(finished(folder / cell.path(), cell) for cell in folds):
             continue
-        made = by_image(read(folder / cell.path() / f"predictions/{dataset}.parquet"))
-        first = first or made
-        check_same(first, made)
-        yield cell.configuration(), cell.seed, made
-    for name, model in grid.study.external.items() if first else ():
+        found = []
+        for cell in folds:
+            made = by_image(read(folder / cell.path() / f"predictions/{dataset}.parquet"))
+            check_same(firsts.setdefault(cell.fold, made), made)
+            found.append(made)
+        yield configuration, seed, found
+    for name, model in grid.study.external.items() if firsts else ():
         if model.dataset == dataset:
-            path = Path(model.predictions)
-            made = aligned(path, read(path), first, f"external.{name}")
-            yield (dataset, name, study_pairs.EXTERNAL, study_pairs.EXTERNAL), 0, made
+            yield external(dataset, name), 0, of_external(name, model, list(firsts.values()))
+
+
+def external(dataset: str, name: str) -> tuple[str, ...]:
+    """The configuration of a model from elsewhere."""
+    return (dataset, name, study_pairs.EXTERNAL, study_pairs.EXTERNAL)
+
+
+def of_external(name: str, model: External, folds: list[Predictions]) -> list[Predictions]:
+    """The predictions of a model from elsewhere on each fold's test images."""
+    path = Path(model.predictions)
+    made = aligned(path, read(path), joined(folds), f"external.{name}")
+    return [only(made, set(fold.image)) for fold in folds]
 
 
 def study(args) -> None:
@@ -103,7 +120,7 @@ def study(args) -> None:
     for dataset in {cell.dataset: None for cell in grid.cells}:
         found = cells(grid, args.study.parent / "cells", dataset)
         measured[dataset] = measure(found, grid.study.report)
-        logging.info(f"{dataset}: {len(measured[dataset].values)} cells measured")
+        logging.info(f"{dataset}: {len(measured[dataset].values)} models measured")
     table = study_pairs.table(grid, measured)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference
+from cxrgrid.evaluation import bootstrap, difference, fold_means
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Spread, pool
 
 
@@ -16,13 +17,20 @@ from cxrgrid.evaluation.seed_variance import Spread, pool
 class Measured:
     """Results of a dataset's cells, by (configuration, seed).
 
-    values: `difference.resampled`; ends: bounds of the cell by itself, [metrics, L + 1] each.
+    values: `difference.resampled`; ends: bounds of the cell by itself, [metrics, L + 1] each;
+    sizes: of each number of folds, `difference.sizes` of their test images; folds: of each
+    configuration the number of folds that its values are means over.
     """
 
     labels: list[str]
-    sizes: list[dict[str, int]]
+    sizes: dict[int, list[dict[str, int]]]
     values: dict[tuple, np.ndarray]
     ends: dict[tuple, tuple[np.ndarray, np.ndarray]]
+    folds: dict[tuple, int]
+
+    def size(self, configuration: tuple, at: int) -> dict[str, int]:
+        """Sizes of the test images of a configuration, of label `at`."""
+        return dict(self.sizes[self.folds.get(configuration, max(self.sizes))][at])
 
     def seeds(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
         """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
@@ -48,18 +56,42 @@ class Measured:
         return pool([np.array(group) for group in groups.values()])
 
 
-def measure(cells: Iterator[tuple[tuple, int, Predictions]], how: Report) -> Measured:
+def measure(cells: Iterator[tuple[tuple, int, list[Predictions]]], how: Report) -> Measured:
     """Results of a dataset's cells, (configuration, seed, predictions), on the same resamples.
 
-    how: `resamples` and `stratify`.
+    predictions: one per fold; of several folds, the results are means over them. how: `resamples`,
+    `stratify` and `interval`.
     """
-    first, values, ends = None, {}, {}
-    for configuration, seed, found in cells:
-        first, key = first or found, (configuration, seed)
-        values[key] = difference.resampled(found, how.resamples, stratify=how.stratify)
+    labels, values, ends, counted, many = [], {}, {}, {}, {}
+    for configuration, seed, folds in cells:
+        labels, key = folds[0].facts["labels"], (configuration, seed)
+        many[configuration] = len(folds)
+        if len(folds) not in counted:
+            counted[len(folds)] = sizes(folds)
+        found = [difference.resampled(f, how.resamples, stratify=how.stratify) for f in folds]
+        values[key] = found[0] if len(found) == 1 else fold_means.resampled_mean(np.stack(found))
         closed = how.interval == "wilson"
-        ends[key] = own_intervals(found) if closed else bootstrap.interval(values[key][1:])
-    if first is None:
-        nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
-        return Measured(["macro"], [nothing], {}, {})
-    return Measured([*first.facts["labels"], "macro"], difference.sizes(first), values, ends)
+        ends[key] = closed_ends(folds, found) if closed else bootstrap.interval(values[key][1:])
+    nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
+    return Measured([*labels, "macro"], counted or {1: [nothing]}, values, ends, many)
+
+
+def sizes(folds: list[Predictions]) -> list[dict[str, int]]:
+    """`difference.sizes` of the test images of all folds, whose patients differ."""
+    each = zip(*(difference.sizes(fold) for fold in folds), strict=True)
+    return [{name: sum(size[name] for size in one) for name in one[0]} for one in each]
+
+
+def closed_ends(
+    folds: list[Predictions], values: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds [metrics, L + 1] in closed form; values: of each fold, as `difference.resampled`.
+
+    NaN where patients of a class are too few in all folds together.
+    """
+    if len(folds) == 1:
+        return own_intervals(folds[0])
+    ends = zip(*(own_intervals(fold, enough=1) for fold in folds), strict=True)
+    low, high = fold_means.ends(np.stack([v[0] for v in values]), *map(np.stack, ends))
+    few = np.array([size["rarer"] < ENOUGH for size in sizes(folds)])
+    return np.where(few, np.nan, low), np.where(few, np.nan, high)

@@ -17,6 +17,7 @@ import pandas as pd
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation import difference
+from cxrgrid.evaluation.configurations import configurations, folds_of
 from cxrgrid.evaluation.measured import Measured
 from cxrgrid.evaluation.seed_variance import Spread
 from cxrgrid.evaluation.significance import holm
@@ -27,10 +28,18 @@ EXTERNAL = "external"  # axis, init and recipe of a model from elsewhere
 KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
 KEYS += ["backbone", "init", "recipe", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
-COLUMNS = [*KEYS, *NUMBERS, "seeds", "planned", "n", "positives", "patients"]
+COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
-CONFIGURATION_COLUMNS = [*CONFIGURATION, "metric", "label", "value", "low", "high", "seeds"]
-CONFIGURATION_COLUMNS += ["planned", "seed_sd", "sampling_se", "n", "positives", "patients"]
+CONFIGURATION_COLUMNS = [*CONFIGURATION, "metric", "label", "value", "low", "high", "folds"]
+CONFIGURATION_COLUMNS += [
+    "seeds",
+    "planned",
+    "seed_sd",
+    "sampling_se",
+    "n",
+    "positives",
+    "patients",
+]
 
 
 @dataclass(frozen=True)
@@ -82,21 +91,15 @@ class Pair:
         return f"{', '.join(filter(None, [fixed['dataset'], *names, self.among]))}: "
 
 
-def configurations(grid: Grid) -> dict[tuple[str, ...], list[int]]:
-    """The configurations of a study in its order, with their seeds."""
-    found: dict[tuple[str, ...], list[int]] = {}
-    for cell in grid.cells:
-        found.setdefault(cell.configuration(), []).append(cell.seed)
-    return found
-
-
 def pairs(grid: Grid) -> list[Pair]:
     """All pairs, by dataset and axis; `b` is scratch, else the one that the study names first."""
-    every, found = configurations(grid), []
+    every, folds, found = configurations(grid), folds_of(grid), []
     for axis in VARIED:
         at = CONFIGURATION.index(axis)
         for b, a in combinations(every, 2):
             if [name for name, x, y in zip(CONFIGURATION, a, b, strict=True) if x != y] != [axis]:
+                continue
+            if folds[a] != folds[b]:  # one that others start from, trained on some folds only
                 continue
             if a[at] == "scratch":
                 a, b = b, a
@@ -143,13 +146,14 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
         for seed in pair.seeds
         if (pair.a, pair.seed_of_a(seed)) in measured.values and (pair.b, seed) in measured.values
     )
-    counts = {"seeds": len(shared), "planned": len(pair.seeds)}
+    counts = {"folds": measured.folds.get(pair.b, 1)}
+    counts |= {"seeds": len(shared), "planned": len(pair.seeds)}
     of_a = tuple(dict.fromkeys(pair.seed_of_a(seed) for seed in shared))
     both = ((pair.a, of_a), (pair.b, shared))
     sides = [measured.seeds(*side) for side in both] if shared else []
     for number, metric in enumerate(difference.RANKING):
         for at, label in enumerate(measured.labels):
-            size = dict(measured.sizes[at])
+            size = measured.size(pair.b, at)
             rarer = size.pop("rarer")
             row = pair.keys() | {"metric": metric, "label": label} | counts | size
             if not shared:
@@ -188,12 +192,14 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     if found is None:
         return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; no comparison."
     seeds = many(row["seeds"], "seed") if row["seeds"] == row["planned"] else f"incomplete, {of}"
+    seeds = f"{row['folds']} folds, {seeds}" if row["folds"] > 1 else seeds
     words = difference.basis(seeds, row)
     p_holm, family = float(row["p_holm"]), int(row["family"])
     text = difference.sentence((a, b), row["metric"], found, p_holm, family, words)
     label = "" if row["label"] == "macro" else f"{row['label']}: "
     alone = np.isnan(found.seed_sd)
-    once = " One seed each: the variance between trainings is not included." if alone else ""
+    each = "One seed in each fold" if row["folds"] > 1 else "One seed each"
+    once = f" {each}: the variance between trainings is not included." if alone else ""
     return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
 
 
@@ -203,20 +209,21 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
     The interval is over patients and seeds together; over patients alone if no configuration of the
     dataset has two seeds.
     """
-    rows = []
+    rows, folds = [], folds_of(grid)
     for configuration, planned in configurations(grid).items():
         here = measured[configuration[0]]
         seeds = tuple(seed for seed in planned if (configuration, seed) in here.values)
         values = here.seeds(configuration, seeds) if seeds else None
         for number, metric in enumerate(difference.RANKING):
             for at, label in enumerate(here.labels):
-                size = dict(here.sizes[at])
+                size = here.size(configuration, at)
                 size.pop("rarer")
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {
                     "metric": metric,
                     "label": label,
                 }
-                row |= {"seeds": len(seeds), "planned": len(planned)} | size
+                row |= {"folds": folds[configuration], "seeds": len(seeds)}
+                row |= {"planned": len(planned)} | size
                 if seeds:
                     own = here.own(configuration, seeds)[:, :, number, at].T
                     row |= interval(values[:, :, number, at], own, here.spread(number, at))
