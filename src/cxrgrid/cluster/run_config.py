@@ -64,8 +64,17 @@ def freeze(workflow: Any, grid: Grid) -> None:
     if not copy.is_file():
         with replacing(copy) as partial:
             partial.write_text(grid.to_json() + "\n")
+    os.utime(copy)  # the newest copy of a study is its config now
     if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
         settings.configfiles = [copy.absolute()]
+
+
+def last_planned() -> dict[str, Path]:
+    """The copy of each study's config that was run or planned last, by the study's name."""
+    copies = sorted(Path(FROZEN).glob("*.json"), key=lambda path: path.stat().st_mtime)
+    configs = {path: json.loads(path.read_text()) for path in copies}
+    named = {config["study"]: path for path, config in configs.items() if "study" in config}
+    return {study: path for study, path in named.items() if command_of(study).is_file()}
 
 
 def relative(path: Path) -> Path:
