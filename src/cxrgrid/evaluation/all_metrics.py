@@ -24,7 +24,7 @@ DECIDED = ("accuracy", "balanced_accuracy", "f1", "mcc", "precision", "sensitivi
 COUNTS = ("tp", "fp", "tn", "fn")
 BARE = (*COUNTS, "threshold")
 # Rows without an interval. Resampling adds to a calibration error: its percentiles lie too high.
-WITHOUT = (*BARE, "calibration_error")
+WITHOUT = (*BARE, "calibration_error", "ici", "ici_chance")
 METRICS = (*RANKED, *calibration.METRICS, *SHARES, *DECIDED, *BARE)
 OF_MACRO = (*RANKED, "brier", "calibration_error", "log_loss", *DECIDED)
 OF_WEIGHTED = (*RANKED, "f1", "precision", "sensitivity")
@@ -224,6 +224,7 @@ class Evaluation:
 UNDEFINED = dict.fromkeys(
     ("calibration_slope", "calibration_intercept"), "scores part the classes, or are all equal"
 )
+UNDEFINED |= {"observed_to_expected": "all probabilities are 0"}
 UNDEFINED |= {"precision": "no image is called positive", "mcc": "all images are called alike"}
 
 

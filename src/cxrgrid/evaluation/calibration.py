@@ -1,4 +1,4 @@
-"""Calibration of probabilities: Brier score, log loss, calibration error, intercept and slope.
+"""Calibration of probabilities: Brier score, log loss, calibration error, slope, intercepts, O:E.
 
 All are computed from sums over images, so that one matrix product serves all resamples: `terms` are
 the summands of each image, `values` the metrics that follow from the sums. Labels [N, L] are 1, 0
@@ -8,8 +8,11 @@ The calibration error has 15 bins, as Guo et al. 2017 (arXiv 1706.04599), of equ
 and not of equal width, as Roelofs et al. 2022 (arXiv 2012.08668) advise: most findings are rare,
 and nearly all of their images would share one bin. Intercept and slope are those of Cox 1958,
 `logit P(y = 1) = intercept + slope * logit(p)`: 0 and 1 if calibrated, a slope below 1 if too
-confident. In a resample they are one Newton step from the fit to all images, the one-step bootstrap
-of Moulton and Zeger 1991 (Comput. Stat. Data Anal. 11:53-63).
+confident. Calibration in the large is the intercept where the slope is 1: 0 if probabilities are
+right on average in log odds; observed to expected (O:E) is the number of positives over the sum of
+the probabilities (Van Calster et al. 2019, BMC Med 17:230). In a resample the fits are one Newton
+step from the fit to all images, the one-step bootstrap of Moulton and Zeger 1991 (Comput. Stat.
+Data Anal. 11:53-63).
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from cxrgrid.evaluation.metrics import has_both, ratio
 
 BINS = 15
 METRICS = ("brier", "log_loss", "calibration_error", "calibration_slope", "calibration_intercept")
+METRICS += ("calibration_in_the_large", "observed_to_expected")
 SMALLEST = np.finfo(np.float64).eps  # for the log loss, as in scikit-learn
 SHORT = 2.0**-24  # nearer to 0 or 1 a single-precision probability says nothing
 STEPS = 50
@@ -27,7 +31,10 @@ STEPS = 50
 
 @dataclass(frozen=True)
 class Calibration:
-    """Summands of each image. terms: by name, float64 [N, L] or [N, L * BINS]; fits: [2, L]."""
+    """Summands of each image. terms: by name, float64 [N, L] or [N, L * BINS].
+
+    fits: intercept, slope, and intercept where the slope is 1 [3, L].
+    """
 
     terms: dict[str, np.ndarray]
     fits: np.ndarray
@@ -40,8 +47,11 @@ class Calibration:
         values["calibration_error"] = ratio(gaps, known)
         both = (positives > 0) & (positives < known)
         step = solve(*(sums[name] for name in ("g0", "g1", "h00", "h01", "h11")))
-        for name, start, change in zip(("intercept", "slope"), self.fits, step, strict=True):
+        steps = (*step, ratio(sums["e0"], sums["k00"]))
+        names = ("intercept", "slope", "in_the_large")
+        for name, start, change in zip(names, self.fits, steps, strict=True):
             values[f"calibration_{name}"] = np.where(both, start + change, np.nan)
+        values["observed_to_expected"] = np.where(both, ratio(positives, sums["expected"]), np.nan)
         return values
 
 
@@ -53,12 +63,15 @@ def prepare(
     x = logit(scores) if log_odds is None else log_odds
     loss = loss_of(truth, scores) if log_odds is None else np.logaddexp(0, (1 - 2 * truth) * x)
     pairs = list(zip(labels.T, scores.T, strict=True))
-    fits = np.array([recalibrate(*pair) for pair in zip(labels.T, x.T, strict=True)]).T
+    both = zip(labels.T, x.T, strict=True)
+    fits = np.array([(*recalibrate(*pair), in_the_large(*pair)) for pair in both]).T
     said = expit(np.nan_to_num(fits[0] + fits[1] * x))
     spread = said * (1 - said)
     terms = {"known": np.ones_like(scores), "present": truth, "brier": (truth - scores) ** 2}
     terms |= {"log_loss": loss, "g0": truth - said, "g1": (truth - said) * x}
-    terms |= {"h00": spread, "h01": spread * x, "h11": spread * x * x}
+    terms |= {"h00": spread, "h01": spread * x, "h11": spread * x * x, "expected": scores}
+    moved = expit(np.nan_to_num(fits[2]) + x)
+    terms |= {"e0": truth - moved, "k00": moved * (1 - moved)}
     terms = {name: np.where(known, term, 0) for name, term in terms.items()}
     return Calibration(terms | {"gap": np.concatenate([gap(y, p) for y, p in pairs], 1)}, fits)
 
@@ -124,6 +137,30 @@ def recalibrate(labels: np.ndarray, x: np.ndarray) -> tuple[float, float]:
         if not np.abs(step).max() > 1e-11:
             return tuple(fit)
     return np.nan, np.nan
+
+
+def in_the_large(labels: np.ndarray, x: np.ndarray) -> float:
+    """Intercept of one label [N] by its log odds x, the slope fixed at 1; NaN if a class is absent.
+
+    The root of a monotone function, by Newton steps within a bracket.
+    """
+    known = ~np.isnan(labels)
+    y, x = labels[known], x[known]
+    if not has_both(y):
+        return np.nan
+    found, share = 0.0, y.mean()
+    low, high = np.log(share / (1 - share)) - x.max(), np.log(share / (1 - share)) - x.min()
+    for _ in range(STEPS):
+        said = expit(found + x)
+        excess = y.sum() - said.sum()
+        low, high = (found, high) if excess > 0 else (low, found)
+        step = float(ratio(excess, (said * (1 - said)).sum()))
+        found, before = found + step, found
+        if not low <= found <= high:
+            found = (low + high) / 2
+        if not abs(found - before) > 1e-11:
+            return found
+    return found
 
 
 # ------------------------------------------------------------------ one label, any weights

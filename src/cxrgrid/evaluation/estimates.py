@@ -56,6 +56,12 @@ class Estimates:
             return ranked(metric, value, self.moved, self.classes)
         if metric in ("brier", "log_loss"):
             return getattr(intervals, metric)(self.sums(metric), self.classes)
+        if metric == "calibration_in_the_large":
+            return self.in_the_large()
+        if metric == "observed_to_expected":
+            return intervals.observed_to_expected(
+                self.sums("expected"), self.sums("known"), self.classes
+            )
         if metric.startswith("calibration"):
             return self.recalibration(metric == "calibration_slope")
         prevalence = proportion(self.classes.m, self.classes.known)
@@ -69,13 +75,21 @@ class Estimates:
 
     def recalibration(self, is_slope: bool) -> Estimate:
         """Calibration slope or intercept of each label: a step from the fit, by each patient."""
-        made, (intercept, slope) = self.made, self.made.calibration.fits
+        made, (intercept, slope, _) = self.made, self.made.calibration.fits
         h00, h01, h11 = (made.term(name).sum(axis=0) for name in ("h00", "h01", "h11"))
         own, other, curvature = ("g1", "g0", h00) if is_slope else ("g0", "g1", h11)
         determinant = h00 * h11 - h01**2
         moves = ratio(curvature * self.sums(own) - h01 * self.sums(other), determinant)
         model = ratio(curvature, determinant)
         value = np.where(np.isfinite(model), slope if is_slope else intercept, np.nan)
+        return intervals.recalibration(value, np.nan_to_num(moves), model, self.classes)
+
+    def in_the_large(self) -> Estimate:
+        """Calibration in the large of each label: a step from the fit, by each patient."""
+        curvature = self.made.term("k00").sum(axis=0)
+        moves, model = ratio(self.sums("e0"), curvature), ratio(1.0, curvature)
+        value = self.made.calibration.fits[2]
+        value = np.where(np.isfinite(model), value, np.nan)
         return intervals.recalibration(value, np.nan_to_num(moves), model, self.classes)
 
     # -------------------------------------------------------------- averages

@@ -191,3 +191,18 @@ def recalibration(
     found, prior = variance(moves, classes.known), model * crowding(classes.m)
     wide = student(PRIOR + classes.df) * np.sqrt(moderated(found, prior, classes.df))
     return Estimate(value, value - wide, value + wide, moves)
+
+
+def observed_to_expected(expected: np.ndarray, images: np.ndarray, classes: Classes) -> Estimate:
+    """Positives over expected positives, with a symmetric interval of its logarithm.
+
+    expected: probabilities, summed over each patient's images [P, L]; images: their number. The
+    working model of the logarithm's variance: positives of independent patients.
+    """
+    positives, total = classes.m.sum(axis=0), expected.sum(axis=0)
+    value = ratio(positives, total)
+    moves = np.nan_to_num(ratio(classes.m - value * expected, total))
+    share = ratio(positives, images.sum(axis=0))
+    found, model = ratio(variance(moves, images), value**2), ratio(1 - share, kish(classes.m))
+    wide = student(PRIOR + classes.df) * np.sqrt(moderated(found, model, classes.df))
+    return Estimate(value, value * np.exp(-wide), value * np.exp(wide), moves)

@@ -25,6 +25,7 @@ RESTS_ON = {"f1": (EITHER,), "precision": (CALLED,), "specificity": (NEGATIVE,)}
 RESTS_ON |= {"sensitivity": (POSITIVE,)}
 RESTS_ON |= dict.fromkeys(("auroc", "ap", "balanced_accuracy", "mcc", "log_loss"), BOTH)
 RESTS_ON |= dict.fromkeys(("calibration_slope", "calibration_intercept"), BOTH)
+RESTS_ON |= dict.fromkeys(("calibration_in_the_large", "observed_to_expected"), BOTH)
 NONE = (np.nan, np.nan)
 
 

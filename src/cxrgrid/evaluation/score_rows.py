@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, thresholds
+from cxrgrid.evaluation import bootstrap, calibration_curve, calibration_rows, thresholds
 from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
@@ -84,7 +84,9 @@ def add(
     sheet.scores += gap_rows(axes | {"subset": "gap:subsets"}, groups["subsets"])
     for axis in parts.groups:
         sheet.scores += group_rows(axes, axis, groups[axis])
-    sheet.curves += [{**axes, **row} for row in curves(test)]
+    smooth = calibration_curve.of_labels(test)
+    sheet.scores += index_rows(axes | {"subset": "all"}, smooth, test)
+    sheet.curves += [{**axes, **row} for row in [*curves(test), *calibration_rows.points(smooth)]]
     sheet.thresholds += threshold_rows(axes, labels, fit)
     return Scored(axes, drawn, groups, metadata)
 
@@ -110,8 +112,7 @@ def rows(
     few: frozenset[str] = frozenset(),
 ) -> Iterator[dict]:
     """One row per metric; few: labels too rare in a group."""
-    size = {label: sizes(made.test, [at]) for at, label in enumerate(made.labels)}
-    whole = sizes(made.test, slice(None))
+    size, whole = each_size(made.test), sizes(made.test, slice(None))
     point = dict(zip(made.rows, drawn.value, strict=True))
     for row, value, low, high in zip(made.rows, drawn.value, *drawn.ends(), strict=True):
         if row.metric in WITHOUT:
@@ -152,6 +153,17 @@ def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
     return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
 
 
+def each_size(test: Predictions) -> dict[str, dict[str, int]]:
+    """`sizes` of each label, with the patients' names compared once."""
+    patient = np.unique(test.patient, return_inverse=True)[1]
+    found = {}
+    for label, truth in zip(test.facts["labels"], test.labels.T, strict=True):
+        seen = ~np.isnan(truth)
+        numbers = {"n": int(seen.sum()), "positives": int((truth == 1).sum())}
+        found[label] = numbers | {"patients": int((np.bincount(patient[seen]) > 0).sum())}
+    return found
+
+
 def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[dict]:
     """Rows of the metadata-only baseline: the AUROC of age, sex, view and source together."""
     for at, label in enumerate(test.facts["labels"]):
@@ -162,6 +174,12 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
         numbers = {name: np.nan if value is None else value for name, value in numbers.items()}
         row = named(Row(label, "metadata_auroc", "")) | numbers | sizes(test, [at])
         yield start | row | {"labels_scored": None, "reason": found["reason"], "groups": None}
+
+
+def index_rows(start: dict, smooth: dict[str, calibration_curve.Curve], test: Predictions) -> list:
+    """Rows of the integrated calibration index."""
+    size = each_size(test) | {"macro": sizes(test, slice(None))}
+    return [start | row | size[row["label"]] for row in calibration_rows.index_rows(smooth, test)]
 
 
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:

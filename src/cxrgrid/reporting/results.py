@@ -27,7 +27,7 @@ NAMES = {
     "f1": "F1",
     "balanced_accuracy": "balanced accuracy",
 }
-POINT = ["label", "curve", "x", "y", "n"]
+POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
 FILES = ("metrics", "history", "cells", "comparisons", "configurations")
 TEXT = dict.fromkeys(
