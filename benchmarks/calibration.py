@@ -21,7 +21,6 @@ from scipy.stats import norm
 from cxrgrid.evaluation import calibration_curve, recalibration
 from cxrgrid.evaluation.all_metrics import Evaluation, Row
 from cxrgrid.evaluation.calibration import calibration_error
-from cxrgrid.evaluation.influence import patients
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import RowIntervals
 

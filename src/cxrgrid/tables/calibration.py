@@ -18,12 +18,12 @@ TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
     "Best configuration of each init; 95 % intervals over patients for a single seed. By chance: "
-    "the ICI that right probabilities are expected to reach on these images; only an ICI well above "
-    "it shows miscalibration. All configurations: `calibration.csv`."
+    "the ICI that right probabilities are expected to reach on these images; only an ICI well "
+    "above it shows miscalibration. All configurations: `calibration.csv`."
 )
 METHOD = (
-    "Calibration: after the recalibration that `report.calibrate` asks for. O:E: observed positives "
-    "over the sum of the probabilities, 1 if these are right on average; in the large: the "
+    "Calibration: after the recalibration that `report.calibrate` asks for. O:E: observed "
+    "positives over the sum of the probabilities, 1 if these are right on average; in the large: the "
     "intercept of the log odds with the slope fixed at 1, below 0 if probabilities are too high; "
     "slope: below 1 if probabilities are too extreme. ICI: integrated calibration index, the mean "
     "distance of the smooth calibration curve (restricted cubic spline) from the probability; its "
