@@ -1,4 +1,4 @@
-"""What no study uses is listed and, when asked for, removed; what one uses is never touched."""
+"""Results that no study uses are listed and, when asked for, removed; others are never touched."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def array(name: str, text: str = "x" * 1000) -> list[Path]:
 
 
 def plan(config: dict) -> None:
-    """What `freeze` leaves of a run or dry run."""
+    """Leave behind what `freeze` does, of a run or dry run."""
     grid = Grid(config)
     for path, text in ((run_config.command_of(grid.name), ""), (grid.frozen, grid.to_json())):
         with replacing(Path(path)) as partial:

@@ -8,10 +8,10 @@ and so does all of a folder in results/ without a study.json. While a snakemake 
 is removed.
 
 Examples:
-  cxrgrid clean                      what would go
-  cxrgrid clean --yes                remove it
-  cxrgrid clean studies/next.yaml    a study that has not run yet counts, too
-  cxrgrid clean --forget pilot       everything of the study `pilot`
+  python -m cxrgrid.clean                      # the list
+  python -m cxrgrid.clean --yes                # remove it
+  python -m cxrgrid.clean studies/next.yaml    # a study that has not run yet counts, too
+  python -m cxrgrid.clean --forget pilot       # everything of the study `pilot`
 """
 
 import shutil
