@@ -20,7 +20,7 @@ from hypothesis import settings
 from PIL import Image
 
 import long_tests
-from cxrgrid import collect, compare, figure, table
+from cxrgrid import choose, collect, compare, figure, table
 from cxrgrid.cluster import run_config
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
@@ -123,24 +123,29 @@ def write_history(folder: Path, cell) -> None:
     columns["best"] = epoch == 6
     write_parquet(columns, folder / cell.path() / "history.parquet", facts)
     (folder / cell.path() / "cell.json").write_bytes(msgspec.json.encode(cell))
-    write_parquet({}, folder / cell.path() / "predictions/val.parquet", {})  # that it is there
 
 
 def write_predictions(folder: Path, data: Path, cell) -> None:
-    """Answers on the 16 test images that follow the truth, not too closely."""
+    """Answers on the test and validation images that follow the truth, not too closely."""
     table = read_parquet(data / cell.dataset / "table.parquet")[0].to_pandas()
-    test = table[table["split"] == "test"]
     rng = np.random.default_rng([cell.seed, len(cell.path()), cell.init == "scratch"])
-    columns = {"image": list(test["image"]), "patient": list(test["patient"])}
-    columns |= {f"y:{label}": test[label].to_numpy() for label in LABELS[cell.dataset]}
+    for part in ("test", "val"):
+        write_answers(folder, cell, part, table[table["split"] == part], rng)
+
+
+def write_answers(folder: Path, cell, part: str, images: pd.DataFrame, rng) -> None:
+    """The cell's predictions of one part of its dataset."""
+    columns = {"image": list(images["image"]), "patient": list(images["patient"])}
+    columns |= {f"y:{label}": images[label].to_numpy() for label in LABELS[cell.dataset]}
     columns |= {
-        f"p:{label}": 1 / (1 + np.exp(-rng.normal(test[label], 1)))
+        f"p:{label}": 1 / (1 + np.exp(-rng.normal(images[label], 1)))
         for label in LABELS[cell.dataset]
     }
     facts = cell.axes() | {"split_hash": HASHES[cell.dataset]}
     facts |= {"task": "multilabel" if cell.dataset == "ward" else "multiclass"}
     facts |= {"labels": LABELS[cell.dataset]}
-    write_parquet(columns, folder / cell.path() / f"predictions/{cell.dataset}.parquet", facts)
+    name = "val" if part == "val" else cell.dataset
+    write_parquet(columns, folder / cell.path() / f"predictions/{name}.parquet", facts)
 
 
 def write_explained(folder: Path, data: Path, cell) -> None:
@@ -240,14 +245,16 @@ def write_study(results: Path, **config) -> Path:
 
 
 def write_report(study: Path, drawn: bool = False) -> Path:
-    """The report's folder, with the outputs of `collect`, `compare`, `table` and `figure`.
+    """The report's folder, as `collect`, `choose`, `compare`, `table` and `figure` make it.
 
     drawn: false puts an empty picture for each figure, for tests that look at none: to draw them
     takes longer than all the rest.
     """
     report = study.parent / "report"
     collect.main([str(study), "--out-dir", str(report)])
-    others = ["--configurations", str(report / "configurations.csv")]
+    validation = str(report / "validation.csv")
+    choose.main([str(study), "--out", validation])
+    others = ["--configurations", str(report / "configurations.csv"), "--validation", validation]
     compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *others])
     table.main([str(study), "--report", str(report)])
     if drawn:

@@ -73,6 +73,7 @@ def test_a_mean_over_fewer_seeds_says_so(report):
 def test_a_place_without_seeds_is_missing_and_last(study):
     path = study.parent / "cells" / MISSING.replace("seed1", "seed0") / "history.parquet"
     path.unlink()
+    (path.parent / "predictions/val.parquet").unlink()
     scores = study.parent / "scores/ward.parquet"
     frame = read_parquet(scores)[0].to_pandas()
     gone = (frame["backbone"] == "resnet18") & (frame["init"] == "pretrained")
@@ -189,7 +190,7 @@ def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
     sentence = "Uncertain labels (-1) are taken as present (one): Nodule 7."
     write_parquet(read, path, facts | {"policy": {"notes": [sentence]}})
     report = write_report(study)
-    for name in set(modules(TABLES)) - {"others", "literature", "transfer", "subgroups"}:
+    for name in set(modules(TABLES)) - {"others", "choices", "literature", "transfer", "subgroups"}:
         ward, *others = shown(report, name)
         assert sentence in ward.notes, name
         assert not any(sentence in other.notes for other in others)

@@ -14,7 +14,7 @@ STAGES = {
     "data": ("phantom", "index", "pixels", "split", "audit"),
     "train": ("weights", "train", "predict", "explain"),
     "evaluate": ("study", "score"),
-    "report": ("overlap", "collect", "compare", "table", "figure", "report"),
+    "report": ("overlap", "collect", "choose", "compare", "table", "figure", "report"),
 }
 USAGE = """usage: cxrgrid COMMAND …           the same as python -m cxrgrid.COMMAND …
        cxrgrid COMMAND --help      what a command makes, from what, with examples

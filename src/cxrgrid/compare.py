@@ -11,7 +11,7 @@ Example:
   python -m cxrgrid.compare mine.parquet theirs.csv --threshold 0.5 0.3 --interval bca --out r.csv
   python -m cxrgrid.compare --a new/seed*.parquet --b old/seed*.parquet --names new old --out r.json
   python -m cxrgrid.compare --study results/demo/study.json \\
-      --out comparisons.csv --configurations configurations.csv
+      --validation validation.csv --out comparisons.csv --configurations configurations.csv
 """
 
 import json
@@ -25,13 +25,14 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
-from cxrgrid.evaluation import bootstrap, study_pairs, two_models
+from cxrgrid.evaluation import bootstrap, choice, study_pairs, two_models
 from cxrgrid.evaluation.measured import measure
+from cxrgrid.evaluation.planned_pairs import EXTERNAL, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
 from cxrgrid.evaluation.subgroup_gaps import joined
 from cxrgrid.io import cli
-from cxrgrid.reporting.results import read_grid
+from cxrgrid.reporting.results import read_csv, read_grid
 
 # ------------------------------------------------------------------ two models
 
@@ -103,7 +104,7 @@ def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, 
 
 def external(dataset: str, name: str) -> tuple[str, ...]:
     """The configuration of a model from elsewhere."""
-    return (dataset, name, study_pairs.EXTERNAL, study_pairs.EXTERNAL)
+    return (dataset, name, EXTERNAL, EXTERNAL)
 
 
 def of_external(name: str, model: External, folds: list[Predictions]) -> list[Predictions]:
@@ -116,18 +117,21 @@ def of_external(name: str, model: External, folds: list[Predictions]) -> list[Pr
 def study(args) -> None:
     """Compare every pair of a study: a table of pairs, and one of configurations."""
     grid = read_grid(args.study)
+    if any(recipe.choose for recipe in grid.recipes.values()) and not args.validation:
+        raise UserError(f"{args.study}: a recipe has `choose`; give --validation, made by `choose`")
     measured = {}
     for dataset in {cell.dataset: None for cell in grid.cells}:
         found = cells(grid, args.study.parent / "cells", dataset)
         measured[dataset] = measure(found, grid.study.report)
         logging.info(f"{dataset}: {len(measured[dataset].values)} models measured")
-    table = study_pairs.table(grid, measured)
+    standing = choice.standing(read_csv(args.validation)) if args.validation else None
+    table = study_pairs.table(grid, measured, standing)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
     if args.configurations:
         frame = study_pairs.intervals(grid, measured)
         frame.to_csv(args.configurations, index=False, float_format="%.6g", lineterminator="\n")
-    logging.info(f"{len(study_pairs.pairs(grid))} pairs compared")
+    logging.info(f"{len(pairs(grid, standing))} pairs compared")
 
 
 def main(argv: list[str] | None) -> None:
@@ -155,6 +159,9 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument(
         "--configurations", type=Path, help="with --study: each configuration's interval, as CSV"
+    )
+    parser.add_argument(
+        "--validation", type=Path, help="with --study: CSV of `choose`, for `choose: validation`"
     )
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
     args = parser.parse_args(argv)

@@ -35,7 +35,7 @@ from cxrgrid.reporting.sections import MISSING, Section, Table
 def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
     """Dataset × backbone (× recipe) by init; a configuration that is not in the study is None."""
     firsts = cells.groupby(CONFIGURATION, sort=False)[REPLICATES].first().to_dict("index")
-    several = leaderboard["recipe"].nunique() > 1
+    several = leaderboard["entry"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
     low, high = leaderboard["value"].min(), leaderboard["value"].max()
@@ -44,7 +44,7 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
         head = (
             configuration["dataset"],
             configuration["backbone"],
-            configuration["recipe"] if several else "",
+            configuration["entry"] if several else "",
         )
         shade = (configuration["value"] - low) / (high - low) if high > low else 1.0
         configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
@@ -190,6 +190,7 @@ def headline(leaderboard: pd.DataFrame, metric: str) -> str:
     shown = leaderboard[["dataset", "backbone", "init", "recipe"]].copy()
     numbers = leaderboard[["value", "low", "high"]].itertuples(index=False)
     shown[f"{metric} (95 % interval)"] = [number(*row) for row in numbers]
+    shown["on validation"] = [number(value) for value in leaderboard["validation"]]
     shown["seeds"] = leaderboard["seeds"]
     return shown.to_string(index=False)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from cxrgrid.config.dataset import Dataset, Sample, Subset
 from cxrgrid.config.preparation import Columns, Image, Join, Lists, Phantom, Split
-from cxrgrid.config.recipe import Recipe
+from cxrgrid.config.recipe import Recipe, StudyRecipe
 from cxrgrid.config.study import Block, External, Override, Report, Source, Study, Target
 from cxrgrid.io import cli
 
@@ -22,14 +22,18 @@ from cxrgrid.io import cli
 def schema() -> str:
     """The JSON schema of a config file, as workflow/schemas/config.schema.json holds it."""
     document = msgspec.json.schema(Study)
-    recipe = msgspec.json.schema(Recipe)["$defs"]["Recipe"]
-    document["$defs"]["Recipe"] = recipe
+    document["$defs"]["Recipe"] = definition(Recipe)
     document["$defs"]["Study"]["properties"]["recipes"]["additionalProperties"] = {
         "$ref": "#/$defs/Factors"
     }
-    document["$defs"]["Factors"] = with_levels(recipe)
+    document["$defs"]["Factors"] = with_levels(definition(StudyRecipe))
     document["$defs"]["Override"]["properties"]["set"] |= {"$ref": "#/$defs/Recipe"}
     return json.dumps(document, indent=2) + "\n"
+
+
+def definition(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of one struct by itself."""
+    return msgspec.json.schema(struct)["$defs"][struct.__name__]
 
 
 def with_levels(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +42,9 @@ def with_levels(recipe: dict[str, Any]) -> dict[str, Any]:
     for name, setting in recipe["properties"].items():
         said = {key: setting[key] for key in ("description", "default") if key in setting}
         one = {key: value for key, value in setting.items() if key not in said}
+        if name == "choose":  # it is said of a recipe's lists, and is none
+            properties[name] = setting
+            continue
         levels = {"type": "array", "items": one, "minItems": 1}
         properties[name] = said | ({"anyOf": [one, levels]} if one else {})
     return recipe | {"title": "Factors", "properties": properties}
@@ -46,12 +53,14 @@ def with_levels(recipe: dict[str, Any]) -> dict[str, Any]:
 def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
+    definitions = json.loads(schema())["$defs"] | {"StudyRecipe": definition(StudyRecipe)}
     structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Join)
-    for struct in (*structs, Recipe, Override, Source, External, Report, Target):
-        definition = json.loads(schema())["$defs"][struct.__name__]
-        lines += [f"## {struct.__name__}", "", definition["description"], ""]
+    for struct in (*structs, StudyRecipe, Override, Source, External, Report, Target):
+        found = definitions[struct.__name__]
+        name = "Recipe" if struct is StudyRecipe else struct.__name__
+        lines += [f"## {name}", "", found["description"], ""]
         lines += ["| setting | default | meaning |", "| --- | --- | --- |"]
-        lines += [row(name, setting) for name, setting in definition["properties"].items()] + [""]
+        lines += [row(name, setting) for name, setting in found["properties"].items()] + [""]
     return "\n".join(lines)
 
 

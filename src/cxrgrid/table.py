@@ -26,6 +26,7 @@ def as_text(module: ModuleType, rows: pd.DataFrame, frames: Frames) -> Table:
     rows = rows.round(6).reset_index(drop=True)  # what rounds to 0.744 here does so in the CSV
     parts = [(name, rows[rows["dataset"] == name]) for name in frames.grid.tested()]
     found = [of_dataset(module, name, part, frames) for name, part in parts if not part.empty]
+    found = [section for section in found if section.rows]
     title = module.__doc__.splitlines()[0].rstrip(".")
     part, method = (getattr(module, name, "") for name in ("PART", "METHOD"))
     return Table(title, module.CAPTION, found, part, method)

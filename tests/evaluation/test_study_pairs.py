@@ -3,7 +3,7 @@
 from itertools import combinations
 
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation.study_pairs import pairs
+from cxrgrid.evaluation.planned_pairs import pairs
 from demo_config import DEMO
 
 LISTS = {"epochs": 2, "lr": [0.001, 0.0003], "image": {"size": [64, 96, 128]}}

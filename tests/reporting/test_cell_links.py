@@ -73,7 +73,10 @@ def test_beside_a_model_from_elsewhere_stand_the_cells_of_the_place(made):
     )
     row = {"dataset": "ward", "backbone": "", "init": "", "recipe": "", "axis": "external"}
     rows = pd.DataFrame(
-        [row | {"a": "theirs", "b": b} for b in ("resnet18/scratch", "resnet18/scratch/slow")]
+        [
+            row | {"a": "theirs", "b": b, "recipe_a": "external", "recipe_b": recipe}
+            for b, recipe in (("resnet18/scratch", "default"), ("resnet18/scratch/slow", "slow"))
+        ]
     )
     got = cell_links.of_pairs(rows, cells)
     assert [to for line in got for _, to in line] == [

@@ -13,7 +13,8 @@ COLUMNS += ["seeds", "planned", "n", "patients"]
 
 def board(*rows):
     counts = (2, 2, 100, 60)
-    return pd.DataFrame([(*row, *counts) for row in rows], columns=COLUMNS)
+    found = pd.DataFrame([(*row, *counts) for row in rows], columns=COLUMNS)
+    return found.assign(entry=found["recipe"], validation=found["value"])
 
 
 def frames(**pair):

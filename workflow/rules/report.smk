@@ -46,11 +46,28 @@ rule collect:
         "python -m cxrgrid.collect {input.study} --out-dir {params.out} > {log} 2>&1"
 
 
+rule choose:
+    """Choose configurations by the headline metric on validation images."""
+    input:
+        study=rules.study.output.study,
+        # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
+        scores=expand(rules.score.output.scores, target=grid.targets()),
+    output:
+        validation="<study>/report/validation.csv",
+    log:
+        "<study>/report/choose.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    shell:
+        "python -m cxrgrid.choose {input.study} --out {output.validation} > {log} 2>&1"
+
+
 rule compare:
     """Compare all pairs of configurations that differ in one axis, on the same patients."""
     input:
         study=rules.study.output.study,
-        # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
+        validation=rules.choose.output.validation,
+        # As for `choose`.
         scores=expand(rules.score.output.scores, target=grid.targets()),
     output:
         comparisons=report(
@@ -64,8 +81,8 @@ rule compare:
     conda:
         "../../envs/cxrgrid.yaml"
     shell:
-        "python -m cxrgrid.compare --study {input.study} --out {output.comparisons}"
-        " --configurations {output.configurations} > {log} 2>&1"
+        "python -m cxrgrid.compare --study {input.study} --validation {input.validation}"
+        " --out {output.comparisons} --configurations {output.configurations} > {log} 2>&1"
 
 
 rule table:
@@ -74,6 +91,7 @@ rule table:
         study=rules.study.output.study,
         metrics=rules.collect.output.metrics,
         cells=rules.collect.output.cells,
+        validation=rules.choose.output.validation,
         compared=rules.compare.output,
         seen=rules.overlap.output.seen,
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
@@ -105,6 +123,7 @@ rule figure:
         metrics=rules.collect.output.metrics,
         history=rules.collect.output.history,
         cells=rules.collect.output.cells,
+        validation=rules.choose.output.validation,
         compared=rules.compare.output,
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
         embeddings=explained.files("embedding"),
@@ -132,6 +151,7 @@ rule report:
     input:
         study=rules.study.output.study,
         collected=rules.collect.output,
+        validation=rules.choose.output.validation,
         compared=rules.compare.output,
         tables=rules.table.output,
         figures=rules.figure.output,

@@ -19,7 +19,8 @@ DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
 DIVIDED = {"split": "table.parquet", "audit": "audit.json"}  # one per tested fold
 DATA |= DIVIDED
 STUDY = {"study": "study.json", "overlap": "overlap.json", "collect": "report/metrics.csv"}
-STUDY |= {"compare": "report/comparisons.csv", "table": "report/leaderboard.csv"}
+STUDY |= {"choose": "report/validation.csv", "compare": "report/comparisons.csv"}
+STUDY |= {"table": "report/leaderboard.csv"}
 STUDY |= {"report": "report/report.html"}
 
 

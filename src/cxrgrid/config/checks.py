@@ -18,9 +18,7 @@ from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.check_values import check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset
 from cxrgrid.config.errors import UserError, known
-from cxrgrid.config.factors import LevelRecipe, expand, merge
-from cxrgrid.config.preparation import Image, Split
-from cxrgrid.config.recipe import Recipe
+from cxrgrid.config.preparation import Split
 from cxrgrid.config.study import Source, Study
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -251,30 +249,3 @@ def check_folds(split: Split, validated: list[str], where: str) -> None:
             f"{where}.folds: {split.name!r} has a fixed validation list, which cannot stay apart "
             "when every training-list patient is tested; leave `folds` out, or choose `patient`"
         )
-
-
-def check_recipes(study: Study, designs: set[str]) -> dict[str, LevelRecipe]:
-    """Every recipe of the grid by name: `default` over the built-in values, the others over it.
-
-    A recipe with lists stands for one recipe per combination of levels, as the designs say.
-    """
-    default = study.recipes.get("default", {})
-    found: dict[str, LevelRecipe] = {}
-    for name, settings in {"default": {}, **study.recipes}.items():
-        check_name(name, "recipes")
-        check_keys(settings, Recipe, f"recipes.{name}")
-        if isinstance(settings.get("image"), dict):
-            check_keys(settings["image"], Image, f"recipes.{name}.image")
-        made = {
-            recipe.name: recipe
-            for design in sorted(designs)
-            for recipe in expand(name, merge(default, settings), design)
-        }
-        if twice := next((level for level in made if level in found), None):
-            raise UserError(f"recipes.{name}: two recipes would be called {twice!r}; rename one")
-        for recipe in made.values():
-            checked(recipe.settings, Recipe, f"recipes.{name}")
-        found |= made
-    for number, override in enumerate(study.overrides):
-        check_keys(override.set, Recipe, f"overrides[{number}].set")
-    return found

@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cxrgrid.config.errors import UserError
@@ -22,12 +22,16 @@ Setting = tuple[str, ...]  # its path, such as ("image", "size")
 
 @dataclass(frozen=True)
 class LevelRecipe:
-    """One recipe of the grid. base: its name in the study; levels: by factor, as text."""
+    """One recipe of the grid. base: its name in the study; levels: by factor, as text.
+
+    choose: True if only one of the base's levels is compared, the one chosen on validation images.
+    """
 
     name: str
     base: str
     settings: dict[str, Any]
     levels: dict[str, str]
+    choose: bool = False
 
 
 def study_levels(recipes: dict[str, LevelRecipe]) -> dict[str, dict[str, str]]:
@@ -64,16 +68,20 @@ def merge(default: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
 def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe]:
     """The recipes that one recipe of the study stands for; the base first.
 
+    settings: its own over the default recipe's, `choose` among them, which is no training setting.
     design: `full`, the product of all factors; `one_at_a_time`, each level of each factor with the
     others at their base. `UserError` for a list without values or with one twice.
     """
+    choose = settings.get("choose", "none") == "validation"
+    settings = {key: value for key, value in settings.items() if key != "choose"}
     found = factors(name, settings)
     if design == "full" and math.prod(map(len, found.values())) > MOST:
         raise UserError(
             f"recipes.{name}: its lists make more than {MOST:,} recipes; give shorter lists, or "
             "`design: one_at_a_time` in the grid"
         )
-    return [level_recipe(name, settings, found, point) for point in points(found, design)]
+    made = [level_recipe(name, settings, found, point) for point in points(found, design)]
+    return [replace(recipe, choose=choose and bool(found)) for recipe in made]
 
 
 def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:

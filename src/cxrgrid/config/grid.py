@@ -16,12 +16,12 @@ from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
+from cxrgrid.config.check_recipes import check_recipes
 from cxrgrid.config.check_report import check_external, check_report
 from cxrgrid.config.checks import (
     FIGURES,
     TABLES,
     backbones,
-    check_recipes,
     check_study,
     checked,
     modules,
@@ -157,6 +157,11 @@ class Grid:
         pairs = [(c, target) for c in self.cells for target in self.transfers.get(c.dataset, [])]
         paths = [(f"{self.folder(c)}/transfer/{target}.parquet", target) for c, target in pairs]
         return [pair for pair in paths if not self.incomplete or Path(pair[0]).is_file()]
+
+    def entry(self, recipe: str) -> str:
+        """The name under which a recipe is compared: with `choose`, all its levels share one."""
+        found = self.recipes[recipe]
+        return found.base if found.choose else recipe
 
     def folder(self, cell: Cell) -> str:
         """Folder of a cell's files."""

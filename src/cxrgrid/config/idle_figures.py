@@ -27,7 +27,7 @@ def can_rank(grid: Any) -> bool:
         name: set() for block in grid.blocks() for name in block.datasets
     }
     for cell in grid.cells:
-        models.get(cell.dataset, set()).add((cell.backbone, cell.init, cell.recipe))
+        models.get(cell.dataset, set()).add((cell.backbone, cell.init, grid.entry(cell.recipe)))
     common = set.intersection(*models.values())
     enough = len(models) > 3 or (len(models) > 2 and len(common) > 2)
     return enough and len({backbone for backbone, _, _ in common}) > 1

@@ -24,7 +24,7 @@ OPTIMIZERS = (
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A named set of training settings; any of them may be a list of levels: a factor."""
+    """The settings of a training."""
 
     image: Annotated[
         dict[str, Any],
@@ -209,3 +209,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     channels_last: Annotated[
         bool, about("channels_last memory layout; find_speed measures whether it is faster")
     ] = False
+
+
+class StudyRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A named set of training settings; any of them may be a list of levels: a factor."""
+
+    choose: Annotated[
+        Literal["none", "validation"],
+        about(
+            "validation: of the levels of this recipe's lists, only the one with the highest "
+            "validation value enters the comparisons, chosen for each dataset, backbone and init; "
+            "none: each level is compared. Retrains nothing"
+        ),
+    ] = "none"

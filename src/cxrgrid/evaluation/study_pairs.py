@@ -1,15 +1,11 @@
 """Comparison of all pairs of configurations of a study that differ in one axis only.
 
-Each external model is compared with every configuration of its dataset (axis: external).
-
 A configuration is a cell without its replicates. A family for Holm's correction is all pairs of one
 axis within the study, over all datasets, in one metric: the macro rows are one family, the rows of
 single labels another, larger one. All planned pairs count, run or not.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -19,14 +15,13 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation import difference
 from cxrgrid.evaluation.configurations import configurations, folds_of
 from cxrgrid.evaluation.measured import Measured
+from cxrgrid.evaluation.planned_pairs import EXTERNAL, Pair, Standing, pairs
 from cxrgrid.evaluation.seed_variance import Spread
 from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.wording import many
 
-VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first
-EXTERNAL = "external"  # axis, init and recipe of a model from elsewhere
 KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
-KEYS += ["backbone", "init", "recipe", "metric", "label"]
+KEYS += ["backbone", "init", "recipe", "recipe_a", "recipe_b", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
@@ -42,114 +37,16 @@ CONFIGURATION_COLUMNS += [
 ]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two configurations of the grid; a, b: as CONFIGURATION says; seeds: that both should have.
-
-    factor: on the axis `recipe` the setting that differs, with its two levels; among: the levels
-    that both recipes share and that are not the base's, in words.
-    """
-
-    axis: str
-    a: tuple[str, ...]
-    b: tuple[str, ...]
-    seeds: tuple[int, ...]
-    factor: str = ""
-    levels: tuple[str, str] = ("", "")
-    among: str = ""
-
-    def names(self) -> tuple[str, str]:
-        """Names of the two: their values on the axis in which they differ."""
-        if self.axis == EXTERNAL:
-            return self.a[1], "/".join(name for name in self.b[1:] if name != "default")
-        at = CONFIGURATION.index(self.axis)
-        return self.a[at], self.b[at]
-
-    def keys(self) -> dict[str, str]:
-        """Columns that identify the pair; the column of the axis that differs is empty."""
-        varied = VARIED if self.axis == EXTERNAL else [self.axis]
-        fixed = dict(zip(CONFIGURATION, self.a, strict=True)) | dict.fromkeys(varied, "")
-        a, b = self.names()
-        found = {**fixed, "target": fixed["dataset"], "axis": self.axis, "a": a, "b": b}
-        level_a, level_b = self.levels if self.factor else (a, b)
-        return found | {"factor": self.factor or self.axis, "level_a": level_a, "level_b": level_b}
-
-    def words(self) -> tuple[str, str]:
-        """Names of the two in a sentence."""
-        if not self.factor:
-            return self.names()
-        return tuple(f"{self.factor} {level or 'as the default'}" for level in self.levels)
-
-    def seed_of_a(self, seed: int) -> int:
-        """The seed of a that is compared with a seed of b: an external model has only one."""
-        return 0 if self.axis == EXTERNAL else seed
-
-    def where(self) -> str:
-        """The fixed coordinates, as text."""
-        fixed = self.keys()
-        names = [fixed["backbone"], fixed["init"], fixed["recipe"].replace("default", "")]
-        return f"{', '.join(filter(None, [fixed['dataset'], *names, self.among]))}: "
-
-
-def pairs(grid: Grid) -> list[Pair]:
-    """All pairs, by dataset and axis; `b` is scratch, else the one that the study names first."""
-    every, folds, found = configurations(grid), folds_of(grid), []
-    for axis in VARIED:
-        at = CONFIGURATION.index(axis)
-        for b, a in combinations(every, 2):
-            if [name for name, x, y in zip(CONFIGURATION, a, b, strict=True) if x != y] != [axis]:
-                continue
-            if folds[a] != folds[b]:  # one that others start from, trained on some folds only
-                continue
-            if a[at] == "scratch":
-                a, b = b, a
-            seeds = tuple(seed for seed in every[a] if seed in every[b])
-            if axis != "recipe":
-                found.append(Pair(axis, a, b, seeds))
-            elif one := one_factor(grid, a[at], b[at]):
-                found.append(Pair(axis, a, b, seeds, *one))
-    for name, model in grid.study.external.items():
-        a = (model.dataset, name, EXTERNAL, EXTERNAL)
-        own = {
-            configuration: seeds
-            for configuration, seeds in every.items()
-            if configuration[0] == model.dataset
-        }
-        found += [Pair(EXTERNAL, a, b, tuple(seeds)) for b, seeds in own.items()]
-    order = {name: number for number, name in enumerate(grid.study.datasets)}
-    axes = [*VARIED, EXTERNAL]
-    return sorted(found, key=lambda pair: (order[pair.a[0]], axes.index(pair.axis)))
-
-
-def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] | None:
-    """Factor in which two recipes differ, its levels, and the rest; None if they differ in several.
-
-    Of two recipes that the study names, the recipe itself differs: no factor.
-    """
-    levels = grid.levels[a], grid.levels[b]
-    differ = [name for name in levels[0] if levels[0][name] != levels[1][name]]
-    same_recipe = levels[0]["recipe"] == levels[1]["recipe"]
-    if not same_recipe:
-        own = [name for name in differ if name in grid.recipes[a].levels]
-        return None if own else ("", ("", ""), "")
-    if len(differ) != 1:
-        return None
-    base = grid.levels[levels[0]["recipe"]]
-    among = [f"{n} {v}" for n, v in levels[0].items() if n not in differ and v != base[n]]
-    return differ[0], (levels[0][differ[0]], levels[1][differ[0]]), ", ".join(among)
-
-
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
     """Rows of a pair without the columns that depend on the family, and their differences."""
+    a, b, there = pair.of_a, pair.of_b, measured.values
     shared = tuple(
-        seed
-        for seed in pair.seeds
-        if (pair.a, pair.seed_of_a(seed)) in measured.values and (pair.b, seed) in measured.values
+        seed for seed in pair.seeds if (a, pair.seed_of_a(seed)) in there and (b, seed) in there
     )
-    counts = {"folds": measured.folds.get(pair.b, 1)}
+    counts = {"folds": measured.folds.get(pair.of_b, 1)}
     counts |= {"seeds": len(shared), "planned": len(pair.seeds)}
     of_a = tuple(dict.fromkeys(pair.seed_of_a(seed) for seed in shared))
-    both = ((pair.a, of_a), (pair.b, shared))
+    both = ((a, of_a), (b, shared))
     sides = [measured.seeds(*side) for side in both] if shared else []
     for number, metric in enumerate(difference.RANKING):
         for at, label in enumerate(measured.labels):
@@ -170,9 +67,12 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
             yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found
 
 
-def table(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
+def table(
+    grid: Grid, measured: dict[str, Measured], standing: Standing | None = None
+) -> pd.DataFrame:
     """One row per pair, metric and label: COLUMNS. NaN if a pair has no seed in common."""
-    made = [(pair, *row) for pair in pairs(grid) for row in compare(pair, measured[pair.a[0]])]
+    asked = pairs(grid, standing)
+    made = [(pair, *row) for pair in asked for row in compare(pair, measured[pair.a[0]])]
     if not made:
         return pd.DataFrame(columns=COLUMNS)
     frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS)
@@ -200,7 +100,7 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     alone = np.isnan(found.seed_sd)
     each = "One seed in each fold" if row["folds"] > 1 else "One seed each"
     once = f" {each}: the variance between trainings is not included." if alone else ""
-    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}"
+    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}{pair.chosen()}"
 
 
 def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:

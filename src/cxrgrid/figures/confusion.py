@@ -1,4 +1,4 @@
-"""Confusion matrices on test images, of the best configuration of each init."""
+"""Confusion matrices on test images, of the chosen configuration of each init."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from cxrgrid.reporting.results import Frames
 
 PART = "labels"
 CAPTION = (
-    "First seed of the best configuration of each init. Numbers are test images; the shade is "
+    "First seed of the chosen configuration of each init. Numbers are test images; the shade is "
     "their share of the images with (or without) the label. n: test images."
 )
 METHOD = (

@@ -12,8 +12,8 @@ from cxrgrid.reporting.results import Frames
 
 PART = "explanations"
 CAPTION = (
-    "Best explained configuration of each dataset, coloured by finding (several; none), view and "
-    "source, where known. Axes have no unit; distances between groups have no meaning. n: test "
+    "Chosen explained configuration of each dataset, coloured by finding (several; none), view "
+    "and source, where known. Axes have no unit; distances between groups have no meaning. n: test "
     "images, a sample of 800 if there are more."
 )
 METHOD = (
@@ -56,9 +56,7 @@ def draw(frames: Frames) -> Figure:
 def best(frames: Frames, dataset: str) -> tuple[dict, pd.DataFrame]:
     """The explained cell of a dataset that is shown, and its points; None if there is none."""
     configurations = frames.best()
-    configurations = configurations[configurations["dataset"] == dataset].sort_values(
-        "value", ascending=False
-    )
+    configurations = configurations[configurations["dataset"] == dataset].sort_values("place")
     found = configurations[CONFIGURATION].merge(frames.embeddings, on=CONFIGURATION)
     rest = frames.embeddings[frames.embeddings["dataset"] == dataset]
     found = found if len(found) else rest

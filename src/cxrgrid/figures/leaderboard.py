@@ -11,15 +11,17 @@ from cxrgrid.reporting.results import Frames
 
 PART = "leaderboard"
 CAPTION = (
-    "Mean over labels. Dot: mean over seeds; rings: seeds; bar: 95 % interval over patients and, "
-    "if there are several, seeds. n: test images."
+    "Mean over labels, on test images; of a search, the level chosen on validation images. "
+    "Dot: mean over seeds; rings: seeds; bar: 95 % interval over patients and, if there are "
+    "several, seeds. n: test images."
 )
 
 
 def draw(frames: Frames) -> Figure:
     """Draw one panel per dataset, one row per backbone and recipe; colours are inits."""
     ends = frames.ends().rename(columns={"low": "from", "high": "to"})
-    cells = frames.headline().merge(ends, on=CONFIGURATION)
+    cells = frames.entered().merge(ends, on=CONFIGURATION)
+    cells["recipe"] = cells["entry"]
     colour = figure_style.colours(cells["init"])
     datasets = frames.grid.targets()
     rows, columns = figure_style.wrap(len(datasets), 2)

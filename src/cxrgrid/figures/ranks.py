@@ -56,9 +56,10 @@ def table(frames: Frames) -> pd.DataFrame:
     A dataset that is there only for others to start from is none on which models are ranked.
     """
     asked = {name for block in frames.grid.blocks() for name in block.datasets}
-    cells = frames.headline()
+    cells = frames.entered()
     means = (
         cells[cells["dataset"].isin(asked)]
+        .assign(recipe=cells["entry"])
         .groupby(CONFIGURATION, sort=False)["value"]
         .mean()
         .reset_index()
@@ -85,7 +86,7 @@ def bars(axes: Axes, found: Ranks, models: int) -> None:
 
 def note(found: Ranks, frames: Frames) -> str:
     """Numbers of datasets and of configurations left out, and Friedman's p."""
-    left_out = frames.cells.groupby(CONFIGURATION[1:]).ngroups - len(found.mean)
+    left_out = frames.entered().groupby(["backbone", "init", "entry"]).ngroups - len(found.mean)
     p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
     text = f"{len(found.ranks)} datasets, Friedman {p}"
     return text + (f", left out: {left_out}" if left_out else "")

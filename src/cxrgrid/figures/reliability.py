@@ -1,4 +1,4 @@
-"""Calibration of the best configuration of each init."""
+"""Calibration of the chosen configuration of each init."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""ROC curves of the best configuration of each init."""
+"""ROC curves of the chosen configuration of each init."""
 
 from matplotlib.figure import Figure
 
@@ -7,9 +7,10 @@ from cxrgrid.reporting.results import Frames
 
 PART = "labels"
 CAPTION = (
-    "Best configuration of each init by the headline metric, on test images; one line per seed; up "
-    "to eight labels per dataset, those with the most positive test images. Dashed: a random "
-    "ranking. n: test images with a known label (positives). Each cell's page has its own curves."
+    "On test images, of the configuration of each init with the highest headline metric on "
+    "validation images; one line per seed; up to eight labels per dataset, those with the most "
+    "positive test images. Dashed: a random ranking. n: test images with a known label "
+    "(positives). Each cell's page has its own curves."
 )
 
 

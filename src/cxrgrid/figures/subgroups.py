@@ -1,4 +1,4 @@
-"""Headline metric by subgroup, of the best configuration of each init."""
+"""Headline metric by subgroup, of the chosen configuration of each init."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,9 +10,9 @@ from cxrgrid.reporting.results import Frames
 
 PART = "subgroups"
 CAPTION = (
-    "Mean over labels with 95 % intervals over patients; first seed of the best configuration of "
-    "each init. n: test images of the subgroup. Overlapping intervals do not show that two groups "
-    "are equal."
+    "Mean over labels with 95 % intervals over patients; first seed of the chosen configuration "
+    "of each init. n: test images of the subgroup. Overlapping intervals do not show that two "
+    "groups are equal."
 )
 
 
@@ -34,7 +34,7 @@ def draw(frames: Frames) -> Figure:
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    """Headline metric of all test images and their subgroups: first seed of the best ones."""
+    """Headline metric of all test images and their subgroups: first seed of `best`."""
     cells = frames.headline().dropna(subset="value").drop_duplicates(CONFIGURATION)
     best = frames.best()[CONFIGURATION].merge(cells[AXES], on=CONFIGURATION)
     rows = best.merge(frames.metrics, on=AXES)

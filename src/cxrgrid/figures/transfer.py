@@ -45,7 +45,7 @@ def draw(frames: Frames) -> Figure:
 def values(frames: Frames) -> pd.DataFrame:
     """One row per configuration and target: value, n, labels (0: all of its own), note."""
     own = (
-        frames.headline()
+        frames.entered()
         .groupby(CONFIGURATION, sort=False)
         .agg(value=("value", "mean"), n=("n", "max"))
     )
@@ -53,7 +53,8 @@ def values(frames: Frames) -> pd.DataFrame:
     own = own.assign(target=own["dataset"])
     across = build(frames)[[*CONFIGURATION, "target", "value", "n", "labels_scored", "note"]]
     across = across.rename(columns={"labels_scored": "labels"})
-    return pd.concat([own, across], ignore_index=True)
+    rows = pd.concat([own, across], ignore_index=True)
+    return rows.assign(recipe=rows["recipe"].map(frames.grid.entry))
 
 
 def panel(

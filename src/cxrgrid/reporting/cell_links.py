@@ -18,8 +18,11 @@ def of_configurations(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
 
 
 def of_starts(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """Pages of the seeds of both sides, for rows that compare a configuration with scratch."""
-    return of_pairs(rows[CONFIGURATION].assign(axis="init", a=rows["init"], b="scratch"), cells)
+    """Pages of the seeds of both sides, for rows that compare a configuration with scratch.
+
+    Like `comparisons.csv`, they have `recipe_a` and `recipe_b`: the recipes on both sides.
+    """
+    return of_pairs(rows.assign(axis="init", a=rows["init"], b="scratch"), cells)
 
 
 def of_pairs(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
@@ -38,6 +41,8 @@ def of_pairs(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
             )
             if row["axis"] not in CONFIGURATION:
                 configuration = named.get((row["dataset"], row[side]), ())
+            # Of a recipe with `choose`, another level may stand there.
+            configuration = (*configuration[:-1], row[f"recipe_{side}"])
             links += pages(seeds.get(configuration, []), side)
         found.append(links)
     return found

@@ -130,7 +130,7 @@ def plain_log(axes: Axes, values: pd.Series) -> None:
 
 
 def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: int = 8) -> Figure:
-    """One panel per dataset and label: `one` draws each seed of each init's best configuration.
+    """One panel per dataset and label: `one` draws each seed of each init's chosen configuration.
 
     one(axes, points, colour, prevalence): points of a cell and label, as `score` writes them. At
     most `most` labels a dataset: those with the most positives in test.

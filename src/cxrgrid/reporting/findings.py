@@ -13,7 +13,7 @@ OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
 def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
-    """Findings as sentences: best configurations, effects of init, backbone and recipe, caveats."""
+    """Findings as sentences: recommendations, effects of init, backbone and recipe, caveats."""
     sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
     sentences += published_vs_right(leaderboard, frames.metric_name)
@@ -24,28 +24,44 @@ def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict])
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
-    """The best configuration of a dataset, and the paired test against the second."""
-    name = configurations["dataset"].iloc[0]
+    """The configuration of a dataset that is chosen on validation images, and its test value.
+
+    Beside it the next one by validation value.
+    """
+    name, metric = configurations["dataset"].iloc[0], frames.metric_name
     scored = configurations[configurations["seeds"] > 0]
     if scored.empty:
         return f"{name}: no cell is scored yet."
+    if scored["validation"].isna().all():
+        return (
+            f"{name}: {metric} is not defined on the validation images, where no label has both "
+            "classes; no configuration is recommended."
+        )
     top = scored.iloc[0]
     over = "mean of " if top["seeds"] > 1 else ""
+    shares = scored["seeds"] / scored["planned"]
+    rivals = many((shares == shares.iloc[0]).sum(), "configuration")
+    rivals += "" if shares.nunique() == 1 else " with most of their seeds"
     text = (
-        f"{name}: the highest {frames.metric_name} is "
-        f"{number(top['value'], top['low'], top['high'])}, of {configuration(top)} ({over}"
-        f"{seeds(top)}; {top['n']:,.0f} test images of {top['patients']:,.0f} patients)"
+        f"{name}: recommended is {configuration(top)}, chosen on validation images ({metric} "
+        f"{number(top['validation'])}, the highest of {rivals}). Its "
+        f"{metric} on test images is {number(top['value'], top['low'], top['high'])} ({over}"
+        f"{seeds(top)}; {top['n']:,.0f} images of {top['patients']:,.0f} patients)"
     )
     if len(scored) == 1:
         return f"{text}; no other configuration is scored."
     second = scored.iloc[1]
     beside = number(second["value"], second["low"], second["high"])
-    other = f"{configuration(second)}: {beside}, {seeds(second)}"
-    return f"{text}. The second is {other}; {against_second(top, second, frames)}."
+    return (
+        f"{text}. Next on validation images is {configuration(second)} "
+        f"({number(second['validation'])}; on test images {beside}, {seeds(second)}); "
+        f"{against_second(top, second, frames)}."
+    )
 
 
 def against_second(top: pd.Series, second: pd.Series, frames: Frames) -> str:
-    """The paired comparison of the two best configurations of a dataset, if the study has it."""
+    """The paired comparison of a dataset's first two configurations, if the study has it."""
+    top, second = ({**row, "recipe": row["entry"]} for row in (top, second))
     differ = [axis for axis in CONFIGURATION if top[axis] != second[axis]]
     rows = frames.pairs_of(differ[0]) if len(differ) == 1 else frames.comparisons[:0]
     for axis in [axis for axis in CONFIGURATION if axis not in differ]:

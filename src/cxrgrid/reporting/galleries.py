@@ -89,7 +89,7 @@ def absent(pictures: list[dict]) -> list[str]:
 
 
 def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
-    """For each dataset the best explained cell with its gallery, the others, and missing ones."""
+    """For each dataset the chosen explained cell with its gallery, the others, and missing ones."""
     order = frames.best()
     left, found = BUDGET, []
     for dataset in dict.fromkeys(configuration[0] for configuration in galleries):
@@ -122,8 +122,8 @@ def of_datasets(frames: Frames, galleries: dict[tuple, dict]) -> list[dict]:
 
 
 def first(configurations: list[tuple], best: pd.DataFrame) -> tuple | None:
-    """The cell of the best configuration; else the first of the cells; None without any."""
-    ranked = best.sort_values("value", ascending=False, kind="stable")[CONFIGURATION]
+    """The cell of the chosen configuration; else the first of the cells; None without any."""
+    ranked = best.sort_values("place")[CONFIGURATION]
     for wanted in ranked.itertuples(index=False, name=None):
         for configuration in configurations:
             if configuration[: len(CONFIGURATION)] == wanted:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.operating_points import ARGMAX, rule
+from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.ensemble import is_ensemble
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import papers
+from cxrgrid.reporting.label_counts import count, count_views
 
-SPLITS = ("train", "val", "test")
 NAMES = {
     "auroc": "AUROC",
     "ap": "average precision",
@@ -29,10 +29,11 @@ NAMES = {
 }
 POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
-FILES = ("metrics", "history", "cells", "comparisons", "configurations")
+FILES = ("metrics", "history", "cells", "comparisons", "configurations", "validation")
 TEXT = dict.fromkeys(
     [
         *CONFIGURATION,
+        "entry",
         "target",
         "subset",
         "label",
@@ -43,7 +44,8 @@ TEXT = dict.fromkeys(
         "rerun",
     ]
     + ["truth", "decision"]
-    + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "verdict", "sentence"],
+    + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
+    + ["verdict", "sentence"],
     "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
@@ -56,11 +58,11 @@ class Frames:
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
     point only, and of cells on their own datasets; across: those of cells on other datasets;
     beside: those of ensembles and of models from elsewhere; comparisons, configurations: those of
-    `compare`; counts: one row a dataset, split and label with images, patients, positives,
-    negatives, unknown; facts: of each dataset's table.parquet; confusions: of `collect`; curves: of
-    `score`, on each dataset's own test images; views: one row a dataset, split, view and label with
-    positives; embeddings: those of `explain`, of cells that are done, with their axes; folder: the
-    study's; papers: the folder of published results.
+    `compare`; validation: that of `choose`; counts: one row a dataset, split and label with images,
+    patients, positives, negatives, unknown; facts: of each dataset's table.parquet; confusions: of
+    `collect`; curves: of `score`, on each dataset's own test images; views: one row a dataset,
+    split, view and label with positives; embeddings: those of `explain`, of cells that are done,
+    with their axes; folder: the study's; papers: the folder of published results.
     """
 
     grid: Grid
@@ -69,6 +71,7 @@ class Frames:
     cells: pd.DataFrame
     comparisons: pd.DataFrame
     configurations: pd.DataFrame
+    validation: pd.DataFrame
     counts: pd.DataFrame
     facts: dict[str, dict]
     confusions: pd.DataFrame
@@ -126,20 +129,24 @@ class Frames:
         rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
         return rows[[*AXES, "value", "low", "high", "n", "patients"]]
 
-    def best(self) -> pd.DataFrame:
-        """The best configuration of each dataset and init by the headline metric.
+    def entered(self) -> pd.DataFrame:
+        """Rows of `headline` of the configurations that are compared, with their `entry`.
 
-        For small figures, which cannot show every cell.
+        Of a recipe with `choose`, only the level that was chosen on validation images.
         """
-        means = (
-            self.headline()
-            .groupby(CONFIGURATION, sort=False)["value"]
-            .mean()
-            .dropna()
-            .reset_index()
-        )
-        means = means.sort_values("value", ascending=False, kind="stable")
-        best = means.drop_duplicates(["dataset", "init"])
+        chosen = self.validation[self.validation["chosen"]][[*CONFIGURATION, "entry"]]
+        return self.headline().merge(chosen, on=CONFIGURATION, how="inner")
+
+    def best(self) -> pd.DataFrame:
+        """The configuration of each dataset and init with the highest validation value.
+
+        For small figures, which cannot show every cell: CONFIGURATION, `value` on validation
+        images, and `place`, its rank within the study; only those that are scored on test images.
+        """
+        scored = self.headline().dropna(subset="value")[CONFIGURATION].drop_duplicates()
+        rows = ranked(self.validation[self.validation["chosen"]])
+        rows = rows.assign(place=range(len(rows))).merge(scored, on=CONFIGURATION)
+        best = rows.drop_duplicates(["dataset", "init"])[[*CONFIGURATION, "value", "place"]]
         order = list(dict.fromkeys(["scratch", *self.cells["init"]]))
         return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
 
@@ -159,12 +166,14 @@ class Frames:
     def pairs(self) -> pd.DataFrame:
         """Pairs of each pretrained cell with the otherwise equal cell from scratch.
 
-        One row per pair that the study asks for: AXES, `value`, `scratch`, `difference` (NaN if
-        either is missing).
+        One row per pair that the study asks for: AXES, with the entry as `recipe`, `recipe_a` and
+        `recipe_b` (the recipes that stand for it), `value`, `scratch`, `difference` (NaN if either
+        is missing).
         """
-        cells = self.headline()[[*AXES, "value"]]
+        cells = self.entered()[[*AXES, "entry", "value"]]
+        cells = cells.assign(recipe_a=cells["recipe"], recipe=cells["entry"]).drop(columns="entry")
         scratch = cells[cells["init"] == "scratch"].drop(columns="init")
-        scratch = scratch.rename(columns={"value": "scratch"})
+        scratch = scratch.rename(columns={"value": "scratch", "recipe_a": "recipe_b"})
         others = cells[cells["init"] != "scratch"]
         on = [axis for axis in AXES if axis != "init"]
         pairs = others.merge(scratch, on=on, how="inner", validate="m:1")
@@ -247,33 +256,3 @@ def read_csv(path: Path) -> pd.DataFrame:
     if "seed" in found and "fold" not in found:  # written before there were folds
         found.insert(found.columns.get_loc("seed"), "fold", 0)
     return found
-
-
-def count(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
-    """Images, patients and known labels of a dataset, by split and label."""
-    columns = ["image", "patient", "split", *facts["labels"]]
-    long = table.select(columns).to_pandas().melt(columns[:3], var_name="label")
-    long = long.assign(
-        positives=long["value"] == 1, negatives=long["value"] == 0, unknown=long["value"].isna()
-    )
-    counts = long.groupby(["split", "label"], sort=False).agg(
-        images=("image", "size"),
-        patients=("patient", "nunique"),
-        positives=("positives", "sum"),
-        negatives=("negatives", "sum"),
-        unknown=("unknown", "sum"),
-    )
-    order = pd.MultiIndex.from_product([SPLITS, facts["labels"]], names=["split", "label"])
-    counts = counts.reindex(order, fill_value=0).reset_index()
-    counts.insert(0, "dataset", dataset)
-    return counts
-
-
-def count_views(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
-    """Positives by split, view and label; a dataset that has no views has none (`all`)."""
-    frame = table.to_pandas()
-    frame["view"] = frame["view"].fillna("unknown") if "view" in frame else "all"
-    positive = (frame[facts["labels"]] == 1).assign(split=frame["split"], view=frame["view"])
-    long = positive.melt(["split", "view"], var_name="label", value_name="positives")
-    counts = long.groupby(["split", "view", "label"], sort=False)["positives"].sum().reset_index()
-    return counts.assign(dataset=dataset)

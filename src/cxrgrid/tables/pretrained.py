@@ -22,6 +22,8 @@ def build(frames: Frames) -> pd.DataFrame:
     pairs = frames.pairs()
     pairs.loc[pairs["difference"].isna(), ["value", "scratch"]] = float("nan")
     table = pairs.groupby(CONFIGURATION, sort=False).agg(
+        recipe_a=("recipe_a", "first"),
+        recipe_b=("recipe_b", "first"),
         value=("value", "mean"),
         scratch=("scratch", "mean"),
         difference=("difference", "mean"),

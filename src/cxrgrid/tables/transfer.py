@@ -6,6 +6,7 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.label_names import kept_apart, same_labels
 from cxrgrid.config.transfers import taught
+from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.transfer_predictions import masked, read_seen
 from cxrgrid.evaluation.wording import number, part, signed, whole
 from cxrgrid.reporting import cell_links
@@ -45,14 +46,18 @@ links = cell_links.of_configurations
 
 def build(frames: Frames) -> pd.DataFrame:
     """One row per configuration and target of the study; NaN where none is scored."""
-    rows = []
+    rows, standing = [], choice.standing(frames.validation)
     for source, targets in frames.grid.transfers.items():
         cells = [cell for cell in frames.grid.cells if cell.dataset == source]
         for target in targets:
             seen = read_seen(frames.folder / "overlap.parquet", target)
             for configuration, group in configurations(cells).items():
+                if configuration not in standing.values():
+                    continue
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {"target": target}
-                row |= numbers(frames, configuration, target) | {"planned": len(group)}
+                there = (target, *configuration[1:-1], frames.grid.entry(configuration[-1]))
+                row |= numbers(frames, configuration, target, standing.get(there))
+                row["planned"] = len(group)
                 row["masked"] = len(masked(frames.grid, group[0], target, seen))
                 rows.append(row | {"note": note(frames, group[0], target)})
     return pd.DataFrame(rows, columns=COLUMNS).assign(metric=frames.metric)
@@ -66,8 +71,11 @@ def configurations(cells: list[Cell]) -> dict[tuple, list[Cell]]:
     return found
 
 
-def numbers(frames: Frames, configuration: tuple, target: str) -> dict:
-    """Results of a configuration's seeds on a target, with the columns beside them."""
+def numbers(frames: Frames, configuration: tuple, target: str, there: tuple | None) -> dict:
+    """Results of a configuration's seeds on a target, with the columns beside them.
+
+    there: the configuration with the same backbone, init and recipe that was trained on the target.
+    """
     rows = of_configuration(frames.across[frames.across["target"] == target], configuration)
     each = frames.whole(frames.metric, rows)
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
@@ -80,10 +88,8 @@ def numbers(frames: Frames, configuration: tuple, target: str) -> dict:
     found |= {"seeds": int(each["value"].notna().sum()), "labels": ", ".join(labels)}
     found |= {"names_in_training": ", ".join(same.get(label, label) for label in labels)}
     found |= {"labels_scored": len(scored), "own": own, "own_labels": count}
-    found |= {
-        "difference": value - own,
-        "there": over(frames, (target, *configuration[1:]), scored)[0],
-    }
+    trained = over(frames, there, scored)[0] if there else float("nan")
+    found |= {"difference": value - own, "there": trained}
     return found | {"n": each["n"].max(), "patients": each["patients"].max()}
 
 

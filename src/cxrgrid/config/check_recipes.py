@@ -1,0 +1,53 @@
+"""Checks of `recipes:` and of their lists, and the recipes of the grid that follow."""
+
+from typing import Any
+
+from cxrgrid.config.checks import check_keys, check_name, checked
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.factors import LevelRecipe, expand, factors, merge
+from cxrgrid.config.preparation import Image
+from cxrgrid.config.recipe import Recipe, StudyRecipe
+from cxrgrid.config.study import Study
+
+
+def check_recipes(study: Study, designs: set[str]) -> dict[str, LevelRecipe]:
+    """Every recipe of the grid by name: `default` over the built-in values, the others over it.
+
+    A recipe with lists stands for one recipe per combination of levels, as the designs say.
+    """
+    default = study.recipes.get("default", {})
+    found: dict[str, LevelRecipe] = {}
+    for name, settings in {"default": {}, **study.recipes}.items():
+        check_name(name, "recipes")
+        check_keys(settings, StudyRecipe, f"recipes.{name}")
+        check_choice(name, settings, merge(default, settings))
+        if isinstance(settings.get("image"), dict):
+            check_keys(settings["image"], Image, f"recipes.{name}.image")
+        made = {
+            recipe.name: recipe
+            for design in sorted(designs)
+            for recipe in expand(name, merge(default, settings), design)
+        }
+        if twice := next((level for level in made if level in found), None):
+            raise UserError(f"recipes.{name}: two recipes would be called {twice!r}; rename one")
+        for recipe in made.values():
+            checked(recipe.settings, Recipe, f"recipes.{name}")
+        found |= made
+    for number, override in enumerate(study.overrides):
+        check_keys(override.set, Recipe, f"overrides[{number}].set")
+    return found
+
+
+def check_choice(name: str, own: dict[str, Any], merged: dict[str, Any]) -> None:
+    """`UserError` for a `choose` that is no word, or that has no levels to choose from.
+
+    own: the recipe's settings as written; merged: over those of the default recipe.
+    """
+    where = f"recipes.{name}.choose"
+    if not isinstance(own.get("choose", ""), str):
+        raise UserError(f"{where}: validation or none, not {own['choose']!r}")
+    if own.get("choose") == "validation" and not factors(name, merged):
+        raise UserError(
+            f"{where}: no setting of this recipe is a list, so there is nothing to choose from; "
+            "give one as a list of levels, such as lr: [0.001, 0.0003], or leave out choose"
+        )
