@@ -190,7 +190,8 @@ def test_each_table_says_what_uncertain_labels_were_taken_for(tmp_path):
     sentence = "Uncertain labels (-1) are taken as present (one): Nodule 7."
     write_parquet(read, path, facts | {"policy": {"notes": [sentence]}})
     report = write_report(study)
-    for name in set(modules(TABLES)) - {"others", "choices", "literature", "transfer", "subgroups"}:
+    several = {"others", "choices", "literature", "transfer", "subgroups", "pooled"}
+    for name in set(modules(TABLES)) - several:
         ward, *others = shown(report, name)
         assert sentence in ward.notes, name
         assert not any(sentence in other.notes for other in others)

@@ -12,7 +12,7 @@ from cxrgrid.config.errors import suggest
 STAGES = {
     "start": ("new", "status"),
     "data": ("phantom", "index", "pixels", "split", "audit"),
-    "train": ("weights", "train", "predict", "explain"),
+    "train": ("weights", "pool", "train", "predict", "explain"),
     "evaluate": ("study", "score"),
     "report": ("overlap", "collect", "choose", "compare", "table", "figure", "report"),
 }

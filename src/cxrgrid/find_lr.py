@@ -24,7 +24,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import load_training
+from cxrgrid.data.split_arrays import Split, load_training
 from cxrgrid.io import cli
 from cxrgrid.reporting import figure_style
 from cxrgrid.training.augment import augment, mix
@@ -62,15 +62,14 @@ def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
     return float(rates[np.argmin(slope)]), float(rates[lowest] / 10)
 
 
-def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
-    """The training loss of a step at each rate, until it diverges."""
-    split, facts = load_training(folder, cell)
+def range_test(cell: Cell, split: Split, facts: dict, rates: np.ndarray) -> list[float]:
+    """The training loss of a step at each rate, until it diverges; facts: of the dataset."""
     device = pick_device()
     run = make_run(cell, len(facts["labels"]), split.pixels.shape[-2:], device)
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
     models.set_trainable(run.model, cell, 1)
     rng, losses = np.random.default_rng(cell.seed), []
-    order = list(islice(stream(split.labels, cell, run.least), len(rates)))
+    order = list(islice(stream(split, cell, run.least), len(rates)))
     bar = tqdm(rates, unit="step", disable=None)
     for rate, (images, labels) in zip(bar, Feed(split, device)(order), strict=True):
         for group in run.optimizer.param_groups:
@@ -84,11 +83,11 @@ def range_test(cell: Cell, folder: Path, rates: np.ndarray) -> list[float]:
     return losses
 
 
-def stream(labels: np.ndarray, cell: Cell, least: int):
+def stream(split: Split, cell: Cell, least: int):
     """The rows of one step after the other, over as many epochs as are asked for."""
     epoch = 1
     while True:
-        yield from batches(labels, cell, epoch, least)
+        yield from batches(split.labels, cell, epoch, least, split.dataset)
         epoch += 1
 
 
@@ -128,7 +127,7 @@ def main(argv: list[str] | None) -> None:
     """Run the test, write the curve, print the suggestion."""
     parser = cli.parser("find_lr", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
-    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    cli.add_data(parser)
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     parser.add_argument("--figure", type=Path, help="an SVG file of the curve")
     parser.add_argument("--low", type=float, default=1e-6, help="the first learning rate (1e-6)")
@@ -140,7 +139,8 @@ def main(argv: list[str] | None) -> None:
         raise UserError("find_lr: 0 < --low < --high and ten --steps or more, please")
     torch.set_num_threads(args.threads)
     rates = ramp(args.low, args.high, args.steps)
-    losses = range_test(read_cell(args.cell), args.data, rates)
+    cell = read_cell(args.cell)
+    losses = range_test(cell, *load_training(args.data, cell, args.pool), rates)
     rates = rates[: len(losses)]
     write_csv(rates, losses, args.out)
     if len(losses) < 3:

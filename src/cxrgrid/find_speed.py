@@ -13,7 +13,6 @@ import statistics
 import time
 from contextlib import nullcontext
 from itertools import cycle, islice
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -24,7 +23,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import load_training
+from cxrgrid.data.split_arrays import Split, load_training
 from cxrgrid.io import cli, locks
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.loss import make_loss
@@ -36,9 +35,8 @@ WAYS = [{"amp": amp, "channels_last": layout} for amp in (False, True) for layou
 GAIN = 1.05  # times as quick as the least way, or it is not worth the change
 
 
-def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
+def measure(cell: Cell, split: Split, facts: dict, steps: int, rounds: int) -> list[float]:
     """Images a second of each of `WAYS`: medians over rounds of so many steps."""
-    split, facts = load_training(folder, cell)
     device = pick_device()
     feed, loss = Feed(split, device), make_loss(cell, facts["task"], split.labels, device)
     taken = []
@@ -47,7 +45,9 @@ def measure(cell: Cell, folder: Path, steps: int, rounds: int) -> list[float]:
         run = make_run(own, len(facts["labels"]), split.pixels.shape[-2:], device)
         models.set_trainable(run.model, own, 1)
         taken.append(Step(run, own, loss))
-    order = list(islice(cycle(batches(split.labels, cell, 1, taken[0].run.least)), steps))
+    order = list(
+        islice(cycle(batches(split.labels, cell, 1, taken[0].run.least, split.dataset)), steps)
+    )
     rates: list[list[float]] = [[] for _ in WAYS]
     for number in tqdm(range(1 + rounds), unit="round", disable=None):
         for step, found in zip(taken, rates, strict=True):
@@ -87,7 +87,7 @@ def main(argv: list[str] | None) -> None:
     """Measure, and say what to set."""
     parser = cli.parser("find_speed", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
-    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    cli.add_data(parser)
     parser.add_argument("--steps", type=int, default=10, help="of each way, each round (10)")
     parser.add_argument("--rounds", type=int, default=5, help="that are counted (5)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
@@ -97,7 +97,11 @@ def main(argv: list[str] | None) -> None:
     torch.set_num_threads(args.threads)
     cell = read_cell(args.cell)
     with locks.own_gpu() or nullcontext(), memory_explained(cell):
-        print(table(measure(cell, args.data, args.steps, args.rounds)))
+        print(
+            table(
+                measure(cell, *load_training(args.data, cell, args.pool), args.steps, args.rounds)
+            )
+        )
 
 
 if __name__ == "__main__":

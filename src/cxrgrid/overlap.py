@@ -11,19 +11,18 @@ Example:
 import itertools
 import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cxrgrid.config.checks import adapter_facts
-from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
+from cxrgrid.data.hashed_images import Prepared, prepared
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
-from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.reporting.results import read_grid
 
 MOST = 1000  # pairs in the file
@@ -49,25 +48,11 @@ KNOWN = [
 ]
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A dataset's images and their hashes uint8 [N, 32], row for row; its image recipe; `people`.
-
-    Datasets of equal `people` number their patients alike.
-    """
-
-    name: str
-    table: pd.DataFrame
-    hashes: np.ndarray
-    recipe: dict
-    people: str
-
-
 def known(grid: Grid) -> list[str]:
     """Warnings for datasets of the study whose publishers are known to share images."""
     real = {
         name: grid.study.datasets[name].adapter
-        for name in grid.tested()
+        for name in grid.used()
         if grid.study.datasets[name].phantom is None
     }
     return [
@@ -161,19 +146,6 @@ def shared(pair: dict) -> list[str]:
     return texts
 
 
-def prepared(name: str, folder: Path, people: str) -> Prepared:
-    """One dataset; `UserError` if its files do not belong together."""
-    table, facts = read_parquet(folder / "table.parquet")
-    path = folder / "hashes.npy"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run snakemake to make it")
-    columns = [n for n in ("image", "patient", "split", "row") if n in table.column_names]
-    frame, hashes = table.select(columns).to_pandas(), np.load(path)
-    if frame["row"].max() >= len(hashes):
-        raise UserError(f"{path}: is of other pixels than table.parquet; run snakemake again")
-    return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}), people)
-
-
 def main(argv: list[str] | None) -> None:
     """Compare all datasets of a study, two by two."""
     parser = cli.parser("overlap", __doc__)
@@ -188,7 +160,7 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     grid = read_grid(args.study)
     data = args.data or args.study.parent.parent / "data"
-    names = grid.tested()
+    names = grid.used()
     datasets = [prepared(name, data / name, people(name, grid)) for name in names]
     pairs, seen = [], [pd.DataFrame(columns=SEEN, dtype=str)]
     for one, other in itertools.combinations(datasets, 2):

@@ -24,7 +24,7 @@ from cxrgrid.reporting.sections import Section, Table
 def as_text(module: ModuleType, rows: pd.DataFrame, frames: Frames) -> Table:
     """A table as a reader sees it, with a section for each dataset that has rows."""
     rows = rows.round(6).reset_index(drop=True)  # what rounds to 0.744 here does so in the CSV
-    parts = [(name, rows[rows["dataset"] == name]) for name in frames.grid.tested()]
+    parts = [(name, rows[rows["dataset"] == name]) for name in frames.grid.used()]
     found = [of_dataset(module, name, part, frames) for name, part in parts if not part.empty]
     found = [section for section in found if section.rows]
     title = module.__doc__.splitlines()[0].rstrip(".")

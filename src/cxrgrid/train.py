@@ -9,10 +9,12 @@ model.safetensors (the best epoch), history.parquet, predictions/val.parquet and
 predictions/{dataset}.parquet. The run's state is saved there too, every few minutes or more often
 if that is cheap, and on SIGTERM, SIGINT and SIGUSR1, which end the run with status 128 + signal.
 Started again, an interrupted run resumes from it, with the same results as if it had never stopped.
+A cell that trains on several datasets is given the folder of each, its own first, and --pool.
 """
 
 import os
 import sys
+from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from cxrgrid.cluster import training_progress
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.data.loader import Feed, pick_device
-from cxrgrid.data.split_arrays import Split, load_split, load_training
+from cxrgrid.data.split_arrays import Split, load_split, load_training, load_validation
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
@@ -47,15 +49,15 @@ STATE = "state.pt"
 
 
 def train(
-    cell: Cell, folder: Path, out: Path, stop: Stop, minutes: float
+    cell: Cell, folders: list[Path], out: Path, stop: Stop, how: Namespace
 ) -> tuple[Checkpointer, dict]:
-    """Train `cell` on the dataset in `folder`; its state is saved in `out`.
+    """Train `cell` on the datasets in `folders`, its own first; its state is saved in `out`.
 
-    Returns the checkpointer, which holds the run, and the run's facts. minutes: at most, between
-    two saves. `Stopped` if `stop` has caught a signal.
+    Returns the checkpointer, which holds the run, and the run's facts. how: `save_minutes`, at most
+    between two saves, and `pool`. `Stopped` if `stop` has caught a signal.
     """
-    train_split, facts = load_training(folder, cell)
-    val_split, _ = load_split(folder, "val", cell.image)
+    train_split, facts = load_training(folders, cell, how.pool)
+    val_split = load_validation(folders, cell, how.pool)
     device = pick_device()
     size = train_split.pixels.shape[-2:]
     run = make_run(cell, len(facts["labels"]), size, device)
@@ -67,11 +69,11 @@ def train(
     loss = make_loss(cell, facts["task"], train_split.labels, device)
     step = Step(run, cell, loss)
     feed = Feed(train_split, device)
-    checkpointer = Checkpointer(run, out / STATE, cell, facts, stop, minutes)
+    checkpointer = Checkpointer(run, out / STATE, cell, facts, stop, how.save_minutes)
     checkpointer.resume()
 
     while not history.finished(run.history, cell):
-        order = batches(train_split.labels, cell, run.epoch, run.least)
+        order = batches(train_split.labels, cell, run.epoch, run.least, train_split.dataset)
         sizes = [len(batch) for batch in order]
         checkpointer.begin_epoch(len(order))
         bar = tqdm(total=sum(sizes), initial=sum(sizes[: run.step]), unit="img", disable=None)
@@ -95,6 +97,7 @@ def train(
         checkpointer.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image"), **counts}
+    more |= {"pool": facts["pool"]} if "pool" in facts else {}
     return checkpointer, history.run_facts(run, cell, facts, images, more)
 
 
@@ -127,7 +130,7 @@ def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out:
     for part, name in (("val", "val"), ("test", cell.dataset)):
         split, own = load_split(folder, part, cell.image)
         logits = run.val_logits  # the network that is kept has seen the validation images already
-        if part == "test":
+        if part == "test" or cell.validate_on != "own":
             logits = models.logits(run.model, split, eval_batch_size(run, cell), checkpointer.pause)
         scores = models.probabilities(logits, own["task"])
         odds = log_odds.of_logits(logits.numpy(), own["task"])
@@ -157,7 +160,7 @@ def main(argv: list[str] | None) -> None:
     """Train one cell."""
     parser = cli.parser("train", __doc__)
     parser.add_argument("cell", help="the cell's settings as JSON, or the path of a cell.json")
-    parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
+    cli.add_data(parser)
     parser.add_argument("--out", type=Path, required=True, help="the cell's folder")
     parser.add_argument(
         "--threads", type=int, help="CPU threads (SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, or 1)"
@@ -184,8 +187,8 @@ def run_cell(args) -> None:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, memory_explained(cell):
-            checkpointer, facts = train(cell, args.data, args.out, stop, args.save_minutes)
-            write_predictions(checkpointer, cell, args.data, args.out)
+            checkpointer, facts = train(cell, args.data, args.out, stop, args)
+            write_predictions(checkpointer, cell, args.data[0], args.out)
             write_history(checkpointer.run, facts | {"cost": checkpointer.meter.read()}, args.out)
         print(history.result_line(checkpointer.run.history, cell), file=sys.stderr)
     except Stopped as stopped:

@@ -64,9 +64,9 @@ def test_what_cannot_be_tested_stops_before_any_job(wanted, change, words):
 
 def test_a_cell_has_learned_from_all_in_whose_line_it_stands():
     by_init = {cell.init: cell for cell in Grid(CONFIG).cells if cell.dataset == "ward"}
-    study = Grid(CONFIG).study
-    assert taught(study, by_init["scratch"]) == ["ward"]
-    assert taught(study, by_init["pretrained"]) == ["ward", "far"]
+    grid = Grid(CONFIG)
+    assert taught(grid, by_init["scratch"]) == ["ward"]
+    assert taught(grid, by_init["pretrained"]) == ["ward", "far"]
 
 
 # ------------------------------------------------------------------ scored

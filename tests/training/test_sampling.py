@@ -64,3 +64,33 @@ def test_another_seed_another_order():
     for sampling in ("natural", "balanced"):
         one, two = (rows(seed=seed, sampling=sampling).tolist() for seed in (0, 1))
         assert one != two and one == rows(seed=0, sampling=sampling).tolist()
+
+
+def test_balanced_datasets_are_drawn_from_equally_often_and_each_image_in_turn():
+    labels, dataset = np.zeros((100, 1)), np.repeat([0, 1], [80, 20])
+    cell = make_cell(dataset_sampling="balanced")
+    epochs = [np.concatenate(batches(labels, cell, epoch, 1, dataset)) for epoch in range(1, 9)]
+    for rows in epochs:
+        assert np.bincount(dataset[rows]).tolist() == [50, 50]
+    counts = np.bincount(np.concatenate(epochs), minlength=100)
+    assert set(counts[:80]) == {5} and set(counts[80:]) == {20}  # 400 draws of each
+    assert len(np.unique(dataset[epochs[0][:30]])) == 2  # mixed within the epoch
+
+
+def test_balanced_datasets_with_balanced_classes_balance_both():
+    labels = np.zeros((120, 2))
+    labels[:10, 0], labels[10:60, 1], labels[60:110, 0], labels[110:, 1] = 1, 1, 1, 1
+    dataset = np.repeat([0, 1], 60)
+    cell = make_cell(dataset_sampling="balanced", sampling="balanced")
+    rows = np.concatenate(batches(labels, cell, 1, 1, dataset))
+    for name in (0, 1):
+        part = labels[rows[dataset[rows] == name]]
+        assert part.sum(axis=0).tolist() == [30, 30]
+
+
+def test_natural_pooling_is_one_dataset_to_the_bit():
+    labels = np.zeros((50, 1))
+    for epoch in (1, 2):
+        one = batches(labels, make_cell(), epoch)
+        two = batches(labels, make_cell(), epoch, 1, np.repeat([0, 1], 25))
+        np.testing.assert_array_equal(np.concatenate(one), np.concatenate(two))

@@ -11,7 +11,7 @@ rule overlap:
     input:
         study=rules.study.output.study,
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
-        hashes=expand("results/data/{dataset}/hashes.npy", dataset=grid.tested()),
+        hashes=expand("results/data/{dataset}/hashes.npy", dataset=grid.used()),
     output:
         overlap="<study>/overlap.json",
         seen="<study>/overlap.parquet",
@@ -155,7 +155,7 @@ rule report:
         compared=rules.compare.output,
         tables=rules.table.output,
         figures=rules.figure.output,
-        pixels=expand("results/data/{dataset}/pixels.npy", dataset=grid.tested()),
+        pixels=expand("results/data/{dataset}/pixels.npy", dataset=grid.used()),
         audits=expand("{folder}/audit.json", folder=ask.divisions()),
         overlap=rules.overlap.output.overlap,
         scores=expand(rules.score.output, target=grid.targets()),

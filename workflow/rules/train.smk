@@ -4,6 +4,7 @@
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}/, and in its
 #        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
 #        it looks
+#        pools/{datasets}.parquet: images of pooled datasets that are like test images
 # cost   the grid. What is stopped goes on there when it is run again
 
 
@@ -23,13 +24,34 @@ rule weights:
         "python -m cxrgrid.weights {wildcards.backbone} --out {output} > {log} 2>&1"
 
 
+rule pool:
+    """Find images of pooled datasets that are like a test image: no cell trains on them."""
+    input:
+        tables=ask.pool_tables,
+        hashes=ask.pool_hashes,
+    output:
+        pool="<study>/pools/{pool}{fold}.parquet",
+    log:
+        "<study>/pools/{pool}{fold}.pool.log",
+    wildcard_constraints:
+        pool="[^/]+",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    params:
+        folders=ask.pool_folders,
+    shell:
+        "python -m cxrgrid.pool {params.folders} --out {output.pool} > {log} 2>&1"
+
+
 rule train:
     """Train one cell, then predict its own validation and test images."""
     input:
-        table=rules.split.output.table,
-        pixels=ask.pixels,
+        tables=ask.training_tables,
+        pixels=ask.training_pixels,
         # Order only: the audit comes first, but a better audit retrains nothing.
         audit=ancient("<data>{fold}/audit.json"),
+        # Order only: what a later test set shares with the training images, `score` leaves out.
+        pool=ancient(ask.pool),
         weights=ask.weights,
     output:
         cell="<cell>/cell.json",
@@ -49,7 +71,7 @@ rule train:
         runtime=needs.runtime,
     params:
         cell=ask.cell,
-        data=subpath(input.table, parent=True),
+        data=ask.data,
         out=subpath(output.model, parent=True),
     shell:
         "python -m cxrgrid.train {params.cell:q} --data {params.data} --out {params.out}"

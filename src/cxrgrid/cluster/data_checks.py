@@ -27,7 +27,7 @@ def check_data(workflow: Any, grid: Grid) -> None:
     if not workflow.is_main_process:
         return
     before = remembered()
-    found = {name: checked(grid, name, before.get(name)) for name in grid.tested()}
+    found = {name: checked(grid, name, before.get(name)) for name in grid.used()}
     found = {name: seen for name, seen in found.items() if seen}
     if any(before.get(name) != seen for name, seen in found.items()):
         with replacing(FOUND) as partial:

@@ -82,7 +82,7 @@ def working() -> set[str]:
 
 def steps(grid: Grid) -> Iterator[Step]:
     """All steps of a study but its trainings, in the order in which they run."""
-    for dataset in dict.fromkeys([*(cell.dataset for cell in grid.cells), *grid.tested()]):
+    for dataset in dict.fromkeys([*(cell.dataset for cell in grid.cells), *grid.used()]):
         for rule, output in DATA.items():
             whole = [f"results/data/{dataset}"]
             for folder in divisions(grid.folds, dataset) if rule in DIVIDED else whole:

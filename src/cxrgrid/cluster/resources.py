@@ -12,7 +12,7 @@ from cxrgrid.cluster import slurm
 from cxrgrid.cluster.progress import coordinates, explain, kind
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid
-from cxrgrid.config.preparation import array_suffix
+from cxrgrid.config.pooling import training_arrays
 from cxrgrid.config.rules import named
 
 MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
@@ -43,7 +43,7 @@ class Needs:
         """Minutes: twice what the slowest cell of its kind took, doubled for each end by time."""
         cell = named(self.grid, wildcards)
         known = [ROOM * run["s"] / 60 for run in self.runs(cell)]
-        asked = max(known) if known else estimate(cell)
+        asked = max(known) if known else estimate(cell, self.grid)
         return int(max(30, asked) * self.times("time limit", cell))
 
     def runs(self, cell: Cell) -> list[dict]:
@@ -75,9 +75,9 @@ def number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def estimate(cell: Cell) -> float:
+def estimate(cell: Cell, grid: Grid) -> float:
     """Minutes for a cell of whose kind none has run: its pixels, at a slow GPU's pace."""
-    pixels = Path(f"results/data/{cell.dataset}/pixels{array_suffix(cell.image)}.npy")
-    if not pixels.is_file():
+    pixels = [Path(path) for path in training_arrays(grid, cell)]
+    if not all(path.is_file() for path in pixels):
         return MINUTES
-    return ROOM * pixels.stat().st_size * cell.epochs / SLOW / 60
+    return ROOM * sum(path.stat().st_size for path in pixels) * cell.epochs / SLOW / 60

@@ -53,6 +53,8 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fold: int = 0  # of a dataset that the grid cross-validates, the fold that is tested
     weights: str = ""  # the safetensors file that the run starts from; empty: from scratch
     weights_sha256: str = ""  # what it must hash to; empty: anything
+    # With `train_on`: {dataset: {label of the cell's dataset: its name there}}; config/pooling.py.
+    labels_there: dict[str, dict[str, str]] = {}
     results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it
 
     def __hash__(self) -> int:

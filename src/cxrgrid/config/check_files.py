@@ -69,7 +69,7 @@ def check_shared(grid: Any, path: Path) -> None:
         other = json.loads(path.read_text())
     except ValueError as error:
         raise UserError(f"{path}: no study ({error}); remove the file, or restore it") from None
-    for name in grid.tested() if other["study"] != grid.name else []:
+    for name in grid.used() if other["study"] != grid.name else []:
         theirs = other["datasets"].get(name)
         if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(
             grid.study.datasets[name]

@@ -6,6 +6,7 @@ again in each job: no torch, no pandas, no timm here.
 
 import hashlib
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.label_names import check_same_as
 from cxrgrid.config.overrides import overridden
 from cxrgrid.config.packaged_weights import check_installed, packaged
+from cxrgrid.config.pooling import check_idle, pooled, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
@@ -73,6 +75,7 @@ class Grid:
             check_block(block, self.study, self.recipes, known_backbones)
         self.levels = study_levels(self.recipes)
         self.folds = study_folds(self.study, self.blocks())
+        self.axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
         self.by_path: dict[str, Cell] = {}
         for block in self.blocks():
             for point in points(block, self.recipes, self.folds):
@@ -80,6 +83,7 @@ class Grid:
         self.cells = list(self.by_path.values())
         for number, override in enumerate(self.study.overrides):
             check_override(override, self.cells, f"overrides[{number}]")
+        check_idle(self.recipes, self.cells)
         sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
         self.transfers = transfers(self.study, sources)
 
@@ -111,6 +115,7 @@ class Grid:
             weights = self.start(point, (*above, point))
         if where not in self.by_path:
             settings = overridden(self.study.overrides, point, self.recipes[point.recipe])
+            settings |= pooled(settings, point.dataset, self.study, self.axis, f"cell {where}")
             own = own_image(settings, self.study.datasets[point.dataset], f"cell {where}: image")
             cell = checked(
                 {
@@ -176,6 +181,10 @@ class Grid:
         """Datasets on whose test images anything is scored: `targets`, then the others."""
         return list(dict.fromkeys([*self.targets(), *(target for _, target in self.across())]))
 
+    def used(self) -> list[str]:
+        """Datasets that the study reads: `tested`, then those that are trained on only."""
+        return list(dict.fromkeys([*self.tested(), *chain.from_iterable(map(read_by, self.cells))]))
+
     def image_on(self, cell: Cell, dataset: str) -> dict[str, Any]:
         """The image settings of a cell that differ from those of a dataset that it is shown.
 
@@ -193,7 +202,7 @@ class Grid:
         shown += [
             self.image_on(cell, dataset)
             for cell in self.cells
-            if dataset in self.transfers.get(cell.dataset, [])
+            if dataset in [*self.transfers.get(cell.dataset, []), *cell.train_on]
         ]
         return {
             array_suffix(image): msgspec.structs.replace(own, **image) for image in [{}, *shown]
@@ -225,7 +234,7 @@ class Grid:
 
     def check_files(self) -> None:
         """`UserError` if what a run would read is not there, or is another study's."""
-        for name in self.tested():
+        for name in self.used():
             check_root(name, self.study.datasets[name])
         for cell in self.cells:
             source = self.study.weights.get(cell.init)

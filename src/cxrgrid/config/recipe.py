@@ -54,6 +54,29 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     train_where: Annotated[
         Subset, about("train on these images only; validation and test stay as they are")
     ] = Subset()
+    train_on: Annotated[
+        tuple[str, ...],
+        about(
+            "datasets whose training images are pooled, such as [nih, chexpert]; own: the cell's "
+            "dataset, others: all others of the grid; empty: own. Labels that one of them does not "
+            "know are masked there; images that are test images of the study are left out. A list "
+            "of such lists is a factor"
+        ),
+    ] = ()
+    dataset_sampling: Annotated[
+        Literal["natural", "balanced"],
+        about(
+            "with `train_on`; natural: each image once per epoch; balanced: each dataset "
+            "equally often"
+        ),
+    ] = "natural"
+    validate_on: Annotated[
+        Literal["own", "train_on"],
+        about(
+            "with `train_on`: validation images that choose the epoch; own: the cell's dataset's; "
+            "train_on: those of all datasets that are trained on"
+        ),
+    ] = "own"
     epochs: Annotated[int, about("passes over the training images", ge=1)] = 20
     batch_size: Annotated[int, about("images in a step", ge=1)] = 32
     steps_per_epoch: Annotated[int, about("steps per epoch; 0: one pass over all images", ge=0)] = 0

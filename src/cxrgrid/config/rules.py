@@ -15,6 +15,14 @@ from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import command_text
 from cxrgrid.config.label_names import labels_of, same_labels
+from cxrgrid.config.pooling import (
+    compared,
+    division,
+    pool_file,
+    pool_path,
+    read_by,
+    training_arrays,
+)
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
 
@@ -112,6 +120,50 @@ class Rules:
         suffix = array_suffix(self.grid.image_on(cell, dataset))
         return f"results/data/{dataset}/pixels{suffix}.npy"
 
+    def training_tables(self, wildcards: Any) -> list[str]:
+        """The tables of the datasets that a cell's training reads, its own first."""
+        return [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)]
+
+    def training_folders(self, wildcards: Any) -> list[str]:
+        """The folders of those tables."""
+        cell = named(self.grid, wildcards)
+        return [division(self.grid, cell, name) for name in read_by(cell)]
+
+    def training_pixels(self, wildcards: Any) -> list[str]:
+        """The arrays that a cell's training reads, its own dataset's first."""
+        return training_arrays(self.grid, named(self.grid, wildcards))
+
+    def pool(self, wildcards: Any) -> list[str]:
+        """The file of images that the cell may not train on, if it pools datasets."""
+        pool = pool_file(self.grid, named(self.grid, wildcards))
+        return [pool] if pool else []
+
+    def data(self, wildcards: Any, input: Any) -> str:
+        """The folders that a training reads, and the flag with its pool file."""
+        flags = [f"--pool {path}" for path in self.pool(wildcards)]
+        return " ".join([*self.training_folders(wildcards), *flags])
+
+    def pooled(self, wildcards: Any) -> tuple[list[str], list[str]]:
+        """`pooling.compared` of the pool that the wildcards name."""
+        path = pool_path(self.grid, wildcards.pool, wildcards.fold)
+        found = compared(self.grid, path)
+        if not found[0]:
+            sys.exit(f"error: no cell of the study {self.grid.name!r} asks for {path}")
+        return found
+
+    def pool_tables(self, wildcards: Any) -> list[str]:
+        """Tables of the datasets that a pool compares."""
+        return [f"{folder}/table.parquet" for folder in self.pooled(wildcards)[1]]
+
+    def pool_hashes(self, wildcards: Any) -> list[str]:
+        """Perceptual hashes of the datasets that a pool compares."""
+        return [f"{folder}/hashes.npy" for folder in self.pooled(wildcards)[1]]
+
+    def pool_folders(self, wildcards: Any, input: Any) -> str:
+        """Folders of the datasets that are pooled, and the flag with those that are tested."""
+        trained, tested = self.pooled(wildcards)
+        return " ".join([*trained, "--tested", *tested])
+
     def split(self, wildcards: Any) -> str:
         """Settings of `split`: of the dataset's own fold, or of the one in the wildcards."""
         split = self.dataset(wildcards).split
@@ -133,8 +185,8 @@ class Rules:
         ]
 
     def divisions(self) -> list[str]:
-        """`folds.divisions` of all datasets on which anything is tested."""
-        return [f for name in self.grid.tested() for f in divisions(self.grid.folds, name)]
+        """`folds.divisions` of all datasets that the study reads."""
+        return [f for name in self.grid.used() for f in divisions(self.grid.folds, name)]
 
     def audits(self, wildcards: Any) -> list[str]:
         """The target's audit.json, one per tested fold."""

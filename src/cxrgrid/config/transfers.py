@@ -1,9 +1,12 @@
 """Choice of the other datasets on which each dataset's cells are tested: they share labels."""
 
+from typing import Any
+
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.label_names import check_claims, labels_of, same_labels
-from cxrgrid.config.study import Source, Study
+from cxrgrid.config.pooling import read_by
+from cxrgrid.config.study import Study
 
 
 def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
@@ -35,13 +38,14 @@ def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def taught(study: Study, cell: Cell) -> list[str]:
-    """The datasets from which a cell has learned: its own, and those of the cells it starts from.
+def taught(grid: Any, cell: Cell) -> list[str]:
+    """The datasets of which a cell has learned, those of the cells that it starts from too.
 
-    What a weights file was trained on is not known here.
+    Its own validation images choose the epoch. A weights file's training is not known here.
     """
-    found, source = [cell.dataset], study.weights.get(cell.init)
-    while isinstance(source, Source) and source.dataset:
-        found.append(source.dataset)
-        source = study.weights.get(source.init)
+    found: list[str] = []
+    while cell:
+        found += read_by(cell)
+        path = cell.weights.removeprefix(f"results/{grid.name}/cells/")
+        cell = grid.by_path.get(path.removesuffix("/model.safetensors"))
     return list(dict.fromkeys(found))

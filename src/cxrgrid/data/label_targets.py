@@ -16,14 +16,19 @@ VALUES = {"zero": 0.0, "one": 1.0, "absent": 0.0, "ignore": np.nan}
 RAW = "raw:"  # columns with a label as its source gives it: 1, 0, -1 uncertain, NaN blank
 
 
-def training_targets(table: pa.Table, facts: dict, cell: Cell) -> np.ndarray:
-    """Targets float32 [N, L]: the truth, or the source's labels under the recipe's own policy."""
+def training_targets(
+    table: pa.Table, facts: dict, cell: Cell, names: dict[str, str] | None = None
+) -> np.ndarray:
+    """Targets float32 [N, L]: the truth, or the source's labels under the recipe's own policy.
+
+    names: {label of the table: the cell's name of it} where the table is another dataset's.
+    """
     columns = [table[label].to_numpy() for label in facts["labels"]]
     if cell.uncertain or cell.blank:
         raw = [raw_labels(table, label, facts) for label in facts["labels"]]
         policy = facts["policy"]
         words = {
-            kind: own_words(getattr(cell, kind), policy[kind], facts["labels"])
+            kind: own_words(getattr(cell, kind), policy[kind], facts["labels"], names or {})
             for kind in ("uncertain", "blank")
         }
         image = table["image"].to_pylist()
@@ -34,10 +39,13 @@ def training_targets(table: pa.Table, facts: dict, cell: Cell) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def own_words(setting: str | dict, policy: dict[str, str], labels: list[str]) -> dict[str, str]:
+def own_words(
+    setting: str | dict, policy: dict[str, str], labels: list[str], names: dict[str, str]
+) -> dict[str, str]:
     """The recipe's word for each label; the dataset's where the recipe says nothing."""
-    own = setting if isinstance(setting, dict) else dict.fromkeys(labels, setting)
-    return {label: own.get(label) or policy[label] for label in labels}
+    if not isinstance(setting, dict):
+        return {label: setting or policy[label] for label in labels}
+    return {label: setting.get(names.get(label, label)) or policy[label] for label in labels}
 
 
 def raw_labels(table: pa.Table, label: str, facts: dict) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The part of the training images that a recipe trains on. No pandas: `train` starts light."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -21,15 +22,28 @@ def training_part(table: pa.Table, facts: dict, cell: Cell) -> tuple[np.ndarray,
     """
     targets = training_targets(table, facts, cell)
     kept = np.ones(table.num_rows, bool)
+    for kept, words in steps(table, cell):
+        check_part(kept, targets, facts["labels"], f"cell {cell.path()}: {words}")
+    return kept, targets
+
+
+def steps(table: pa.Table, cell: Cell) -> Iterator[tuple[np.ndarray, str]]:
+    """Mask of the rows after each of a recipe's limits, filter first, and the limit in words."""
+    kept = np.ones(table.num_rows, bool)
     if cell.train_where != Subset():
         kept = subsets.of_table(table, cell.train_where)
-        check_part(kept, targets, facts["labels"], f"cell {cell.path()}: train_where")
+        yield kept, "train_where"
     if cell.train_share < 1:
         patients = np.array(table["patient"].to_pylist(), object)
-        kept &= np.isin(patients, shared_patients(patients[kept], cell.train_share, cell.seed))
-        share = f"train_share {cell.train_share:g} ({len(set(patients[kept])):,} patients)"
-        check_part(kept, targets, facts["labels"], f"cell {cell.path()}: {share}")
-    return kept, targets
+        kept = kept & np.isin(
+            patients, shared_patients(patients[kept], cell.train_share, cell.seed)
+        )
+        yield kept, f"train_share {cell.train_share:g} ({len(set(patients[kept])):,} patients)"
+
+
+def chosen_part(table: pa.Table, cell: Cell) -> tuple[np.ndarray, str]:
+    """Mask of the rows after all of a recipe's limits, unchecked, and the last one in words."""
+    return [(np.ones(table.num_rows, bool), ""), *steps(table, cell)][-1]
 
 
 def shared_patients(patients: np.ndarray, share: float, seed: int) -> list[str]:
@@ -42,7 +56,11 @@ def check_part(kept: np.ndarray, targets: np.ndarray, labels: list[str], where: 
     """`UserError` if nothing is kept, or no positive image of a label that has some."""
     if not kept.any():
         raise UserError(f"{where} leaves none of {len(kept):,} training images")
-    lost = (targets == 1).any(axis=0) & ~(targets[kept] == 1).any(axis=0)
+    check_shown((targets == 1).any(axis=0) & ~(targets[kept] == 1).any(axis=0), labels, where)
+
+
+def check_shown(lost: np.ndarray, labels: list[str], where: str) -> None:
+    """`UserError` if a label has lost its last positive image; lost: bool [L]."""
     if lost.any():
         names = ", ".join(label for label, gone in zip(labels, lost, strict=True) if gone)
         raise UserError(

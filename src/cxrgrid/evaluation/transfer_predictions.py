@@ -34,7 +34,7 @@ def masked(grid: Grid, cell: Cell, target: str, seen: Seen) -> set[str]:
     If a cell's initial weights come from the target's own training images, these share patients
     with the test images only as far as the target's own split does.
     """
-    sources = [name for name in taught(grid.study, cell) if name != target]
+    sources = [name for name in taught(grid, cell) if name != target]
     return set().union(*(seen.get(name, set()) for name in sources))
 
 
@@ -66,7 +66,7 @@ def read(
         val = replace(val, facts={**val.facts, "task": test.facts["task"], "labels": labels})
         hidden = masked(grid, cell, target, seen) & set(test.image)
         if hidden:
-            names = ", ".join(taught(grid.study, cell))
+            names = ", ".join(taught(grid, cell))
             logging.info(f"{cell.path()}: {len(hidden):,} test images are known from {names}")
             test = only(test, set(test.image) - hidden)
         if test.image:

@@ -15,9 +15,10 @@ from cxrgrid.tables.transfer import build
 PART = "transfer"
 CAPTION = (
     "Row: training dataset; column: test images. Framed: own test images, all labels; elsewhere "
-    "the shared labels, whose number is below the value. Dash: none, or not asked for. *: initial "
-    "weights from a model of the tested dataset. n: test images."
+    "the shared labels, whose number is below the value. Dash: none, or not asked for. *: trained "
+    "on the tested dataset too, or from weights of a model that was. n: test images."
 )
+STARRED = ("initial weights", "trained on")  # in the note of a row: no clean test on other data
 
 
 def draw(frames: Frames) -> Figure:
@@ -75,7 +76,7 @@ def panel(
         corner = (at[0] - inset, at[1] - inset)
         axes.add_patch(Rectangle(corner, 2 * inset, 2 * inset, facecolor=face, **edge))
         ink = "white" if shade > 0.55 else "#222222"
-        star = "*" if "initial weights" in (row.note or "") else ""
+        star = "*" if any(word in (row.note or "") for word in STARRED) else ""
         axes.text(*at, f"{row.value:.2f}{star}", ha="center", va="bottom", color=ink, fontsize=9.5)
         below = "own" if own else f"{row.labels} label{'' if row.labels == 1 else 's'}"
         below += f"\nn = {row.n:,.0f}"

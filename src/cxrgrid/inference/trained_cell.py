@@ -84,7 +84,8 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
     if cell.image:
         facts = facts | {"image": history_facts(folder)["image"]}
     pairs = zip(table["image"].to_pylist(), table["split"].to_pylist(), strict=True)
-    learnt = {Path(image).name: split for image, split in pairs if split != "test"}
+    own = not cell.train_on or cell.dataset in cell.train_on
+    learnt = {Path(i).name: s for i, s in pairs if s == "val" or (s == "train" and own)}
     return Trained(folder, cell, val, facts, learnt, batch(folder, cell))
 
 

@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from cxrgrid.config.errors import UserError
 
@@ -56,6 +57,22 @@ def logged() -> bool:
     except OSError:  # one of them is closed
         return False
     return stat.S_ISREG(out.st_mode) and os.path.samestat(out, err)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name a cell's training images: --data and --pool."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="results/data/{dataset}; with train_on one folder per dataset, the cell's own first",
+    )
+    parser.add_argument(
+        "--pool",
+        type=Path,
+        help="with train_on: images that are like test images, as `pool` writes",
+    )
 
 
 def command(main: Callable) -> str:

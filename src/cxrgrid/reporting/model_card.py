@@ -107,6 +107,7 @@ def data(trained: Trained, run: dict) -> str:
         f"- Dataset `{trained.cell.dataset}`, read as `{facts.get('adapter', 'unknown')}`"
         + (f"; images: {sizes}." if sizes else "."),
         f"- Split `{facts['split']}`, hash `{facts['split_hash']}`.",
+        *(pooled(name, part, trained.labels) for name, part in run.get("pool", {}).items()),
     ]
     if Path(facts.get("root", "")).name == "phantom":
         lines.append("- **Phantoms: schematic images drawn by cxrgrid, not images of people.**")
@@ -114,6 +115,13 @@ def data(trained: Trained, run: dict) -> str:
         lines.append("- **Patients are in two splits: the results below are too optimistic.**")
     notes = facts.get("notes", []) + facts.get("policy", {}).get("notes", [])
     return "\n".join([*lines, *(f"- {note}" for note in dict.fromkeys(notes))])
+
+
+def pooled(name: str, part: dict, labels: list[str]) -> str:
+    """Line on one of several datasets that the cell was trained on, whose terms apply too."""
+    masked = [label for label in labels if label not in part["labels"]]
+    unknown = f", not for {', '.join(masked)}" if masked else ""
+    return f"- Trained on {part['images']:,} images of `{name}`{unknown}; its terms apply as well."
 
 
 def results(trained: Trained, scores: list[dict]) -> str:

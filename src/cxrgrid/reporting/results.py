@@ -189,7 +189,7 @@ def read(
     """
     grid = read_grid(study)
     tables = {}
-    for name in grid.tested():
+    for name in grid.used():
         path = (data or study.parent.parent / "data") / name / "table.parquet"
         if path.is_file():
             tables[name] = read_parquet(path)

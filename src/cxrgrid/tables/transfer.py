@@ -14,32 +14,23 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
 
 COLUMNS = [*CONFIGURATION, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
-COLUMNS += [
-    "names_in_training",
-    "labels_scored",
-    "own",
-    "own_labels",
-    "difference",
-    "there",
-    "n",
-    "patients",
-    "masked",
-]
-COLUMNS += ["note"]
+COLUMNS += ["names_in_training", "labels_scored", "own", "own_labels", "difference", "there", "n"]
+COLUMNS += ["patients", "masked", "note"]
 TEXTS = [*CONFIGURATION, "target", "labels", "note"]
 PART = "transfer"
 CAPTION = (
-    "Each configuration was trained on the dataset above the table and tested on others, without "
-    "any training there, in the labels that both know, as far as both classes are there; in "
-    "brackets, the name of a label in training where it is another one. Thresholds are those of "
-    "its own validation images. Own test set: the same labels on the test images of its own "
-    "dataset, over those that are defined there. Trained there: the same backbone, init and "
+    "Each configuration of the dataset above the table tested on others, without any training "
+    "there unless the note says so, in the labels that both know, as far as both classes are "
+    "there; in brackets, the name of a label in training where it is another one. Thresholds are "
+    "those of its own validation images. Own test set: the same labels on the test images of its "
+    "own dataset, over those that are defined there. Trained there: the same backbone, init and "
     "recipe, trained on the target, in the same labels, on all of its test images. Means over "
     "seeds; the interval is over patients, for several seeds the mean of the seeds' ends. Left "
-    "out: test images like which the model has met one in training or validation (a near- "
-    "identical image, or one of the same patient where both datasets number patients alike). "
-    "What published weights were trained on is not known here. A difference between datasets is "
-    "not one of models alone: prevalence, case mix, devices and labelling differ too."
+    "out: test images like which the model has met one in training or validation (a "
+    "near-identical image, or one of the same patient where both datasets number patients "
+    "alike). What published weights were trained on is not known here. A difference between "
+    "datasets is not one of models alone: prevalence, case mix, devices and labelling differ "
+    "too."
 )
 links = cell_links.of_configurations
 
@@ -112,7 +103,9 @@ def over(frames: Frames, configuration: tuple, labels: list[str]) -> tuple[float
 def note(frames: Frames, cell: Cell, target: str) -> str:
     """Reasons why a number is not a clean test on other data."""
     found = []
-    if target in taught(frames.grid.study, cell):
+    if target in cell.train_on:
+        found.append(f"trained on {target} too")
+    elif target in taught(frames.grid, cell):
         found.append(f"initial weights from a model trained on {target}")
     ours, theirs = (frames.facts.get(n, {}).get("image", {}) for n in (cell.dataset, target))
     names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))

@@ -1,0 +1,37 @@
+"""Images of a prepared dataset with their perceptual hashes, to find images that two share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.io.parquet import read_parquet
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset's images and their hashes uint8 [N, 32], row for row; its image recipe; `people`.
+
+    Datasets of equal `people` number their patients alike.
+    """
+
+    name: str
+    table: pd.DataFrame
+    hashes: np.ndarray
+    recipe: dict
+    people: str
+
+
+def prepared(name: str, folder: Path, people: str) -> Prepared:
+    """One dataset; `UserError` if its files do not belong together."""
+    table, facts = read_parquet(folder / "table.parquet")
+    path = folder / "hashes.npy"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run snakemake to make it")
+    columns = [n for n in ("image", "patient", "split", "row") if n in table.column_names]
+    frame, hashes = table.select(columns).to_pandas(), np.load(path)
+    if frame["row"].max() >= len(hashes):
+        raise UserError(f"{path}: is of other pixels than table.parquet; run snakemake again")
+    return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}), people)

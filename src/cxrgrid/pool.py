@@ -1,0 +1,85 @@
+"""Find images of pooled datasets that are like a test image, so that no cell trains on them.
+
+A cell that trains on several datasets (`train_on`) leaves out of training and validation what is
+nearly identical to a test image of any dataset that it reads or that the study tests, and the other
+images of a test patient, where two datasets number their patients alike.
+
+Example:
+  python -m cxrgrid.pool results/data/nih results/data/chexpert \\
+      --tested results/data/nih results/data/chexpert results/data/padchest --out pool.parquet
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from cxrgrid.config.checks import adapter_facts
+from cxrgrid.data import near_duplicates
+from cxrgrid.data.hashed_images import Prepared, prepared
+from cxrgrid.io import cli
+from cxrgrid.io.parquet import read_parquet, write_parquet
+
+COLUMNS = ["dataset", "image", "split", "tested", "like", "reason"]
+PARTS = ("train", "val")
+
+
+def like_tests(trained: Prepared, tested: Prepared) -> pd.DataFrame:
+    """Training and validation images of one dataset that are like a test image of another: COLUMNS.
+
+    like: one such test image. Within one dataset a test patient's other images stay: whether its
+    split keeps patients apart is the audit's concern.
+    """
+    ours = trained.table[trained.table["split"].isin(PARTS)]
+    theirs = tested.table[tested.table["split"] == "test"]
+    hashes = trained.hashes[ours.index], tested.hashes[theirs.index]
+    left, right, _ = near_duplicates.near(*hashes)
+    found = [rows(ours.iloc[left], theirs["image"].to_numpy()[right], "near-identical image")]
+    if trained.name != tested.name and trained.people and trained.people == tested.people:
+        first = theirs.drop_duplicates("patient").set_index("patient")["image"]
+        same = ours[ours["patient"].isin(first.index)]
+        found.append(rows(same, first.loc[same["patient"]].to_numpy(), "same patient"))
+    frame = pd.concat(found).drop_duplicates("image")
+    return frame.assign(dataset=trained.name, tested=tested.name)[COLUMNS]
+
+
+def rows(images: pd.DataFrame, like: list[str], reason: str) -> pd.DataFrame:
+    """Images with the test image that each is like."""
+    return images[["image", "split"]].assign(like=like, reason=reason)
+
+
+def read_images(folder: Path) -> Prepared:
+    """The images of a prepared dataset, from its folder."""
+    facts = read_parquet(folder / "table.parquet")[1]
+    return prepared(facts["dataset"], folder, people(facts))
+
+
+def people(facts: dict) -> str:
+    """Common numbering of patients of two datasets: a publisher's, or that of one folder."""
+    adapter, root = facts.get("adapter", ""), Path(facts.get("root", ""))
+    if adapter and adapter_facts(adapter)["LABELS"] and root.name != "phantom":
+        return adapter
+    return f"{adapter} {root.resolve()}"
+
+
+def main(argv: list[str] | None) -> None:
+    """Compare the pooled datasets with all that are tested."""
+    parser = cli.parser("pool", __doc__)
+    parser.add_argument("data", type=Path, nargs="+", help="results/data/{dataset} of each")
+    parser.add_argument(
+        "--tested", type=Path, nargs="+", required=True, help="folders of the tested datasets"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the Parquet file to write")
+    args = parser.parse_args(argv)
+    read = {path: read_images(path) for path in dict.fromkeys([*args.data, *args.tested])}
+    pairs = [(read[one], read[other]) for one in args.data for other in args.tested]
+    frame = pd.concat([pd.DataFrame(columns=COLUMNS, dtype=str), *(like_tests(*p) for p in pairs)])
+    frame = frame.sort_values(COLUMNS).reset_index(drop=True)
+    write_parquet(frame, args.out, {})
+    for name in (read[path].name for path in args.data):
+        left_out = frame.loc[frame["dataset"] == name, "image"].nunique()
+        logging.info(f"{name}: {left_out:,} images are like test images, and never trained on")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,77 @@
+"""Images of pooled datasets that are like a test image are found, by pixels and by patient."""
+
+import numpy as np
+import pytest
+
+from cxrgrid import pool
+from cxrgrid.data import near_duplicates
+from cxrgrid.io.parquet import read_parquet, write_parquet
+
+
+def write(folder, pixels, adapter="nih", root="data/nih", first=0):
+    """A dataset of 30 images: 20 train, 4 validate, 6 test; two images per patient."""
+    splits = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
+    table = {"image": [f"{n:02}.png" for n in range(30)], "split": splits, "row": np.arange(30)}
+    table |= {"patient": [f"p{first + n // 2}" for n in range(30)]}
+    facts = {"dataset": folder.name, "adapter": adapter, "root": root}
+    write_parquet(table, folder / "table.parquet", facts)
+    np.save(folder / "hashes.npy", near_duplicates.phash(pixels))
+    return folder
+
+
+def noise(seed):
+    return np.random.default_rng(seed).integers(256, size=(30, 32, 32), dtype=np.uint8)
+
+
+def found(tmp_path, trained, tested):
+    """{(dataset, image): (tested, like, reason)} of the file that the command writes."""
+    words = [
+        *map(str, trained),
+        "--tested",
+        *map(str, tested),
+        "--out",
+        str(tmp_path / "pool.parquet"),
+    ]
+    pool.main(words)
+    rows = read_parquet(tmp_path / "pool.parquet")[0].to_pylist()
+    return {(r["dataset"], r["image"]): (r["tested"], r["like"], r["reason"]) for r in rows}
+
+
+def test_near_identical_images_are_found_in_training_and_validation_only(tmp_path):
+    one, two = noise(1), noise(2)
+    two[3] = one[26]  # training like a test image
+    two[21] = np.clip(one[27] * 0.9 + 5, 0, 255)  # validation, and darker
+    two[28] = one[29]  # test like test
+    two[4] = one[5]  # training like training
+    one[0] = one[25]  # within one dataset
+    a, b = write(tmp_path / "a", one), write(tmp_path / "b", two, "chexpert", "data/chexpert")
+    near = "near-identical image"
+    assert found(tmp_path, [a, b], [a, b]) == {
+        ("b", "03.png"): ("a", "26.png", near),
+        ("b", "21.png"): ("a", "27.png", near),
+        ("a", "00.png"): ("a", "25.png", near),
+    }
+    # Of a dataset that is only tested, nothing is listed; of one that is not tested, nothing hides.
+    assert set(found(tmp_path, [b], [a])) == {("b", "03.png"), ("b", "21.png")}
+    assert found(tmp_path, [b], [b]) == {}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "roots", "count"),
+    [
+        ("nih", ("here", "there"), 2),  # one publisher numbers its patients
+        ("csv", ("here", "here"), 2),  # one folder
+        ("csv", ("here", "there"), 0),
+        ("nih", ("a/phantom", "b/phantom"), 0),
+    ],
+)
+def test_a_test_patients_other_images_count_where_patients_are_numbered_alike(
+    tmp_path, adapter, roots, count
+):
+    a = write(tmp_path / "a", noise(3), adapter, roots[0])
+    b = write(
+        tmp_path / "b", noise(4), adapter, roots[1], first=14
+    )  # its first is a's last patient
+    rows = found(tmp_path, [b], [a, b])
+    assert len(rows) == count
+    assert set(rows.values()) <= {("a", "28.png", "same patient")}
