@@ -11,6 +11,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.io.parquet import write_parquet
+from demo_config import DEMO, replaced
 
 RECIPE = {"size": 32, "resize": "squash"}
 
@@ -100,3 +101,10 @@ def test_files_that_do_not_fit_are_refused(tmp_path, lost):
     path.unlink() if lost == "hashes.npy" else np.save(path, np.load(path)[:9])
     with pytest.raises(UserError, match=r"hashes\.npy"):
         run(tmp_path, config())
+
+
+def test_a_start_that_was_trained_on_the_tested_data_is_named():
+    config = replaced(DEMO, "weights.pretrained", {"file": "w.pth", "trained_on": ["nih"]})
+    (said,) = overlap.seen_in_training(Grid(config))
+    assert said.startswith("pretrained: its weights were trained on images of nih, as ward is")
+    assert overlap.seen_in_training(Grid(DEMO)) == []

@@ -32,7 +32,8 @@ EPOCHS += ["best", "monitor", "monitored"]
 COUNTS = ["parameters", "trainable", "buffers", "multiply_adds", "threads"]
 COST = ["total_seconds", "gpu_hours", "peak_host_mb", "peak_device_mb", "energy_kwh"]
 CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", *COUNTS[:-1]]
-CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "reason", "rerun"]
+CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "start"]
+CELLS += ["reason", "rerun"]
 
 
 def stack(
@@ -70,7 +71,7 @@ def done_row(cell: Cell, history: pd.DataFrame, facts: dict) -> dict:
         "seconds": history["seconds"].sum(),
         "images_per_second": history["images_per_second"].median(),
         "versions": ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
-        **{name: facts.get(name) for name in (*COUNTS, "split_hash", "hardware")},
+        **{name: facts.get(name) for name in (*COUNTS, "split_hash", "hardware", "start")},
         **cost(facts.get("cost", {})),
     }
 

@@ -64,6 +64,21 @@ def known(grid: Grid) -> list[str]:
     ]
 
 
+def seen_in_training(grid: Grid) -> list[str]:
+    """Warnings for starts whose own training data are of the kind that they are tested on."""
+    found: dict[tuple[str, str, str], None] = {}
+    for cell in grid.cells:
+        on = getattr(grid.study.weights.get(cell.init), "trained_on", ())
+        for name in (cell.dataset, *grid.transfers.get(cell.dataset, [])):
+            if grid.study.datasets[name].adapter in on:
+                found[cell.init, name, grid.study.datasets[name].adapter] = None
+    return [
+        f"{init}: its weights were trained on images of {adapter}, as {name} is, and may have seen "
+        f"{name}'s test images: its results on {name} may be too optimistic."
+        for init, name, adapter in found
+    ]
+
+
 def compare(one: Prepared, other: Prepared, near: tuple[np.ndarray, ...]) -> dict:
     """The near-identical images of two datasets, equal ones among them; near: `twins.near`.
 
@@ -169,7 +184,9 @@ def main(argv: list[str] | None) -> None:
         seen += [taught(one, other, near[0], near[1]), taught(other, one, near[1], near[0])]
     if args.seen:
         write_parquet(pd.concat(seen, ignore_index=True), args.seen, {})
-    warnings = known(grid) + [text for pair in pairs for text in shared(pair)]
+    warnings = (
+        known(grid) + seen_in_training(grid) + [text for pair in pairs for text in shared(pair)]
+    )
     text = json.dumps({"pairs": pairs, "warnings": warnings}, indent=2, ensure_ascii=False)
     args.out.write_text(text + "\n")
     for warning in warnings:

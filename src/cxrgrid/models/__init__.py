@@ -12,7 +12,6 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from cxrgrid.config.cell import Cell
@@ -20,9 +19,10 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.models import au as au
-from cxrgrid.models import sizes
+from cxrgrid.models import sizes, start
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
+from cxrgrid.models.input import set_input, usual
 
 
 def build(cell: Cell, labels: int, size: sizes.Size) -> nn.Module:
@@ -35,10 +35,7 @@ def build(cell: Cell, labels: int, size: sizes.Size) -> nn.Module:
     """
     options = {"num_classes": labels, "in_chans": cell.channels, "drop_rate": cell.dropout}
     model = sizes.create(cell.backbone, size, options)
-    for name in ("mean", "std"):
-        value = torch.tensor(model.pretrained_cfg[name])
-        value = value.mean(0, keepdim=True) if cell.channels == 1 else value
-        model.register_buffer(name, value.view(1, -1, 1, 1), persistent=False)
+    set_input(model, usual(model, cell))
     return model
 
 
@@ -48,29 +45,24 @@ def is_own(backbone: str) -> bool:
     return bool(own) and own.__module__.startswith(__name__)
 
 
-def start_from(model: nn.Module, path: str | Path, sha256: str = "") -> None:
-    """Load all weights but the classifier's; the first convolution is adapted to the channels.
+def start_from(
+    model: nn.Module, path: str | Path, sha256: str = "", own_input: bool = False
+) -> str:
+    """Load all weights but the classifier's from a checkpoint; one line on what it filled.
 
-    `UserError` if the file is not safetensors, its weights do not fit the backbone, or its SHA-256
-    is not `sha256` (empty: not checked).
+    The model's `mean` and `std` become the checkpoint's, where these are known and not set by the
+    cell (`own_input`). `UserError` if the file cannot be read, its weights do not fit the backbone,
+    or its SHA-256 is not `sha256` (empty: not checked).
     """
     if sha256 and sha256 != (found := checksum(path)):
         raise UserError(
             f"{path}: its SHA-256 is {found}, not {sha256}; fetch it again, or correct it"
         )
-    weights = read_weights(path)
-    own = model.state_dict()
-    cfg = model.pretrained_cfg
-    convs = [cfg["first_conv"]] if isinstance(cfg["first_conv"], str) else cfg["first_conv"]
-    for conv in convs or ():
-        name = f"{conv}.weight"
-        if name in weights and name in own and weights[name].shape[1] != own[name].shape[1]:
-            weights[name] = adapt_channels(weights[name], own[name].shape[1])
-    for name in own:
-        if in_classifier(model, name):
-            weights[name] = own[name]
-    check_fit(own, weights, path)
-    model.load_state_dict({name: weights[name] for name in own})
+    begun = start.fit(model, path, lambda name: in_classifier(model, name))
+    model.load_state_dict(model.state_dict() | begun.weights)
+    if not own_input:
+        set_input(model, begun.input)
+    return begun.line
 
 
 def in_classifier(model: nn.Module, name: str) -> bool:
@@ -110,13 +102,6 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from None
-
-
-def adapt_channels(weight: Tensor, channels: int) -> Tensor:
-    """First convolution for another number of input channels: summed, or repeated and rescaled."""
-    if channels == 1:
-        return adapt_input_conv(1, weight)
-    return weight.repeat(1, channels, 1, 1)[:, :channels] * (weight.shape[1] / channels)
 
 
 def check_fit(own: dict[str, Tensor], weights: dict[str, Tensor], path: str | Path) -> None:

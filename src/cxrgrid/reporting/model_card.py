@@ -167,6 +167,8 @@ def training(cell: Cell, run: dict) -> str:
     start = f"from `{cell.weights}`" if cell.weights else "from scratch"
     lines = [f"- {start[0].upper()}{start[1:]}, recipe `{cell.recipe}`, seed {cell.seed}."]
     lines.append(f"- Settings: {settings}.")
+    if run.get("start"):
+        lines.append(f"- Initial weights: {run['start']}.")
     if run:
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         lines.append(f"- Trained on {run['hardware']}; {versions}.")

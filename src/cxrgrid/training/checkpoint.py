@@ -42,6 +42,7 @@ class Run:
     ema: ModelEmaV3 | None = None
     parts: int = 1  # that a step's batch is taken in; grows where memory runs out
     least: int = 1  # images in a part: 2 where a batch norm cannot learn from one
+    start: str = ""  # one line on the weights that it started from; empty from scratch
     history: list[dict] = field(default_factory=list)  # one row per finished epoch
     best: dict[str, Tensor] = field(default_factory=dict)  # a copy of the best epoch's weights
     val_logits: Tensor = field(default_factory=lambda: torch.zeros(0))  # of the best epoch

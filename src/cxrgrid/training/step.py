@@ -32,8 +32,9 @@ def make_run(cell: Cell, labels: int, size: Size, device: torch.device) -> Run:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(cell.seed)
     model = models.build(cell, labels, size)
-    if cell.weights:
-        models.start_from(model, cell.weights, cell.weights_sha256)
+    start, path = "", cell.weights
+    if path:
+        start = models.start_from(model, path, cell.weights_sha256, bool(cell.weights_mean))
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     model.to(device, memory_format=layout)
     ema = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
@@ -41,7 +42,7 @@ def make_run(cell: Cell, labels: int, size: Size, device: torch.device) -> Run:
     models.set_trainable(model, cell, cell.epochs)
     least = fewest_images(model, cell.channels, size)
     models.set_trainable(model, cell, 1)
-    return Run(model, optimizer, ema, cell.accumulate, least)
+    return Run(model, optimizer, ema, cell.accumulate, least, start=start)
 
 
 class Step:

@@ -1,0 +1,61 @@
+"""Checks of initial weights: what an entry of `weights:` names, and the input that it expects."""
+
+from pathlib import Path
+
+from cxrgrid.config.checks import ADAPTERS, modules
+from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.study import Source
+
+ENDINGS = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
+POINTER = b"version https://git-lfs"
+
+
+def weights_file(file: str, backbone: str) -> str:
+    """Path of a checkpoint: the file that is named, or the backbone's in the folder."""
+    file = file.replace("{backbone}", backbone)
+    return file if file.endswith(ENDINGS) else f"{file}/{backbone}.safetensors"
+
+
+def check_source(source: Source, where: str) -> None:
+    """`UserError` unless a source is one thing, and its input can be."""
+    given = [source.dataset, source.file, source.package]
+    if sum(map(bool, given)) != 1 or (source.sha256 and not source.file):
+        raise UserError(
+            f"{where}: either a dataset (another cell), or a file and its sha256, or a package"
+        )
+    for adapter in source.trained_on:
+        known(adapter, modules(ADAPTERS), f"{where}.trained_on", "adapter")
+    asked = source.mean or source.std or source.value_range
+    if asked and source.dataset:
+        raise UserError(f"{where}: another cell's input is known; leave out mean, std, value_range")
+    if bool(source.mean) != bool(source.std) or (source.value_range and source.mean):
+        raise UserError(f"{where}: mean and std, or value_range alone")
+    for name, values in (("mean", source.mean), ("std", source.std)):
+        if values and len(values) not in (1, 3):
+            raise UserError(f"{where}.{name}: one number, or one for each of three channels")
+    if source.std and min(source.std) <= 0:
+        raise UserError(f"{where}.std: numbers above 0, please")
+    span = source.value_range
+    if span and (len(span) != 2 or span[0] >= span[1]):
+        raise UserError(f"{where}.value_range: [low, high], such as [-1024, 1024]")
+
+
+def input_of(source: Source | str | None) -> dict[str, tuple[float, ...]]:
+    """Settings of a cell for the input that its start expects; empty where nothing is said."""
+    if not isinstance(source, Source) or not (source.mean or source.value_range):
+        return {}
+    if source.mean:
+        return {"weights_mean": source.mean, "weights_std": source.std}
+    low, high = source.value_range
+    # low + x (high - low), for grey levels x from 0 to 1.
+    return {"weights_mean": (-low / (high - low),), "weights_std": (1 / (high - low),)}
+
+
+def check_checkpoint(path: str, where: str) -> None:
+    """`UserError` if a checkpoint that is there is empty, or a pointer to where it really is."""
+    with Path(path).open("rb") as file:
+        start = file.read(len(POINTER))
+    if not start:
+        raise UserError(f"{where}: {path} is empty (0 bytes); fetch it again")
+    if start == POINTER:
+        raise UserError(f"{where}: {path} is a Git LFS pointer, not the weights; run git lfs pull")

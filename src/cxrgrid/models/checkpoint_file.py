@@ -1,0 +1,101 @@
+"""Reading of checkpoint files: safetensors, and torch's own format without running any code.
+
+A file that torch wrote may hold a whole pickled network, which runs code when it is read. Such a
+file is refused with the command that converts it where its publisher is trusted.
+"""
+
+import argparse
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cxrgrid.config.errors import UserError
+
+POINTER = b"version https://git-lfs"
+# Where checkpoints keep their weights, the first that is there counts: a moving average before the
+# rest, as in timm, and DINO's teacher before its student.
+INSIDE = ("state_dict_ema", "model_ema", "teacher", "state_dict", "model_state_dict", "model")
+INSIDE += ("student", "module", "network", "net", "encoder", "weights", "params")
+CONVERT = (
+    'python -c "import sys, torch, safetensors.torch as s; m = torch.load(sys.argv[1], '
+    "map_location='cpu', weights_only=False); m = m.get('model', m) if isinstance(m, dict) else m; "
+    's.save_model(m, sys.argv[2])"'
+)
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint, on the CPU, under the names that it has; nothing is unpickled.
+
+    `UserError` in one line for a file that cannot be read, or that would run code.
+    """
+    path = Path(path)
+    check(path)
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: not a readable safetensors file ({error})") from None
+    found = dict(tensors_in(unpickled(path)))
+    if not found:
+        raise UserError(f"{path}: holds no weights under any of the usual names")
+    return found
+
+
+def check(path: Path) -> None:
+    """`UserError` if a checkpoint is a folder, empty, or a pointer to where it really is."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name the file of weights in it")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    if not start:
+        raise UserError(f"{path}: is empty (0 bytes); fetch it again")
+    if start == POINTER:
+        raise UserError(f"{path}: is a Git LFS pointer, not the weights; run git lfs pull there")
+
+
+def unpickled(path: Path) -> Any:
+    """Content of a file that torch wrote: tensors and plain values only."""
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if path.read_bytes()[:2] in (b"PK", b"\x80\x04", b"\x80\x05") or "global" in str(error):
+            raise UserError(
+                f"{path}: holds a pickled network or other code, which is not run here. Where you "
+                f"trust its publisher, convert it: {CONVERT} {path} {path.with_suffix('')}"
+                ".safetensors"
+            ) from None
+        raise UserError(f"{path}: is no checkpoint of torch, or is cut short") from None
+    except Exception as error:  # torch raises its own kind for each way a file can be broken
+        cut = isinstance(error, (EOFError, zipfile.BadZipFile)) or "zip archive" in str(error)
+        why = "is cut short; fetch it again" if cut else f"cannot be read ({type(error).__name__})"
+        raise UserError(f"{path}: {why}") from None
+
+
+def tensors_in(value: Any) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, from where they are usually kept; empty if there are none."""
+    if not isinstance(value, dict):
+        return {}
+    for name in INSIDE:
+        if isinstance(value.get(name), dict) and (found := tensors_in(value[name])):
+            return found
+    return {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+
+
+def metadata(path: str | Path) -> dict[str, Any]:
+    """Facts that cxrgrid wrote beside the weights of a safetensors file; empty for other files."""
+    if Path(path).suffix != ".safetensors":
+        return {}
+    with safe_open(path, "pt") as file:
+        found = (file.metadata() or {}).get("cxrgrid")
+    return json.loads(found) if found else {}

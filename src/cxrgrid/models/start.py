@@ -1,0 +1,211 @@
+"""Start of a network from a checkpoint: what fits by name and shape, and one line on the rest.
+
+A checkpoint is read in several ways: below each prefix that its names share (`module.`,
+`teacher.backbone.`, …), in each layout of `starts/`, and as timm's own filter of the network reads
+it, which also resamples position embeddings. The reading that fills most of the network counts.
+"""
+
+import contextlib
+import importlib
+import pkgutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from timm.layers import resample_abs_pos_embed
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.models import checkpoint_file, starts
+
+LEAST = 0.95  # share of the backbone's parameters that a start has to fill
+DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
+SHOWN = 4  # groups of names in the line
+STATISTICS = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A checkpoint in timm's names.
+
+    beside: names of its weights outside of the prefix; layout: module of starts/.
+    """
+
+    weights: dict[str, Tensor]
+    beside: list[str]
+    layout: ModuleType | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that the checkpoint fills, and the line that says so.
+
+    input: `mean` and `std` that it was trained with, where the layout or the file says so.
+    """
+
+    weights: dict[str, Tensor]
+    line: str
+    input: dict[str, list[float]] = field(default_factory=dict)
+
+
+def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> Start:
+    """The start of a network from a file; is_head: true for names of the classifier's weights.
+
+    `UserError` if it fills less than `LEAST` of the parameters that are not the classifier's, or
+    if a weight of the same name has another shape.
+    """
+    own, weights = model.state_dict(), checkpoint_file.read(path)
+    wanted = {name: tensor for name, tensor in own.items() if not is_head(name)}
+    best = max(readings(weights, model, own), key=lambda reading: filled(wanted, reading.weights))
+    found = shaped(best.weights, model, wanted)
+    check(wanted, found, path)
+    taken = {name: found[name] for name in wanted if name in found}
+    left = [name for name in found if name not in own] + best.beside
+    given = checkpoint_file.metadata(path) or getattr(best.layout, "INPUT", {})
+    return Start(taken, line([*taken], [name for name in own if name not in taken], left), given)
+
+
+def readings(
+    weights: dict[str, Tensor], model: nn.Module, own: dict[str, Tensor]
+) -> Iterator[Reading]:
+    """The ways to read a checkpoint; as it is comes first."""
+    for prefix in prefixes(weights):
+        inside = {n[len(prefix) :]: t for n, t in weights.items() if n.startswith(prefix)}
+        beside = [name for name in weights if not name.startswith(prefix)]
+        of_layout = [layout for layout in layouts() if layout.recognise(set(inside))]
+        if prefix == "" and own.keys() <= inside.keys():
+            # It is the network's own: nothing could fill more.
+            yield Reading(inside, beside, next(iter(of_layout), None))
+            return
+        yield from (Reading(layout.convert(inside, own), beside, layout) for layout in of_layout)
+        yield Reading(inside, beside)
+        yield Reading(by_timm(inside, model), beside)
+
+
+def layouts() -> list[ModuleType]:
+    """The modules of starts/."""
+    names = sorted(found.name for found in pkgutil.iter_modules(starts.__path__))
+    return [importlib.import_module(f"{starts.__name__}.{name}") for name in names]
+
+
+def prefixes(weights: dict[str, Tensor]) -> list[str]:
+    """Prefixes that many names share, none first; a teacher's before its student's."""
+    counts: Counter[str] = Counter()
+    for name in weights:
+        parts = name.split(".")[:-1]
+        counts.update(".".join(parts[: at + 1]) + "." for at in range(min(len(parts), DEPTH)))
+    usual = [prefix for prefix, count in counts.items() if count >= COMMON * len(weights)]
+    return ["", *sorted(usual, key=lambda prefix: ("student" in prefix, len(prefix)))]
+
+
+def by_timm(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The weights as timm's filter of this kind of network gives them; as they are without one."""
+    module = sys.modules[type(model).__module__]
+    names = ("checkpoint_filter_fn", "_filter_fn", "_filter_torchvision_pretrained")
+    filter_fn = next((getattr(module, name) for name in names if hasattr(module, name)), None)
+    if filter_fn is None:
+        return weights
+    for arguments in ((dict(weights), model), (dict(weights),)):
+        # A filter of foreign names fails in any way that it likes.
+        with contextlib.suppress(Exception):
+            return filter_fn(*arguments)
+    return weights
+
+
+def filled(wanted: dict[str, Tensor], weights: dict[str, Tensor]) -> int:
+    """Values of the network that have a weight of their name and, but for some, of their shape."""
+    exact = sum(
+        t.numel() for n, t in wanted.items() if n in weights and weights[n].shape == t.shape
+    )
+    named = sum(t.numel() for n, t in wanted.items() if n in weights)
+    return 2 * named + exact
+
+
+def shaped(
+    weights: dict[str, Tensor], model: nn.Module, wanted: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The weights with first convolution and position embeddings of the network's own shape."""
+    weights = with_channels(weights, model, wanted)
+    if others(weights, wanted):
+        weights = min(weights, by_timm(weights, model), key=lambda ws: len(others(ws, wanted)))
+    moved = {
+        name: at_size(weights[name], wanted[name], model)
+        for name in others(weights, wanted)
+        if name.rpartition(".")[2] == "pos_embed"
+    }
+    return {**weights, **moved}
+
+
+def others(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> list[str]:
+    """Names of weights that have another shape in the network."""
+    return [n for n, t in wanted.items() if n in weights and weights[n].shape != t.shape]
+
+
+def with_channels(
+    weights: dict[str, Tensor], model: nn.Module, wanted: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The weights with the first convolution for the network's number of input channels."""
+    convs = model.pretrained_cfg["first_conv"]
+    found = dict(weights)
+    for conv in (convs,) if isinstance(convs, str) else convs or ():
+        name = f"{conv}.weight"
+        if name in found and name in wanted and found[name].shape[1] != wanted[name].shape[1]:
+            found[name] = adapt_channels(found[name], wanted[name].shape[1])
+    return found
+
+
+def adapt_channels(weight: Tensor, channels: int) -> Tensor:
+    """First convolution for another number of input channels: summed, or repeated and rescaled."""
+    if channels == 1:
+        return adapt_input_conv(1, weight)
+    return weight.repeat(1, channels, 1, 1)[:, :channels] * (weight.shape[1] / channels)
+
+
+def at_size(position: Tensor, own: Tensor, model: nn.Module) -> Tensor:
+    """Position embeddings [1, N, C] or [1, C, H, W] for the network's image size."""
+    if position.ndim == own.ndim == 4:
+        return interpolate(position, size=own.shape[2:], mode="bicubic", antialias=True)
+    grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
+    prefix = getattr(model, "num_prefix_tokens", 0)
+    if grid is None or position.ndim != 3 or own.shape[1] != grid[0] * grid[1] + prefix:
+        return position
+    return resample_abs_pos_embed(position, new_size=list(grid), num_prefix_tokens=prefix)
+
+
+def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
+    """`UserError` that names the first weight that is missing or has another shape."""
+    missing = [name for name in wanted if name not in found]
+    total = sum(tensor.numel() for tensor in wanted.values())
+    share = 1 - sum(wanted[name].numel() for name in missing) / total
+    statistics = [name for name in missing if name.endswith(STATISTICS)]
+    if missing and (share < LEAST or statistics):
+        first = missing[0] if share < LEAST else statistics[0]
+        raise UserError(
+            f"{path}: holds no {first}, and fills {share:.0%} of the backbone ({LEAST:.0%} is the "
+            "least); are these weights of another backbone?"
+        )
+    for name in others(found, wanted):
+        shapes = f"{tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
+        raise UserError(f"{path}: {name} does not fit ({shapes}); another backbone or input size?")
+
+
+def line(taken: list[str], new: list[str], left: list[str]) -> str:
+    """The start in one line: how many tensors matched, what is new, and what was left out."""
+    parts = [f"matched {len(taken)} of {len(taken) + len(new)} tensors"]
+    parts += [
+        f"{word}: {groups(names)}" for word, names in (("new", new), ("left out", left)) if names
+    ]
+    return "; ".join(parts)
+
+
+def groups(names: list[str]) -> str:
+    """Names by their first part, with their number: `head.*, decoder.* (48)`."""
+    counts = Counter(name.partition(".")[0] + ".*" * ("." in name) for name in names)
+    said = [f"{name} ({count})" if count > 2 else name for name, count in counts.items()]
+    more = [f"and {len(said) - SHOWN} more"] if len(said) > SHOWN else []
+    return ", ".join(said[:SHOWN] + more)

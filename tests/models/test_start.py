@@ -1,0 +1,225 @@
+"""Starts: any usual file, layout, prefix and size, one line on what fitted, one on what did not."""
+
+import argparse
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from cxrgrid import models
+from cxrgrid.config.errors import UserError
+from cxrgrid.models import checkpoint_file
+from test_train import make_cell
+
+
+def network(backbone="test_resnet", size=64, labels=3, seed=1, **cell):
+    torch.manual_seed(seed)
+    return models.build(make_cell(backbone=backbone, **cell), labels, size).eval()
+
+
+def outcome(model, size):
+    with torch.inference_mode():
+        return model.forward_features(torch.linspace(0, 1, size * size).view(1, 1, size, size))
+
+
+def same(one, other):
+    """The two networks agree but for their classifiers."""
+    pairs = zip(one.state_dict().items(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for (n, a), b in pairs if not models.in_classifier(one, n))
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".pth", ".pt", ".pth.tar", ".bin", ".ckpt"])
+def test_every_ending_is_read(tmp_path, ending):
+    source, model = network(seed=0), network()
+    path = tmp_path / f"w{ending}"
+    write = save_file if ending == ".safetensors" else torch.save
+    write(source.state_dict(), path)
+    models.start_from(model, path)
+    assert same(source, model)
+
+
+WRAPPED = {
+    "lightning": lambda w: {"state_dict": {f"model.{n}": t for n, t in w.items()}, "epoch": 3},
+    "data parallel": lambda w: {"net": {f"module.{n}": t for n, t in w.items()}},
+    "mae": lambda w: {"model": w, "args": argparse.Namespace(lr=0.1)},
+    "dino": lambda w: {
+        "student": {f"module.backbone.{n}": torch.zeros_like(t) for n, t in w.items()},
+        "teacher": {f"backbone.{n}": t for n, t in w.items()},
+    },
+    "dinov2": lambda w: (
+        {f"teacher.backbone.{n}": t for n, t in w.items()}
+        | {f"student.backbone.{n}": torch.zeros_like(t) for n, t in w.items()}
+    ),
+    "open_clip": lambda w: (
+        {f"visual.trunk.{n}": t for n, t in w.items()}
+        | {"logit_scale": torch.zeros(1), "text.proj.weight": torch.zeros(4, 4)}
+    ),
+    "segmentation": lambda w: (
+        {f"encoder.{n}": t for n, t in w.items()}
+        | {f"decoder.{n}.weight": torch.zeros(2) for n in range(5)}
+    ),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_prefixes_and_places_are_found(tmp_path, wrapped, backbone):
+    source, model = network(backbone, seed=0), network(backbone)
+    torch.save(WRAPPED[wrapped](source.state_dict()), tmp_path / "w.pth")
+    line = models.start_from(model, tmp_path / "w.pth")
+    assert same(source, model)
+    assert re.match(r"matched \d+ of \d+ tensors; new: (fc|head)\.\*", line)
+    if wrapped == "segmentation":
+        assert "decoder.* (5)" in line
+
+
+def test_the_line_counts(tmp_path):
+    source = network(seed=0)
+    weights = source.state_dict()
+    save_file(
+        weights | {f"decoder.{n}": torch.zeros(1) for n in range(48)}, tmp_path / "w.safetensors"
+    )
+    line = models.start_from(network(), tmp_path / "w.safetensors")
+    count = len(weights)
+    assert line == f"matched {count - 2} of {count} tensors; new: fc.*; left out: decoder.* (48)"
+
+
+@pytest.mark.parametrize(("had", "has"), [(160, 64), (64, 160)])
+def test_another_size_resamples_positions(tmp_path, had, has):
+    source = network("test_vit", had, seed=0)
+    with torch.no_grad():
+        source.pos_embed.copy_(
+            torch.linspace(0, 1, source.pos_embed.numel()).view_as(source.pos_embed)
+        )
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    model = network("test_vit", has)
+    models.start_from(model, tmp_path / "w.safetensors")
+    assert torch.equal(model.blocks[0].attn.qkv.weight, source.blocks[0].attn.qkv.weight)
+    assert torch.equal(model.pos_embed[:, 0], source.pos_embed[:, 0]), (
+        "the class token has no place"
+    )
+    middle = [net.pos_embed[:, 1:].mean().item() for net in (model, source)]
+    assert middle[0] == pytest.approx(middle[1], abs=0.02)
+
+
+@pytest.mark.parametrize("backbone", ["pit_ti_224", "swin_tiny_patch4_window7_224", "toh_xvt"])
+def test_positions_of_other_shapes_are_resampled_too(tmp_path, backbone):
+    save_file(network(backbone, 224, seed=0).state_dict(), tmp_path / "w.safetensors")
+    models.start_from(network(backbone, 96), tmp_path / "w.safetensors")
+
+
+def refused(tmp_path, name="w.pth", **cell):
+    with pytest.raises(UserError) as error:
+        models.start_from(network(**cell), tmp_path / name)
+    assert "\n" not in str(error.value) and name in str(error.value)
+    return str(error.value)
+
+
+class Network:
+    """An object that runs code when it is unpickled."""
+
+    def __reduce__(self):
+        return (print, ("this would have run",))
+
+
+def test_a_pickled_network_runs_nothing_and_is_refused_with_the_command(tmp_path, capsys):
+    (tmp_path / "w.pth").write_bytes(pickle.dumps(Network()))
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
+    for name in ("w.pth", "whole.pt"):
+        assert "Where you trust its publisher, convert it: python -c" in refused(tmp_path, name)
+    assert "this would have run" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_converts(tmp_path):
+    source = timm.create_model("test_resnet", num_classes=3, in_chans=1)
+    torch.save(source, tmp_path / "w.pt")
+    command = (
+        refused(tmp_path, "w.pt").split("convert it: ")[1].replace("python", sys.executable, 1)
+    )
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    model = network()
+    models.start_from(model, tmp_path / "w.safetensors")
+    assert same(source, model)
+
+
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+    "page": (b"<!doctype html><html>", "is no checkpoint of torch"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_no_checkpoint_is_one_line(tmp_path, kind):
+    content, words = BROKEN[kind]
+    (tmp_path / "w.pth").write_bytes(content)
+    assert words in refused(tmp_path)
+
+
+def test_a_folder_and_a_file_cut_short_are_one_line(tmp_path):
+    (tmp_path / "folder.pth").mkdir()
+    assert "is a folder" in refused(tmp_path, "folder.pth")
+    assert "cannot be read" in refused(tmp_path, "nowhere.pth")
+    torch.save(network().state_dict(), tmp_path / "whole.pth")
+    save_file(network().state_dict(), tmp_path / "whole.safetensors")
+    for ending in ("pth", "safetensors"):
+        whole = (tmp_path / f"whole.{ending}").read_bytes()
+        (tmp_path / f"w.{ending}").write_bytes(whole[: len(whole) // 2])
+        refused(tmp_path, f"w.{ending}")
+    assert "cut short" in refused(tmp_path, "w.pth")
+
+
+def test_another_architecture_and_too_few_weights_are_refused(tmp_path):
+    torch.save(timm.create_model("test_efficientnet").state_dict(), tmp_path / "w.pth")
+    assert re.search(r"fills \d+% of the backbone \(95% is the least\)", refused(tmp_path))
+    weights = network(seed=0).state_dict()
+    for name in ("layer4.0.conv2.weight", "layer4.0.conv1.weight"):
+        del weights[name]
+    torch.save(weights, tmp_path / "w.pth")
+    assert "holds no layer4.0.conv1.weight" in refused(tmp_path)
+    weights = network(seed=0).state_dict()
+    del weights["bn1.running_mean"]
+    torch.save(weights, tmp_path / "w.pth")
+    assert "holds no bn1.running_mean" in refused(tmp_path)
+
+
+def test_other_classes_start_with_a_classifier_of_their_own(tmp_path):
+    save_file(network(labels=1000, seed=0).state_dict(), tmp_path / "w.safetensors")
+    model = network(labels=3)
+    before = model.fc.weight.clone()
+    models.start_from(model, tmp_path / "w.safetensors")
+    assert torch.equal(model.fc.weight, before)
+
+
+def test_a_start_brings_its_own_input_and_its_cells_keep_it(tmp_path):
+    """torchxrayvision's networks see −1024 to 1024; what starts from such a cell does as well."""
+    weights = network("densenet121", seed=0).state_dict()
+    torch.save(weights | {"op_threshs": torch.zeros(18)}, tmp_path / "xrv.pt")
+    for channels in (1, 3):
+        model = network("densenet121", channels=channels)
+        line = models.start_from(model, tmp_path / "xrv.pt")
+        assert line.endswith("left out: op_threshs")
+        ends = models.normalise(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1), model)
+        assert ends.flatten().tolist() == [-1024.0] * channels + [1024.0] * channels
+    cell = make_cell(backbone="densenet121")
+    model = network("densenet121")
+    assert models.input.metadata(model, cell) is None
+    models.start_from(model, tmp_path / "xrv.pt")
+    save_file(model.state_dict(), tmp_path / "m.safetensors", models.input.metadata(model, cell))
+    assert checkpoint_file.metadata(tmp_path / "m.safetensors") == {
+        "mean": [0.5],
+        "std": [1 / 2048],
+    }
+    other = network("densenet121")
+    models.start_from(other, tmp_path / "m.safetensors")
+    assert other.std.item() == 1 / 2048
+    kept = network("densenet121", weights_mean=(0.4,), weights_std=(0.2,))
+    models.start_from(kept, tmp_path / "xrv.pt", own_input=True)
+    assert np.allclose([kept.mean.item(), kept.std.item()], [0.4, 0.2])
