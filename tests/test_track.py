@@ -1,5 +1,6 @@
 """`track` writes the study's numbers once, whatever ran in between."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -158,8 +159,79 @@ def test_other_settings_begin_anew(study, missing, tmp_path):
     ]
 
 
+STAND_IN = """
+from types import SimpleNamespace
+class Error(Exception): pass
+errors, runs, refuse = SimpleNamespace(Error=Error), {}, []
+class Run(dict):
+    summary = property(lambda self: self["scores"])
+    def log(self, values, step):
+        assert step > max(self["steps"], default=0), "Weights & Biases drops a step that is past"
+        self["steps"][step] = values
+    def finish(self, exit_code):
+        self["ends"].append(exit_code)
+def init(id, **more):
+    if refuse: raise Error("api key\\nnot configured")
+    assert more["resume"] == "allow" and id.isalnum()
+    return runs.setdefault(id, Run(steps={}, scores={}, ends=[], **more))
+"""
+
+
+@pytest.fixture
+def wandb(tmp_path, monkeypatch):
+    """A module in the place of Weights & Biases' client, which keeps what it is told."""
+    (tmp_path / "stand_in").mkdir()
+    (tmp_path / "stand_in/wandb.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path / "stand_in")
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    yield importlib.import_module("wandb")
+    sys.modules.pop("wandb")
+
+
+def test_wandb_has_every_epoch_the_settings_and_the_scores_once(study, missing, wandb):
+    for _ in range(2):
+        track.main([str(study), "--wandb", "team/chest"])
+    assert len(wandb.runs) == 15, "the cell that has not run has no run"
+    (run,) = [run for run in wandb.runs.values() if run["name"] == CELL]
+    history, auroc = truth(study)
+    assert (run["project"], run["entity"], run["group"]) == ("chest", "team", "demo")
+    assert run["config"]["lr"] == 0.001 and run["ends"] == [0]
+    assert {step: row["val_loss"] for step, row in run["steps"].items()} == {
+        row["epoch"]: row["val_loss"] for row in history
+    }
+    assert run["scores"]["test/auroc/macro"] == auroc["value"]
+    assert run["scores"]["cost/parameters"] == 4_900_000
+    told = json.dumps(run)
+    assert ".png" not in told and "p01" not in told, "no image and no patient"
+
+
+def test_wandb_follows_a_cell_and_other_settings_are_another_run(study, missing, wandb):
+    for epochs in (2, 3):
+        trains(missing, epochs)
+        track.main([str(study), "--wandb", "chest"])
+    (run,) = [run for run in wandb.runs.values() if run["name"] == MISSING]
+    assert list(run["steps"]) == [1, 2, 3] and run["entity"] is None
+    study.write_text(json.dumps(CONFIG | {"recipes": {"default": {"lr": 0.002}}}))
+    cell = next(c for c in Grid(json.loads(study.read_text())).cells if c.path() == MISSING)
+    (missing / "cell.json").write_bytes(msgspec.json.encode(cell))
+    trains(missing, 1)
+    track.main([str(study), "--wandb", "chest"])
+    both = [run for run in wandb.runs.values() if run["name"] == MISSING]
+    assert [run["config"]["lr"] for run in both] == [0.001, 0.002]
+    assert list(both[1]["steps"]) == [1]
+
+
+def test_a_refusal_of_wandb_is_one_line_and_sends_all_the_next_time(study, missing, wandb):
+    wandb.refuse.append(True)
+    with pytest.raises(UserError, match="--wandb: api key not configured"):
+        track.main([str(study), "--wandb", "chest"])
+    wandb.refuse.clear()
+    track.main([str(study), "--wandb", "chest"])
+    assert len(wandb.runs) == 15
+
+
 def test_mistakes_are_one_line(study, missing, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="--tensorboard FOLDER or --mlflow URI"):
+    with pytest.raises(UserError, match="--tensorboard FOLDER, --mlflow URI or --wandb"):
         track.main([str(study)])
     with pytest.raises(UserError, match="no such file"):
         track.main([str(tmp_path / "study.json"), "--tensorboard", str(tmp_path)])
@@ -168,7 +240,8 @@ def test_mistakes_are_one_line(study, missing, tmp_path, monkeypatch):
         track.main([str(study), "--mlflow", f"file:{tmp_path}"])
     assert "\n" not in str(error.value)
     monkeypatch.setattr("cxrgrid.reporting.trackers.find_spec", lambda name: None)
-    for option, package in (("--tensorboard", "tensorboard"), ("--mlflow", "mlflow")):
+    for package in ("tensorboard", "mlflow", "wandb"):
+        option = f"--{package}"
         with pytest.raises(UserError, match=rf"{package} is not installed; pip install"):
             track.main([str(study), option, str(tmp_path)])
 
@@ -176,4 +249,4 @@ def test_mistakes_are_one_line(study, missing, tmp_path, monkeypatch):
 def test_nothing_else_imports_them():
     code = "import sys, cxrgrid.train, cxrgrid.report, cxrgrid.track; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"tensorboard", "mlflow"} & set(run.stdout.split())
+    assert not {"tensorboard", "mlflow", "wandb"} & set(run.stdout.split())

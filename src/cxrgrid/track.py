@@ -1,13 +1,15 @@
-"""Show a study in TensorBoard or MLflow: one run per cell, with settings, curves and scores.
+"""Show a study in TensorBoard, MLflow or Weights & Biases: one run per cell with all numbers.
 
 Reads the results and adds what is new since the last call; no Snakemake needs to run, and training
 does not wait for it. A cell that runs is followed epoch by epoch. Needs
-`pip install 'cxrgrid[track]'`.
+`pip install 'cxrgrid[track]'`, or for Weights & Biases `'cxrgrid[wandb]'`. Settings, curves and
+scores are sent, never an image nor a name of one.
 
 Example:
   python -m cxrgrid.track results/demo/study.json --tensorboard runs
   python -m cxrgrid.track results/demo/study.json --tensorboard runs --watch
   python -m cxrgrid.track results/demo/study.json --mlflow http://localhost:5000
+  python -m cxrgrid.track results/demo/study.json --wandb my-team/chest
 """
 
 import hashlib
@@ -29,7 +31,7 @@ from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.results import at_default, read_grid
-from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard
+from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard, WandB
 
 EPOCH = ("epoch", "train_loss", "lr", "seconds", "images_per_second")
 SHOWN = ("auroc", "ap", "f1", "balanced_accuracy", "accuracy", "sensitivity", "specificity")
@@ -122,6 +124,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("study", type=Path, help="study.json")
     parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="of event files")
     parser.add_argument("--mlflow", metavar="URI", help="a tracking server, or sqlite:///…")
+    parser.add_argument("--wandb", metavar="PROJECT", help="or ENTITY/PROJECT")
     parser.add_argument(
         "--watch", nargs="?", type=float, const=10.0, metavar="SECONDS", help="look again (10)"
     )
@@ -129,8 +132,9 @@ def main(argv: list[str] | None) -> None:
     name = read_grid(args.study).name
     sinks = [TensorBoard(args.tensorboard, name)] if args.tensorboard else []
     sinks += [MLflow(args.mlflow, name)] if args.mlflow else []
+    sinks += [WandB(args.wandb, name, args.study.parent / "wandb")] if args.wandb else []
     if not sinks:
-        raise UserError("--tensorboard FOLDER or --mlflow URI says where to write")
+        raise UserError("--tensorboard FOLDER, --mlflow URI or --wandb PROJECT: one is needed")
     while True:
         found, ended = track(args.study, sinks)
         logging.info(f"{name}: {found} runs had something new")

@@ -78,7 +78,7 @@ def written_now() -> dict[str, str]:
     for cell in rules.grid.cells:
         found[f"{rules.grid.folder(cell)}/cell.json"] = identity.identity(cell)
     for dataset in STUDY["datasets"]:
-        named = type("Wildcards", (), {"dataset": dataset, "image": ""})
+        named = type("Wildcards", (), {"dataset": dataset, "image": "", "fold": ""})
         own = (rules.phantom, rules.index, rules.image, rules.split)
         for ask, name in zip(own, ORDER, strict=False):
             found[f"results/data/{dataset}/{name}"] = ask(named)

@@ -1,9 +1,10 @@
-"""Sinks of `track`: TensorBoard's event files, or an MLflow server.
+"""Sinks of `track`: TensorBoard's event files, an MLflow server, or Weights & Biases.
 
 A sink holds one mark per cell: hashes of its settings and test scores, and the number of epochs.
-Both libraries are extras (`pip install cxrgrid[track]`), imported only here and only if used.
+The libraries are extras (`track` and `wandb`), imported only here and only if used.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import msgspec
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.io.atomic import replacing
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class News:
     mark: Mark
 
 
-def need(package: str, option: str) -> None:
+def need(package: str, option: str, extra: str = "track") -> None:
     """`UserError` if an extra is not installed."""
     if find_spec(package) is None:
-        raise UserError(f"{option}: {package} is not installed; pip install 'cxrgrid[track]'")
+        raise UserError(f"{option}: {package} is not installed; pip install 'cxrgrid[{extra}]'")
 
 
 def numbers(row: dict[str, float]) -> dict[str, float]:
@@ -165,6 +167,49 @@ class MLflow:
         )
         if news.state in self.STATES:
             self.client.update_run(run.info.run_id, status=self.STATES[news.state])
+
+
+class WandB:
+    """One run per cell, in the group of the study's name, of a project `name` or `entity/name`.
+
+    Weights & Biases cannot be asked for a mark where there is no network (`WANDB_MODE=offline`), so
+    marks are kept in a folder here; without them everything is sent again, to the same runs.
+    """
+
+    def __init__(self, project: str, study: str, marks: Path):
+        need("wandb", "--wandb", "wandb")
+        entity, _, name = project.rpartition("/")
+        self.where = {"project": name, "entity": entity or None, "group": study}
+        self.marks = marks / project.replace("/", "-")
+
+    def path(self, cell: Cell) -> Path:
+        """Path of a cell's mark."""
+        return self.marks / f"{cell.path()}.json"
+
+    def held(self, cell: Cell) -> Mark:
+        """The mark of a cell."""
+        path = self.path(cell)
+        return msgspec.json.decode(path.read_bytes(), type=Mark) if path.is_file() else Mark()
+
+    def write(self, news: News) -> None:
+        """Log the news; other settings are another run, and the older one stays."""
+        import wandb
+
+        asked = f"{self.where['group']}/{news.cell.path()} {news.mark.settings}"
+        number = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        named = {"id": number, "name": news.cell.path(), "resume": "allow"}
+        config = msgspec.to_builtins(news.cell)
+        try:
+            run = wandb.init(**self.where, **named, config=config, reinit="finish_previous")
+            for row in news.epochs:
+                values = {name: one for name, one in numbers(row).items() if name != "epoch"}
+                run.log(values, step=int(row["epoch"]))
+            run.summary.update(numbers(news.scores))
+            run.finish(exit_code=int(news.state == "failed"))
+        except wandb.errors.Error as error:
+            raise UserError(f"--wandb: {' '.join(str(error).split())}") from None
+        with replacing(self.path(news.cell)) as partial:
+            partial.write_bytes(msgspec.json.encode(news.mark))
 
 
 def parts(entries: list) -> list[list]:
