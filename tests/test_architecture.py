@@ -115,7 +115,7 @@ def test_rule_is_command_is_module_is_test_is_log(rule):
 
 
 def test_no_rule_hides_logic():
-    text = (ROOT / "Snakefile").read_text() + "".join(RULES.values())
+    text = (ROOT / "workflow/Snakefile").read_text() + "".join(RULES.values())
     assert not re.search(r"\blambda\b|\brun:|\bscript:|\bdef ", text)
 
 

@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 import msgspec
 import pandas as pd
 
+from cxrgrid.config import shipped
 from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.label_names import published
 
-FOLDER = Path(__file__).parents[3] / "papers"
+FOLDER = shipped.FOLDER / "papers"
 METRICS = ["auroc", "ap", "accuracy", "balanced_accuracy", "sensitivity", "specificity"]
 METRICS += ["precision", "f1"]
 AVERAGES = ["macro", "micro", "all"]
