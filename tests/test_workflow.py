@@ -108,6 +108,26 @@ def test_second_run_does_nothing(finished):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
+def test_cells_of_another_cluster_are_taken_and_nothing_trains(finished, tmp_path):
+    """Prepared here after the cells were trained there; and in a folder without anything."""
+    for name, parts in (("prepared", ["results/data", ".snakemake"]), ("empty", [])):
+        here = tmp_path / name
+        here.mkdir()
+        for part in parts:
+            shutil.copytree(finished / part, here / part)
+        for path in here.glob("results/data/**/*"):
+            path.touch()  # younger than every cell
+        if parts:
+            jobs = planned(here, TINY)
+            assert jobs["train"] == {FAR, SCRATCH, PRETRAINED}
+        merge = [warm_python(), "-m", "cxrgrid.merge", str(finished)]
+        done = subprocess.run(merge, capture_output=True, text=True, cwd=here)
+        assert done.returncode == 0 and "3 taken" in done.stdout, done.stderr
+        jobs = planned(here, TINY)
+        assert not jobs.keys() & {*LIGHT, "train", "explain"}, jobs
+        assert jobs.keys() >= {"score", "report"}
+
+
 # What changes in the config → the folders that train again, and rules that must not run.
 LIGHT = {"phantom", "index", "pixels", "split", "audit"}
 REPORT = {"resamples": 200, "figures": ["roc"], "calibrate": "temperature", "subgroups": ["sex"]}

@@ -22,8 +22,8 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from cxrgrid.cluster import run_config, slurm
-from cxrgrid.cluster.preflight import RUNS, ended
+from cxrgrid.cluster import run_config
+from cxrgrid.cluster.preflight import check_idle
 from cxrgrid.cluster.wording import amount
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
@@ -129,14 +129,6 @@ def of_dataset(folder: Path, grids: list[Grid]) -> Iterator[Unused]:
             yield Unused([path for path in beside if path.exists()], "begun array of no cell")
 
 
-def check_idle() -> None:
-    """`UserError` while a snakemake runs in this folder, or has jobs in Slurm's queue."""
-    running = [str(path) for path in RUNS.glob("*.run") if not ended(path)]
-    if running or slurm.queue(Path.cwd()):
-        what = ", ".join(running) or "its jobs are in Slurm's queue"
-        raise UserError(f"a snakemake runs in this folder ({what}); clean when it has ended")
-
-
 def remove(found: Unused) -> bool:
     """Remove it, and folders above a cell that are empty then; False if it is being trained."""
     held = []
@@ -168,7 +160,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--yes", action="store_true", help="remove what is listed")
     args = parser.parse_args(argv)
     if args.yes:
-        check_idle()
+        check_idle("clean")
     grids = grids_of(args.config, args.forget)
     if not grids and not args.forget:
         raise UserError("results/: no study has run here, so that nothing is known to be unused")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cxrgrid.cluster import slurm
+from cxrgrid.config.errors import UserError
 from cxrgrid.io import seen
 from cxrgrid.io.locks import hold
 
@@ -84,6 +85,17 @@ def ended(path: Path) -> bool:
     if held:
         held.close()
     return held is not None
+
+
+def check_idle(what: str) -> None:
+    """`UserError` while a snakemake runs in this folder, or has jobs in Slurm's queue.
+
+    what: is to be done when none does.
+    """
+    running = [str(path) for path in RUNS.glob("*.run") if not ended(path)]
+    if running or slurm.queue(Path.cwd()):
+        where = ", ".join(running) or "its jobs are in Slurm's queue"
+        raise UserError(f"a snakemake runs in this folder ({where}); {what} when it has ended")
 
 
 def begin(workflow: Any) -> None:
