@@ -16,7 +16,7 @@ SAME = ("labels", "task", "split_hash")  # facts of a table and of a cell's pred
 def other_data(cell: Cell, source: Path, there: Path, here: Path) -> str:
     """Difference of the prepared data here from what a cell was trained on; empty if none.
 
-    source: the cell's folder; there: its results folder, from which a dataset that is not here comes.
+    source: the cell's folder; there: its results folder; a dataset that is not here comes from it.
     """
     name = f"data/{cell.dataset}{fold_folder(cell.fold)}"
     if not (here / name).exists() and (there / name / TABLE).is_file():
