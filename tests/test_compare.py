@@ -67,7 +67,9 @@ def test_two_files_of_two_kinds_in_two_orders(files, tmp_path, capsys):
     assert macro["difference"] == pytest.approx(macro["value_a"] - macro["value_b"])
     assert macro["low"] > 0 and (macro["n"], macro["patients"]) == (120, 90)
     printed = capsys.readouterr().out
-    assert f"good is better than bad by {macro['difference']:.3f} AUROC" in printed
+    higher = f"scored higher than that of bad by {macro['difference']:.3f} AUROC"
+    assert f"This training of good {higher}" in printed, "one training is not a method"
+    assert "it is not shown that good is the better method" in printed
     assert "120 images of 90 patients" in printed and "No DeLong test: some patients" in printed
 
 

@@ -47,7 +47,13 @@ def test_a_figure_has_a_caption(name):
 def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE), drawn=True)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"pretrained", "ranks", "subgroups", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {
+        "effects",
+        "pretrained",
+        "ranks",
+        "subgroups",
+        "transfer",
+    }
 
 
 def test_figures_are_drawn_when_nothing_has_run(study):

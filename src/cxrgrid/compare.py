@@ -11,7 +11,8 @@ Example:
   python -m cxrgrid.compare mine.parquet theirs.csv --threshold 0.5 0.3 --interval bca --out r.csv
   python -m cxrgrid.compare --a new/seed*.parquet --b old/seed*.parquet --names new old --out r.json
   python -m cxrgrid.compare --study results/demo/study.json \\
-      --validation validation.csv --out comparisons.csv --configurations configurations.csv
+      --validation validation.csv --out comparisons.csv --configurations configurations.csv \\
+      --effects effects.csv
 """
 
 import json
@@ -25,7 +26,7 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
-from cxrgrid.evaluation import bootstrap, choice, study_pairs, two_models
+from cxrgrid.evaluation import bootstrap, choice, effect_rows, study_pairs, two_models
 from cxrgrid.evaluation.measured import measure
 from cxrgrid.evaluation.planned_pairs import EXTERNAL, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read
@@ -128,6 +129,9 @@ def study(args) -> None:
     table = study_pairs.table(grid, measured, standing)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+    if args.effects:
+        frame = effect_rows.table(grid, measured, standing)
+        frame.to_csv(args.effects, index=False, float_format="%.6g", lineterminator="\n")
     if args.configurations:
         frame = study_pairs.intervals(grid, measured)
         frame.to_csv(args.configurations, index=False, float_format="%.6g", lineterminator="\n")
@@ -162,6 +166,9 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument(
         "--validation", type=Path, help="with --study: CSV of `choose`, for `choose: validation`"
+    )
+    parser.add_argument(
+        "--effects", type=Path, help="with --study: the main effect of each factor, as CSV"
     )
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
     args = parser.parse_args(argv)

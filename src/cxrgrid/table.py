@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pandas as pd
 
+from cxrgrid.evaluation.effect_rows import ALL
 from cxrgrid.io import cli
 from cxrgrid.reporting import dataset_cards, papers, sections
 from cxrgrid.reporting.factor_columns import with_levels
@@ -22,9 +23,9 @@ from cxrgrid.reporting.sections import Section, Table
 
 
 def as_text(module: ModuleType, rows: pd.DataFrame, frames: Frames) -> Table:
-    """A table as a reader sees it, with a section for each dataset that has rows."""
+    """A table as a reader sees it, with a section for all datasets and each that has rows."""
     rows = rows.round(6).reset_index(drop=True)  # what rounds to 0.744 here does so in the CSV
-    parts = [(name, rows[rows["dataset"] == name]) for name in frames.grid.used()]
+    parts = [(name, rows[rows["dataset"] == name]) for name in [ALL, *frames.grid.used()]]
     found = [of_dataset(module, name, part, frames) for name, part in parts if not part.empty]
     found = [section for section in found if section.rows]
     title = module.__doc__.splitlines()[0].rstrip(".")
@@ -38,7 +39,8 @@ def of_dataset(module: ModuleType, name: str, rows: pd.DataFrame, frames: Frames
     has_links, has_notes = hasattr(module, "links"), hasattr(module, "notes")
     links = module.links(rows.loc[shown.index], frames.cells) if has_links else []
     own = module.notes(rows, frames) if has_notes else []
-    return sections.section(name, shown, module.TEXTS, notes(name, rows, frames) + own, links)
+    title = "All datasets" if name == ALL else name
+    return sections.section(title, shown, module.TEXTS, notes(name, rows, frames) + own, links)
 
 
 def notes(name: str, rows: pd.DataFrame, frames: Frames) -> list[str]:

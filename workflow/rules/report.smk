@@ -63,7 +63,7 @@ rule choose:
 
 
 rule compare:
-    """Compare all pairs of configurations that differ in one axis, on the same patients."""
+    """Test the main effect of each factor, and all pairs that differ in one axis."""
     input:
         study=rules.study.output.study,
         validation=rules.choose.output.validation,
@@ -76,13 +76,19 @@ rule compare:
             category="Tables",
         ),
         configurations="<study>/report/configurations.csv",
+        effects=report(
+            "<study>/report/effects.csv",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
     log:
         "<study>/report/compare.log",
     conda:
         "../../envs/cxrgrid.yaml"
     shell:
         "python -m cxrgrid.compare --study {input.study} --validation {input.validation}"
-        " --out {output.comparisons} --configurations {output.configurations} > {log} 2>&1"
+        " --out {output.comparisons} --configurations {output.configurations}"
+        " --effects {output.effects} > {log} 2>&1"
 
 
 rule table:

@@ -1,6 +1,6 @@
 """Checks of a dataset's label policy, filters, sample and subsets."""
 
-from cxrgrid.config.checks import adapter_facts, check_name, task_of
+from cxrgrid.config.checks import OVERALL, adapter_facts, check_name, task_of
 from cxrgrid.config.dataset import Dataset, Sample, Subset
 from cxrgrid.config.errors import UserError, known
 
@@ -13,6 +13,8 @@ POLICIES = {
 def check_selection(name: str, dataset: Dataset) -> None:
     """`UserError` at the first invalid label policy, filter, sample or subset of a dataset."""
     where, facts = f"datasets.{name}", adapter_facts(dataset.adapter)
+    if name in OVERALL:
+        raise UserError(f"{where}: rows over all datasets or labels are called so; rename it")
     labels = dataset.labels or facts["LABELS"]
     policies = {name: getattr(dataset, name) for name in POLICIES}
     check_policies(where, policies, dataset)

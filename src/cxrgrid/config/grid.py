@@ -42,6 +42,7 @@ from cxrgrid.config.pooling import check_idle, pooled, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
+from cxrgrid.config.varied import check_primary
 
 FROZEN = ".snakemake/cxrgrid"
 MOST_CELLS = 2_000
@@ -87,6 +88,7 @@ class Grid:
         check_idle(self.recipes, self.cells)
         sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
         self.transfers = transfers(self.study, sources)
+        check_primary(self)
 
     def blocks(self) -> list[Block]:
         """The blocks of the grid, of which there may be one or several."""
@@ -220,8 +222,8 @@ class Grid:
         return modules(TABLES)
 
     def rows(self) -> list[str]:
-        """The tables whose rows `table` writes; those of comparisons are a file of `compare`."""
-        return [name for name in self.tables() if name != "comparisons"]
+        """The tables whose rows `table` writes; those of two are files of `compare`."""
+        return [name for name in self.tables() if name not in ("comparisons", "effects")]
 
     def to_json(self) -> str:
         """The config as run, for `study.json`."""

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from cxrgrid.config.varied import varied
+
 
 def idle_figures(grid: Any) -> set[str]:
     """Names of the figures for which a grid's cells have nothing to show."""
     study = grid.study
     subsets = any(dataset.subsets for dataset in study.datasets.values())
     shown = {
+        "effects": bool(varied(grid)),
         "embedding": study.report.explain != "none",
         "pretrained": {"scratch"} < {cell.init for cell in grid.cells},
         "ranks": can_rank(grid),

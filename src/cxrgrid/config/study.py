@@ -106,6 +106,21 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Point = Literal["youden"] | Fraction | Target
 
 
+class Primary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The study's question: the effect that is tested first, and for which nothing is corrected."""
+
+    factor: Annotated[
+        str,
+        about(
+            "init, backbone, recipe, or a recipe setting that is a list; empty: init, else the "
+            "first factor that varies"
+        ),
+    ] = ""
+    metric: Annotated[
+        Literal["", "auroc", "ap"], about("empty: the headline metric, or AUROC if that is another")
+    ] = ""
+
+
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the scores and of the report."""
 
@@ -113,6 +128,18 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["auroc", "ap", "f1", "balanced_accuracy"],
         about("metric that ranks the configurations, averaged over labels"),
     ] = "auroc"
+    primary: Annotated[
+        Primary, about("the effect that the study is about; its test stands first, by itself")
+    ] = Primary()
+    margin: Annotated[
+        float,
+        about(
+            "difference that does not matter, such as 0.02: says where a model is not worse by "
+            "more than that, or equivalent; 0: no such verdicts",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
     interval: Annotated[

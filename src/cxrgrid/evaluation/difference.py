@@ -14,6 +14,7 @@ from cxrgrid.evaluation.wording import p_value, signed
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}
 RANKING = ("auroc", "ap")  # need no threshold
 ALPHA = 0.05
+THIS = "these trainings"  # verdict of a difference that may not be one of methods
 TINY = 1e-12  # a standard error that is rounding
 
 
@@ -139,7 +140,8 @@ def with_width(found: Combined, ends: list[tuple[float, float]], patients: int) 
         np.sqrt(max(a**2 + b**2 - 2 * alike * a * b, 0))
         for a, b in ((down_a, up_b), (up_a, down_b))
     )
-    return within(replace(found, low=found.value - down, high=found.value + up), -1, 1)
+    ends = {"low": found.value - down, "high": found.value + up, "detectable": np.nan}
+    return within(replace(found, **ends), -1, 1)
 
 
 def within(found: Combined, least: float, most: float) -> Combined:
@@ -151,11 +153,16 @@ def within(found: Combined, least: float, most: float) -> Combined:
 
 
 def verdict(found: Combined, p_holm: float) -> str:
-    """Verdict of a test: `better`, `worse` or `not shown`; `not defined` for NaN."""
+    """Verdict of a test: `better`, `worse` or `not shown`; `not defined` for NaN.
+
+    `these trainings` where they differ, but one training each says nothing of the two methods.
+    """
     if np.isnan(p_holm):
         return "not defined"
     if p_holm >= ALPHA:
         return "not shown"
+    if found.trained_once:
+        return THIS
     return "better" if found.value > 0 else "worse"
 
 
@@ -174,6 +181,13 @@ def sentence(
     if p_holm < ALPHA:
         better, worse = (a, b) if found.value > 0 else (b, a)
         ends = sorted((abs(found.low), abs(found.high)))
+        if found.trained_once:
+            return (
+                f"This training of {better} scored higher than that of {worse} by "
+                f"{abs(found.value):.3f} {unit} ({ends[0]:.3f} to {ends[1]:.3f}), {basis}; "
+                f"{chance}. With one training each, chance in training is not ruled out: it is "
+                f"not shown that {better} is the better method."
+            )
         return (
             f"{better} is better than {worse} by {abs(found.value):.3f} {unit} "
             f"({ends[0]:.3f} to {ends[1]:.3f}), {basis}; {chance}."
@@ -194,8 +208,46 @@ def sentence(
     return (
         f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
         f"95 % interval excludes differences larger than {max(size, 0.001):.3f}, but not smaller "
-        "ones."
+        f"ones{power(found)}."
     )
+
+
+def power(found: Combined) -> str:
+    """The smallest difference that a study with these errors could have shown, as a clause."""
+    if np.isnan(found.detectable):
+        return ""
+    among = " between trainings such as these" if found.trained_once else ""
+    return (
+        f", and a true difference{among} had to be {found.detectable:.3f} to be shown 8 times in 10"
+    )
+
+
+def by_margin(found: Combined, margin: float) -> str:
+    """Verdict by a difference that does not matter, from the 95 % interval; empty without one.
+
+    `equivalent`: the interval lies within the margin; `not worse` and `not better`: by more than
+    it; else `undecided`, as where one training each says nothing of the two methods. Each side errs
+    in 2.5 % of studies (as in CONSORT's extension to non-inferiority, JAMA 308 (2012) 2594).
+    """
+    if not margin or np.isnan(found.low):
+        return ""
+    if found.trained_once:
+        return "undecided"
+    above, below = found.low > -margin, found.high < margin
+    if above and below:
+        return "equivalent"
+    return "not worse" if above else "not better" if below else "undecided"
+
+
+def margin_words(verdict: str, margin: float) -> str:
+    """The verdict by the margin as a sentence."""
+    words = {
+        "equivalent": "The two are equivalent",
+        "not worse": "The first is not worse",
+        "not better": "The first is not better",
+        "undecided": "Neither equivalence nor non-inferiority is shown",
+    }
+    return f" {words[verdict]} within the margin of {margin:g}." if verdict else ""
 
 
 def basis(seeds: str, size: dict[str, int]) -> str:

@@ -36,6 +36,15 @@ class Measured:
         """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
         return np.stack([self.values[configuration, seed] for seed in seeds])
 
+    def shared(self, *configurations: tuple) -> tuple[int, ...]:
+        """The seeds that all of some configurations have."""
+        seeds = (
+            {seed: None for each, seed in self.values if each == configuration}
+            for configuration in configurations
+        )
+        first, *others = seeds
+        return tuple(seed for seed in first if all(seed in other for other in others))
+
     def own(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
         """Bounds of the seeds by themselves [S, 2, metrics, L + 1]."""
         return np.array([self.ends[configuration, seed] for seed in seeds])

@@ -10,6 +10,7 @@ from itertools import combinations
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.varied import asked
 from cxrgrid.evaluation.configurations import configurations, folds_of
 
 Standing = dict[tuple[str, ...], tuple[str, ...]]  # entry: the configuration that stands for it
@@ -79,11 +80,13 @@ class Pair:
 def pairs(grid: Grid, standing: Standing | None = None) -> list[Pair]:
     """All pairs, by dataset and axis; `b` is scratch, else the one that the study names first.
 
-    standing: the configuration that stands for each entry; None: the first level of each recipe.
+    Without cells that others only start from. standing: the configuration that stands for each
+    entry; None: the first level of each recipe.
     """
     planned, folds, found = configurations(grid), folds_of(grid), []
     standing = entries(grid) | (standing or {})
-    every = {entry: planned[configuration] for entry, configuration in standing.items()}
+    named = asked(grid)
+    every = {entry: planned[own] for entry, own in standing.items() if entry in named}
     for axis in VARIED:
         at = CONFIGURATION.index(axis)
         for b, a in combinations(every, 2):

@@ -24,7 +24,7 @@ KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
 KEYS += ["backbone", "init", "recipe", "recipe_a", "recipe_b", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
-COLUMNS += ["seed_sd", "sampling_se", "verdict", "sentence"]
+COLUMNS += ["seed_sd", "sampling_se", "detectable", "margin_verdict", "verdict", "sentence"]
 CONFIGURATION_COLUMNS = [*CONFIGURATION, "metric", "label", "value", "low", "high", "folds"]
 CONFIGURATION_COLUMNS += [
     "seeds",
@@ -64,7 +64,8 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
             found = difference.with_width(found, own, rarer)
             row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
             row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
-            yield row | {"seed_sd": found.seed_sd, "sampling_se": found.sampling_se}, found
+            errors = ("seed_sd", "sampling_se", "detectable")
+            yield row | {name: getattr(found, name) for name in errors}, found
 
 
 def table(
@@ -82,6 +83,11 @@ def table(
     parts = [(pair, found) for pair, _, found in made]
     words = [say(row, *part) for row, part in zip(frame.to_dict("records"), parts, strict=True)]
     frame["verdict"], frame["sentence"] = zip(*words, strict=True)
+    margin = grid.study.report.margin
+    verdicts = ["" if one is None else difference.by_margin(one, margin) for _, _, one in made]
+    frame["margin_verdict"] = verdicts
+    said = [difference.margin_words(verdict, margin) for verdict in verdicts]
+    frame["sentence"] = frame["sentence"] + said
     return frame
 
 
@@ -97,10 +103,7 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     p_holm, family = float(row["p_holm"]), int(row["family"])
     text = difference.sentence((a, b), row["metric"], found, p_holm, family, words)
     label = "" if row["label"] == "macro" else f"{row['label']}: "
-    alone = np.isnan(found.seed_sd)
-    each = "One seed in each fold" if row["folds"] > 1 else "One seed each"
-    once = f" {each}: the variance between trainings is not included." if alone else ""
-    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{once}{pair.chosen()}"
+    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{pair.chosen()}"
 
 
 def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:

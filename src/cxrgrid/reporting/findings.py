@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.evaluation.difference import THIS
+from cxrgrid.evaluation.effect_rows import FIXED, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 
@@ -14,13 +16,26 @@ OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
     """Findings as sentences: recommendations, effects of init, backbone and recipe, caveats."""
-    sentences = [first(part, frames) for _, part in leaderboard.groupby("dataset", sort=False)]
+    results = leaderboard[~leaderboard["dataset"].isin(frames.grid.sources())]
+    sentences = list(main_effects(frames))
+    sentences += [first(part, frames) for _, part in results.groupby("dataset", sort=False)]
     sentences += pretrained(frames.pairs(), frames.metric_name, frames)
     sentences += published_vs_right(leaderboard, frames.metric_name)
     sentences += filter(None, [tested(frames, axis) for axis in ("backbone", "recipe")])
     doubts = [near_chance(frames), training(frames.history), *mixed_splits(frames)]
     doubts = " ".join(filter(None, doubts))
     return [*sentences, *filter(None, [doubts]), complete(frames.cells, audits)]
+
+
+def main_effects(frames: Frames) -> Iterator[str]:
+    """The primary effect, then those of other factors that are shown."""
+    rows = frames.effects[frames.effects["model"].eq(FIXED) & frames.effects["by"].isna()]
+    yield from "Primary effect: " + rows.loc[rows["primary"], "sentence"]
+    rows = rows[~rows["primary"] & (rows["metric"] == primary_metric(frames.grid))]
+    for factor, part in rows.groupby("factor", sort=False):
+        shown = part[part["verdict"].isin(["better", "worse"])]
+        if len(shown):
+            yield f"Effect of {factor}: {' '.join(shown['sentence'])}"
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
@@ -153,7 +168,8 @@ def verdicts(pairs: pd.DataFrame, a: str) -> str:
     """Counts of the pairs' verdicts; a: the init that `better` and `worse` refer to, or empty."""
     counts = pairs["verdict"].value_counts()
     better, worse, missing = (counts.get(name, 0) for name in ("better", "worse", "incomplete"))
-    left = len(pairs) - better - worse - missing
+    once = counts.get(THIS, 0)
+    left = len(pairs) - better - worse - missing - once
     if left == len(pairs):
         largest = pairs.loc[pairs["difference"].abs().idxmax()]
         ends = f"{signed(largest['low'])} to {signed(largest['high'])}"
@@ -165,6 +181,8 @@ def verdicts(pairs: pd.DataFrame, a: str) -> str:
     if a:
         text = f"{a} is better in {better} and worse in {worse} of {many(len(pairs), 'pair')}"
     text += f"; no difference shown in {left}"
+    if once:
+        text += f"; in {once} the trainings differ, but one each says nothing of the methods"
     return f"{text}; {missing} cannot be compared yet" if missing else text
 
 

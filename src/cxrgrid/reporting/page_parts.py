@@ -10,8 +10,8 @@ from cxrgrid.reporting.sections import Table
 
 TITLES = {
     "grid": "The grid at a glance",
+    "effects": "Main effects",
     "leaderboard": "Leaderboard",
-    "effects": "Effects of the factors",
     "pretrained": "Pretrained against scratch",
     "comparisons": "Pairwise comparisons",
     "labels": "Labels",

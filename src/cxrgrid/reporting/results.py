@@ -29,7 +29,7 @@ NAMES = {
 }
 POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
-FILES = ("metrics", "history", "cells", "comparisons", "configurations", "validation")
+FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects", "validation")
 TEXT = dict.fromkeys(
     [
         *CONFIGURATION,
@@ -45,7 +45,8 @@ TEXT = dict.fromkeys(
     ]
     + ["truth", "decision"]
     + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
-    + ["verdict", "sentence"],
+    + ["verdict", "sentence", "level", "against", "by", "by_level", "model", "family"]
+    + ["margin_verdict"],
     "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
@@ -57,12 +58,12 @@ class Frames:
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
     point only, and of cells on their own datasets; across: those of cells on other datasets;
-    beside: those of ensembles and of models from elsewhere; comparisons, configurations: those of
-    `compare`; validation: that of `choose`; counts: one row a dataset, split and label with images,
-    patients, positives, negatives, unknown; facts: of each dataset's table.parquet; confusions: of
-    `collect`; curves: of `score`, on each dataset's own test images; views: one row a dataset,
-    split, view and label with positives; embeddings: those of `explain`, of cells that are done,
-    with their axes; folder: the study's; papers: the folder of published results.
+    beside: those of ensembles and of models from elsewhere; comparisons, configurations, effects:
+    those of `compare`; validation: that of `choose`; counts: one row a dataset, split and label
+    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet;
+    confusions: of `collect`; curves: of `score`, on each dataset's own test images; views: one row
+    a dataset, split, view and label with positives; embeddings: those of `explain`, of cells that
+    are done, with their axes; folder: the study's; papers: the folder of published results.
     """
 
     grid: Grid
@@ -71,6 +72,7 @@ class Frames:
     cells: pd.DataFrame
     comparisons: pd.DataFrame
     configurations: pd.DataFrame
+    effects: pd.DataFrame
     validation: pd.DataFrame
     counts: pd.DataFrame
     facts: dict[str, dict]
@@ -183,10 +185,7 @@ class Frames:
 def read(
     study: Path, report: Path, data: Path | None = None, published: Path = papers.FOLDER
 ) -> Frames:
-    """All frames of a study, from its study.json, its report folder and the folder of datasets.
-
-    published: the folder of published results.
-    """
+    """All frames of a study; data: folder of the datasets; published: that of published results."""
     grid = read_grid(study)
     tables = {}
     for name in grid.used():
