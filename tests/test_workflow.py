@@ -189,6 +189,46 @@ def test_another_dataset_to_be_tested_on_is_predicted_and_trains_nothing(finishe
     assert "train" not in jobs and jobs["split"] == {"results/data/third"}
 
 
+def test_a_recipe_that_pools_trains_only_its_cells_and_compares_with_what_is_tested(finished):
+    config = changed("recipes.joint", {"train_on": ["own", "far"]})
+    config["grid"]["recipes"] = ["default", "joint"]
+    jobs = planned(finished, config)
+    assert jobs["train"] == {c.replace("default", "joint") for c in (SCRATCH, PRETRAINED)}
+    assert jobs["pool"] == {"results/tiny/pools"} and not LIGHT & set(jobs)
+    config["grid"]["recipes"] = ["joint"]
+    config["recipes"]["joint"] = {"train_on": [["own"], ["own", "others"], ["others"]]}
+    config["grid"]["datasets"] = ["near", "far"]
+    config["datasets"]["far"] |= {"labels": ["Effusion", "Cardiomegaly"]}
+    jobs = planned(finished, config)
+    assert {Path(folder).parts[2] for folder in jobs["pool"]} == {"pools"}
+    assert len(jobs["train"]) == 3 * 2 * 2 + 1 and "index" in jobs
+
+
+@pytest.mark.long
+def test_pooled_cells_run_to_the_report_and_a_later_target_retrains_none(tmp_path):
+    config = changed("recipes.default.train_on", [["own"], ["own", "others"], ["others"]])
+    del config["weights"]
+    labels = {"near": ["Effusion", "Cardiomegaly"], "far": ["pleural effusion", "cardiomegaly"]}
+    config["datasets"]["far"] |= {
+        "adapter": "padchest",
+        "view": ["PA", "AP"],
+        "labels": labels["far"],
+    }
+    config["grid"] |= {"datasets": ["near", "far"], "inits": ["scratch"]}
+    done = snakemake(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "results/tiny/report/report.html").read_text()
+    assert "Training images of models that are trained on several datasets" in report
+    assert "Effusion (pleural effusion)" in report
+    assert not planned(tmp_path, config)
+    config["transfer"] = ["third"]
+    config["datasets"]["third"] = TINY["datasets"]["near"] | {"phantom": PHANTOM | {"seed": 3}}
+    jobs = planned(tmp_path, config)
+    assert "train" not in jobs and "pool" in jobs
+    config = replaced(config, "datasets.far.split", {"seed": 5})
+    assert len(planned(tmp_path, config)["train"]) == 5  # all but near's own
+
+
 def test_another_operating_point_explains_anew_and_trains_nothing(finished):
     config = dict(TINY)
     for name in (FAR, SCRATCH, PRETRAINED):

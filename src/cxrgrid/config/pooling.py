@@ -99,6 +99,12 @@ def read_by(cell: Cell) -> list[str]:
     return list(dict.fromkeys([cell.dataset, *cell.train_on]))
 
 
+def pooled_by(grid: Any, configuration: tuple[str, ...]) -> tuple[str, ...]:
+    """The datasets that a configuration is trained on; empty where it pools none."""
+    cells = (cell for cell in grid.cells if cell.configuration() == configuration)
+    return next((cell.train_on for cell in cells), ())
+
+
 def division(grid: Any, cell: Cell, name: str) -> str:
     """Folder of the division of a dataset that a cell is trained on: its own fold, if there is one.
 

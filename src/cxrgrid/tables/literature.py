@@ -7,6 +7,7 @@ import pandas as pd
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.identity import changed
 from cxrgrid.config.label_names import name_in
+from cxrgrid.config.pooling import pooled_by
 from cxrgrid.config.steps import SELECTED
 from cxrgrid.evaluation.wording import number, signed
 from cxrgrid.reporting import cell_links, papers
@@ -174,6 +175,8 @@ def beside(
     shown |= {name: configuration[name] for name in CONFIGURATION}
     shown |= {name: here[name] for name in ("value", "low", "high")}
     differ = [f"label there: {there}"] if there != label else []
+    pooled = pooled_by(frames.grid, tuple(configuration[CONFIGURATION]))
+    differ += [f"here trained on {' and '.join(pooled)}"] if pooled else []
     differ += mismatches(row, protocol(configuration, row, int(here["n"]), frames))
     return [
         {

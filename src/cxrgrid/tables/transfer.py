@@ -104,7 +104,8 @@ def note(frames: Frames, cell: Cell, target: str) -> str:
     """Reasons why a number is not a clean test on other data."""
     found = []
     if target in cell.train_on:
-        found.append(f"trained on {target} too")
+        too = "too" if cell.dataset in cell.train_on else f"and not on {cell.dataset}"
+        found.append(f"trained on {target} {too}")
     elif target in taught(frames.grid, cell):
         found.append(f"initial weights from a model trained on {target}")
     ours, theirs = (frames.facts.get(n, {}).get("image", {}) for n in (cell.dataset, target))
