@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import CONFIG
 from cxrgrid import split
 from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -357,3 +358,35 @@ def test_soft_labels_train_and_are_unknown_elsewhere():
 
 def soft_names(frame):
     return frame.loc[frame["Usual"] == 0.7, "image"]
+
+
+def test_a_part_that_loses_a_label_stops_the_split_before_any_training(tmp_path):
+    """By the study's config: each cell's share and filter are looked at."""
+    frame = cohort(patients=300)
+    labels = ["Effusion", "Nodule", "Hernia"]
+    frame = frame.rename(columns=dict(zip(LABELS, labels, strict=True)))
+    facts = {"labels": labels, "task": "multilabel", "accounting": [], "dataset": "ward"}
+    facts["policy"] = {"uncertain": {}, "blank": {}, "counts": {}}
+    index = frame.drop(columns="row").assign(view=None, sex=None, age=np.nan)
+    write_parquet(index, tmp_path / "index.parquet", facts)
+    write_parquet(frame[["image", "row"]], tmp_path / "pixels.parquet", {})
+    files = [
+        "--index",
+        str(tmp_path / "index.parquet"),
+        "--files",
+        str(tmp_path / "pixels.parquet"),
+    ]
+    options = [json.dumps(BY_PATIENT), *files, "--out", str(tmp_path / "ward/table.parquet")]
+
+    def divide(**recipe):
+        config = CONFIG | {"recipes": {"default": recipe}}
+        (tmp_path / "study.json").write_text(json.dumps(config))
+        split.main([*options, "--study", str(tmp_path / "study.json")])
+
+    with pytest.raises(UserError, match=r"cell ward/.*-train_share0\.01.*\(2 patients\).*Hernia"):
+        divide(train_share=[1, 0.5, 0.01])
+    assert not (tmp_path / "ward/table.parquet").exists()
+    with pytest.raises(UserError, match=r"cell ward/.*: train_where leaves none of"):
+        divide(train_where={"sex": ["F"]})
+    divide(train_share=[1, 0.5])
+    assert (tmp_path / "ward/table.parquet").exists()

@@ -9,59 +9,29 @@ Example:
 """
 
 import hashlib
+import json
 import logging
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import DRAWN
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import read_step
 from cxrgrid.data.label_policy import harden
 from cxrgrid.data.publisher_files import count
 from cxrgrid.data.split_lists import read_lists
+from cxrgrid.data.stratification import stratify
+from cxrgrid.data.training_part import check_cells
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 SPLITS = ["train", "val", "test"]
-
-
-def stratify(counts: np.ndarray, fractions: list[float], rng: np.random.Generator) -> np.ndarray:
-    """A part for each patient, so that images and labels are shared out as `fractions` say.
-
-    counts: int [patients, 1 + labels], images and positive images. Returns int [patients].
-    The rarest label left is dealt first, each patient to the part that lacks most of it.
-    """
-    need = np.outer(fractions, counts.sum(axis=0)).astype(float)
-    left = counts.sum(axis=0)
-    parts = np.full(len(counts), -1)
-    patients, waiting = np.zeros(len(fractions), int), len(counts)
-    order = rng.permutation(len(counts))
-    while waiting:
-        rare = [at for at in range(1, counts.shape[1]) if left[at] > 0]
-        column = min(rare, key=lambda at: left[at]) if rare else 0
-        for patient in order[(parts[order] < 0) & (counts[order, column] > 0)]:
-            able = takers(need[:, 0], patients, waiting)
-            part = max(able, key=lambda at: (need[at, column], need[at, 0]))
-            parts[patient] = part
-            need[part] -= counts[patient]
-            patients[part] += 1
-            waiting -= 1
-        left = counts[parts < 0].sum(axis=0)
-    return parts
-
-
-def takers(images: np.ndarray, patients: np.ndarray, waiting: int) -> list[int]:
-    """The parts that may take a patient: those that lack images; at the end, those without any.
-
-    Without this, a cohort in which every patient has a rare label would all go to train.
-    """
-    empty = np.flatnonzero(patients == 0).tolist()
-    if waiting <= len(empty):
-        return empty
-    return np.flatnonzero(images > 1e-9).tolist() or list(range(len(images)))
 
 
 def by_patient(
@@ -242,6 +212,14 @@ def split_hash(frame: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
+def cells_of(args, dataset: str) -> list[Cell]:
+    """The study's cells that train on this split of the dataset."""
+    cells = [c for c in Grid(json.loads(args.study.read_text())).cells if c.dataset == dataset]
+    fold = read_step("split", args.settings).fold
+    folds = {cell.fold for cell in cells}  # of a dataset that is not cross-validated: 0 alone
+    return [cell for cell in cells if len(folds) == 1 or cell.fold == fold]
+
+
 def main(argv: list[str] | None) -> None:
     """Divide one dataset."""
     parser = cli.parser("split", __doc__)
@@ -251,6 +229,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--index", type=Path, required=True, help="index.parquet")
     parser.add_argument("--files", type=Path, required=True, help="pixels.parquet")
     parser.add_argument("--out", type=Path, required=True, help="table.parquet")
+    parser.add_argument("--study", type=Path, help="its config: can its cells train on the split?")
     args = parser.parse_args(argv)
     index, facts = read_parquet(args.index)
     files, recipe = read_parquet(args.files)
@@ -259,6 +238,8 @@ def main(argv: list[str] | None) -> None:
     if not len(frame) == index.num_rows == files.num_rows:
         raise UserError(f"{args.files}: lists other images than {args.index}; run pixels again")
     table, facts = divide(frame, facts, msgspec.to_builtins(read_step("split", args.settings)))
+    if args.study:
+        check_cells(pa.Table.from_pandas(table), facts, cells_of(args, facts["dataset"]))
     write_parquet(table, args.out, {**facts, "image": recipe})
     logging.info(" ".join(f"{name} {(table['split'] == name).sum():,}" for name in SPLITS))
     for warning in facts["warnings"]:

@@ -5,7 +5,7 @@ import pytest
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import expand, merge
 from cxrgrid.config.grid import Grid
-from demo_config import DEMO
+from demo_config import DEMO, replaced
 
 TWO = {"epochs": 5, "lr": [0.001, 0.0003], "image": {"size": [224, "768x640"], "blur": 5}}
 
@@ -178,3 +178,20 @@ def test_a_size_may_be_width_by_height_and_a_square_has_one_spelling():
     assert own and all(cell.image == {} for cell in own), "the dataset's own size, written out"
     with pytest.raises(UserError, match="size '96x8': .* each side from 16 to 2048 pixels"):
         Grid(study(recipes={"default": {"image": {"size": "96x8"}}, "source": {}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"datasets.ward.image.size": [64, 96]}, r"datasets\.ward\.image\.size"),
+        ({"datasets.ward.split": {"seed": [0, 1]}}, r"datasets\.ward\.split\.seed"),
+        ({"recipes.default.lr": [0.1, [0.2]]}, r"recipes\.default\.lr"),
+        ({"overrides": [{"set": {"lr": [0.1, 0.2]}}]}, r"cell .*lr"),
+    ],
+)
+def test_a_list_where_none_may_be_is_one_line_that_says_where_one_may(changes, where):
+    config = study()
+    for path, value in changes.items():
+        config = replaced(config, path, value)
+    with pytest.raises(UserError, match=rf"{where}.*got a list; write one value; lists of levels"):
+        Grid(config)

@@ -78,6 +78,7 @@ rule split:
         settings=ask.split,
     shell:
         "python -m cxrgrid.split {params.settings:q} --index {input.index} --files {input.files}"
+        f" --study {grid.frozen}"
         " --out {output} > {log} 2>&1"
 
 

@@ -26,6 +26,8 @@ REMEDIES = {
     ("array", "str"): "write [a, b], or [a] for one",
     ("array", "int"): "write [0, 1], or [0] for one",
 }
+ONE = "write one value; lists of levels are for the settings of a recipe (docs/vary.md)"
+REMEDIES |= {(kind, "array"): ONE for kind in ("int", "float", "bool", "str")}
 
 
 def check_plain(value: Any, where: str = "") -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Subset
@@ -25,6 +26,25 @@ def training_part(table: pa.Table, facts: dict, cell: Cell) -> tuple[np.ndarray,
     for kept, words in steps(table, cell):
         check_part(kept, targets, facts["labels"], f"cell {cell.path()}: {words}")
     return kept, targets
+
+
+def check_cells(table: pa.Table, facts: dict, cells: list[Cell]) -> None:
+    """`UserError` for the first cell of a dataset whose share or filter no training could use.
+
+    table: all rows of its table.parquet. Each distinct part is looked at once; those of cells that
+    pool several datasets are not, since they are known once all are prepared.
+    """
+    names = ("train_share", "train_where", "uncertain", "blank")
+    parts = {}
+    for cell in cells:
+        limited = cell.train_share < 1 or cell.train_where != Subset()
+        if limited and not cell.train_on:
+            part = [getattr(cell, name) for name in names]
+            parts.setdefault(str([*part, cell.seed if cell.train_share < 1 else 0]), cell)
+    if parts:
+        rows = table.filter(pa.compute.equal(table["split"], "train"))
+        for cell in parts.values():
+            training_part(rows, facts, cell)
 
 
 def steps(table: pa.Table, cell: Cell) -> Iterator[tuple[np.ndarray, str]]:
