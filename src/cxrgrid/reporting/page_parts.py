@@ -16,6 +16,7 @@ TITLES = {
     "comparisons": "Pairwise comparisons",
     "labels": "Labels",
     "calibration": "Calibration and decisions",
+    "pooled": "Training on several datasets",
     "transfer": "Transfer between datasets",
     "subgroups": "Subgroups",
     "explanations": "Explanations",

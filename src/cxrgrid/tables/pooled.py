@@ -1,4 +1,4 @@
-"""Training images of models that are trained on several datasets."""
+"""Training images of cells that pool datasets."""
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from cxrgrid.reporting.sections import coordinates
 
 COLUMNS = [*CONFIGURATION, "trained_on", "images", "patients", "left_out", "names", "masked"]
 TEXTS = [*CONFIGURATION, "trained on", "labels there", "masked labels"]
-PART = "datasets"
+PART = "pooled"
 CAPTION = (
     "Each configuration is tested in the labels of the dataset above the table, and trained on the "
     "images of those named here, each with its own label policy unless the recipe has one. Masked: "
