@@ -25,9 +25,9 @@ METHOD = (
     "Calibration: after the recalibration that `report.calibrate` asks for. O:E: observed "
     "positives over the sum of the probabilities, 1 if these are right on average; in the large: "
     "the intercept of the log odds with the slope fixed at 1, below 0 if probabilities are too "
-    "high; slope: below 1 if probabilities are too extreme. ICI: integrated calibration index, the mean "
-    "distance of the smooth calibration curve (restricted cubic spline) from the probability; its "
-    "level by chance follows from the curve's own error."
+    "high; slope: below 1 if probabilities are too extreme. ICI: integrated calibration index, "
+    "the mean distance of the smooth calibration curve (restricted cubic spline) from the "
+    "probability; its level by chance follows from the curve's own error."
 )
 links = cell_links.of_configurations
 
