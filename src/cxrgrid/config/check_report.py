@@ -20,10 +20,17 @@ def check_report(report: Any) -> None:
         check_point(point, f"{POINTS}[{at}]")
         if point in points[:at]:
             raise UserError(f"{POINTS}[{at}]: {point!r} stands there twice")
-    bands = report.get("age_bands", [])
+    for name, what in (("age_bands", "ages"), ("frequency_bands", "shares")):
+        check_rising(report.get(name, []), name, what)
+
+
+def check_rising(bands: Any, name: str, what: str) -> None:
+    """`UserError` for numbers that do not rise; other types are refused by the types."""
     numbers = isinstance(bands, (list, tuple)) and all(isinstance(b, (int, float)) for b in bands)
     if numbers and any(old >= new for old, new in zip(bands, bands[1:], strict=False)):
-        raise UserError(f"report.age_bands: ages in rising order, please, not {list(bands)}")
+        raise UserError(f"report.{name}: {what} in rising order, please, not {list(bands)}")
+    if numbers and name == "frequency_bands" and len(bands) > 2:
+        raise UserError(f"report.{name}: one or two shares, please, not {list(bands)}")
 
 
 def check_external(external: Any, datasets: Any) -> None:
@@ -40,7 +47,7 @@ def check_external(external: Any, datasets: Any) -> None:
 def check_point(point: Any, where: str) -> None:
     """`UserError` for an invalid operating point; numbers are checked by their type."""
     if isinstance(point, str):
-        known(point, ("youden", "sensitivity", "specificity"), where, "operating point")
+        known(point, ("youden", "f1", "sensitivity", "specificity"), where, "operating point")
     if point in ("sensitivity", "specificity"):
         raise UserError(f"{where}: write {{{point}: 0.9}}, with the target that you want")
     if isinstance(point, dict):

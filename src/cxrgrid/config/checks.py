@@ -19,7 +19,7 @@ from cxrgrid.config.check_values import check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Split
-from cxrgrid.config.study import Source, Study
+from cxrgrid.config.study import BANDS, Source, Study
 
 T = TypeVar("T", bound=msgspec.Struct)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -28,7 +28,7 @@ FIGURES = Path(__file__).parents[1] / "figures"
 TABLES = Path(__file__).parents[1] / "tables"
 MODELS = Path(__file__).parents[1] / "models"
 RENAMING = "register_model_deprecations"  # timm's function, given {old name: new name}
-OVERALL = ("all", "macro", "micro", "weighted", "samples")  # rows of the scores that are no label
+OVERALL = ("all", "macro", "micro", "weighted", "samples", *BANDS)  # rows that are no label
 DRAWN = ("patient", "image")  # splits that `split` draws itself
 
 

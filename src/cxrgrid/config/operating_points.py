@@ -10,24 +10,28 @@ def rule(point: str | float | Target) -> str:
     """Name of an operating point in the scores: `youden`, `0.5`, `sensitivity 0.9`."""
     if isinstance(point, Target):
         kind = "sensitivity" if point.sensitivity else "specificity"
-        return f"{kind} {getattr(point, kind):g}"
+        sure = f", confidence {point.confidence:g}" if point.confidence else ""
+        return f"{kind} {getattr(point, kind):g}{sure}"
     return point if isinstance(point, str) else f"{point:g}"
 
 
-WORDS = ("youden", "0.5", "sensitivity=0.9", "specificity=0.9")
+NAMED = ("youden", "f1")
+WORDS = (*NAMED, "0.5", "sensitivity=0.9", "specificity=0.9", "sensitivity=0.9@0.95")
 
 
 def parse(word: str, option: str = "--points") -> str | float | Target:
     """An operating point parsed from the command line; `UserError` lists the valid forms."""
     kind, _, value = word.partition("=")
+    value, _, sure = value.partition("@")
     try:
         if kind in ("sensitivity", "specificity") and 0 < float(value) <= 1:
-            return Target(**{kind: float(value)})
-        if kind != "youden" and 0 <= float(word) <= 1:
+            if 0 <= float(sure or 0) < 1:
+                return Target(**{kind: float(value), "confidence": float(sure or 0)})
+        elif kind not in NAMED and 0 <= float(word) <= 1:
             return float(word)
     except ValueError:
         pass
-    if word != "youden":
+    if word not in NAMED:
         raise UserError(f"{option}: no operating point {word!r}; {suggest(word, WORDS)}")
     return word
 
@@ -38,8 +42,9 @@ def fitted(point: str | float | Target) -> bool:
 
 
 def word(point: str | float | Target) -> str:
-    """Command-line form of an operating point: youden, 0.2, sensitivity=0.9, specificity=0.9."""
+    """Command-line form of an operating point: youden, f1, 0.2, sensitivity=0.9@0.95."""
     if isinstance(point, Target):
         kind = "sensitivity" if point.sensitivity else "specificity"
-        return f"{kind}={getattr(point, kind)!r}"
+        sure = f"@{point.confidence!r}" if point.confidence else ""
+        return f"{kind}={getattr(point, kind)!r}{sure}"
     return point if isinstance(point, str) else repr(point)

@@ -7,6 +7,8 @@ import msgspec
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.fields import Fraction, about
 
+BANDS = ("macro:head", "macro:middle", "macro:tail")  # in the scores: means over labels of a band
+
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The product of the axes: datasets, backbones, inits, recipes and the two replicates."""
@@ -101,9 +103,19 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
     specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
+    confidence: Annotated[
+        float,
+        about(
+            "with this confidence the target holds for new patients too: a tolerance bound, at a "
+            "threshold that errs on the safe side; 0: the target on the validation images alone, "
+            "which new patients reach in about half of the cases",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
 
 
-Point = Literal["youden"] | Fraction | Target
+Point = Literal["youden", "f1"] | Fraction | Target
 
 
 class Primary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,11 +168,22 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operating_points: Annotated[
         tuple[Point, ...],
         about(
-            "thresholds at which a label counts as present: youden, {sensitivity: 0.9} or "
-            "{specificity: 0.9}, fitted on validation images, or a number such as 0.2; tables "
-            "show the first"
+            "thresholds at which a label counts as present: youden, f1 (the largest F1), "
+            "{sensitivity: 0.9} or {specificity: 0.9}, fitted on validation images, or a number "
+            "such as 0.2; tables show the first"
         ),
     ] = ("youden", 0.5)
+    prevalences: Annotated[
+        tuple[Fraction, ...],
+        about("shares of patients with a finding at which predictive values are stated as well"),
+    ] = ()
+    frequency_bands: Annotated[
+        tuple[Fraction, ...],
+        about(
+            "shares of training images with a finding, rising, that part rare from common labels, "
+            "such as [0.01, 0.1]: averages over head, middle and tail labels are scored as well"
+        ),
+    ] = ()
     calibrate: Annotated[
         Literal["none", "temperature", "platt"],
         about(

@@ -20,7 +20,8 @@ from cxrgrid.evaluation.thresholds import decide
 
 RANKED = ("auroc", "ap")
 SHARES = ("majority_accuracy", "negative_accuracy", "prevalence")
-DECIDED = ("accuracy", "balanced_accuracy", "f1", "mcc", "precision", "sensitivity", "specificity")
+DECIDED = ("accuracy", "balanced_accuracy", "f1", "mcc", "npv", "precision", "sensitivity")
+DECIDED += ("specificity",)
 COUNTS = ("tp", "fp", "tn", "fn")
 BARE = (*COUNTS, "threshold")
 # Rows without an interval. Resampling adds to a calibration error: its percentiles lie too high.
@@ -225,7 +226,11 @@ UNDEFINED = dict.fromkeys(
     ("calibration_slope", "calibration_intercept"), "scores part the classes, or are all equal"
 )
 UNDEFINED |= {"observed_to_expected": "all probabilities are 0"}
-UNDEFINED |= {"precision": "no image is called positive", "mcc": "all images are called alike"}
+UNDEFINED |= {
+    "npv": "no image is called negative",
+    "precision": "no image is called positive",
+    "mcc": "all images are called alike",
+}
 
 
 def mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

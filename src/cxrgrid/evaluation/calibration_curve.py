@@ -45,11 +45,16 @@ class Curve:
 def of_labels(test: Predictions) -> dict[str, Curve]:
     """Curve of each label with at least three positives and negatives of as many patients."""
     found, names = {}, np.unique(test.patient, return_inverse=True)[1]
-    columns = zip(test.facts["labels"], test.labels.T, odds(test).T, strict=True)
+    columns, every = zip(test.facts["labels"], test.labels.T, odds(test).T, strict=True), None
     for label, truth, x in columns:
         known = ~np.isnan(truth)
-        classes = [names[truth == kind] for kind in (1, 0)]
-        if min(len(np.unique(each)) for each in classes) >= ENOUGH:
+        counts = [np.bincount(names[truth == kind]) for kind in (1, 0)]
+        if min((count > 0).sum() for count in counts) < ENOUGH:
+            continue
+        if known.all():
+            every = every or patients(names)
+            found[label] = fit(truth, x, every)
+        else:
             found[label] = fit(truth[known], x[known], patients(names[known]))
     return found
 

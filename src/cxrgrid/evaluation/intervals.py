@@ -147,6 +147,7 @@ DECIDED: dict[str, Callable[[Counts], Estimate]] = {
     "balanced_accuracy": balanced_accuracy,
     "f1": f1,
     "mcc": mcc,
+    "npv": lambda counts: proportion(counts.tn, counts.tn + counts.fn),
     "precision": lambda counts: proportion(counts.tp, counts.tp + counts.fp),
     "sensitivity": lambda counts: proportion(counts.tp, counts.tp + counts.fn),
     "specificity": lambda counts: proportion(counts.tn, counts.tn + counts.fp),

@@ -220,6 +220,11 @@ def precision(tp, fp, tn, fn):
     return ratio(tp, tp + fp)
 
 
+def npv(tp, fp, tn, fn):
+    """Share of true negatives among the images called negative; NaN if there are none."""
+    return ratio(tn, tn + fn)
+
+
 def mcc(tp, fp, tn, fn):
     """Matthews correlation coefficient of label and decision; NaN if either is constant."""
     margins = np.sqrt(np.multiply(tp + fp, tp + fn)) * np.sqrt(np.multiply(tn + fp, tn + fn))

@@ -20,8 +20,9 @@ from cxrgrid.evaluation.wilson import Estimate, stacked
 ENOUGH = 3  # images of as many patients, of each kind that a metric rests on
 POSITIVE, NEGATIVE, KNOWN = "positive images", "negative images", "images with a known label"
 CALLED, EITHER = "images called positive", "images positive or called so"
+CLEARED = "images called negative"
 BOTH = (POSITIVE, NEGATIVE)
-RESTS_ON = {"f1": (EITHER,), "precision": (CALLED,), "specificity": (NEGATIVE,)}
+RESTS_ON = {"f1": (EITHER,), "precision": (CALLED,), "npv": (CLEARED,), "specificity": (NEGATIVE,)}
 RESTS_ON |= {"sensitivity": (POSITIVE,)}
 RESTS_ON |= dict.fromkeys(("auroc", "ap", "balanced_accuracy", "mcc", "log_loss"), BOTH)
 RESTS_ON |= dict.fromkeys(("calibration_slope", "calibration_intercept"), BOTH)
@@ -136,6 +137,7 @@ class RowIntervals:
                 counts = self.estimates.counts(rule)
                 kinds[CALLED] = counts.tp + counts.fp
                 kinds[EITHER] = classes.m + counts.fp
+                kinds[CLEARED] = counts.tn + counts.fn
             images = kinds[kind]
             self.counted[kind, rule] = np.stack([images.sum(axis=0), (images > 0).sum(axis=0)])
         return self.counted[kind, rule]

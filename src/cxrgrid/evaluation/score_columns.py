@@ -10,8 +10,8 @@ SCORES = [*KEYS, "value", "low", "high", "n", "positives", "patients", "labels_s
 SCORES += ["groups"]
 CURVES = [*TESTED, "label", "curve", "x", "y", "low", "high", "n"]
 THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature"]
-THRESHOLDS += ["intercept", "reason"]
-NUMBERS = ("value", "low", "high", "temperature", "intercept", "threshold", "x", "y")
+THRESHOLDS += ["intercept", "assurance", "reason"]
+NUMBERS = ("value", "low", "high", "temperature", "intercept", "assurance", "threshold", "x", "y")
 WHOLE = ("fold", "seed", "n", "positives", "patients", "labels_scored")
 
 

@@ -6,13 +6,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, calibration_curve, calibration_rows, thresholds
+from cxrgrid.evaluation import (
+    bootstrap,
+    calibration_curve,
+    calibration_rows,
+    net_benefit,
+    thresholds,
+)
 from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
 from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.row_intervals import RowIntervals
+from cxrgrid.evaluation.row_sizes import each_size, sizes
+from cxrgrid.evaluation.rows_of_whole import rows_of_whole
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
 
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
@@ -34,13 +42,14 @@ class Parts:
     subsets: images by name; groups: images by axis and name; metadata: the audit's
     `metadata_only`, the metadata-only baseline of each label; rare: of each group, as members in
     `subsets` or `groups`, the labels too rare in it, where not its own images are to be counted but
-    those of all folds.
+    those of all folds; bands: labels by how common they are in training.
     """
 
     subsets: dict[str, set[str]] = field(default_factory=dict)
     groups: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     metadata: dict = field(default_factory=dict)
     rare: dict[str, dict[str, frozenset[str]]] | None = None
+    bands: dict[str, list[str]] = field(default_factory=dict)
 
     def members(self) -> dict[str, dict[str, set[str]]]:
         """Images of each group by axis and name; `subsets` are the groups of an axis as well."""
@@ -85,8 +94,10 @@ def add(
     for axis in parts.groups:
         sheet.scores += group_rows(axes, axis, groups[axis])
     smooth = calibration_curve.of_labels(test)
-    sheet.scores += index_rows(axes | {"subset": "all"}, smooth, test)
-    sheet.curves += [{**axes, **row} for row in [*curves(test), *calibration_rows.points(smooth)]]
+    more = rows_of_whole(*drawn["all"], smooth, how.prevalences, parts.bands)
+    sheet.scores += [{**axes, "subset": "all", **row} for row in more]
+    points = [*curves(test), *calibration_rows.points(smooth), *net_benefit.points(test)]
+    sheet.curves += [{**axes, **row} for row in points]
     sheet.thresholds += threshold_rows(axes, labels, fit)
     return Scored(axes, drawn, groups, metadata)
 
@@ -145,25 +156,6 @@ def named(row: Row) -> dict[str, str]:
     return {"label": row.label, "metric": row.metric, "threshold_rule": row.rule}
 
 
-def sizes(test: Predictions, columns: list[int] | slice) -> dict[str, int]:
-    """Numbers of images with a known label, positives and patients."""
-    labels = test.labels[:, columns]
-    seen = (~np.isnan(labels)).any(axis=1)
-    patients = len(np.unique(np.array(test.patient)[seen]))
-    return {"n": int(seen.sum()), "positives": int((labels == 1).sum()), "patients": patients}
-
-
-def each_size(test: Predictions) -> dict[str, dict[str, int]]:
-    """`sizes` of each label, with the patients' names compared once."""
-    patient = np.unique(test.patient, return_inverse=True)[1]
-    found = {}
-    for label, truth in zip(test.facts["labels"], test.labels.T, strict=True):
-        seen = ~np.isnan(truth)
-        numbers = {"n": int(seen.sum()), "positives": int((truth == 1).sum())}
-        found[label] = numbers | {"patients": int((np.bincount(patient[seen]) > 0).sum())}
-    return found
-
-
 def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[dict]:
     """Rows of the metadata-only baseline: the AUROC of age, sex, view and source together."""
     for at, label in enumerate(test.facts["labels"]):
@@ -176,21 +168,16 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
         yield start | row | {"labels_scored": None, "reason": found["reason"], "groups": None}
 
 
-def index_rows(start: dict, smooth: dict[str, calibration_curve.Curve], test: Predictions) -> list:
-    """Rows of the integrated calibration index."""
-    size = each_size(test) | {"macro": sizes(test, slice(None))}
-    return [start | row | size[row["label"]] for row in calibration_rows.index_rows(smooth, test)]
-
-
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:
     """Thresholds and recalibration of a model, with the reason if one is a fallback."""
     by = fit.by
     for rule, cut in fit.thresholds.items():
-        columns = zip(labels, cut, by.temperatures, by.intercepts, strict=True)
-        for label, threshold, temperature, intercept in columns:
+        sure = fit.assurances.get(rule, np.full(len(labels), np.nan))
+        columns = zip(labels, cut, by.temperatures, by.intercepts, sure, strict=True)
+        for label, threshold, temperature, intercept, assurance in columns:
             row = {"label": label, "threshold_rule": rule, "threshold": threshold}
             why = [fit.reasons.get((rule, label)), by.reasons.get(label)]
-            row |= {"temperature": temperature, "intercept": intercept}
+            row |= {"temperature": temperature, "intercept": intercept, "assurance": assurance}
             yield {**axes, **row, "reason": "; ".join(filter(None, why)) or None}
 
 

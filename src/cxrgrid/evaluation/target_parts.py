@@ -10,6 +10,7 @@ from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study import Report
 from cxrgrid.data import subsets
+from cxrgrid.evaluation import frequency_rows
 from cxrgrid.evaluation.score_rows import Parts
 from cxrgrid.evaluation.subgroup_gaps import too_few
 from cxrgrid.io.parquet import read_parquet
@@ -26,7 +27,14 @@ def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     parts = Parts(named, subsets.groups(table, how.subgroups, how.age_bands))
     if len(folders) > 1 and any(parts.members().values()):
         parts = replace(parts, rare=rare_labels(list(folders.values()), parts, how))
-    return {fold: replace(parts, metadata=metadata(path)) for fold, path in folders.items()}
+    return {
+        fold: replace(
+            parts,
+            metadata=metadata(path),
+            bands=frequency_rows.bands(path / "table.parquet", how.frequency_bands),
+        )
+        for fold, path in folders.items()
+    }
 
 
 def folder(data: Path, fold: int) -> Path:

@@ -146,7 +146,7 @@ def read_thresholds(frames: Frames, study: Path) -> pd.DataFrame:
     """The thresholds of all cells on their own test images."""
     paths = [study / "thresholds" / f"{target}.parquet" for target in frames.grid.targets()]
     read = [with_fold(read_parquet(path)[0]).to_pandas() for path in paths if path.is_file()]
-    found = pd.concat([pd.DataFrame(columns=[*AXES, "target", "intercept"]), *read])
+    found = pd.concat([pd.DataFrame(columns=[*AXES, "target", "intercept", "assurance"]), *read])
     # Files made before recalibration had an intercept do not name it.
     found["intercept"] = pd.to_numeric(found["intercept"]).fillna(0.0)
     return found[found["target"] == found["dataset"]]
@@ -161,6 +161,8 @@ def thresholds_table(thresholds: pd.DataFrame | None) -> Section | None:
     shown["threshold"] = thresholds["threshold"].map(number)
     shown["temperature"] = thresholds["temperature"].map(number)
     shown["intercept"] = thresholds["intercept"].map(number)
+    if thresholds["assurance"].notna().any():
+        shown["chance that new patients reach the target"] = thresholds["assurance"].map(number)
     shown["note"] = thresholds["reason"].fillna("")
     return section("Thresholds", shown, ["label", "operating point", "note"], [])
 
