@@ -11,18 +11,20 @@ Example:
 import itertools
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.data.hashed_images import Prepared, prepared
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
-from cxrgrid.io.parquet import write_parquet
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting.results import read_grid
 
 MOST = 1000  # pairs in the file
@@ -87,9 +89,10 @@ def compare(one: Prepared, other: Prepared, near: tuple[np.ndarray, ...]) -> dic
     """
     order = np.lexsort((near[1], near[0], near[2]))
     left, right, bits = (column[order] for column in near)
-    splits = [part.table["split"].to_numpy() for part in (one, other)]
-    seen = (splits[0][left] == "test") & (splits[1][right] == "train")
-    shown = (splits[1][right] == "test") & (splits[0][left] == "train")
+    tested = [(part.table["split"] == "test").to_numpy() for part in (one, other)]
+    trained = [part.table["trained"].to_numpy() for part in (one, other)]
+    seen = tested[0][left] & trained[1][right]
+    shown = tested[1][right] & trained[0][left]
     names = [part.table["image"].to_numpy() for part in (one, other)]
     first = zip(names[0][left[:MOST]], names[1][right[:MOST]], bits[:MOST].tolist(), strict=True)
     return {
@@ -109,7 +112,7 @@ def taught(one: Prepared, other: Prepared, left: np.ndarray, right: np.ndarray) 
     counts too, where both number their patients alike.
     """
     tested = one.table["split"] == "test"
-    theirs = other.table["split"].isin(["train", "val"])
+    theirs = other.table["taught"]
     alike = np.zeros(len(one.table), bool)
     alike[left[theirs.to_numpy()[right]]] = True
     reasons = {"near-identical image": pd.Series(alike, one.table.index)}
@@ -161,6 +164,21 @@ def shared(pair: dict) -> list[str]:
     return texts
 
 
+def with_folds(one: Prepared, data: Path, grid: Grid) -> Prepared:
+    """The dataset with columns `trained` and `taught` (trained on or validated) of its images.
+
+    An image counts that is so in any fold; of a cross-validated dataset nearly all are.
+    """
+    table = one.table.assign(trained=False, taught=False)
+    for fold in grid.folds[one.name]:
+        path = data / f"{one.name}{fold_folder(fold)}" / "table.parquet"
+        columns = read_parquet(path)[0].select(["image", "split"]).to_pydict()
+        split = table["image"].map(dict(zip(columns["image"], columns["split"], strict=True)))
+        table["trained"] |= split == "train"
+        table["taught"] |= split.isin(["train", "val"])
+    return replace(one, table=table)
+
+
 def main(argv: list[str] | None) -> None:
     """Compare all datasets of a study, two by two."""
     parser = cli.parser("overlap", __doc__)
@@ -176,7 +194,7 @@ def main(argv: list[str] | None) -> None:
     grid = read_grid(args.study)
     data = args.data or args.study.parent.parent / "data"
     names = grid.used()
-    datasets = [prepared(name, data / name, people(name, grid)) for name in names]
+    datasets = [with_folds(prepared(n, data / n, people(n, grid)), data, grid) for n in names]
     pairs, seen = [], [pd.DataFrame(columns=SEEN, dtype=str)]
     for one, other in itertools.combinations(datasets, 2):
         near = near_duplicates.near(one.hashes, other.hashes)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES
+from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
@@ -28,6 +28,7 @@ from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.findings import findings, overfitted
 from cxrgrid.reporting.results import Frames, read, read_csv
 from cxrgrid.reporting.sections import MISSING, Section, Table
+from cxrgrid.tables import labels as label_table
 
 # ------------------------------------------------------------------ the grid at a glance
 
@@ -110,6 +111,26 @@ def commit() -> str:
 # ------------------------------------------------------------------ the cells' own pages
 
 
+def own_scores(frames: Frames, labels: Table) -> dict[str, Section]:
+    """The rows of the label table of each cell's page; of a fold its own."""
+    each = frames.by_fold()
+    if each.replicates.empty:
+        return of_cells(labels)
+    found = of_cells(replace(labels, sections=[whole(part) for part in labels.sections]))
+    for name, rows in label_table.build(each).groupby("dataset", sort=False):
+        shown, links = label_table.show(rows, each), label_table.links(rows, each.cells)
+        part = sections.section(name, shown, label_table.TEXTS, [], links)
+        found |= of_cells(replace(labels, sections=[part]))
+    return found
+
+
+def whole(part: Section) -> Section:
+    """A section without its rows of several folds."""
+    kept = [at for at, links in enumerate(part.links) if len(links) == 1]
+    rows, links = ([values[at] for at in kept] for values in (part.rows, part.links))
+    return replace(part, rows=rows, links=links)
+
+
 def of_cells(labels: Table) -> dict[str, Section]:
     """The rows of the label table of each cell's page, without its coordinates; missing: none."""
     found: dict[str, Section] = {}
@@ -132,9 +153,17 @@ def fitted_too_far(frames: Frames) -> list[tuple[str, str]]:
 
 
 def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
-    """The audits that there are."""
-    paths = {name: data / name / "audit.json" for name in frames.facts}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+    """The audits that there are: of several folds the first one's, with the warnings of all."""
+    found = {}
+    for name in frames.facts:
+        folds = frames.grid.folds[name]
+        paths = {fold: data / f"{name}{fold_folder(fold)}" / "audit.json" for fold in folds}
+        audits = {f: json.loads(path.read_text()) for f, path in paths.items() if path.is_file()}
+        for fold, audit in audits.items():
+            first = found.setdefault(name, audit)
+            more = [text for text in audit["warnings"] if text not in first["warnings"]]
+            first["warnings"] += [f"Fold {fold}: {text}" for text in more]
+    return found
 
 
 def read_overlap(study: Path) -> list[str]:
@@ -181,7 +210,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         )
     )
     args.out.write_text(html)
-    scores = of_cells(tables["labels"])
+    scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
 
 

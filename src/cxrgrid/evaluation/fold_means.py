@@ -25,7 +25,7 @@ def weights(values: np.ndarray) -> np.ndarray:
 def mean(values: np.ndarray) -> np.ndarray:
     """Mean over folds [V, ...] without those that are NaN; NaN if all are."""
     found = (np.nan_to_num(values) * weights(values)).sum(axis=0)
-    return np.where(np.isnan(values).all(axis=0), np.nan, found)
+    return np.where(np.isnan(values).all(axis=0), np.nan, found)[()]
 
 
 def resampled_mean(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.evaluation.wording import many
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
@@ -29,7 +30,8 @@ def draw(frames: Frames) -> Figure:
     height = 1.1 + most * max(0.4, 0.16 * len(colour))
     figure, grid = figure_style.panels(rows, columns, 4.8, height, sharex=True)
     for axes, dataset in zip(grid.flat, datasets, strict=False):
-        panel(axes, cells[cells["dataset"] == dataset], colour)
+        folds = frames.facts.get(dataset, {}).get("folds", 1)
+        panel(axes, cells[cells["dataset"] == dataset], colour, folds)
         axes.set_xlabel(f"{frames.metric_name}, mean over labels")
         axes.tick_params(labelbottom=True)
     for axes in grid.flat[len(datasets) :]:
@@ -45,8 +47,8 @@ def configurations(cells: pd.DataFrame) -> list[tuple[str, str]]:
     return list(dict.fromkeys(zip(cells["backbone"], cells["recipe"], strict=True)))
 
 
-def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
-    """Draw one dataset."""
+def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple], folds: int) -> None:
+    """Draw one dataset; folds: of its cross-validation, or 1."""
     inits = [name for name in colour if name in set(cells["init"])]
     rows = configurations(cells)
     several = len({recipe for _, recipe in rows}) > 1
@@ -58,8 +60,10 @@ def panel(axes: Axes, cells: pd.DataFrame, colour: dict[str, tuple]) -> None:
         for offset, init in zip(figure_style.offsets(len(inits)), inits, strict=True):
             dot(axes, at + offset, here[here["init"] == init], colour[init])
     n = cells["n"].max()
-    note = "no scores yet" if pd.isna(n) else f"n = {n:,.0f}, {cells['seed'].nunique()} seeds"
-    figure_style.title(axes, cells["dataset"].iloc[0], note.replace(", 1 seeds", ", 1 seed"))
+    parts = [f"{folds} folds"] if folds > 1 else []
+    parts += [many(cells["seed"].nunique(), "seed")]
+    note = "no scores yet" if pd.isna(n) else ", ".join([f"n = {n:,.0f}", *parts])
+    figure_style.title(axes, cells["dataset"].iloc[0], note)
 
 
 def dot(axes: Axes, y: float, seeds: pd.DataFrame, colour: tuple) -> None:

@@ -5,7 +5,7 @@ Each function takes rows and the study's cells (AXES), and returns for each row 
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.cell import AXES, CONFIGURATION, POOLED
 from cxrgrid.reporting.cell_pages import address
 from cxrgrid.reporting.sections import Links
 
@@ -49,8 +49,13 @@ def of_pairs(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
 
 
 def of_cells(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
-    """The page of the cell, for rows with the columns AXES."""
-    return [pages([row]) for row in rows[AXES].to_dict("records")]
+    """The page of the cell, for rows with the columns AXES; of a mean over folds those of all."""
+    seeds, found = by_configuration(cells), []
+    for row in rows[AXES].to_dict("records"):
+        own = seeds.get(tuple(row[axis] for axis in CONFIGURATION), [])
+        folds = [cell for cell in own if cell["seed"] == row["seed"]]
+        found.append(pages(folds if row["fold"] == POOLED else [row]))
+    return found
 
 
 def by_configuration(cells: pd.DataFrame) -> dict[tuple, list[dict]]:
@@ -62,5 +67,7 @@ def by_configuration(cells: pd.DataFrame) -> dict[tuple, list[dict]]:
 
 
 def pages(cells: list[dict], side: str = "") -> list[tuple[str, str]]:
-    """Links to the pages of some cells, named by their seeds."""
-    return [(f"{side}{cell['seed']}", address(cell)) for cell in cells]
+    """Links to the pages of some cells, named by their seeds; `1/0` is fold 1, seed 0."""
+    folds = len({cell["fold"] for cell in cells}) > 1
+    names = [f"{cell['fold']}/{cell['seed']}" if folds else cell["seed"] for cell in cells]
+    return [(f"{side}{name}", address(cell)) for name, cell in zip(names, cells, strict=True)]

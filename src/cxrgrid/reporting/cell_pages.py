@@ -74,6 +74,7 @@ def write(
             cell=cell,
             title=cell.path(),
             row=rows[axes],
+            folds=len(frames.grid.folds[cell.dataset]),
             others=siblings(cell, frames.grid.cells),
             learning=learning(history.get(axes)),
             overfitted=axes in history and overfitted(history[axes]),

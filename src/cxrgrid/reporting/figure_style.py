@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.cell import CONFIGURATION, REPLICATES
 from cxrgrid.reporting.results import Frames
 
 RC = {
@@ -148,7 +148,7 @@ def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: i
         axes.set_axis_on()
         here = points[(points["dataset"] == row.dataset) & (points["label"] == row.label)]
         share = row.positives / max(1, row.positives + row.negatives)
-        for (init, _), seed in here.groupby(["init", "seed"], sort=False):
+        for (init, *_), seed in here.groupby(["init", *REPLICATES], sort=False):
             one(axes, seed, colour[init], share)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.tick_params(labelbottom=True)
@@ -171,7 +171,7 @@ def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
 
 def labels_of(frames: Frames, most: int) -> pd.DataFrame:
     """The labels of each dataset with the most positives in test, in the dataset's order."""
-    test = frames.counts[frames.counts["split"] == "test"]
+    test = frames.tested
     rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
     return test[rank <= most]
 

@@ -125,10 +125,11 @@ def configuration(row: pd.Series) -> str:
 
 
 def seeds(row: pd.Series) -> str:
-    """`2 seeds`, or `1 of 2 seeds` where some are missing."""
+    """`2 seeds`, `5 folds, 2 seeds`, or `1 of 2 seeds` where some are missing."""
+    folds = f"{row['folds']} folds, " if row.get("folds", 1) > 1 else ""
     if row["seeds"] < row["planned"]:
-        return f"{row['seeds']} of {row['planned']} seeds"
-    return many(row["seeds"], "seed")
+        return f"{folds}{row['seeds']} of {row['planned']} seeds"
+    return f"{folds}{many(row['seeds'], 'seed')}"
 
 
 def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str]:
@@ -235,7 +236,7 @@ def mixed_splits(frames: Frames) -> Iterator[str]:
     """Sentences on cells that were trained on another split than the data have now."""
     for name, facts in frames.facts.items():
         hashes = frames.cells.loc[frames.cells["dataset"] == name, "split_hash"].dropna()
-        other = (hashes != facts.get("split_hash")).sum()
+        other = (~hashes.isin(str(facts.get("split_hash")).split(", "))).sum()
         if other:
             yield (
                 f"{name}: {many(other, 'cell')} of {len(hashes)} were trained on another split "

@@ -164,8 +164,9 @@ def training(cell: Cell, run: dict) -> str:
     settings = ", ".join(
         f"{name} {given[name]}" for name in names if not name.startswith("weights")
     )
+    fold = f"fold {cell.fold}, " if cell.fold else ""
     start = f"from `{cell.weights}`" if cell.weights else "from scratch"
-    lines = [f"- {start[0].upper()}{start[1:]}, recipe `{cell.recipe}`, seed {cell.seed}."]
+    lines = [f"- {start[0].upper()}{start[1:]}, recipe `{cell.recipe}`, {fold}seed {cell.seed}."]
     lines.append(f"- Settings: {settings}.")
     if run.get("start"):
         lines.append(f"- Initial weights: {run['start']}.")

@@ -4,7 +4,7 @@ The definitions of a cell's headline value and of the compared pairs are here on
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,8 +18,8 @@ from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.ensemble import is_ensemble
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting import papers
-from cxrgrid.reporting.label_counts import count, count_views
+from cxrgrid.reporting import fold_frames, papers
+from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 
 NAMES = {
     "auroc": "AUROC",
@@ -57,24 +57,28 @@ class Frames:
     """A study and its results as plain frames.
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
-    point only, and of cells on their own datasets; across: those of cells on other datasets;
-    beside: those of ensembles and of models from elsewhere; comparisons, configurations, effects:
-    those of `compare`; validation: that of `choose`; counts: one row a dataset, split and label
-    with images, patients, positives, negatives, unknown; facts: of each dataset's table.parquet;
-    confusions: of `collect`; curves: of `score`, on each dataset's own test images; views: one row
-    a dataset, split, view and label with positives; embeddings: those of `explain`, of cells that
-    are done, with their axes; folder: the study's; papers: the folder of published results.
+    point only, and of cells on their own datasets, where these are cross-validated the means over
+    folds; of_folds: the metrics of each fold; replicates: the cells, the folds of a model as one
+    row; across: metrics of cells on other datasets; beside: those of ensembles and of models from
+    elsewhere; comparisons, configurations, effects: those of `compare`; validation: that of
+    `choose`; counts, tested (test images of all folds), views, facts: of each dataset's
+    table.parquet (`label_counts`); confusions: of `collect`; curves: of `score`, on each dataset's
+    own test images; embeddings: those of `explain`, of cells that are done, with their axes;
+    folder: the study's; papers: the folder of published results.
     """
 
     grid: Grid
     metrics: pd.DataFrame
+    of_folds: pd.DataFrame
     history: pd.DataFrame
     cells: pd.DataFrame
+    replicates: pd.DataFrame
     comparisons: pd.DataFrame
     configurations: pd.DataFrame
     effects: pd.DataFrame
     validation: pd.DataFrame
     counts: pd.DataFrame
+    tested: pd.DataFrame
     facts: dict[str, dict]
     confusions: pd.DataFrame
     curves: pd.DataFrame
@@ -105,6 +109,11 @@ class Frames:
         """Name of the compared metric for a reader."""
         return NAMES[self.compared]
 
+    def by_fold(self) -> "Frames":
+        """The same with each fold of a cross-validated model as a replicate, and no other."""
+        cells = self.cells[fold_frames.crossed(self.cells)]
+        return replace(self, metrics=self.of_folds, replicates=cells)
+
     def pairs_of(self, axis: str) -> pd.DataFrame:
         """Comparisons along an axis, mean over labels."""
         rows = self.comparisons
@@ -112,8 +121,8 @@ class Frames:
         return rows[macro & (rows["axis"] == axis)]
 
     def headline(self) -> pd.DataFrame:
-        """One row per cell of the study, scored or not: AXES, `value`, `low`, `high`, `n`, …"""
-        return self.cells.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
+        """One row per replicate of the study, scored or not: AXES, `value`, `low`, `high`, …"""
+        return self.replicates.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
 
     def whole(self, metric: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """A metric over all labels, one row per scored cell: AXES, value, low, high, n, patients.
@@ -187,30 +196,31 @@ def read(
 ) -> Frames:
     """All frames of a study; data: folder of the datasets; published: that of published results."""
     grid = read_grid(study)
-    tables = {}
-    for name in grid.used():
-        path = (data or study.parent.parent / "data") / name / "table.parquet"
-        if path.is_file():
-            tables[name] = read_parquet(path)
-    metrics, *others = (read_csv(report / f"{name}.csv") for name in FILES)
-    metrics = at_default(metrics, grid)
+    tables = read_tables(grid, data or study.parent.parent / "data")
+    firsts = {name: folds[0] for name, folds in tables.items()}
+    files = {name: read_csv(report / f"{name}.csv") for name in FILES}
+    cells, metrics = files["cells"], at_default(files.pop("metrics"), grid)
     across = metrics["target"] != metrics["dataset"]
-    beside = metrics["backbone"].map(is_ensemble).astype(bool)
-    beside |= (metrics["init"] == "external") & metrics["backbone"].isin([*grid.study.external])
+    own = fold_frames.of_replicates(metrics[~across], cells)
+    beside = own["backbone"].map(is_ensemble).astype(bool)
+    beside |= (own["init"] == "external") & own["backbone"].isin([*grid.study.external])
     return Frames(
-        grid,
-        metrics[~across & ~beside].reset_index(drop=True),
-        *others,
-        pd.concat([count(name, *table) for name, table in tables.items()], ignore_index=True),
-        {name: facts for name, (_, facts) in tables.items()},
-        read_csv(report / "confusions.csv"),
-        read_curves(study.parent, grid),
-        pd.concat([count_views(name, *table) for name, table in tables.items()]),
-        metrics[across].reset_index(drop=True),
-        metrics[beside].reset_index(drop=True),
-        read_embeddings(study.parent, grid, others[1]),
-        study.parent,
-        published,
+        grid=grid,
+        metrics=own[~beside].reset_index(drop=True),
+        of_folds=fold_frames.of_folds(metrics[~across], cells).reset_index(drop=True),
+        replicates=fold_frames.replicates(cells),
+        **files,
+        counts=pd.concat([count(n, *first) for n, first in firsts.items()], ignore_index=True),
+        tested=pd.concat([count_tested(*each) for each in tables.items()], ignore_index=True),
+        facts={name: facts_of(folds) for name, folds in tables.items()},
+        confusions=fold_frames.summed(read_csv(report / "confusions.csv"), cells),
+        curves=read_curves(study.parent, grid),
+        views=pd.concat([count_views(name, *first) for name, first in firsts.items()]),
+        across=metrics[across].reset_index(drop=True),
+        beside=own[beside].reset_index(drop=True),
+        embeddings=read_embeddings(study.parent, grid, cells),
+        folder=study.parent,
+        papers=published,
     )
 
 

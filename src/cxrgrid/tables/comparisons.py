@@ -46,6 +46,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["p"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
     shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
     shown["verdict"] = rows["verdict"]
+    if (rows["folds"] > 1).any():
+        shown["folds"] = rows["folds"].map(whole)
     shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
     shown["sampling SE"] = [number(value, digits=4) for value in rows["sampling_se"]]
     shown["seed SD"] = [number(value, digits=4) for value in rows["seed_sd"]]

@@ -18,6 +18,18 @@ def build(frames: Frames) -> pd.DataFrame:
     return frames.counts
 
 
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The part of a cross-validation that the numbers are of."""
+    [name] = rows["dataset"].unique()
+    folds = frames.facts[name].get("folds", 1)
+    if folds == 1:
+        return []
+    return [
+        f"Cross-validated in {folds} folds: the table shows the division in which the first of "
+        "them is tested. In the others its images are trained on, and each patient is tested once."
+    ]
+
+
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """Positives by label, one column per split; images and patients in the first rows."""
     shown = rows.pivot_table("positives", "label", "split", sort=False).map(whole)

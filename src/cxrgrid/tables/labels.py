@@ -1,4 +1,4 @@
-"""Scores of each cell and label on test images."""
+"""Scores of each cell and label on test images; of a cross-validated dataset over all folds."""
 
 import pandas as pd
 
@@ -28,7 +28,7 @@ links = cell_links.of_cells
 
 
 def build(frames: Frames) -> pd.DataFrame:
-    """One row per cell and label; a missing cell is one row with no label."""
+    """One row per replicate and label; a missing one is one row with no label."""
     own = frames.metrics[
         ~frames.metrics["label"].isin(OVERALL) & (frames.metrics["subset"] == "all")
     ]
@@ -37,7 +37,7 @@ def build(frames: Frames) -> pd.DataFrame:
     auroc = own[own["metric"] == "auroc"][[*keys, "low", "high", "n", "positives", "patients"]]
     wide = wide.assign(error_rate=1 - wide["accuracy"])
     wide = wide.reset_index().merge(auroc, on=keys, how="left")
-    rows = frames.cells[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
+    rows = frames.replicates[[*AXES, "state", "rerun"]].merge(wide, on=AXES, how="left")
     datasets = frames.grid.study.datasets
     names = {name: label_names.common_names(datasets[name]) for name in frames.grid.targets()}
     known = [names.get(row.dataset, {}).get(row.label) for row in rows.itertuples()]

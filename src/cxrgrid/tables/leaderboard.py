@@ -6,6 +6,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.wording import number, part, spread, whole
 from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.fold_frames import rerun
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
 
@@ -25,6 +26,13 @@ METHOD = (
     "images, mean over labels and seeds, at the weights of the best epoch; configurations "
     "that lack seeds come last. Test images have no part in the choice, so that the test value of "
     "the chosen one is no maximum over models. Its validation value is one, and lies too high."
+)
+CROSSED = (
+    "Cross-validated: each patient of {name} is tested once, in one of {folds} folds, by networks "
+    "that were trained without that fold. Each value is the mean over the folds, each by its own "
+    "networks and thresholds; scores of different networks are not ranked together. The interval "
+    "is for the mean performance of these networks, from the patients within each fold (LeDell, "
+    "Petersen & van der Laan 2015). Counts are added up over folds; each fold alone: `metrics.csv`."
 )
 links = cell_links.of_configurations
 
@@ -58,6 +66,8 @@ def build(frames: Frames) -> pd.DataFrame:
     chosen = ranked(frames.validation)[[*CONFIGURATION, "entry", "value", "sd", "n", "recommended"]]
     names = {"value": "validation", "sd": "validation_sd", "n": "validation_n"}
     table = chosen.rename(columns=names).merge(table, on=CONFIGURATION)
+    folds = frames.cells.groupby(CONFIGURATION)["fold"].nunique().rename("folds").reset_index()
+    table = table.merge(folds, on=CONFIGURATION)
     by_dataset = [table[table["dataset"] == name] for name in frames.grid.targets()]
     return pd.concat(by_dataset, ignore_index=True)
 
@@ -70,11 +80,11 @@ def prevalence(metrics: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(AXES)["value"].mean().rename("prevalence").reset_index()
 
 
-def rerun(commands: pd.Series) -> str:
-    """One command for all missing seeds of a configuration."""
-    words = [text.split(" ") for text in commands.dropna()]
-    # snakemake TARGET --configfile FILE: the targets come first, since --configfile takes several.
-    return " ".join(["snakemake", *(word[1] for word in words), *words[0][2:]]) if words else ""
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The meaning of a cross-validated dataset's numbers."""
+    [name] = rows["dataset"].unique()
+    folds = frames.facts.get(name, {}).get("folds", 1)
+    return [CROSSED.format(name=name, folds=folds)] if folds > 1 else []
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
@@ -87,6 +97,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     values = pd.Series(values, rows.index).mask(rows["seeds"] == 0, MISSING)
     shown[f"{frames.metric_name}, mean over labels (95 % interval)"] = values
     shown["over seeds: ± SD (range)"] = [spread(row) for row in rows.itertuples()]
+    if (rows["folds"] > 1).any():
+        shown["folds"] = rows["folds"].map(whole)
     shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
     return shown.join(beside(rows, frames)).assign(parameters=rows["parameters"].map(whole))
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.ensemble import is_ensemble, members
+from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
@@ -31,6 +32,7 @@ def build(frames: Frames) -> pd.DataFrame:
         table = table.merge(other.rename(columns={"value": metric}), on=AXES, how="left")
     table = table.merge(prevalence(frames.beside), on=AXES, how="left")
     sizes = {key: len(cells) for key, cells in members(frames.grid.cells).items()}
+    sizes |= {model_of(dict(zip(AXES, key, strict=True))): n for key, n in sizes.items()}
     table["kind"] = ["ensemble" if is_ensemble(name) else "external" for name in table["backbone"]]
     table["members"] = [sizes.get(key, 1) for key in table[AXES].itertuples(index=False, name=None)]
     table = table.sort_values("value", ascending=False, kind="stable").assign(metric=frames.metric)

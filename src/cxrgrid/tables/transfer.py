@@ -103,6 +103,10 @@ def over(frames: Frames, configuration: tuple, labels: list[str]) -> tuple[float
 def note(frames: Frames, cell: Cell, target: str) -> str:
     """Reasons why a number is not a clean test on other data."""
     found = []
+    if len(frames.grid.folds[cell.dataset]) > 1:
+        found.append(f"mean over the networks of {len(frames.grid.folds[cell.dataset])} folds")
+    if len(frames.grid.folds[target]) > 1:
+        found.append(f"on the test images of fold 0 of {target}")
     if target in cell.train_on:
         too = "too" if cell.dataset in cell.train_on else f"and not on {cell.dataset}"
         found.append(f"trained on {target} {too}")
