@@ -1,9 +1,12 @@
 """Images of pooled datasets that are like a test image are found, by pixels and by patient."""
 
+import json
+
 import numpy as np
 import pytest
 
 from cxrgrid import pool
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import near_duplicates
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -75,3 +78,32 @@ def test_a_test_patients_other_images_count_where_patients_are_numbered_alike(
     rows = found(tmp_path, [b], [a, b])
     assert len(rows) == count
     assert set(rows.values()) <= {("a", "28.png", "same patient")}
+
+
+def test_a_share_that_leaves_a_label_without_a_patient_stops_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = {"one": "Effusion", "two": "Pleural Effusion"}
+    for seed, (name, adapter) in enumerate({"one": "nih", "two": "chexpert"}.items()):
+        folder = write(tmp_path / "results/data" / name, noise(seed), adapter)
+        table, facts = read_parquet(folder / "table.parquet")
+        shows = np.where(np.arange(30) == 2 * seed, 1.0, 0.0)  # one patient of each
+        columns = {n: table[n].to_pylist() for n in table.column_names} | {labels[name]: shows}
+        facts |= {"labels": [labels[name]], "task": "multilabel"}
+        write_parquet(columns, folder / "table.parquet", facts)
+    datasets = {
+        name: {"adapter": adapter, "root": "x", "labels": [labels[name]]}
+        for name, adapter in {"one": "nih", "two": "chexpert"}.items()
+    }
+    axes = {"datasets": ["one"], "backbones": ["resnet18"], "seeds": list(range(8))}
+    recipes = {"default": {"train_on": ["own", "two"], "train_share": 0.2}}
+    config = {"study": "t", "datasets": datasets, "grid": axes, "recipes": recipes}
+    (tmp_path / "study.json").write_text(json.dumps(config))
+    folders = ["results/data/one", "results/data/two"]
+    words = [*folders, "--tested", *folders, "--out", "pool.parquet", "--study", "study.json"]
+    with pytest.raises(UserError, match="cell one/.*leaves no training image that shows Effusion"):
+        pool.main(words)
+    assert not (tmp_path / "pool.parquet").exists()
+    config["recipes"]["default"]["train_share"] = 1
+    (tmp_path / "study.json").write_text(json.dumps(config))
+    pool.main(words)
+    assert (tmp_path / "pool.parquet").is_file()

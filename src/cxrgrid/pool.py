@@ -9,14 +9,20 @@ Example:
       --tested results/data/nih results/data/chexpert results/data/padchest --out pool.parquet
 """
 
+import json
 import logging
 from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import adapter_facts
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.pooling import division, read_by
 from cxrgrid.data import near_duplicates
 from cxrgrid.data.hashed_images import Prepared, prepared
+from cxrgrid.data.pooled_part import check_cells
+from cxrgrid.data.split_arrays import read_part
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -54,6 +60,13 @@ def read_images(folder: Path) -> Prepared:
     return prepared(facts["dataset"], folder, people(facts))
 
 
+def cells_of(grid: Grid, folders: list[Path]) -> list[Cell]:
+    """The cells that train on exactly these folders."""
+    asked = {str(folder) for folder in folders}
+    pooling = [cell for cell in grid.cells if cell.train_on]
+    return [c for c in pooling if {division(grid, c, name) for name in read_by(c)} == asked]
+
+
 def people(facts: dict) -> str:
     """Common numbering of patients of two datasets: a publisher's, or that of one folder."""
     adapter, root = facts.get("adapter", ""), Path(facts.get("root", ""))
@@ -70,11 +83,18 @@ def main(argv: list[str] | None) -> None:
         "--tested", type=Path, nargs="+", required=True, help="folders of the tested datasets"
     )
     parser.add_argument("--out", type=Path, required=True, help="the Parquet file to write")
+    parser.add_argument("--study", type=Path, help="its config: can its cells train on the pool?")
     args = parser.parse_args(argv)
     read = {path: read_images(path) for path in dict.fromkeys([*args.data, *args.tested])}
     pairs = [(read[one], read[other]) for one in args.data for other in args.tested]
     frame = pd.concat([pd.DataFrame(columns=COLUMNS, dtype=str), *(like_tests(*p) for p in pairs)])
     frame = frame.sort_values(COLUMNS).reset_index(drop=True)
+    if args.study:
+        grid = Grid(json.loads(args.study.read_text()))
+        read_again = (read_part(folder, "train") for folder in args.data)
+        parts = {facts["dataset"]: (table, facts) for table, facts in read_again}
+        like = frame.groupby("dataset")["image"].agg(set).to_dict()
+        check_cells(parts, cells_of(grid, args.data), like)
     write_parquet(frame, args.out, {})
     for name in (read[path].name for path in args.data):
         left_out = frame.loc[frame["dataset"] == name, "image"].nunique()

@@ -11,7 +11,9 @@ from cxrgrid import train
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.pooled_part import PooledPixels
 from cxrgrid.data.split_arrays import load_training, load_validation
+from cxrgrid.inference.trained_cell import read_trained
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.reporting import model_card
 from cxrgrid.training.checkpoint import state_key
 from test_train import SIZE, make_cell
 from training.test_checkpoint import break_at
@@ -207,6 +209,14 @@ def test_left_out_of_training_the_own_dataset_is_tested_all_the_same(halves, tmp
     assert list(read_parquet(out / "history.parquet")[1]["pool"]) == ["two"]
     tested = read_parquet(out / "predictions/one.parquet")[0]["image"].to_pylist()
     assert tested == [f"{at}.png" for at in range(56, 72)]
+    # `apply` warns of images that a cell has learned from: here its own training images are none.
+    assert set(read_trained(out, halves / "one").learnt.values()) == {"val"}
+
+
+def test_a_model_card_names_every_dataset_and_what_was_masked_there():
+    part = {"images": 1200, "labels": {"Effusion": "Pleural Effusion"}}
+    line = model_card.pooled("chexpert", part, ["Effusion", "Hernia"])
+    assert line.startswith("- Trained on 1,200 images of `chexpert`, not for Hernia;")
 
 
 def test_shares_are_of_each_datasets_patients_and_a_lost_label_is_one_line(halves, tmp_path):

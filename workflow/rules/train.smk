@@ -40,7 +40,9 @@ rule pool:
     params:
         folders=ask.pool_folders,
     shell:
-        "python -m cxrgrid.pool {params.folders} --out {output.pool} > {log} 2>&1"
+        "python -m cxrgrid.pool {params.folders} --out {output.pool}"
+        f" --study {grid.frozen}"
+        " > {log} 2>&1"
 
 
 rule train:

@@ -136,6 +136,23 @@ def check_pool(members: list[Member], cell: Cell, labels: list[str]) -> None:
         check_shown(lost, labels, f"cell {cell.path()}: train_where and train_share")
 
 
+def check_cells(
+    parts: dict[str, tuple[pa.Table, dict]], cells: list[Cell], forbidden: dict[str, set[str]]
+) -> None:
+    """`UserError` for the first cell whose share or filter leaves no training that it could use.
+
+    parts: {dataset: rows of its training part, facts}; forbidden: as `like_tests` returns.
+    """
+    for cell in cells:
+        if cell.train_share < 1 or cell.train_where != Subset():
+            own = parts[cell.dataset][1]
+            every = [
+                member("train", *parts[name], cell, own, forbidden.get(name, set()))
+                for name in cell.train_on
+            ]
+            check_pool(every, cell, own["labels"])
+
+
 def like_tests(path: Path | None, cell: Cell) -> dict[str, set[str]]:
     """{dataset: its images that are like a test image}, from the file of `pool`."""
     if path is None:
