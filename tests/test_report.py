@@ -30,7 +30,7 @@ from cxrgrid.config import cell
 from cxrgrid.config.checks import FIGURES, modules
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting import dataset_cards, findings, galleries, results
+from cxrgrid.reporting import dataset_cards, doubts, findings, galleries, results
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -275,11 +275,11 @@ def test_findings_name_the_best_with_interval_and_n(finished, text):
 def test_overfitting_is_found():
     curve = {axis: ["a"] * 3 for axis in cell.AXES} | {"best": [True, False, False]}
     curve |= {"train_loss": [0.6, 0.4, 0.2], "val_loss": [0.6, 0.7, 0.9]}
-    assert "1 of 1 cell over-fitted" in findings.training(pd.DataFrame(curve))
+    assert "1 of 1 cell over-fitted" in doubts.training(pd.DataFrame(curve))
     curve |= {"val_loss": [0.6, 0.6, 0.62], "best": [False, False, True]}
-    assert "last epoch was the best" in findings.training(pd.DataFrame(curve))
+    assert "last epoch was the best" in doubts.training(pd.DataFrame(curve))
     curve |= {"best": [False, True, False]}
-    assert findings.training(pd.DataFrame(curve)) == ""
+    assert doubts.training(pd.DataFrame(curve)) == ""
 
 
 def test_what_was_tested_is_said_with_the_clearest_difference(study):
@@ -302,7 +302,7 @@ def test_cells_of_another_split_are_not_comparable(study):
     write_report(study)
     read = results.read(study, study.parent / "report")
     read.facts["ward"]["split_hash"] = "another"
-    assert "7 cells of 7 were trained on another split" in " ".join(findings.mixed_splits(read))
+    assert "7 cells of 7 were trained on another split" in " ".join(doubts.mixed_splits(read))
 
 
 @pytest.mark.slow

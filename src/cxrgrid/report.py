@@ -24,8 +24,10 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
 from cxrgrid.reporting import cell_pages, galleries, page_parts, sections
+from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
-from cxrgrid.reporting.findings import findings, overfitted
+from cxrgrid.reporting.doubts import doubts, overfitted
+from cxrgrid.reporting.findings import findings
 from cxrgrid.reporting.results import Frames, read, read_csv
 from cxrgrid.reporting.sections import MISSING, Section, Table
 from cxrgrid.tables import labels as label_table
@@ -183,6 +185,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     study = frames.grid.study
     shown = galleries.read(frames, args.study.parent)
     explained = galleries.of_datasets(frames, shown)
+    overlap = read_overlap(args.study)
     always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
     parts = page_parts.parts(tables, figures(frames, args.report / "figures"), always)
     html = (
@@ -192,8 +195,10 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             title=study.title or study.study,
             study=study,
             metric=frames.metric_name,
-            findings=findings(frames, leaderboard, audited),
-            overlap=read_overlap(args.study),
+            answer=answer(frames, leaderboard),
+            doubts=doubts(frames, audited, overlap),
+            findings=findings(frames, leaderboard),
+            overlap=overlap,
             glance=glance(leaderboard, frames.cells),
             overfitted=fitted_too_far(frames),
             cells=frames.cells,
@@ -240,7 +245,10 @@ def main(argv: list[str] | None) -> None:
     leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
     if args.headline:
         print(headline(leaderboard, frames.metric), end="\n\n")
-        print("\n".join(f"- {text}" for text in findings(frames, leaderboard, audited)))
+        found = answer(frames, leaderboard)
+        print(f"{found.word}. {found.text}", *found.more, "", sep="\n")
+        lines = [*findings(frames, leaderboard), *doubts(frames, audited, read_overlap(args.study))]
+        print("\n".join(f"- {text}" for text in lines))
         print(f"\nThe report: {args.out.resolve().as_uri()}")
     else:
         write(args, frames, leaderboard, audited, data)

@@ -13,7 +13,7 @@ from cxrgrid.config.cell import AXES, Cell, Point
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting.findings import overfitted
+from cxrgrid.reporting.doubts import overfitted
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Section, section
 from cxrgrid.reporting.svg_charts import Chart, Line, chart

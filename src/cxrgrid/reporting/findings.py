@@ -4,38 +4,21 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.difference import THIS
-from cxrgrid.evaluation.effect_rows import FIXED, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 
 PUBLISHED, RIGHT = "-as-published", "-done-right"  # one dataset of a study, in two ways
-OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
-def findings(frames: Frames, leaderboard: pd.DataFrame, audits: dict[str, dict]) -> list[str]:
-    """Findings as sentences: recommendations, effects of init, backbone and recipe, caveats."""
-    results = leaderboard[~leaderboard["dataset"].isin(frames.grid.sources())]
-    sentences = list(main_effects(frames))
-    sentences += [first(part, frames) for _, part in results.groupby("dataset", sort=False)]
-    sentences += pretrained(frames.pairs(), frames.metric_name, frames)
+def findings(frames: Frames, leaderboard: pd.DataFrame) -> list[str]:
+    """Findings as sentences: recommendations, published against right, pairwise comparisons."""
+    asked = leaderboard[~leaderboard["dataset"].isin(frames.grid.sources())]
+    sentences = [first(part, frames) for _, part in asked.groupby("dataset", sort=False)]
     sentences += published_vs_right(leaderboard, frames.metric_name)
-    sentences += filter(None, [tested(frames, axis) for axis in ("backbone", "recipe")])
-    doubts = [near_chance(frames), training(frames.history), *mixed_splits(frames)]
-    doubts = " ".join(filter(None, doubts))
-    return [*sentences, *filter(None, [doubts]), complete(frames.cells, audits)]
-
-
-def main_effects(frames: Frames) -> Iterator[str]:
-    """The primary effect, then those of other factors that are shown."""
-    rows = frames.effects[frames.effects["model"].eq(FIXED) & frames.effects["by"].isna()]
-    yield from "Primary effect: " + rows.loc[rows["primary"], "sentence"]
-    rows = rows[~rows["primary"] & (rows["metric"] == primary_metric(frames.grid))]
-    for factor, part in rows.groupby("factor", sort=False):
-        shown = part[part["verdict"].isin(["better", "worse"])]
-        if len(shown):
-            yield f"Effect of {factor}: {' '.join(shown['sentence'])}"
+    pairs = [tested(frames, axis) for axis in ("init", "backbone", "recipe")]
+    return [*sentences, *filter(None, pairs)]
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
@@ -132,24 +115,6 @@ def seeds(row: pd.Series) -> str:
     return f"{folds}{many(row['seeds'], 'seed')}"
 
 
-def pretrained(pairs: pd.DataFrame, metric: str, frames: Frames) -> Iterator[str]:
-    """The effect of each init but scratch, over all its pairs with scratch."""
-    for init, part in pairs.groupby("init", sort=False):
-        known = part.dropna(subset="difference")
-        if known.empty:
-            yield f"{init} against scratch: none of {many(len(part), 'pair')} is complete."
-            continue
-        values = known["difference"]
-        each = known.groupby("dataset", sort=False)["difference"].agg(average="mean", pairs="size")
-        by = [f"{row.Index} {signed(row.average)} (n = {row.pairs})" for row in each.itertuples()]
-        yield (
-            f"{init} against scratch: {metric} differs by {signed(values.mean())} on average "
-            f"({', '.join(by)}), range {signed(values.min())} to {signed(values.max())}; higher in "
-            f"{(values > 0).sum()} of {len(values)} pairs with the same dataset, backbone, recipe "
-            f"and seed ({len(part)} planned). {tested(frames, 'init', init)}"
-        )
-
-
 def tested(frames: Frames, axis: str, a: str = "") -> str:
     """Number of an axis's pairs that differ after Holm's correction; of init `a`, with scratch."""
     rows = frames.pairs_of(axis)
@@ -185,77 +150,3 @@ def verdicts(pairs: pd.DataFrame, a: str) -> str:
     if once:
         text += f"; in {once} the trainings differ, but one each says nothing of the methods"
     return f"{text}; {missing} cannot be compared yet" if missing else text
-
-
-def near_chance(frames: Frames) -> str:
-    """The number of cells whose interval includes chance."""
-    scored = frames.headline().dropna(subset="value")
-    if frames.metric != "auroc" or scored.empty:
-        return ""
-    chance = (scored["low"] <= 0.5).sum()
-    if not chance:
-        return ""
-    return (
-        f"In {chance} of {many(len(scored), 'scored cell')} the 95 % interval includes an AUROC of "
-        "0.5 (chance); these cells should not be ranked."
-    )
-
-
-def training(history: pd.DataFrame) -> str:
-    """Counts of the cells that over-fitted, and of those whose last epoch was the best."""
-    over = late = 0
-    cells = [cell for _, cell in history.groupby(AXES) if len(cell) > 1]
-    for cell in cells:
-        over += overfitted(cell)
-        late += bool(cell["best"].iloc[-1])
-    texts = []
-    if over:
-        texts.append(
-            f"{over} of {many(len(cells), 'cell')} over-fitted: validation loss ended more than "
-            "10 % above its minimum while training loss still fell. The best epoch's weights are "
-            "used."
-        )
-    if late:
-        texts.append(
-            f"In {late} of {many(len(cells), 'cell')} the last epoch was the best: longer training "
-            "may help."
-        )
-    return " ".join(texts)
-
-
-def overfitted(cell: pd.DataFrame) -> bool:
-    """True if a cell's validation loss rose by more than `OVERFIT` while training loss fell."""
-    loss = cell["val_loss"]
-    if len(cell) < 2 or loss.isna().all():
-        return False
-    falling = cell["train_loss"].iloc[-1] < cell["train_loss"].loc[loss.idxmin()]
-    return bool(falling and loss.iloc[-1] > OVERFIT * loss.min())
-
-
-def mixed_splits(frames: Frames) -> Iterator[str]:
-    """Sentences on cells that were trained on another split than the data have now."""
-    for name, facts in frames.facts.items():
-        hashes = frames.cells.loc[frames.cells["dataset"] == name, "split_hash"].dropna()
-        other = (~hashes.isin(str(facts.get("split_hash")).split(", "))).sum()
-        if other:
-            yield (
-                f"{name}: {many(other, 'cell')} of {len(hashes)} were trained on another split "
-                "than the one shown here and cannot be compared until they are trained again."
-            )
-
-
-def complete(cells: pd.DataFrame, audits: dict[str, dict]) -> str:
-    """Counts of finished and missing cells, and of the data audits' warnings."""
-    missing = (cells["state"] == "missing").sum()
-    text = f"All {len(cells)} cells of the study are done."
-    if missing:
-        is_are, them = ("is", "it") if missing == 1 else ("are", "them")
-        text = (
-            f"{missing} of {many(len(cells), 'cell')} {is_are} missing; the grid below has the "
-            f"command that runs {them}."
-        )
-    warnings = {name: len(audit.get("warnings", [])) for name, audit in audits.items()}
-    if any(warnings.values()):
-        by = ", ".join(f"{name} {count}" for name, count in warnings.items() if count)
-        text += f" Warnings of the data audits: {by}; see the datasets below."
-    return text

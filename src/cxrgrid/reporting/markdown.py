@@ -67,7 +67,9 @@ def latex_row(row: list[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX sets as it stands; what stands in backquotes as code."""
+    """Text that LaTeX sets as it stands; in backquotes as code, between two stars in bold."""
+    if text.startswith("**") and text.endswith("**"):
+        return rf"\textbf{{{escape(text[2:-2])}}}"
     parts = text.split("`") if text.count("`") % 2 == 0 else [text]
     plain = ["".join(ESCAPES.get(character, character) for character in part) for part in parts]
     return "".join(rf"\texttt{{{p}}}" if at % 2 else p for at, p in enumerate(plain))

@@ -52,6 +52,11 @@ def section(
     return Section(title, list(frame.columns), numeric, rows, notes, links or [])
 
 
+def bold(text: str) -> str:
+    """Text that stands out in a table, as Markdown writes it."""
+    return f"**{text}**"
+
+
 def coordinates(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """The columns that say where a row belongs; recipe and fold only where there are several."""
     alike = [name for name in ("recipe", "fold") if name in rows and rows[name].nunique() < 2]

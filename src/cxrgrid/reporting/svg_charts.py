@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from cxrgrid.evaluation.wording import difference, signed
+
 WIDTH, HEIGHT = 260, 170
 LEFT, RIGHT, TOP, BOTTOM = 38, 8, 8, 30
 POINTS = 80  # of a line, at most: more are not seen at this size
@@ -73,3 +75,31 @@ def scale(low: float, high: float, first: float, last: float):
 def ticks(ends: tuple[float, float], place) -> list[tuple[float, str]]:
     """The ticks at both ends of an axis."""
     return [(place(value), f"{value:.3g}") for value in dict.fromkeys(ends)]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Forest plot in SVG coordinates: rows of (name, text, y, x of low, of estimate, of high)."""
+
+    title: str
+    rows: list[tuple[str, str, float, float, float, float]]
+    zero: float
+    ticks: list[tuple[float, str]]
+    width: int
+    height: int
+
+
+def forest(title: str, lines: list[tuple[str, float, float, float]]) -> Forest | None:
+    """Forest plot of (name, estimate, low, high), with a line at zero; None without intervals."""
+    known = [line for line in lines if finite(line[1:])]
+    if not known:
+        return None
+    ends = [0.0, *(end for line in known for end in line[2:])]
+    low, high = min(ends), max(ends)
+    place = scale(low, high, 12, 348)
+    rows = [
+        (name, difference(value, *limits), 34 + 38 * at, *map(place, (limits[0], value, limits[1])))
+        for at, (name, value, *limits) in enumerate(known)
+    ]
+    marks = [(place(end), signed(end)) for end in dict.fromkeys((low, high)) if end != 0]
+    return Forest(title, rows, place(0.0), marks, 360, 42 + 38 * len(known))

@@ -23,9 +23,9 @@ CAPTION = (
 )
 METHOD = (
     "Recommended and chosen configurations: those with the highest headline metric on validation "
-    "images, mean over labels and seeds, at the weights of the best epoch; configurations "
-    "that lack seeds come last. Test images have no part in the choice, so that the test value of "
-    "the chosen one is no maximum over models. Its validation value is one, and lies too high."
+    "images, mean over labels and seeds, at the weights of the best epoch; configurations that "
+    "lack seeds come last. Test images have no part in the choice, so that the test value of the "
+    "chosen one is no maximum over models. Its validation value is one, and lies too high."
 )
 CROSSED = (
     "Cross-validated: each patient of {name} is tested once, in one of {folds} folds, by networks "

@@ -1,0 +1,148 @@
+"""Answer of a study to its question: primary effect, recommended configurations, and a chart.
+
+The effect is the main effect of the study's primary factor (`effects.csv`); what is recommended was
+chosen on validation images. "Yes" and "no" are said where the interval of a single primary effect
+excludes zero; "probably" where it does and something of the study is lacking.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cxrgrid.evaluation.effect_rows import FIXED, ONE, named, primary_metric
+from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
+from cxrgrid.reporting.findings import configuration, seeds
+from cxrgrid.reporting.results import NAMES, Frames
+from cxrgrid.reporting.svg_charts import Forest, forest
+
+FEW_SEEDS = 2  # one training says nothing of the spread between trainings
+ASKS = {"does", "do", "is", "are", "can", "should", "will", "has", "have", "did"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """word: `Yes`, `Probably`, …; text, basis: the primary effect; more: sentences on the others.
+
+    recommended: one row of text per dataset; chart: the primary effect by dataset, or None.
+    """
+
+    word: str
+    text: str
+    basis: str
+    more: list[str]
+    recommended: list[dict[str, str]]
+    chart: Forest | None
+
+
+def answer(frames: Frames, leaderboard: pd.DataFrame) -> Answer:
+    """The study's answer, from its effects and its leaderboard."""
+    metric = NAMES[primary_metric(frames.grid)]
+    main = frames.effects[frames.effects["model"].eq(FIXED) & frames.effects["by"].isna()]
+    main = main[main["metric"] == primary_metric(frames.grid)].fillna({"level": "", "against": ""})
+    asked, others = main[main["primary"]], main[~main["primary"]]
+    best = recommended(frames, leaderboard)
+    if asked.empty:
+        text = "The study varies nothing but its datasets, so there is no effect to test."
+        return Answer("No factor", text, "", [], best, None)
+    first = asked.loc[asked["p"].fillna(2).idxmin()]
+    word = verdict(first, frames.grid.study.title, alone=len(asked) == 1)
+    more = [sentence(row, metric) for _, row in asked.drop(first.name).iterrows()]
+    more += [sentence(row, metric) for _, row in others.iterrows()]
+    chart = drawn(frames, first, metric)
+    return Answer(word, sentence(first, metric), basis(first), more, best, chart)
+
+
+def verdict(row: pd.Series, title: str, alone: bool) -> str:
+    """One or two words for the primary effect."""
+    if row["pairs"] == 0 or pd.isna(row["low"]):
+        return "Not known yet"
+    if row["p_holm"] >= 0.05:
+        return "Equivalent" if row["margin_verdict"] == "equivalent" else "Not shown"
+    if row["pairs"] < row["planned"] or row["seeds"] < FEW_SEEDS:
+        return "Probably" if row["estimate"] > 0 else "Probably not"
+    if alone and title.split(" ")[0].lower() in ASKS:
+        return "Yes" if row["estimate"] > 0 else "No"
+    return "Shown"
+
+
+def sentence(row: pd.Series, metric: str) -> str:
+    """An effect in words, with its interval; where none is shown, what could have been missed."""
+    x, y = (named(row["factor"], row[side]) for side in ("level", "against"))
+    if row["pairs"] == 0:
+        return f"{x} against {y}: no pair of cells is done."
+    shown = difference(row["estimate"], row["low"], row["high"])
+    if pd.isna(row["low"]):
+        return f"{x} against {y}: {metric} {signed(row['estimate'])}; it cannot be tested."
+    p = chance(row["p"])
+    if not row["primary"] or row["family_size"] > 1:
+        p = f"{chance(row['p_holm'])} after Holm's correction"
+    if row["p_holm"] < 0.05:
+        way = "higher" if row["estimate"] > 0 else "lower"
+        return f"{metric} is {way} with {x} than with {y}, on average by {shown}; {p}."
+    missed = ""
+    if pd.notna(row["detectable"]):
+        missed = f" The study had 80 % power for a difference of {number(row['detectable'])}."
+    if row["margin_verdict"] == "equivalent":
+        return f"{x} and {y} are equivalent to within {row['margin']:g} {metric}: {shown}; {p}."
+    return f"No difference shown between {x} and {y}: {metric} {shown}; {p}.{missed}"
+
+
+def chance(p: float) -> str:
+    """A p-value that no line break divides: `p = 0.013`."""
+    return f"p {p_value(p)}".replace(" ", "\u00a0")
+
+
+def basis(row: pd.Series) -> str:
+    """What the primary effect rests on."""
+    pairs = many(int(row["planned"]), "pair")
+    pairs = pairs if row["pairs"] == row["planned"] else f"{row['pairs']} of {pairs}"
+    return (
+        f"95 % interval over patients and trainings; {pairs} of configurations in "
+        f"{many(int(row['datasets']), 'dataset')}, {many(int(row['seeds']), 'seed')} each; "
+        f"n = {row['n']:,} test images of {row['patients']:,} patients."
+    )
+
+
+def recommended(frames: Frames, leaderboard: pd.DataFrame) -> list[dict[str, str]]:
+    """For each dataset that the study asks about, the configuration chosen on validation images."""
+    sources = frames.grid.sources()
+    metric = frames.metric_name
+    rows = []
+    for name, part in leaderboard.groupby("dataset", sort=False):
+        best = part[(part["seeds"] > 0) & part["validation"].notna()]
+        if name in sources or best.empty:
+            continue
+        row = best.iloc[0]
+        rows.append({
+            "dataset": name,
+            "configuration": configuration(row),
+            f"validation {metric}": number(row["validation"]),
+            f"test {metric} (95 % interval)": number(row["value"], row["low"], row["high"]),
+            "test images (patients)": f"{row['n']:,.0f} ({row['patients']:,.0f})",
+            "seeds": seeds(row),
+            **baseline(frames, name),
+        })  # fmt: skip
+    return rows
+
+
+def baseline(frames: Frames, dataset: str) -> dict[str, str]:
+    """The value that a model without the images reaches: from age, sex, view and source alone."""
+    if frames.metric != "auroc":
+        return {}
+    rows = frames.metrics[frames.metrics["dataset"].eq(dataset)]
+    rows = rows[rows["metric"].eq("metadata_auroc") & rows["subset"].eq("all")]
+    value = rows.groupby("label")["value"].first().mean()
+    return {"metadata alone": number(value) if pd.notna(value) else "0.500"}
+
+
+def drawn(frames: Frames, row: pd.Series, metric: str) -> Forest | None:
+    """The primary effect in each dataset, and its mean."""
+    effects = frames.effects
+    same = effects["metric"].eq(row["metric"]) & effects["factor"].eq(row["factor"])
+    same &= effects["level"].fillna("").eq(row["level"])
+    same &= effects["against"].fillna("").eq(row["against"]) & effects["by"].isna()
+    ones = effects[same & effects["model"].eq(ONE)]
+    lines = [(one.dataset, one.estimate, one.low, one.high) for one in ones.itertuples()]
+    lines += [("all", row["estimate"], row["low"], row["high"])] if len(ones) > 1 else []
+    x, y = (named(row["factor"], row[side]) for side in ("level", "against"))
+    return forest(f"{metric}, {x} − {y}", lines)

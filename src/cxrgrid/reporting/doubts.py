@@ -1,0 +1,134 @@
+"""Reasons to doubt a study's answer, each as a sentence, gravest first."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.evaluation.wording import many
+from cxrgrid.reporting.dataset_cards import leaked
+from cxrgrid.reporting.results import Frames
+
+FEW = 100  # test patients, below which an interval is wide whatever the method
+OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
+
+
+def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[str]:
+    """Sentences on phantoms, missing cells, leakage, small samples, trainings and audits."""
+    asked = [name for name in frames.facts if name not in frames.grid.sources()]
+    found = [drawn(frames, asked), missing(frames.cells)]
+    for name in asked:
+        found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
+        found += small(name, frames)
+    found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
+    found += [training(frames.history)]
+    for name in audits:
+        found += [f"{name}: {text}" for text in audits[name].get("warnings", [])]
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def drawn(frames: Frames, asked: list[str]) -> str:
+    """That images are phantoms, if they are."""
+    names = [name for name in asked if frames.grid.study.datasets[name].phantom]
+    if not names:
+        return ""
+    which = "All images" if names == asked else f"The images of {' and '.join(names)}"
+    return f"{which} are phantoms drawn by cxrgrid: the numbers say nothing about patients."
+
+
+def missing(cells: pd.DataFrame) -> str:
+    """Number of missing cells."""
+    lacking = (cells["state"] == "missing").sum()
+    if not lacking:
+        return ""
+    verb, them = ("is", "it") if lacking == 1 else ("are", "them")
+    return (
+        f"{lacking} of {many(len(cells), 'cell')} {verb} missing; under The grid at a glance "
+        f"stands the command that runs {them}."
+    )
+
+
+def small(name: str, frames: Frames) -> Iterator[str]:
+    """Few test patients, and labels with too few positives or negatives."""
+    test = frames.counts[frames.counts["dataset"].eq(name) & frames.counts["split"].eq("test")]
+    if test.empty:
+        return
+    patients, images = test["patients"].max(), test["images"].max()
+    if patients < FEW:
+        yield f"{name}: the test set is small ({many(images, 'image')} of {patients} patients)."
+    least = frames.grid.study.report.minimum
+    rare = test.loc[test[["positives", "negatives"]].min(axis=1) < least, "label"].tolist()
+    if rare:
+        yield (
+            f"{name}: fewer than {least} positive or negative test images of {', '.join(rare)}; "
+            "these labels decide nothing by themselves."
+        )
+
+
+def once(frames: Frames, asked: list[str]) -> str:
+    """That configurations were trained once, so that the spread between trainings is not known."""
+    cells = frames.cells[frames.cells["dataset"].isin(asked)]
+    sizes = cells.groupby(CONFIGURATION).size()
+    if sizes.empty or sizes.max() > 1:
+        return ""
+    return (
+        "Each configuration was trained once: the differences are between these trainings, and "
+        "another seed may reverse them."
+    )
+
+
+def mixed_splits(frames: Frames) -> Iterator[str]:
+    """Sentences on cells that were trained on another split than the data have now."""
+    for name, facts in frames.facts.items():
+        hashes = frames.cells.loc[frames.cells["dataset"] == name, "split_hash"].dropna()
+        other = (hashes != facts.get("split_hash")).sum()
+        if other:
+            yield (
+                f"{name}: {many(other, 'cell')} of {len(hashes)} were trained on another split "
+                "than the one shown here and cannot be compared until they are trained again."
+            )
+
+
+def near_chance(frames: Frames) -> str:
+    """The number of cells whose interval includes chance."""
+    scored = frames.headline().dropna(subset="value")
+    if frames.metric != "auroc" or scored.empty:
+        return ""
+    chance = (scored["low"] <= 0.5).sum()
+    if not chance:
+        return ""
+    return (
+        f"In {chance} of {many(len(scored), 'scored cell')} the 95 % interval includes an AUROC of "
+        "0.5 (chance); these cells should not be ranked."
+    )
+
+
+def training(history: pd.DataFrame) -> str:
+    """Counts of the cells that over-fitted, and of those whose last epoch was the best."""
+    over = late = 0
+    cells = [cell for _, cell in history.groupby(AXES) if len(cell) > 1]
+    for cell in cells:
+        over += overfitted(cell)
+        late += bool(cell["best"].iloc[-1])
+    texts = []
+    if over:
+        texts.append(
+            f"{over} of {many(len(cells), 'cell')} over-fitted: validation loss ended more than "
+            "10 % above its minimum while training loss still fell. The best epoch's weights are "
+            "used."
+        )
+    if late:
+        texts.append(
+            f"In {late} of {many(len(cells), 'cell')} the last epoch was the best: longer training "
+            "may help."
+        )
+    return " ".join(texts)
+
+
+def overfitted(cell: pd.DataFrame) -> bool:
+    """True if a cell's validation loss rose by more than `OVERFIT` while training loss fell."""
+    loss = cell["val_loss"]
+    if len(cell) < 2 or loss.isna().all():
+        return False
+    falling = cell["train_loss"].iloc[-1] < cell["train_loss"].loc[loss.idxmin()]
+    return bool(falling and loss.iloc[-1] > OVERFIT * loss.min())
