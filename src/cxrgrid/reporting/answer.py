@@ -93,7 +93,7 @@ def chance(p: float) -> str:
 
 
 def basis(row: pd.Series) -> str:
-    """What the primary effect rests on."""
+    """Pairs, datasets, seeds and images that the primary effect rests on."""
     pairs = many(int(row["planned"]), "pair")
     pairs = pairs if row["pairs"] == row["planned"] else f"{row['pairs']} of {pairs}"
     return (
