@@ -24,8 +24,8 @@ PARTS = ("test", "val", "transfer")
 class Results:
     """A study's results. folder: results/{study}.
 
-    Frames of cells have the columns `dataset, backbone, init, recipe, fold, seed` of the cell that a
-    row is of, so that they can be joined on them. NaN is a value that is not known or not defined;
+    Frames of cells have the columns `dataset, backbone, init, recipe, fold, seed` of the cell that
+    a row is of, so that they can be joined on them. NaN is a value that is not known or not defined;
     `reason`, where there is such a column, says why.
     """
 
@@ -53,8 +53,8 @@ class Results:
     def scores(self) -> pd.DataFrame:
         """One row per cell, test set, subset, label, metric and operating point.
 
-        `value`, `low`, `high` (95 %, over patients), `n`, `positives`, `patients`; `label` is one or
-        an average (macro, micro, weighted, samples, all); `threshold_rule` is empty for metrics
+        `value`, `low`, `high` (95 %, over patients), `n`, `positives`, `patients`; `label` is one
+        or an average (macro, micro, weighted, samples, all); `threshold_rule` is empty for metrics
         without a threshold; `target` is the dataset tested on. Ensembles and external models have
         rows too.
         """
