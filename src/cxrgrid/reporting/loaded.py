@@ -25,8 +25,8 @@ class Results:
     """A study's results. folder: results/{study}.
 
     Frames of cells have the columns `dataset, backbone, init, recipe, fold, seed` of the cell that
-    a row is of, so that they can be joined on them. NaN is a value that is not known or not defined;
-    `reason`, where there is such a column, says why.
+    a row is of, so that they can be joined on them. NaN is a value that is not known or not
+    defined; `reason`, where there is such a column, says why.
     """
 
     folder: Path
