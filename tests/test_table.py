@@ -63,7 +63,7 @@ def test_a_mean_over_fewer_seeds_says_so(report):
     assert (row["seeds"], row["planned"]) == (1, 2)
     assert row["rerun"] == RERUN
     one = rows(whole(report, "auroc"), CONFIGURATION).iloc[0]
-    assert row["value"] == one["value"] and row["low"] == pytest.approx(one["low"])
+    assert row["value"] == one["value"] and row["low"] < one["low"], "others say how seeds vary"
     ward = shown(report, "leaderboard")[0]
     [row] = [r for r in ward.rows if r[:2] == ["resnet18", "pretrained"]]
     assert "1 of 2" in row
@@ -139,7 +139,7 @@ def test_the_headline_metric_is_the_one_that_the_study_names(tmp_path):
     row = rows(pd.read_csv(report / "leaderboard.csv"), ["ward", "resnet10t", "scratch"]).iloc[0]
     f1 = rows(whole(report, "f1"), ["ward", "resnet10t", "scratch"])
     assert row["value"] == pytest.approx(f1["value"].mean(), abs=1e-6)
-    assert row["low"] == pytest.approx(f1["low"].mean(), abs=1e-6)
+    assert row["low"] < f1["low"].mean() < f1["high"].mean() < row["high"]
     assert "F1, mean over labels" in (report / "leaderboard.md").read_text()
 
 

@@ -20,6 +20,7 @@ from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import fold_frames, papers
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
+from cxrgrid.reporting.seed_means import seed_means
 
 NAMES = {
     "auroc": "AUROC",
@@ -164,13 +165,11 @@ class Frames:
     def ends(self) -> pd.DataFrame:
         """95 % interval of each configuration's mean over seeds: CONFIGURATION, `low`, `high`.
 
-        Over patients and seeds together; over patients for a single seed; for a metric with
-        thresholds, which `compare` leaves out, the mean of the seeds' bounds.
+        Over patients and seeds together (`seed_means`), the latter from any configuration of the
+        dataset that has two; where `compare` knows how the seeds go together, by that.
         """
-        each = self.headline().groupby(CONFIGURATION, sort=False)[["low", "high"]].mean()
-        rows = self.configurations[
-            (self.configurations["label"] == "macro") & (self.configurations["seeds"] > 1)
-        ]
+        each = seed_means(self.headline(), []).set_index(CONFIGURATION)[["low", "high"]]
+        rows = self.configurations[self.configurations["label"] == "macro"]
         each.update(rows[rows["metric"] == self.metric].set_index(CONFIGURATION)[["low", "high"]])
         return each.reset_index()
 

@@ -17,11 +17,12 @@ ENDS = ["value", "low", "high", "seeds", "seed_sd"]
 def seed_means(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
     """One row per configuration and `of`: these columns, and ENDS.
 
-    rows: one per training, with `value`, `low` and `high` (over patients; NaN where unknown). of:
-    the columns that say what is measured, such as `label`. The SD between trainings is pooled over
-    the configurations of a dataset that are measured alike, as in `seed_variance.pool`, and its
-    half-width added in squares to the mean distance of the seeds' ends, as in
-    `seed_variance.over_seeds`. Where no configuration has two seeds: over patients alone.
+    rows: of metrics up to 1, one per training, with `value`, `low` and `high` (over patients; NaN
+    where unknown). of: the columns that say what is measured, such as `label`. The SD between
+    trainings is pooled over the configurations of a dataset that are measured alike, as in
+    `seed_variance.pool`, and its half-width added in squares to the mean distance of the seeds'
+    ends, as in `seed_variance.over_seeds`. Where no configuration has two seeds: over patients
+    alone.
     """
     keys = [*CONFIGURATION, *of]
     rows = rows.assign(down=rows["value"] - rows["low"], up=rows["high"] - rows["value"])
@@ -43,6 +44,14 @@ def seed_means(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
         -stdtrit(df, 0.025) * found["seed_sd"] / np.sqrt(found["seeds"].where(found["seeds"] > 0))
     )
     reach = reach.fillna(0)
-    found["low"] = found["value"] - np.hypot(found["down"], reach)
-    found["high"] = found["value"] + np.hypot(found["up"], reach)
+    low, high = (np.hypot(found[side], reach) for side in ("down", "up"))
+    found["low"] = (found["value"] - low).clip(lower=least(found))
+    found["high"] = (found["value"] + high).clip(upper=1)
     return found[[*keys, *ENDS]]
+
+
+def least(rows: pd.DataFrame) -> pd.Series:
+    """Least value of each row's metric: -1 of gaps between groups and of correlations, else 0."""
+    none = pd.Series("", rows.index)
+    gaps = rows.get("subset", none).str.startswith("gap:")
+    return -1.0 * (gaps | rows.get("metric", none).eq("mcc"))

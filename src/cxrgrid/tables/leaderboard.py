@@ -15,11 +15,11 @@ TEXTS = CONFIGURATION
 PART = "leaderboard"
 CAPTION = (
     "Mean over seeds on the dataset's own test images, in the order of the validation value: the "
-    "same metric on validation images. The first is recommended. 95 % intervals: for one seed over "
-    "patients only, without the variance between trainings; for several seeds over patients and "
-    "seeds (spread pooled over the dataset's models); for F1 and balanced accuracy over patients "
-    "only, the mean of the seeds' bounds. AP: average precision, beside the prevalence, which a "
-    "random ranking reaches. Majority: accuracy of always predicting the most frequent class."
+    "same metric on validation images. The first is recommended. 95 % intervals over patients and "
+    "seeds (spread pooled over the dataset's models), or over patients only, for these trainings, "
+    "where no model of the dataset has two seeds. AP: average precision, beside the prevalence, "
+    "which a random ranking reaches. Majority: accuracy of always predicting the most frequent "
+    "class."
 )
 METHOD = (
     "Recommended and chosen configurations: those with the highest headline metric on validation "

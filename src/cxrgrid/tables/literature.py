@@ -13,6 +13,7 @@ from cxrgrid.evaluation.wording import number, signed
 from cxrgrid.reporting import cell_links, papers
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
+from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.tables import leaderboard
 
 COLUMNS = ["dataset", "paper", "model", "part", "year", "source", "where", "read_in"]
@@ -26,8 +27,8 @@ PART = "literature"
 CAPTION = (
     "Published results beside the most similar configuration of the study: the same backbone and "
     "init if there is one, else the same backbone, else the first of the leaderboard, which was "
-    "chosen on these test images. Here: mean over seeds of the value and of the bounds of the 95 % "
-    "interval over patients. A published value inside the interval has an uncertainty of its own, "
+    "chosen on these test images. Here: mean over seeds, 95 % intervals over patients and "
+    "seeds. A published value inside the interval has an uncertainty of its own, "
     "and two results are comparable only as far as their protocols agree: below are the "
     "differences that the sources state."
 )
@@ -134,14 +135,10 @@ def compare(frames: Frames, ranked: pd.DataFrame, published: pd.DataFrame) -> pd
 def averages(metrics: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, by configuration, label and metric."""
     own = metrics[(metrics["subset"] == "all") & (metrics["target"] == metrics["dataset"])]
-    grouped = own[own["value"].notna()].groupby([*CONFIGURATION, "label", "metric"])
-    return grouped.agg(
-        value=("value", "mean"),
-        low=("low", "mean"),
-        high=("high", "mean"),
-        seeds=("value", "count"),
-        n=("n", "max"),
-    )
+    own = own[own["value"].notna()]
+    keys = [*CONFIGURATION, "label", "metric"]
+    images = own.groupby(keys)["n"].max().reset_index()
+    return seed_means(own, ["label", "metric"]).merge(images, on=keys).set_index(keys)
 
 
 def nearest(row: pd.Series, configurations: pd.DataFrame, frames: Frames) -> pd.Series:

@@ -7,6 +7,7 @@ from cxrgrid.evaluation.wording import number, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
+from cxrgrid.reporting.seed_means import seed_means
 
 KEYS = [*CONFIGURATION, "subset", "label"]
 BESIDE = ("sensitivity", "specificity")
@@ -16,8 +17,8 @@ TEXTS = [*CONFIGURATION, "subset", "groups"]
 PART = "subgroups"
 CAPTION = (
     "Groups of the dataset's own test images, at the thresholds of all test images: means over "
-    "labels and seeds; the interval is over patients, for several seeds the mean of the seeds' "
-    "bounds. A gap is the largest minus the smallest value; of many groups the extremes differ by "
+    "labels and seeds; 95 % intervals over patients and seeds (spread pooled over the dataset's "
+    "models). A gap is the largest minus the smallest value; of many groups the extremes differ by "
     "chance alone. The means of two groups may be over different labels; a gap uses the labels "
     "that all groups have, without those that lack a class in a group or have too few of one. Each "
     "label: `subgroups.csv`."
@@ -43,17 +44,14 @@ def build(frames: Frames) -> pd.DataFrame:
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over the seeds of a configuration; `groups` where all seeds name the same two."""
     grouped = rows.groupby(KEYS, sort=False, dropna=False)
-    return grouped.agg(
-        value=("value", "mean"),
-        low=("low", "mean"),
-        high=("high", "mean"),
+    beside = grouped.agg(
         groups=("groups", agreed),
-        seeds=("value", "count"),
         n=("n", "max"),
         positives=("positives", "max"),
         patients=("patients", "max"),
         reason=("reason", "first"),
-    ).reset_index()
+    )
+    return seed_means(rows, ["subset", "label"]).merge(beside.reset_index(), on=KEYS)
 
 
 def agreed(groups: pd.Series) -> str | None:

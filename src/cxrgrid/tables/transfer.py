@@ -12,6 +12,7 @@ from cxrgrid.evaluation.wording import number, part, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
+from cxrgrid.reporting.seed_means import seed_means
 
 COLUMNS = [*CONFIGURATION, "target", "metric", "value", "low", "high", "seeds", "planned", "labels"]
 COLUMNS += ["names_in_training", "labels_scored", "own", "own_labels", "difference", "there", "n"]
@@ -25,7 +26,7 @@ CAPTION = (
     "those of its own validation images. Own test set: the same labels on the test images of its "
     "own dataset, over those that are defined there. Trained there: the same backbone, init and "
     "recipe, trained on the target, in the same labels, on all of its test images. Means over "
-    "seeds; the interval is over patients, for several seeds the mean of the seeds' ends. Left "
+    "seeds; 95 % intervals over patients and seeds (spread pooled over models). Left "
     "out: test images like which the model has met one in training or validation (a "
     "near-identical image, or one of the same patient where both datasets number patients "
     "alike). What published weights were trained on is not known here. A difference between "
@@ -67,15 +68,16 @@ def numbers(frames: Frames, configuration: tuple, target: str, there: tuple | No
 
     there: the configuration with the same backbone, init and recipe that was trained on the target.
     """
-    rows = of_configuration(frames.across[frames.across["target"] == target], configuration)
-    each = frames.whole(frames.metric, rows)
+    every = frames.across[frames.across["target"] == target]
+    rows, whole_of = of_configuration(every, configuration), frames.whole(frames.metric, every)
+    each, means = (of_configuration(r, configuration) for r in (whole_of, seed_means(whole_of, [])))
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
     labels = list(dict.fromkeys(own_labels["label"]))
     scored = list(dict.fromkeys(own_labels.loc[own_labels["value"].notna(), "label"]))
     same = same_labels(configuration[0], target, frames.grid.study.datasets)
     own, count = over(frames, configuration, [same.get(label, label) for label in scored])
     value = each["value"].mean()
-    found = {"value": value, "low": each["low"].mean(), "high": each["high"].mean()}
+    found = {"value": value} | {name: means[name].mean() for name in ("low", "high")}
     found |= {"seeds": int(each["value"].notna().sum()), "labels": ", ".join(labels)}
     found |= {"names_in_training": ", ".join(same.get(label, label) for label in labels)}
     found |= {"labels_scored": len(scored), "own": own, "own_labels": count}
