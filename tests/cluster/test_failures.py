@@ -61,6 +61,17 @@ def test_a_failed_step_is_named_with_its_reason_and_its_command(folder, log):
     assert failures(Grid(STUDY)) == []
 
 
+def test_a_pool_that_failed_is_named(folder):
+    other = {"adapter": "nih", "root": "images", "labels": ["Effusion"]}
+    datasets = {"d": other, "e": other}
+    recipes = {"default": {"train_on": ["own", "e"]}}
+    grid = Grid(STUDY | {"datasets": datasets, "recipes": recipes})
+    leave("bad/pools/d+e.pool.log")
+    (found,) = failures(grid)
+    assert (found.step.name, found.reason) == ("pool d+e", REASON)
+    assert found.rerun.split()[1] == "results/bad/pools/d+e.parquet"
+
+
 def test_status_names_a_failed_step_where_no_cell_was_tried(folder, capsys):
     leave("data/d/index.log")
     leave("bad/study.json", Grid(STUDY).to_json())

@@ -13,6 +13,7 @@ from cxrgrid.cluster.progress import coordinates, explain
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.pooling import pool_file
 
 # The file that a rule makes; its log lies beside it.
 DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
@@ -93,8 +94,12 @@ def steps(grid: Grid) -> Iterator[Step]:
         if cell.weights.startswith("results/weights/"):
             name = Path(cell.weights).stem
             yield Step("weights", (name,), cell.weights, f"results/weights/{name}.weights.log")
-    yield from of_cells(grid)
     folder = f"results/{grid.name}"
+    for path in dict.fromkeys(pool_file(grid, cell) for cell in grid.cells if cell.train_on):
+        stem = path.removesuffix(".parquet")
+        name, slash, fold = stem.removeprefix(f"{folder}/pools/").partition("/")
+        yield Step("pool", (name, slash + fold), path, f"{stem}.pool.log")
+    yield from of_cells(grid)
     for target in grid.tested():
         path = f"{folder}/scores/{target}"
         yield Step("score", (target,), f"{path}.parquet", f"{path}.score.log")
