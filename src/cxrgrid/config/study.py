@@ -10,6 +10,10 @@ from cxrgrid.config.fields import Fraction, about
 BANDS = ("macro:head", "macro:middle", "macro:tail")  # in the scores: means over labels of a band
 
 
+AXES_OF_GROUPS = ("sex", "view", "age", "source", "sex*view", "sex*age", "sex*source")
+AXES_OF_GROUPS += ("view*age", "view*source", "age*source")  # intersections of two
+
+
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The product of the axes: datasets, backbones, inits, recipes and the two replicates."""
 
@@ -193,8 +197,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "none"
     subgroups: Annotated[
-        tuple[Literal["sex", "view", "age", "source"], ...],
-        about("score each group of test images separately, and the gap between best and worst"),
+        tuple[Literal[AXES_OF_GROUPS], ...],
+        about(
+            "score each group of test images, the gap between best and worst with a test that "
+            "allows for the number of groups, and the worst group; sex*age: each sex and age"
+        ),
     ] = ()
     age_bands: Annotated[
         tuple[float, ...],

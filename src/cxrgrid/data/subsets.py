@@ -63,6 +63,7 @@ def groups(
 ) -> dict[str, dict[str, set[str]]]:
     """The images of each group along each axis (sex, view, age, source), from a table.parquet.
 
+    `sex*age` and the like are the intersections of two axes, whose groups are called `F, 60-<80`.
     An image of which an axis is unknown is in no group of it; an axis that does not vary has none.
     """
     if not axes:
@@ -71,14 +72,23 @@ def groups(
     image = np.array(table["image"].to_pylist(), object)
     found = {}
     for axis in axes:
-        values = table[axis].to_pylist() if axis in table.column_names else [None] * len(image)
-        names = np.array([band(v, bands) if axis == "age" else str(v or "") for v in values])
+        names = group_names(table, axis, bands)
         members = {str(name): set(image[names == name]) for name in np.unique(names) if name}
         if len(members) < 2:
             logging.warning(f"subgroups: {axis} does not vary among the images, or is unknown")
             continue
         found[axis] = members
     return found
+
+
+def group_names(table: pa.Table, axis: str, bands: tuple[float, ...]) -> np.ndarray:
+    """Group of each image along an axis, or an intersection of two; empty where one is unknown."""
+    parts = [group_names(table, part, bands) for part in axis.split("*")] if "*" in axis else []
+    if parts:
+        pairs = zip(*parts, strict=True)
+        return np.array([", ".join(pair) if all(pair) else "" for pair in pairs])
+    values = table[axis].to_pylist() if axis in table.column_names else [None] * len(table)
+    return np.array([band(v, bands) if axis == "age" else str(v or "") for v in values])
 
 
 def band(age: float | None, starts: tuple[float, ...]) -> str:

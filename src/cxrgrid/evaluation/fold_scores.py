@@ -18,8 +18,18 @@ from cxrgrid.evaluation.all_metrics import COUNTS, WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import RowIntervals, lacking
-from cxrgrid.evaluation.score_rows import GAPS, Parts, Scored, Sheet, add, named, rows, sizes
-from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, joined
+from cxrgrid.evaluation.score_rows import (
+    GAPS,
+    Parts,
+    Scored,
+    Sheet,
+    add,
+    gaps_of,
+    named,
+    rows,
+    sizes,
+)
+from cxrgrid.evaluation.subgroup_gaps import Group, column, joined
 
 Drawn = Resampled | RowIntervals
 Fold = tuple[Evaluation, Drawn]
@@ -183,8 +193,8 @@ def gap_rows(start: dict, groups: dict[str, list[Group]]) -> Iterator[dict]:
                 n: mean_column([column(g, labels, kind) for g in each])
                 for n, each in usable.items()
             }
-            row = named(Row(label, *kind)) | gap(columns) | size
-            yield start | row | {"labels_scored": len(common) if label == "macro" else None}
+            size |= {"labels_scored": len(common) if label == "macro" else None}
+            yield from gaps_of(start, label, kind, columns, size)
 
 
 def mean_column(folds: list):

@@ -21,7 +21,7 @@ from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.row_sizes import each_size, sizes
 from cxrgrid.evaluation.rows_of_whole import rows_of_whole
-from cxrgrid.evaluation.subgroup_gaps import Group, column, gap, grouped, joined
+from cxrgrid.evaluation.subgroup_gaps import Group, column, gaps, grouped, joined
 
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
 
@@ -194,12 +194,10 @@ def group_rows(axes: dict, axis: str, groups: dict[str, Group]) -> list[dict]:
 
 
 def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
-    """Gaps: largest minus smallest value over the groups, by label and for the mean over labels.
+    """Gaps between groups by label and for the mean over labels, as `subgroup_gaps.gaps` says.
 
-    `groups` names the two, which are chosen by the values; in a resample their difference may be
-    negative, so that an interval can include 0. Of many groups the extremes differ by chance
-    alone: the interval refers to these two groups. The mean is over the labels of which every
-    group has enough.
+    start: with the subset `gap:…`; `homogeneity:…` and `worst:…` stand beside. `groups` names the
+    two of a gap, or the worst. The mean is over the labels of which every group has enough.
     """
     if len(groups) < 2:
         return
@@ -214,8 +212,18 @@ def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
             columns = {
                 n: column(g, labels, kind) for n, g in groups.items() if not {*labels} & g.few
             }
-            row = named(Row(label, *kind)) | gap(columns)
             of = slice(None) if label == "macro" else [any_group.labels.index(label)]
             both = joined([groups[name].made.test for name in columns])
-            row |= sizes(both, of) if both else dict.fromkeys(("n", "positives", "patients"), 0)
-            yield start | row | {"labels_scored": len(common) if label == "macro" else None}
+            size = sizes(both, of) if both else dict.fromkeys(("n", "positives", "patients"), 0)
+            size |= {"labels_scored": len(common) if label == "macro" else None}
+            yield from gaps_of(start, label, kind, columns, size)
+
+
+def gaps_of(
+    start: dict, label: str, kind: tuple[str, str], columns: dict, size: dict
+) -> Iterator[dict]:
+    """Rows of one metric's gap, homogeneity and worst group; columns: each group's value."""
+    axis = start["subset"].partition(":")[2]
+    for name, metric, numbers in gaps(columns, kind[0]):
+        row = named(Row(label, metric, kind[1]))
+        yield start | {"subset": f"{name}:{axis}"} | row | numbers | size

@@ -1,15 +1,18 @@
 """Groups of test images, scored on the resamples of all test images, and the gaps between them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap
+from cxrgrid.evaluation import bootstrap, many_groups
 from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions, only
 from cxrgrid.evaluation.row_intervals import OfPatients, RowIntervals
+
+LOWER = ("brier",)  # of the metrics compared between groups, those in which lower is better
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,53 @@ def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled 
     return group.drawn.map(lambda values: mean(values[:, at]))
 
 
-def gap(columns: dict[str, Resampled | OfPatients]) -> dict:
-    """Value, interval and the two groups of a gap, from each group's value."""
+def gaps(
+    columns: dict[str, Resampled | OfPatients], metric: str
+) -> Iterator[tuple[str, str, dict]]:
+    """Gap, homogeneity and worst group as (name, metric, numbers), from each group's value.
+
+    gap: largest minus smallest value, with an interval that allows for the choice of the two among
+    all groups; homogeneity: the p-value of no difference between any; worst: the least favourable
+    value, with an interval that holds for all groups at once. Of sensitivity also those of the
+    false-negative rate `fnr`, 1 - sensitivity, the rate of underdiagnosis.
+    """
     columns = {name: values for name, values in columns.items() if not np.isnan(values.value)}
+    for name, numbers in of_groups(columns, metric in LOWER).items():
+        yield name, metric, numbers
+        if metric == "sensitivity":
+            yield name, "fnr", turned(name, numbers)
+
+
+def of_groups(columns: dict[str, Resampled | OfPatients], lower: bool) -> dict[str, dict]:
+    """Numbers of gap, homogeneity and worst group; lower: lower values are better."""
     if len(columns) < 2:
         why = "fewer than two groups with enough positives and negatives"
-        return {"value": np.nan, "low": np.nan, "high": np.nan, "reason": why, "groups": None}
+        none = {"value": np.nan, "low": np.nan, "high": np.nan, "reason": why, "groups": None}
+        return dict.fromkeys(("gap", "homogeneity", "worst"), none)
     ranked = sorted(columns, key=lambda name: columns[name].value)
+    count, bare = len(ranked), {"low": np.nan, "high": np.nan, "reason": None, "groups": None}
     difference = columns[ranked[-1]] - columns[ranked[0]]
-    low, high = difference.ends()
-    numbers = {"value": difference.value, "low": float(low), "high": float(high)}
-    return numbers | {"reason": None, "groups": f"{ranked[-1]} - {ranked[0]}"}
+    value, ends = float(difference.value), tuple(map(float, difference.ends()))
+    low, high = many_groups.widened(value, ends, many_groups.largest_difference(count))
+    gap = bare | {"value": value, "low": low, "high": high, "groups": f"{ranked[-1]} - {ranked[0]}"}
+    p = many_groups.p_value(value, ends[0], count)
+    worst = ranked[-1] if lower else ranked[0]
+    own, ends = float(columns[worst].value), tuple(map(float, columns[worst].ends()))
+    low, high = many_groups.widened(own, ends, many_groups.any_value(count))
+    numbers = {"value": own, "low": max(low, 0.0), "high": min(high, 1.0), "groups": worst}
+    lacking = "no interval of the gap" if np.isnan(p) else None
+    return {
+        "gap": gap,
+        "homogeneity": bare | {"value": p, "reason": lacking},
+        "worst": bare | numbers,
+    }
+
+
+def turned(name: str, numbers: dict) -> dict:
+    """The numbers of the false-negative rate, from those of sensitivity."""
+    if name == "worst":
+        ends = {"low": 1 - numbers["high"], "high": 1 - numbers["low"]}
+        return numbers | ends | {"value": 1 - numbers["value"]}
+    if name == "gap" and numbers["groups"]:
+        return numbers | {"groups": " - ".join(numbers["groups"].split(" - ")[::-1])}
+    return numbers

@@ -9,6 +9,7 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 PART = "subgroups"
+BETWEEN = ("gap:", "homogeneity:", "worst:")  # rows that are no group
 CAPTION = (
     "Mean over labels with 95 % intervals over patients; first seed of the chosen configuration "
     "of each init. n: test images of the subgroup. Overlapping intervals do not show that two "
@@ -39,7 +40,7 @@ def table(frames: Frames) -> pd.DataFrame:
     best = frames.best()[CONFIGURATION].merge(cells[AXES], on=CONFIGURATION)
     rows = best.merge(frames.metrics, on=AXES)
     macro = (rows["metric"] == frames.metric) & (rows["target"] == rows["dataset"])
-    macro &= rows["label"].isin(["macro", "all"]) & ~rows["subset"].str.startswith("gap:")
+    macro &= rows["label"].isin(["macro", "all"]) & ~rows["subset"].str.startswith(BETWEEN)
     rows = rows[macro].drop_duplicates([*AXES, "subset"])
     parts = rows.groupby("dataset")["subset"].transform("nunique") > 1
     return rows[parts]

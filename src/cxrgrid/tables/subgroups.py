@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.wording import number, signed, whole
+from cxrgrid.evaluation.wording import number, p_value, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
@@ -12,16 +12,25 @@ from cxrgrid.reporting.seed_means import seed_means
 KEYS = [*CONFIGURATION, "subset", "label"]
 BESIDE = ("sensitivity", "specificity")
 COLUMNS = [*KEYS, "metric", "value", "low", "high", *BESIDE, "groups", "seeds", "n", "positives"]
-COLUMNS += ["patients", "reason"]
+COLUMNS += ["patients", "homogeneity_p", "reason"]
+TEST = "homogeneity:"  # subsets whose values are p-values, shown beside the gap
 TEXTS = [*CONFIGURATION, "subset", "groups"]
 PART = "subgroups"
 CAPTION = (
     "Groups of the dataset's own test images, at the thresholds of all test images: means over "
     "labels and seeds; 95 % intervals over patients and seeds (spread pooled over the dataset's "
-    "models). A gap is the largest minus the smallest value; of many groups the extremes differ by "
-    "chance alone. The means of two groups may be over different labels; a gap uses the labels "
-    "that all groups have, without those that lack a class in a group or have too few of one. Each "
-    "label: `subgroups.csv`."
+    "models). gap: the largest minus the smallest value, with the p-value that no groups differ; "
+    "worst: the least favourable value of each metric. Average precision, Brier score and "
+    "predictive values depend on the prevalence in a group: gaps in them may come from prevalence "
+    "alone. Each label: `subgroups.csv`; gaps of other metrics: `metrics.csv`."
+)
+METHOD = (
+    "Subgroups: the interval of a gap and its p-value allow for the choice of two groups among all "
+    "(Tukey–Kramer), that of the worst group holds for all groups at once (Šidák); p over several "
+    "seeds is twice their mean. The means of two groups may be over different labels; a gap uses "
+    "the labels that all groups have, without those that lack a class in a group or have too few "
+    "of one. The false-negative rate (`fnr`, 1 − sensitivity) is that of underdiagnosis; for a "
+    "label that stands for no finding, underdiagnosis is its 1 − specificity."
 )
 links = cell_links.of_configurations
 
@@ -29,10 +38,17 @@ links = cell_links.of_configurations
 def build(frames: Frames) -> pd.DataFrame:
     """One row per configuration, subset and label (or `macro`); empty where none is asked for."""
     rows = frames.metrics[frames.metrics["subset"] != "all"]
-    table = means(rows[rows["metric"] == frames.metric])
+    tests = rows["subset"].str.startswith(TEST)
+    table = means(rows[(rows["metric"] == frames.metric) & ~tests])
     for name in BESIDE:
         beside = means(rows[rows["metric"] == name])[[*KEYS, "value"]]
         table = table.merge(beside.rename(columns={"value": name}), on=KEYS, how="left")
+    p = means(rows[(rows["metric"] == frames.metric) & tests])[[*KEYS, "value", "seeds"]]
+    p["subset"] = "gap:" + p["subset"].str.removeprefix(TEST)
+    # Twice the mean of several p-values is one (Vovk and Wang, Biometrika 107 (2020) 791-808).
+    p["value"] = (p["value"] * (1 + (p["seeds"] > 1))).clip(upper=1)
+    p = p.drop(columns="seeds")
+    table = table.merge(p.rename(columns={"value": "homogeneity_p"}), on=KEYS, how="left")
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}
     table = table[
         table["label"].isin(["macro", "all"]) | table["groups"].notna() | (table["n"] > 0)
@@ -69,6 +85,7 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown[f"{frames.metric_name} (95 % interval)"] = [number(*row) for row in values]
     for name in BESIDE:
         shown[name] = rows[name].map(number).mask(gaps, rows[name].map(signed))
+    shown["p"] = [p_value(p).removeprefix("= ") for p in rows["homogeneity_p"]]
     shown["groups"] = rows["groups"].fillna(rows["reason"]).fillna("")
     shown["seeds"] = rows["seeds"].map(whole)
     shown["images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
