@@ -38,7 +38,7 @@ from cxrgrid.config.idle_figures import idle_figures
 from cxrgrid.config.label_names import check_same_as
 from cxrgrid.config.overrides import overridden
 from cxrgrid.config.packaged_weights import check_installed, packaged
-from cxrgrid.config.pooling import check_idle, pooled, read_by
+from cxrgrid.config.pooling import Pooling, check_idle, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
@@ -77,7 +77,8 @@ class Grid:
             check_block(block, self.study, self.recipes, known_backbones)
         self.levels = study_levels(self.recipes)
         self.folds = study_folds(self.study, self.blocks())
-        self.axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
+        axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
+        self.pooling = Pooling(self.study, axis)
         self.by_path: dict[str, Cell] = {}
         for block in self.blocks():
             for point in points(block, self.recipes, self.folds):
@@ -118,7 +119,7 @@ class Grid:
             weights = self.start(point, (*above, point))
         if where not in self.by_path:
             settings = overridden(self.study.overrides, point, self.recipes[point.recipe])
-            settings |= pooled(settings, point.dataset, self.study, self.axis, f"cell {where}")
+            settings |= self.pooling.settings(settings, point.dataset, f"cell {where}")
             own = own_image(settings, self.study.datasets[point.dataset], f"cell {where}: image")
             cell = checked(
                 {

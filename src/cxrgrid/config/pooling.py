@@ -13,22 +13,37 @@ OWN, OTHERS = "own", "others"
 ALONE = {"validate_on": "own", "dataset_sampling": "natural"}  # without other datasets, no matter
 
 
-def pooled(
-    settings: dict[str, Any], dataset: str, study: Study, axis: list[str], where: str
-) -> dict[str, Any]:
-    """The settings of a cell that follow from its recipe's `train_on`, checked.
+class Pooling:
+    """Settings of cells that follow from `train_on`, for each dataset and list looked up once.
 
-    `train_on`: names in alphabetical order, in which they are pooled; `labels_there`:
-    {dataset: {label of the cell's dataset: its name there}}. axis: the datasets of the grid.
+    axis: the datasets of the grid.
     """
-    if not (asked := settings.get("train_on")):
-        return {name: value for name, value in ALONE.items() if name in settings}
-    names = named(asked, dataset, study, axis, f"{where}: train_on")
-    if names == [dataset]:
-        return {"train_on": (), **ALONE}
-    there = {name: labels_there(name, dataset, study, where) for name in names}
-    check_taught(there, dataset, study, f"{where}: train_on")
-    return {"train_on": names, "labels_there": there}
+
+    def __init__(self, study: Study, axis: list[str]):
+        self.study, self.axis = study, axis
+        self.known: dict[tuple, dict[str, Any]] = {}
+
+    def settings(self, recipe: dict[str, Any], dataset: str, where: str) -> dict[str, Any]:
+        """The settings of a cell that follow from its recipe's `train_on`, checked.
+
+        `train_on`: names in alphabetical order, in which they are pooled; `labels_there`:
+        {dataset: {label of the cell's dataset: its name there}}.
+        """
+        if not (asked := recipe.get("train_on")):
+            return {name: value for name, value in ALONE.items() if name in recipe}
+        key = (dataset, *asked)
+        if key not in self.known:
+            self.known[key] = self.looked_up(asked, dataset, where)
+        return self.known[key]
+
+    def looked_up(self, asked: list[str], dataset: str, where: str) -> dict[str, Any]:
+        """`settings` of one list."""
+        names = named(asked, dataset, self.study, self.axis, f"{where}: train_on")
+        if names == [dataset]:
+            return {"train_on": (), **ALONE}
+        there = {name: labels_there(name, dataset, self.study, where) for name in names}
+        check_taught(there, dataset, self.study, f"{where}: train_on")
+        return {"train_on": names, "labels_there": there}
 
 
 def named(asked: list[str], dataset: str, study: Study, axis: list[str], where: str) -> list[str]:
