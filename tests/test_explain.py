@@ -17,7 +17,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.data.image import decode, middle, part
 from cxrgrid.datasets import nih
 from cxrgrid.evaluation import thresholds
-from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
+from cxrgrid.inference import embedding, gallery_choice, gradcam, heat_layer, pointing_game
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from demo_config import replaced
 from small_cell import FRAME, RECIPE, write_cell
@@ -131,9 +131,10 @@ def test_heat_lies_on_the_patch_that_makes_the_label(cell, data):
     subject = explain.read(cell, data)
     model = subject.trained.network()
     shares = []
+    layer = explain.layer_of(model, subject)
     for at in range(2):
         rows = np.flatnonzero(subject.split.labels[:, at] == 1)
-        for of_image in explain.heat(model, subject, rows, np.full(len(rows), at)):
+        for of_image in explain.heat(model, subject, rows, np.full(len(rows), at), layer):
             left, right = of_image[:, :16].sum(), of_image[:, 16:].sum()
             shares.append((right if at else left) / max(left + right, 1e-9))
     assert np.mean(shares) > 0.6
@@ -256,7 +257,7 @@ def test_the_game_is_played_on_test_images_with_a_box(cell, data, tmp_path):
     ]  # fmt: skip
     subject = explain.read(cell, folder)
     model = subject.trained.network()
-    layer = gradcam.find_layer(model, 32)
+    layer = heat_layer.find_layer(model, 32)
     for at, row in enumerate(rows.itertuples()):
         heat = gradcam.heat(model, layer, subject.pixels(np.array([0])), np.array([at]))[0]
         highest = np.argwhere(heat > heat.max() - 1e-6)
@@ -363,3 +364,21 @@ def test_other_test_images_than_the_cells_are_refused(cell, data, tmp_path):
     write_parquet(table.slice(0, table.num_rows - 1), folder / "table.parquet", facts)
     with pytest.raises(UserError, match="other test images"):
         run(cell, folder, tmp_path / "out")
+
+
+def test_a_network_without_a_map_is_explained_by_occlusion(cell, data, tmp_path, monkeypatch):
+    """And an embedding that fails leaves the rest: nothing of it may end a study."""
+
+    def none(*_):
+        raise heat_layer.NoHeatMap("no heat map for this network: of this test")
+
+    def fails(*_):
+        raise RuntimeError("no features")
+
+    monkeypatch.setattr(explain, "find_layer", none)
+    monkeypatch.setattr(embedding, "features", fails)
+    found = run(cell, data, tmp_path / "out", "--show-credentialed")
+    rows, facts = found["gallery"]
+    assert facts["method"] == "occlusion" and len(rows) and rows["picture"].notna().all()
+    assert found["pointing"][1]["reason"] == "the network has no Grad-CAM map"
+    assert len(found["embedding"][0]) == 0

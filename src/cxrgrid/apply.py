@@ -40,6 +40,7 @@ from cxrgrid.evaluation import log_odds, thresholds
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.inference import gradcam
+from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
 
@@ -160,7 +161,11 @@ def write_maps(
     folder: Path,
 ) -> None:
     """`folder/<name>.<label>.png` for each label decided present; else for the likeliest."""
-    layer = gradcam.find_layer(model, pixels.shape[-2:])
+    try:
+        layer = find_layer(model, pixels.shape[-2:])
+    except NoHeatMap as error:
+        logging.warning(f"{error}; predictions are not affected")
+        return
     folder.mkdir(parents=True, exist_ok=True)
     scores = np.stack([found[f"p:{label}"] for label in trained.labels], axis=1)
     present = np.stack([found[f"decision:{label}"] for label in trained.labels], axis=1) == 1

@@ -1,18 +1,21 @@
 """Explain a trained cell: heat maps by outcome, the pointing game, an embedding of its features.
 
 Writes three tables to --out. gallery.parquet: for each label and outcome the test images of which
-the cell is most and least sure, as pictures, the image beside itself under its Grad-CAM map; no
-picture of data that may not be redistributed, unless --show-credentialed. pointing.parquet: for
-each image and label with a box of NIH's readers, whether the map points into it. embedding.parquet:
-test images on a plane, near each other where the network's features are (t-SNE).
+the cell is most and least sure, as pictures, the image beside itself under its heat map (Grad-CAM,
+or occlusion where the network has no layer for it); no picture of data that may not be
+redistributed, unless --show-credentialed. pointing.parquet: for each image and label with a box of
+NIH's readers, whether the map points into it. embedding.parquet: test images on a plane, near each
+other where the network's features are (t-SNE).
 
 Example:
   python -m cxrgrid.explain results/demo/cells/ward/…/seed0 --data results/data/ward \\
       --out results/demo/cells/ward/…/seed0/explain
 """
 
+import dataclasses
 import importlib
 import io
+import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +34,8 @@ from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.evaluation.recalibration import recalibrated
-from cxrgrid.inference import embedding, gallery_choice, gradcam, pointing_game
+from cxrgrid.inference import embedding, gallery_choice, gradcam, occlusion, pointing_game
+from cxrgrid.inference.heat_layer import Layer, NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli, locks
 from cxrgrid.io.parquet import read_parquet, write_parquet
@@ -66,21 +70,35 @@ def read(folder: Path, data: Path) -> Subject:
 
 
 def heat(
-    model: nn.Module, subject: Subject, rows: np.ndarray, labels: np.ndarray
+    model: nn.Module, subject: Subject, rows: np.ndarray, labels: np.ndarray, layer: Layer | None
 ) -> list[np.ndarray]:
-    """A map float32 [H, W] for each pair of a test image and a label."""
-    layer = gradcam.find_layer(model, subject.split.pixels.shape[-2:])
+    """A map float32 [H, W] for each pair of a test image and a label; layer: None for occlusion."""
     batch, maps = subject.trained.batch, []
     for start in range(0, len(rows), batch):
         some = slice(start, start + batch)
-        maps += list(gradcam.heat(model, layer, subject.pixels(rows[some]), labels[some]))
+        pixels, asked = subject.pixels(rows[some]), labels[some]
+        if layer:
+            maps += list(gradcam.heat(model, layer, pixels, asked))
+        else:
+            maps += list(occlusion.heat(model, pixels, asked))
     return maps
+
+
+def layer_of(model: nn.Module, subject: Subject) -> Layer | None:
+    """The layer for Grad-CAM; None, with a line in the log, where the network has none."""
+    try:
+        return find_layer(model, subject.split.pixels.shape[-2:])
+    except NoHeatMap as error:
+        logging.warning(f"{error}; occlusion instead")
+        return None
 
 
 # ------------------------------------------------------------------ the gallery
 
 
-def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: bool) -> tuple:
+def gallery(
+    model: nn.Module, subject: Subject, layer: Layer | None, point, calibrate: str, show: bool
+) -> tuple:
     """The rows of gallery.parquet, and its facts; without a picture where none may be shown."""
     facts = subject.trained.val.facts
     fit = thresholds.fit(subject.trained.val, facts, (point,), calibrate)
@@ -91,13 +109,19 @@ def gallery(model: nn.Module, subject: Subject, point, calibrate: str, show: boo
     hidden = subject.facts.get("credentialed", True) and not show
     pictures = [None] * len(frame)
     if not hidden and len(frame):
-        maps = heat(model, subject, rows, frame["at"].to_numpy(int))
+        maps = heat(model, subject, rows, frame["at"].to_numpy(int), layer)
         pairs = zip(subject.pixels(rows), maps, strict=True)
         pictures = [picture(pixels, of_image) for pixels, of_image in pairs]
     columns = {"image": [subject.made.image[row] for row in rows]}
     columns |= {name: frame[name].to_numpy() for name in gallery_choice.COLUMNS[2:]}
     made = pd.DataFrame(columns | {"picture": pd.Series(pictures, dtype=object)})
-    return made, {"rule": rule, "hidden": hidden, "images": len(subject.made.image)}
+    of_maps = "Grad-CAM" if layer else "occlusion"
+    return made, {
+        "rule": rule,
+        "hidden": hidden,
+        "images": len(subject.made.image),
+        "method": of_maps,
+    }
 
 
 def picture(pixels: np.ndarray, of_image: np.ndarray) -> bytes:
@@ -152,11 +176,13 @@ def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[imag
     return [box for box in placed if box]
 
 
-def game(model: nn.Module, subject: Subject) -> tuple[pd.DataFrame, dict]:
+def game(model: nn.Module, subject: Subject, layer: Layer | None) -> tuple[pd.DataFrame, dict]:
     """The rows of pointing.parquet, and its facts; chance: how much of the image is a hit."""
     rows, reason = boxes(subject)
+    if not layer:
+        rows, reason = rows[:0], "the network has no Grad-CAM map"
     pairs = rows["row"].to_numpy(int), rows["at"].to_numpy(int)
-    maps = heat(model, subject, *pairs) if len(rows) else []
+    maps = heat(model, subject, *pairs, layer) if len(rows) else []
     shape = subject.split.pixels.shape[-2:]
     wanted = [pointing_game.inside(shape, placed) for placed in rows["boxes"]]
     frame = pd.DataFrame(
@@ -180,11 +206,17 @@ def explain(args) -> None:
     facts = subject.trained.cell.axes()
     facts |= {"split_hash": subject.facts["split_hash"], "labels": subject.trained.labels}
     point = operating_points.parse(args.threshold, "--threshold")
-    rows, more = gallery(model, subject, point, args.calibrate, args.show_credentialed)
-    pointed, of_game = game(model, subject)
+    layer = layer_of(model, subject)
+    rows, more = gallery(model, subject, layer, point, args.calibrate, args.show_credentialed)
+    pointed, of_game = game(model, subject, layer)
     table = read_parquet(args.data / "table.parquet")[0].to_pandas()
     of_test = table[table["split"] == "test"]
-    placed = embedding.embed(model, subject.split, of_test, subject.trained)
+    try:
+        placed = embedding.embed(model, subject.split, of_test, subject.trained)
+    except (AttributeError, TypeError, RuntimeError) as error:  # some give no features apart
+        logging.warning(f"no embedding of this network ({type(error).__name__}: {error})")
+        none = dataclasses.replace(subject.split, image=[])
+        placed = embedding.embed(model, none, of_test[:0], subject.trained)
     args.out.mkdir(parents=True, exist_ok=True)
     write_parquet(rows, args.out / "gallery.parquet", facts | more)
     write_parquet(pointed, args.out / "pointing.parquet", facts | of_game)

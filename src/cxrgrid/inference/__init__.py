@@ -1,4 +1,4 @@
-"""A finished cell asked again: logits, Grad-CAM, embeddings, the pointing game.
+"""A finished cell asked again: logits, Grad-CAM, occlusion, embeddings, the pointing game.
 
 Numbers computed from its predictions belong in `evaluation`.
 """

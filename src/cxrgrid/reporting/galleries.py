@@ -45,6 +45,7 @@ def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:
     return {
         "hidden": kept_back,
         "rule": facts["rule"],
+        "method": facts.get("method", "Grad-CAM"),
         "images": facts["images"],
         "labels": [] if kept_back else by_label(dataset, table),
         "bytes": 0 if kept_back else sum(len(one or b"") for one in table["picture"].to_pylist()),
