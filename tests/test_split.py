@@ -200,6 +200,42 @@ def test_folds_have_names_and_hashes_of_their_own():
     assert len({fact["split_hash"] for fact in facts}) == 3
 
 
+def listed(patients=90, seed=0):
+    """A cohort with a publisher's list: a tenth of the patients are its test list."""
+    frame = cohort(patients, seed)
+    part = np.where(frame["patient"] < f"p{patients // 10:05}", "test", "trainval")
+    return frame.assign(**{"split:official": part.astype(object)})
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 3), folds=st.integers(2, 5))
+def test_folds_of_a_training_list_test_each_of_its_patients_once_and_no_other(seed, folds):
+    frame = listed(seed=seed)
+    training = set(frame.loc[frame["split:official"] == "trainval", "patient"])
+    tables = [
+        divided(frame, name="official", seed=seed, folds=folds, fold=fold) for fold in range(folds)
+    ]
+    tested = [set(table.loc[table["split"] == "test", "patient"]) for table in tables]
+    assert sum(map(len, tested)) == len(training) and set().union(*tested) == training
+    for table in tables:
+        assert set(table["patient"]) == training
+        assert table.groupby("patient")["split"].nunique().max() == 1
+        assert set(table["split"]) == {"train", "val", "test"}
+
+
+def test_folds_beside_a_validation_list_or_shared_patients_are_refused_in_one_line():
+    frame = listed()
+    frame.loc[frame.index[-5:], "split:official"] = "val"
+    with pytest.raises(UserError, match="'official': has a fixed validation list") as error:
+        divided(frame, name="official", folds=3)
+    assert "\n" not in str(error.value)
+    frame = listed()
+    twice = frame["patient"].duplicated(keep=False) & (frame["split:official"] == "trainval")
+    frame.loc[twice.idxmax(), "split:official"] = "test"
+    with pytest.raises(UserError, match="1 patients are in its training list and its test list"):
+        divided(frame, name="official", folds=3)
+
+
 def test_a_split_by_image_says_how_many_test_images_are_of_known_patients():
     frame = cohort(500)
     table, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "image"})

@@ -24,6 +24,7 @@ TINY = {
             "phantom": PHANTOM | {"seed": 2},
             "labels": ["Effusion", "Cardiomegaly"],
             "image": {"size": 32},
+            "split": {"folds": 3},
         },
     },
     "weights": {"pretrained": {"dataset": "far", "seed": 0}},
@@ -86,7 +87,7 @@ def test_ends_in_a_report(finished):
         assert name in report
     header, *rows = (finished / "results/tiny/report/metrics.csv").read_text().splitlines()
     assert header.startswith(
-        "dataset,backbone,init,recipe,seed,target,subset,label,metric,threshold_rule,value"
+        "dataset,backbone,init,recipe,fold,seed,target,subset,label,metric,threshold_rule,value"
     )
     for name in ("curves", "thresholds"):
         assert (finished / f"results/tiny/{name}/near.parquet").is_file()
@@ -128,6 +129,7 @@ def test_cells_of_another_cluster_are_taken_and_nothing_trains(finished, tmp_pat
         assert jobs.keys() >= {"score", "report"}
 
 
+FOLDS = {s.replace("seed0", f"fold{f}/seed0") for s in (SCRATCH, PRETRAINED) for f in (1, 2)}
 # What changes in the config → the folders that train again, and rules that must not run.
 LIGHT = {"phantom", "index", "pixels", "split", "audit"}
 REPORT = {"resamples": 200, "figures": ["roc"], "calibrate": "temperature", "subgroups": ["sex"]}
@@ -141,6 +143,8 @@ CHANGES = [
     ("overrides", [{"dataset": "far", "set": {"lr": 0.1}}], {FAR, PRETRAINED}, LIGHT),
     ("grid.seeds", [0, 1], {s.replace("seed0", "seed1") for s in (SCRATCH, PRETRAINED)}, LIGHT),
     ("grid.inits", ["scratch"], set(), LIGHT),
+    ("grid.folds", "all", FOLDS, {"phantom", "index", "pixels"}),
+    ("grid.folds", [0], set(), LIGHT),
     ("datasets.near.split", {"seed": 1}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
     ("datasets.near.split", {"folds": 5}, {SCRATCH, PRETRAINED}, {"phantom", "index", "pixels"}),
     ("datasets.near.labels", ["Effusion"], {SCRATCH, PRETRAINED}, {"phantom"}),
