@@ -121,6 +121,14 @@ def test_a_pooled_row_is_the_mean_over_folds_and_counts_each_image_once(study, i
     each = of(rows, subset="all", label="nodule", metric="auroc")
     widths = (each["high"] - each["low"]).to_numpy()
     assert widths[each["fold"] == POOLED] < widths[each["fold"] != POOLED].min()
+    kinds = [
+        of(rows, fold=fold)[["subset", "label", "metric", "threshold_rule"]] for fold in (-1, 0)
+    ]
+    assert set(map(tuple, kinds[0].to_numpy())) == set(map(tuple, kinds[1].to_numpy()))
+    ratios = of(rows, metric="lr_positive", label="effusion", threshold_rule="youden")
+    pooled = ratios["fold"] == POOLED
+    assert ratios[pooled]["value"].item() == pytest.approx(ratios[~pooled]["value"].mean())
+    assert (ratios["low"] < ratios["value"]).all() and (ratios["value"] < ratios["high"]).all()
     counts = of(rows, subset="all", label="nodule", threshold_rule="youden")
     counts = counts[counts["metric"].isin(["tp", "fp", "tn", "fn"])]
     assert counts[counts["fold"] == POOLED]["value"].sum() == 240

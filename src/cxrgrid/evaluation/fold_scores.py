@@ -90,7 +90,7 @@ def pooled(folds: list[Scored]) -> Iterator[dict]:
     for name in folds[0].parts:
         yield from mean_rows(axes | {"subset": name}, [fold.parts[name] for fold in folds])
         if name == "all":
-            yield from metadata_rows([fold.metadata for fold in folds])
+            yield from closed_rows([fold.closed for fold in folds])
     for axis in folds[0].groups:
         groups = by_name([fold.groups[axis] for fold in folds])
         for name, each in groups.items() if axis != "subsets" else ():
@@ -153,17 +153,27 @@ def reason(row: Row, folds: list[Fold], defined: int, low: float) -> str | None:
     return None if defined == len(folds) else f"defined in {defined} of {len(folds)} folds"
 
 
-def metadata_rows(folds: list[list[dict]]) -> Iterator[dict]:
-    """The metadata-only baseline, mean over folds."""
-    by_label = by_name([{row["label"]: row for row in fold} for fold in folds])
-    for each in by_label.values():
-        numbers = [
+def closed_rows(folds: list[list[dict]]) -> Iterator[dict]:
+    """The means over folds of rows whose intervals are in closed form; see `Scored.closed`.
+
+    No interval where a fold with a value has none.
+    """
+    names = ("label", "metric", "threshold_rule")
+    by_row = by_name([{tuple(row[n] for n in names): row for row in fold} for fold in folds])
+    for each in by_row.values():
+        value, low, high = (
             np.array([row[name] for row in each], float) for name in ("value", "low", "high")
-        ]
-        low, high = fold_means.ends(*numbers)
-        row = each[0] | {"fold": POOLED, "value": fold_means.mean(numbers[0])}
-        row |= {name: sum(row[name] for row in each) for name in ("n", "positives", "patients")}
-        yield row | {"low": low, "high": high}
+        )
+        defined = ~np.isnan(value)
+        found = {"value": fold_means.mean(value), "low": np.nan, "high": np.nan}
+        if defined.any() and not np.isnan(low[defined]).any():
+            found["low"], found["high"] = fold_means.ends(value, low, high)
+        reasons = [row["reason"] for row in each if row["reason"]]
+        found["reason"] = reasons[0] if reasons and np.isnan(found["low"]) else None
+        if 0 < defined.sum() < len(folds):
+            found["reason"] = f"defined in {defined.sum()} of {len(folds)} folds"
+        found |= {name: sum(row[name] for row in each) for name in ("n", "positives", "patients")}
+        yield each[0] | {"fold": POOLED} | found
 
 
 # ------------------------------------------------------------------ groups

@@ -61,13 +61,14 @@ class Scored:
     """Evaluations of one model's test images, with what was drawn.
 
     axes: AXES and target; parts: of the whole (`all`) and of each subset; groups: by axis and name;
-    metadata: rows of the metadata-only baseline.
+    closed: rows of all test images whose intervals are in closed form whatever is drawn: of the
+    metadata-only baseline, and those of `rows_of_whole`.
     """
 
     axes: dict
     parts: dict[str, tuple[Evaluation, Resampled | RowIntervals]]
     groups: dict[str, dict[str, Group]]
-    metadata: list[dict]
+    closed: list[dict]
 
 
 def add(
@@ -95,11 +96,12 @@ def add(
         sheet.scores += group_rows(axes, axis, groups[axis])
     smooth = calibration_curve.of_labels(test)
     more = rows_of_whole(*drawn["all"], smooth, how.prevalences, parts.bands)
-    sheet.scores += [{**axes, "subset": "all", **row} for row in more]
+    more = [{**axes, "subset": "all", **row} for row in more]
+    sheet.scores += more
     points = [*curves(test), *calibration_rows.points(smooth), *net_benefit.points(test)]
     sheet.curves += [{**axes, **row} for row in points]
     sheet.thresholds += threshold_rows(axes, labels, fit)
-    return Scored(axes, drawn, groups, metadata)
+    return Scored(axes, drawn, groups, [*metadata, *more])
 
 
 def with_intervals(part: Evaluation, how: Report) -> Resampled | RowIntervals:

@@ -27,14 +27,9 @@ def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     parts = Parts(named, subsets.groups(table, how.subgroups, how.age_bands))
     if len(folders) > 1 and any(parts.members().values()):
         parts = replace(parts, rare=rare_labels(list(folders.values()), parts, how))
-    return {
-        fold: replace(
-            parts,
-            metadata=metadata(path),
-            bands=frequency_rows.bands(path / "table.parquet", how.frequency_bands),
-        )
-        for fold, path in folders.items()
-    }
+    # The same bands in all folds: a label that is rare in the training of one is in each.
+    parts = replace(parts, bands=frequency_rows.bands(table, how.frequency_bands))
+    return {fold: replace(parts, metadata=metadata(path)) for fold, path in folders.items()}
 
 
 def folder(data: Path, fold: int) -> Path:

@@ -55,8 +55,8 @@ class Results:
 
         `value`, `low`, `high` (95 %, over patients), `n`, `positives`, `patients`; `label` is one
         or an average (macro, micro, weighted, samples, all); `threshold_rule` is empty for metrics
-        without a threshold; `target` is the dataset tested on. Ensembles and external models have
-        rows too.
+        without a threshold; `target` is the dataset tested on. Rows with fold −1 are means over the
+        folds of a cross-validated model. Ensembles and external models have rows too.
         """
         return self.read("metrics")
 
