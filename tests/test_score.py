@@ -380,7 +380,7 @@ def test_a_subset_has_scores_of_its_own_and_leaves_the_whole_as_it_is(study):
         assert one(parts["women"], 0, "effusion", "auroc", column) == value
     thresholds = [one(parts[part], 0, "effusion", "threshold") for part in ("women", "all")]
     assert thresholds[0] == thresholds[1]
-    assert parts["lateral"].num_rows == whole.num_rows
+    assert parts["lateral"].num_rows == parts["women"].num_rows
     assert np.isnan(parts["lateral"]["value"]).all() and not any(parts["lateral"]["n"].to_pylist())
 
 

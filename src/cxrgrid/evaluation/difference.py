@@ -171,7 +171,9 @@ def sentence(
 ) -> str:
     """Conclusion of a comparison as a sentence. basis: text with seeds, images and patients."""
     a, b = names
-    unit = METRICS[metric]
+    unit, which, each = METRICS[metric], ("This training", "that"), "training each"
+    if " folds, " in basis:
+        which, each = ("These trainings", "those"), "training in each fold"
     if np.isnan(p_holm):
         return f"{a} against {b}: {unit} is not defined, as one class is absent ({basis})."
     low, high = (signed(end) for end in (found.low, found.high))
@@ -183,9 +185,9 @@ def sentence(
         ends = sorted((abs(found.low), abs(found.high)))
         if found.trained_once:
             return (
-                f"This training of {better} scored higher than that of {worse} by "
+                f"{which[0]} of {better} scored higher than {which[1]} of {worse} by "
                 f"{abs(found.value):.3f} {unit} ({ends[0]:.3f} to {ends[1]:.3f}), {basis}; "
-                f"{chance}. With one training each, chance in training is not ruled out: it is "
+                f"{chance}. With one {each}, chance in training is not ruled out: it is "
                 f"not shown that {better} is the better method."
             )
         return (
