@@ -23,7 +23,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
-from cxrgrid.reporting import cell_pages, galleries, page_parts, sections
+from cxrgrid.reporting import cell_pages, galleries, page_parts, policy, sections
 from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.doubts import doubts, overfitted
@@ -214,9 +214,19 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             config=json.dumps(frames.grid.config, indent=2),
         )
     )
-    args.out.write_text(html)
+    args.out.write_text(policy.secured(html))
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
+    (args.out.parent / "cells" / cell_pages.HOME).write_text(policy.secured(among_cells(html)))
+
+
+def among_cells(html: str) -> str:
+    """The page as it lies in the cells' folder, which `snakemake --report` takes as a whole.
+
+    It leads to their pages, and not to files outside of the folder.
+    """
+    html = re.sub(r'<p class="downloads">.*?</p>\n?', "", html, flags=re.DOTALL)
+    return html.replace('href="cells/', 'href="')
 
 
 def headline(leaderboard: pd.DataFrame, metric: str) -> str:

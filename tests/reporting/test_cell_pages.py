@@ -23,7 +23,7 @@ def folder(finished):
 def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
     cells = results.read_grid(finished).cells
     found = {str(path.relative_to(folder / "cells")) for path in folder.glob("cells/**/*.html")}
-    assert found == {f"{cell.path()}.html" for cell in cells}
+    assert found == {"index.html", *(f"{cell.path()}.html" for cell in cells)}
     for path in [folder / "report.html", *folder.glob("cells/**/*.html")]:
         for address in re.findall(r'<a[^>]* href="([^"#:]+)"', path.read_text()):
             assert (path.parent / unquote(address)).is_file(), (path, address)
@@ -37,11 +37,18 @@ def test_every_scored_cell_is_linked_from_the_leaderboard_and_the_labels(folder,
 
 
 def test_a_page_is_sound_and_needs_nothing_else(folder):
-    for path in folder.glob("cells/**/*.html"):
+    for path in set(folder.glob("cells/**/*.html")) - {folder / "cells/index.html"}:
         text = path.read_text()
         page = Page(text)
         assert page.open == [] and page.all("main") and page.all("header")
         assert not page.all("script") and not re.search(r"@import|url\((?!#)|https?://", text)
+
+
+def test_the_cells_folder_has_all_that_its_pages_lead_to(folder):
+    for path in folder.glob("cells/**/*.html"):
+        for address in re.findall(r'<a[^>]* href="([^"#:]+)"', path.read_text()):
+            target = (path.parent / unquote(address)).resolve()
+            assert target.is_file() and target.is_relative_to((folder / "cells").resolve())
 
 
 def test_a_missing_cell_says_why_and_how_to_run_it(folder):

@@ -168,13 +168,15 @@ rule report:
         galleries=explained.files("gallery"),
         pointing=explained.files("pointing"),
     output:
-        page=report(
-            "<study>/report/report.html",
+        page="<study>/report/report.html",
+        # For `--report x.zip`: the page once more, beside the cells' pages that it leads to.
+        cells=report(
+            directory("<study>/report/cells"),
+            htmlindex="index.html",
             caption="../report/report.rst",
             category="Report",
             labels={"page": "report"},
         ),
-        cells=directory("<study>/report/cells"),
     log:
         "<study>/report/report.log",
     conda:

@@ -14,10 +14,12 @@ from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.doubts import overfitted
+from cxrgrid.reporting.policy import secured
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Section, section
 from cxrgrid.reporting.svg_charts import Chart, Line, chart
 
+HOME = "index.html"  # the report's page as it lies beside the cells' pages
 TAIL = 24  # lines of a log
 COST = {
     "parameters": "Parameters",
@@ -73,6 +75,7 @@ def write(
             study=frames.grid.study,
             cell=cell,
             title=cell.path(),
+            home=relpath(HOME, str(Path(cell.path()).parent)),
             row=rows[axes],
             folds=len(frames.grid.folds[cell.dataset]),
             others=siblings(cell, frames.grid.cells),
@@ -90,7 +93,7 @@ def write(
         )
         path = out / "cells" / f"{cell.path()}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html)
+        path.write_text(secured(html))
 
 
 def key(row: dict) -> tuple:
