@@ -1,7 +1,7 @@
 """Write the tables of the report: each file in src/cxrgrid/tables is one.
 
-Each as CSV, with bare numbers, and as text with intervals, n, notes and links: Markdown and LaTeX
-for people, JSON for `report`.
+Each as CSV, with bare numbers, and as text with intervals, n, notes and links: Markdown, LaTeX and
+XLSX for people, JSON for `report`.
 
 Example:
   python -m cxrgrid.table results/demo/study.json --report results/demo/report
@@ -15,7 +15,7 @@ import pandas as pd
 
 from cxrgrid.evaluation.effect_rows import ALL
 from cxrgrid.io import cli
-from cxrgrid.reporting import dataset_cards, papers, sections
+from cxrgrid.reporting import dataset_cards, papers, sections, spreadsheet
 from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.markdown import latex, markdown
 from cxrgrid.reporting.results import Frames, read
@@ -64,6 +64,16 @@ def write(name: str, frames: Frames, folder: Path) -> None:
     sections.write(table, folder / f"{name}.json")
     (folder / f"{name}.md").write_text(markdown(table))
     (folder / f"{name}.tex").write_text(latex(table, name))
+    spreadsheet.write(sheets(rows.round(6), table), folder / f"{name}.xlsx")
+
+
+def sheets(rows: pd.DataFrame, table: Table) -> dict[str, list]:
+    """Sheets of a table: bare numbers, then each section as a reader sees it, then its notes."""
+    bare = [list(rows.columns), *rows.astype(object).values.tolist()]
+    shown = {part.title: [part.header, *part.rows] for part in table.sections}
+    notes = [(part.title, note) for part in table.sections for note in part.notes]
+    about = [("table", "note"), ("", table.title), ("", table.caption), ("", table.method), *notes]
+    return {"numbers": bare, **shown, "notes": about}
 
 
 def main(argv: list[str] | None) -> None:

@@ -82,5 +82,5 @@ def test_one_file_more_is_written_by_the_rule(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(home / "src"))
     done = snakemake(tmp_path, TINY, "--dry-run", "--quiet", "host", "--", "table", workflow=home)
     assert done.returncode == 0, done.stderr
-    for kind in ("csv", "json", "md", "tex"):
+    for kind in ("csv", "json", "md", "tex", "xlsx"):
         assert f"results/tiny/report/mine.{kind}" in done.stdout + done.stderr

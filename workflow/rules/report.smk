@@ -110,7 +110,7 @@ rule table:
         texts=expand(
             "<study>/report/{table}.{kind}",
             table=grid.tables(),
-            kind=["json", "md", "tex"],
+            kind=["json", "md", "tex", "xlsx"],
         ),
     log:
         "<study>/report/table.log",
