@@ -144,6 +144,7 @@ def write_answers(folder: Path, cell, part: str, images: pd.DataFrame, rng) -> N
     facts = cell.axes() | {"split_hash": HASHES[cell.dataset]}
     facts |= {"task": "multilabel" if cell.dataset == "ward" else "multiclass"}
     facts |= {"labels": LABELS[cell.dataset]}
+    facts |= {"target": cell.dataset, "part": part, "split": "patient"}
     name = "val" if part == "val" else cell.dataset
     write_parquet(columns, folder / cell.path() / f"predictions/{name}.parquet", facts)
 

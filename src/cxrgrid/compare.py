@@ -26,12 +26,13 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
-from cxrgrid.evaluation import bootstrap, choice, effect_rows, study_pairs, two_models
-from cxrgrid.evaluation.measured import measure
+from cxrgrid.evaluation import bootstrap, choice, effect_rows, study_pairs, test_sets, two_models
+from cxrgrid.evaluation.measured import Measured, measure
 from cxrgrid.evaluation.planned_pairs import EXTERNAL, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
 from cxrgrid.evaluation.subgroup_gaps import joined
+from cxrgrid.evaluation.test_sets import TestSet
 from cxrgrid.io import cli
 from cxrgrid.reporting.results import read_csv, read_grid
 
@@ -115,27 +116,56 @@ def of_external(name: str, model: External, folds: list[Predictions]) -> list[Pr
     return [only(made, set(fold.image)) for fold in folds]
 
 
+def measured_on(
+    grid: Grid, folder: Path, dataset: str, chosen: TestSet | None, how: Report
+) -> Measured:
+    """Results of a dataset's models on its test images, or on one of its test sets."""
+    found = cells(grid, folder, dataset)
+    if chosen:
+        each = ((model, seed, map(chosen.select, folds)) for model, seed, folds in found)
+        sets = ((model, seed, [one for one in folds if one.image]) for model, seed, folds in each)
+        found = ((model, seed, folds) for model, seed, folds in sets if folds)
+    return measure(found, how)
+
+
+def measured_sets(grid: Grid, folder: Path, data: Path) -> dict[str, dict[str, Measured]]:
+    """Results by test set (`all`: all test images) and dataset. data: results/data."""
+    sets: dict[str, dict[str, Measured]] = {"all": {}}
+    how = grid.study.report
+    for dataset in {cell.dataset: None for cell in grid.cells}:
+        sets["all"][dataset] = measured_on(grid, folder, dataset, None, how)
+        logging.info(f"{dataset}: {len(sets['all'][dataset].values)} models measured")
+        tests = grid.study.datasets[dataset].tests
+        for name, chosen in test_sets.read(data / dataset / "table.parquet", tests, None).items():
+            on = measured_on(grid, folder, dataset, chosen, how)
+            sets.setdefault(name, {})[dataset] = on
+    return sets
+
+
 def study(args) -> None:
     """Compare every pair of a study: a table of pairs, and one of configurations."""
     grid = read_grid(args.study)
     if any(recipe.choose for recipe in grid.recipes.values()) and not args.validation:
         raise UserError(f"{args.study}: a recipe has `choose`; give --validation, made by `choose`")
-    measured = {}
-    for dataset in {cell.dataset: None for cell in grid.cells}:
-        found = cells(grid, args.study.parent / "cells", dataset)
-        measured[dataset] = measure(found, grid.study.report)
-        logging.info(f"{dataset}: {len(measured[dataset].values)} models measured")
+    data = args.data or args.study.parent.parent / "data"
+    sets = measured_sets(grid, args.study.parent / "cells", data)
     standing = choice.standing(read_csv(args.validation)) if args.validation else None
-    table = study_pairs.table(grid, measured, standing)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+    rows = [study_pairs.table(grid, each, standing, name) for name, each in sets.items()]
+    write_csv([part for part in rows if len(part)] or rows[:1], args.out)
     if args.effects:
-        frame = effect_rows.table(grid, measured, standing)
-        frame.to_csv(args.effects, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv([effect_rows.table(grid, sets["all"], standing)], args.effects)
     if args.configurations:
-        frame = study_pairs.intervals(grid, measured)
-        frame.to_csv(args.configurations, index=False, float_format="%.6g", lineterminator="\n")
-    logging.info(f"{len(pairs(grid, standing))} pairs compared")
+        write_csv(
+            [study_pairs.intervals(grid, *each[::-1]) for each in sets.items()], args.configurations
+        )
+    logging.info(f"{len(pairs(grid, standing))} pairs compared on {len(sets)} test sets")
+
+
+def write_csv(parts: list[pd.DataFrame], path: Path) -> None:
+    """Frames below each other; the same numbers give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.concat(parts, ignore_index=True)
+    frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def main(argv: list[str] | None) -> None:
@@ -170,6 +200,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument(
         "--effects", type=Path, help="with --study: the main effect of each factor, as CSV"
     )
+    parser.add_argument("--data", type=Path, help="with --study: results/data, if not beside it")
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
     args = parser.parse_args(argv)
     if args.study:

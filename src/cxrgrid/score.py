@@ -43,7 +43,7 @@ from cxrgrid.evaluation.same_images import (
 )
 from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
-from cxrgrid.evaluation.target_parts import parts_of
+from cxrgrid.evaluation.target_parts import parts_elsewhere, parts_of
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
@@ -64,11 +64,13 @@ def score(
     external: dict[str, External],
     planned: dict[tuple, list[Cell]],
     scorer: Scorer,
+    elsewhere: dict[str, Parts],
 ) -> tuple[Sheet, dict]:
     """All rows of cells, each with its validation and test predictions, and what they rest on.
 
     others: cells of other datasets; external: models from elsewhere by name, which have to have
-    predicted the same test images; planned: the cells of each ensemble.
+    predicted the same test images; planned: the cells of each ensemble; elsewhere: parts that are
+    scored too of cells of each other dataset.
     """
     sheet, how, firsts, together = scorer.sheet, scorer.how, {}, Ensembles(planned)
     for cell, val, test in cells:
@@ -83,7 +85,7 @@ def score(
         add_external(scorer, name, model, tests)
     for cell, val, test in others:
         tests = tests or {cell.fold: test}
-        add(sheet, cell.axes(), val, test, how, Parts())
+        add(sheet, cell.axes(), val, test, how, elsewhere.get(cell.dataset, Parts()))
     if not tests:
         raise UserError("no test image is left that no cell knows from its training")
     return sheet, basis(tests, how)
@@ -174,7 +176,8 @@ def score_study(args: argparse.Namespace) -> None:
     planned = members(own if how.ensembles else [])
     models = {n: m for n, m in grid.study.external.items() if m.dataset == target}
     scorer = Scorer(how, parts_of(grid, target, data), planned_folds(own, planned, models))
-    sheet, facts = score(cells, others, models, planned, scorer)
+    parts = parts_elsewhere(grid, target, data)
+    sheet, facts = score(cells, others, models, planned, scorer, parts)
     write_sheet(sheet, args, {**facts, "missing": missing})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cxrgrid.config.dataset import Dataset, Sample, Subset
+from cxrgrid.config.dataset import Dataset, Sample, Subset, TestSet
 from cxrgrid.config.preparation import Columns, Image, Join, Lists, Phantom, Split
 from cxrgrid.config.recipe import Recipe, StudyRecipe
 from cxrgrid.config.study import Block, External, Override, Report, Source, Study, Target
@@ -54,8 +54,9 @@ def manual() -> str:
     """docs/settings.md: every setting in tables."""
     lines = ["# Settings", "", "Made by `python -m cxrgrid.settings --manual`.", ""]
     definitions = json.loads(schema())["$defs"] | {"StudyRecipe": definition(StudyRecipe)}
-    structs = (Study, Block, Dataset, Sample, Subset, Phantom, Image, Split, Lists, Columns, Join)
-    for struct in (*structs, StudyRecipe, Override, Source, External, Report, Target):
+    structs = (Study, Block, Dataset, Sample, Subset, TestSet, Phantom, Image, Split, Lists)
+    others = (Columns, Join, StudyRecipe, Override, Source, External, Report, Target)
+    for struct in (*structs, *others):
         found = definitions[struct.__name__]
         name = "Recipe" if struct is StudyRecipe else struct.__name__
         lines += [f"## {name}", "", found["description"], ""]

@@ -30,6 +30,7 @@ rule score:
         predictions=ask.predictions,
         transferred=ask.transferred,
         external=ask.external,
+        tests=ask.tests,
         tables=ask.tables,
         audits=ask.audits,
     output:

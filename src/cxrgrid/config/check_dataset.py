@@ -1,7 +1,7 @@
 """Checks of a dataset's label policy, filters, sample and subsets."""
 
 from cxrgrid.config.checks import OVERALL, adapter_facts, check_name, task_of
-from cxrgrid.config.dataset import Dataset, Sample, Subset
+from cxrgrid.config.dataset import Dataset, Sample, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
 
 POLICIES = {
@@ -23,6 +23,7 @@ def check_selection(name: str, dataset: Dataset) -> None:
         known(dataset.one_per_patient, [*labels, "none"], f"{where}.one_per_patient", "label")
     if dataset.sample:
         check_sample(f"{where}.sample", dataset.sample)
+    check_tests(where, dataset)
     for subset, part in dataset.subsets.items():
         check_name(subset, f"{where}.subsets")
         if subset == "all":
@@ -30,6 +31,26 @@ def check_selection(name: str, dataset: Dataset) -> None:
         if part == Subset():
             raise UserError(f"{where}.subsets.{subset}: names no view, sex or age; name one")
         check_ages(f"{where}.subsets.{subset}", part.age)
+
+
+def check_tests(where: str, dataset: Dataset) -> None:
+    """`UserError` for a test set whose name is taken, that is the whole, or whose unit is none."""
+    for name, part in dataset.tests.items():
+        here = f"{where}.tests.{name}"
+        check_name(name, f"{where}.tests")
+        if name == "all" or name in dataset.subsets:
+            taken = "the whole" if name == "all" else "one of the subsets"
+            raise UserError(f"{here}: {name!r} names {taken}; choose another name")
+        if part == TestSet() or part == TestSet(pool=part.pool):
+            raise UserError(f"{here}: is the whole of the test images; name a view, files, …")
+        if part.score_by == "image" and part.pool != TestSet().pool:
+            raise UserError(f"{here}.pool: is for score_by: study or patient")
+        if part.score_by != "image" and task_of(dataset) == "multiclass":
+            raise UserError(
+                f"{here}.score_by: is for task: multilabel; the images of a {part.score_by} may be "
+                "of several classes"
+            )
+        check_ages(here, part.age)
 
 
 def check_policies(

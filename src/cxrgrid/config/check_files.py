@@ -14,7 +14,7 @@ from cxrgrid.config.study import External
 
 
 def check_root(name: str, dataset: Dataset) -> None:
-    """`UserError` if a dataset's folder or a list of its split is missing.
+    """`UserError` if a dataset's folder or a list of its split or test sets is missing.
 
     The folder is not needed where the dataset is drawn or prepared already.
     """
@@ -25,6 +25,7 @@ def check_root(name: str, dataset: Dataset) -> None:
         raise UserError(f"datasets.{name}.root: no folder {dataset.root!r}{hint}")
     for path in dataset.split.files.paths() if dataset.split.files else []:
         check_input(path, f"datasets.{name}.split.files")
+    check_test_files(name, dataset)
 
 
 def near_folder(path: Path) -> str:
@@ -60,6 +61,13 @@ def check_input(path: str, where: str) -> None:
         )
 
 
+def check_test_files(name: str, dataset: Dataset) -> None:
+    """`UserError` for a file of a test set that is not there."""
+    for test, one in dataset.tests.items():
+        if one.files:
+            check_input(one.files, f"datasets.{name}.tests.{test}.files")
+
+
 def check_shared(grid: Any, path: Path) -> None:
     """`UserError` if another study has a dataset of the same name with other settings.
 
@@ -83,4 +91,4 @@ def check_shared(grid: Any, path: Path) -> None:
 
 def stored(dataset: Dataset) -> Dataset:
     """The dataset's settings without those on which no file in results/data depends."""
-    return msgspec.structs.replace(dataset, subsets={}, same_as={})
+    return msgspec.structs.replace(dataset, subsets={}, tests={}, same_as={})

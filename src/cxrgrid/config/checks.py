@@ -16,7 +16,7 @@ import msgspec
 
 from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.check_values import check_plain, in_words, once
-from cxrgrid.config.dataset import Dataset, Subset
+from cxrgrid.config.dataset import Dataset, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Split
 from cxrgrid.config.study import BANDS, Source, Study
@@ -169,8 +169,9 @@ def check_study(config: dict[str, Any]) -> Study:
             raise UserError(f"{part}: expected settings (name: value), got {config[part]!r}")
     for name, value in config["datasets"].items():
         check_name(name, "datasets")
-        for subset, part in subsets_of(value):
-            checked(part, Subset, f"datasets.{name}.subsets.{subset}")
+        for kind, struct in (("subsets", Subset), ("tests", TestSet)):
+            for part, settings in named_parts(value, kind):
+                checked(settings, struct, f"datasets.{name}.{kind}.{part}")
         checked(value, Dataset, f"datasets.{name}")
     for name, value in config.get("weights", {}).items():
         check_name(name, "weights")
@@ -188,10 +189,10 @@ def check_study(config: dict[str, Any]) -> Study:
     return study
 
 
-def subsets_of(value: Any) -> Any:
-    """Items of a raw dataset's raw subsets; empty if they are malformed."""
-    subsets = value.get("subsets") if isinstance(value, dict) else None
-    return subsets.items() if isinstance(subsets, dict) else []
+def named_parts(value: Any, kind: str) -> Any:
+    """Items of a raw dataset's raw `subsets` or `tests`; empty if they are malformed."""
+    parts = value.get(kind) if isinstance(value, dict) else None
+    return parts.items() if isinstance(parts, dict) else []
 
 
 def check_dataset(name: str, dataset: Dataset) -> None:

@@ -17,6 +17,25 @@ class Subset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[tuple[str, ...], about("of a collection: from one of these sources")] = ()
 
 
+class TestSet(Subset, frozen=True, forbid_unknown_fields=True):
+    """A named test set: test images that meet all its conditions, scored and compared by itself."""
+
+    files: Annotated[
+        str,
+        about(
+            "lists its images or studies: lines, or CSV with a column image (or Path, or Study); "
+            "columns named like labels replace the truth (1, 0, empty: unknown)"
+        ),
+    ] = ""
+    score_by: Annotated[
+        Literal["image", "study", "patient"],
+        about("score each image by itself, or the images of a study or patient as one"),
+    ] = "image"
+    pool: Annotated[
+        Literal["mean", "max"], about("probability of a study or patient from its images")
+    ] = "mean"
+
+
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A random sample of the images, stratified so that the strata keep their shares."""
 
@@ -134,6 +153,10 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     columns: Annotated[Columns, about("for `csv`: names of the columns")] = Columns()
     image: Annotated[Image, about("conversion of image files to pixels")] = Image()
     split: Annotated[Split, about("train, validation and test")] = Split()
+    tests: Annotated[
+        dict[str, TestSet],
+        about("named test sets beside the whole of the test images; changing them trains nothing"),
+    ] = {}
     unreadable: Annotated[
         Fraction,
         about("largest share of unreadable images; they are set aside, above it the run stops"),

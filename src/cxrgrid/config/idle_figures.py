@@ -8,7 +8,7 @@ from cxrgrid.config.varied import varied
 def idle_figures(grid: Any) -> set[str]:
     """Names of the figures for which a grid's cells have nothing to show."""
     study = grid.study
-    subsets = any(dataset.subsets for dataset in study.datasets.values())
+    subsets = any(dataset.subsets or dataset.tests for dataset in study.datasets.values())
     shown = {
         "effects": bool(varied(grid)),
         "embedding": study.report.explain != "none",

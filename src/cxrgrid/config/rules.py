@@ -231,6 +231,11 @@ class Rules:
         models = [m for m in self.grid.study.external.values() if m.dataset == wildcards.target]
         return [path for model in models for path in model.files()]
 
+    def tests(self, wildcards: Any) -> list[str]:
+        """Paths of the files that list the images of the target's test sets."""
+        tests = self.grid.study.datasets[wildcards.target].tests
+        return [one.files for one in tests.values() if one.files]
+
     def leakage(self, wildcards: Any) -> str:
         """Flag with which `audit` accepts patients in two splits, if the config allows that."""
         return "--allow-leakage" if self.dataset(wildcards).allow_leakage else ""

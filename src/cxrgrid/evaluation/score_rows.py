@@ -22,6 +22,7 @@ from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.row_sizes import each_size, sizes
 from cxrgrid.evaluation.rows_of_whole import rows_of_whole
 from cxrgrid.evaluation.subgroup_gaps import Group, column, gaps, grouped, joined
+from cxrgrid.evaluation.test_sets import TestSet
 
 GAPS = ("auroc", "ap", "brier", "sensitivity", "specificity")  # metrics compared between groups
 
@@ -39,10 +40,10 @@ class Sheet:
 class Parts:
     """Parts of the test images that are scored too.
 
-    subsets: images by name; groups: images by axis and name; metadata: the audit's
-    `metadata_only`, the metadata-only baseline of each label; rare: of each group, as members in
-    `subsets` or `groups`, the labels too rare in it, where not its own images are to be counted but
-    those of all folds; bands: labels by how common they are in training.
+    subsets: images by name; groups: images by axis and name; tests: named test sets; metadata: the
+    audit's `metadata_only`, the metadata-only baseline of each label; rare: of each group, as
+    members in `subsets` or `groups`, the labels too rare in it, where not its own images are to be
+    counted but those of all folds; bands: labels by how common they are in training.
     """
 
     subsets: dict[str, set[str]] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Parts:
     metadata: dict = field(default_factory=dict)
     rare: dict[str, dict[str, frozenset[str]]] | None = None
     bands: dict[str, list[str]] = field(default_factory=dict)
+    tests: dict[str, TestSet] = field(default_factory=dict)
 
     def members(self) -> dict[str, dict[str, set[str]]]:
         """Images of each group by axis and name; `subsets` are the groups of an axis as well."""
@@ -77,12 +79,13 @@ def add(
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels = test.facts["labels"]
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
+    sets = {n: each.evaluation(val, test, how, fit) for n, each in parts.tests.items()}
     test = recalibrated(test, fit.by)
     axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, test.patient) if how.stratify else None
     made = {"all": Evaluation(test, fit.thresholds)}
     made |= {n: Evaluation(only(test, i), fit.thresholds) for n, i in parts.subsets.items()}
-    drawn = {name: (part, with_intervals(part, how)) for name, part in made.items()}
+    drawn = {name: (part, with_intervals(part, how)) for name, part in (made | sets).items()}
     groups = {
         axis: grouped(test, members, fit.thresholds, how, strata, (parts.rare or {}).get(axis))
         for axis, members in parts.members().items()

@@ -20,21 +20,14 @@ from cxrgrid.evaluation.seed_variance import Spread
 from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.wording import many
 
-KEYS = ["dataset", "target", "axis", "a", "b", "factor", "level_a", "level_b"]
+KEYS = ["dataset", "target", "subset", "axis", "a", "b", "factor", "level_a", "level_b"]
 KEYS += ["backbone", "init", "recipe", "recipe_a", "recipe_b", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "detectable", "margin_verdict", "verdict", "sentence"]
-CONFIGURATION_COLUMNS = [*CONFIGURATION, "metric", "label", "value", "low", "high", "folds"]
-CONFIGURATION_COLUMNS += [
-    "seeds",
-    "planned",
-    "seed_sd",
-    "sampling_se",
-    "n",
-    "positives",
-    "patients",
-]
+CONFIGURATION_COLUMNS = [*CONFIGURATION, "subset", "metric", "label", "value", "low", "high"]
+CONFIGURATION_COLUMNS += ["folds", "seeds", "planned", "seed_sd", "sampling_se", "n", "positives"]
+CONFIGURATION_COLUMNS += ["patients"]
 
 
 def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.Combined | None]]:
@@ -50,7 +43,7 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
     sides = [measured.seeds(*side) for side in both] if shared else []
     for number, metric in enumerate(difference.RANKING):
         for at, label in enumerate(measured.labels):
-            size = measured.size(pair.b, at)
+            size = measured.size(pair.of_b, at)
             rarer = size.pop("rarer")
             row = pair.keys() | {"metric": metric, "label": label} | counts | size
             if not shared:
@@ -69,14 +62,20 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
 
 
 def table(
-    grid: Grid, measured: dict[str, Measured], standing: Standing | None = None
+    grid: Grid,
+    measured: dict[str, Measured],
+    standing: Standing | None = None,
+    subset: str = "all",
 ) -> pd.DataFrame:
-    """One row per pair, metric and label: COLUMNS. NaN if a pair has no seed in common."""
-    asked = pairs(grid, standing)
+    """One row per pair, metric and label: COLUMNS. NaN if a pair has no seed in common.
+
+    measured: by dataset; subset: name of the test set on which they are measured.
+    """
+    asked = [pair for pair in pairs(grid, standing) if pair.a[0] in measured]
     made = [(pair, *row) for pair in asked for row in compare(pair, measured[pair.a[0]])]
     if not made:
         return pd.DataFrame(columns=COLUMNS)
-    frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS)
+    frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS).assign(subset=subset)
     families = frame.groupby(["factor", "metric", frame["label"].eq("macro")])["p"]
     frame["p_holm"] = families.transform(lambda p: holm(p.to_numpy(float)))
     frame["family"] = families.transform("size")
@@ -106,14 +105,15 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{pair.chosen()}"
 
 
-def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
+def intervals(grid: Grid, measured: dict[str, Measured], subset: str = "all") -> pd.DataFrame:
     """One row per configuration, metric and label: means over the finished seeds.
 
     The interval is over patients and seeds together; over patients alone if no configuration of the
     dataset has two seeds.
     """
     rows, folds = [], folds_of(grid)
-    for configuration, planned in configurations(grid).items():
+    asked = {c: seeds for c, seeds in configurations(grid).items() if c[0] in measured}
+    for configuration, planned in asked.items():
         here = measured[configuration[0]]
         seeds = tuple(seed for seed in planned if (configuration, seed) in here.values)
         values = here.seeds(configuration, seeds) if seeds else None
@@ -131,7 +131,7 @@ def intervals(grid: Grid, measured: dict[str, Measured]) -> pd.DataFrame:
                     own = here.own(configuration, seeds)[:, :, number, at].T
                     row |= interval(values[:, :, number, at], own, here.spread(number, at))
                 rows.append(row)
-    return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS)
+    return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS).assign(subset=subset)
 
 
 def interval(values: np.ndarray, own: np.ndarray, spread: Spread | None) -> dict[str, float]:

@@ -10,7 +10,7 @@ from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study import Report
 from cxrgrid.data import subsets
-from cxrgrid.evaluation import frequency_rows
+from cxrgrid.evaluation import frequency_rows, test_sets
 from cxrgrid.evaluation.score_rows import Parts
 from cxrgrid.evaluation.subgroup_gaps import too_few
 from cxrgrid.io.parquet import read_parquet
@@ -25,11 +25,27 @@ def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     table = next(iter(folders.values())) / "table.parquet"
     named = subsets.members(table, grid.study.datasets[target].subsets)
     parts = Parts(named, subsets.groups(table, how.subgroups, how.age_bands))
+    tests = test_sets.read(table, grid.study.datasets[target].tests, None)
+    parts = replace(parts, tests=tests)
     if len(folders) > 1 and any(parts.members().values()):
         parts = replace(parts, rare=rare_labels(list(folders.values()), parts, how))
     # The same bands in all folds: a label that is rare in the training of one is in each.
     parts = replace(parts, bands=frequency_rows.bands(table, how.frequency_bands))
     return {fold: replace(parts, metadata=metadata(path)) for fold, path in folders.items()}
+
+
+def parts_elsewhere(grid: Grid, target: str, data: Path) -> dict[str, Parts]:
+    """The target's test sets, for the cells of each dataset that are tested on it.
+
+    data: the target's folder, beside which lie the others'.
+    """
+    asked = grid.study.datasets[target].tests
+    sources = [name for name, targets in grid.transfers.items() if target in targets]
+    tables = {name: data.parent / name / "table.parquet" for name in sources}
+    return {
+        name: Parts(tests=test_sets.read(data / "table.parquet", asked, table))
+        for name, table in tables.items()
+    }
 
 
 def folder(data: Path, fold: int) -> Path:

@@ -21,6 +21,7 @@ from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import fold_frames, papers
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 from cxrgrid.reporting.seed_means import seed_means
+from cxrgrid.reporting.test_set_rows import apart
 
 NAMES = {
     "auroc": "AUROC",
@@ -65,7 +66,8 @@ class Frames:
     `choose`; counts, tested (test images of all folds), views, facts: of each dataset's
     table.parquet (`label_counts`); confusions: of `collect`; curves: of `score`, on each dataset's
     own test images; embeddings: those of `explain`, of cells that are done, with their axes;
-    folder: the study's; papers: the folder of published results.
+    folder: the study's; papers: the folder of published results; test_pairs, test_values:
+    comparisons and configurations on the datasets' named test sets.
     """
 
     grid: Grid
@@ -89,6 +91,8 @@ class Frames:
     embeddings: pd.DataFrame
     folder: Path
     papers: Path
+    test_pairs: pd.DataFrame
+    test_values: pd.DataFrame
 
     @property
     def metric(self) -> str:
@@ -199,6 +203,8 @@ def read(
     firsts = {name: folds[0] for name, folds in tables.items()}
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, metrics = files["cells"], at_default(files.pop("metrics"), grid)
+    files["comparisons"], test_pairs = apart(files["comparisons"])
+    files["configurations"], test_values = apart(files["configurations"])
     across = metrics["target"] != metrics["dataset"]
     own = fold_frames.of_replicates(metrics[~across], cells)
     beside = own["backbone"].map(is_ensemble).astype(bool)
@@ -220,6 +226,8 @@ def read(
         embeddings=read_embeddings(study.parent, grid, cells),
         folder=study.parent,
         papers=published,
+        test_pairs=test_pairs,
+        test_values=test_values,
     )
 
 

@@ -31,7 +31,8 @@ def build(frames: Frames) -> pd.DataFrame:
     test = frames.entered().groupby(CONFIGURATION, sort=False)
     test = test.agg(value=("value", "mean"), n=("n", "max"), patients=("patients", "max"))
     test = test.reset_index().merge(frames.ends(), on=CONFIGURATION)
-    return rows.merge(test, on=CONFIGURATION, how="left")
+    columns = [*rows, "value", "low", "high", "n", "patients"]
+    return rows.merge(test, on=CONFIGURATION, how="left")[columns]
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:

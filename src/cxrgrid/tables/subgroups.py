@@ -8,6 +8,7 @@ from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
 from cxrgrid.reporting.seed_means import seed_means
+from cxrgrid.reporting.test_set_rows import on_tests
 
 KEYS = [*CONFIGURATION, "subset", "label"]
 BESIDE = ("sensitivity", "specificity")
@@ -37,7 +38,8 @@ links = cell_links.of_configurations
 
 def build(frames: Frames) -> pd.DataFrame:
     """One row per configuration, subset and label (or `macro`); empty where none is asked for."""
-    rows = frames.metrics[frames.metrics["subset"] != "all"]
+    rows = frames.metrics
+    rows = rows[(rows["subset"] != "all") & ~on_tests(rows, frames.grid)]
     tests = rows["subset"].str.startswith(TEST)
     table = means(rows[(rows["metric"] == frames.metric) & ~tests])
     for name in BESIDE:

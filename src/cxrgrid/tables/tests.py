@@ -1,0 +1,94 @@
+"""Configurations on each named test set, beside the whole of the test images."""
+
+import pandas as pd
+
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.evaluation.wording import number, part, whole
+from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.results import Frames
+from cxrgrid.reporting.sections import MISSING, coordinates
+from cxrgrid.reporting.test_set_rows import on_tests
+
+KEYS = [*CONFIGURATION, "target", "subset"]
+COLUMNS = [*KEYS, "metric", "value", "low", "high", "seeds", "planned", "labels_scored", "n"]
+COLUMNS += ["positives", "patients", "score_by", "pool"]
+TEXTS = [*CONFIGURATION, "target", "test set", "scored by"]
+PART = "leaderboard"
+CAPTION = (
+    "The test sets that the study names under `tests`, and the whole of the test images (all): "
+    "means over labels and seeds with 95 % intervals over patients and, where `compare` has them, "
+    "seeds. Values of two test sets differ in patients, and possibly in truth and labels, and are "
+    "not compared; models on the same test set are: `comparisons.csv`, column `subset`."
+)
+METHOD = (
+    "Test sets scored by study or patient: the probability is the mean or maximum over the images; "
+    "thresholds are fitted anew on validation images that are pooled alike. A truth from a file "
+    "covers only the labels that the file has."
+)
+links = cell_links.of_configurations
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """One row per configuration that is compared, target and test set; empty without any."""
+    rows = pd.concat([frames.metrics, frames.across], ignore_index=True)
+    tested = set(rows.loc[on_tests(rows, frames.grid), "target"])
+    rows = rows[
+        on_tests(rows, frames.grid) | (rows["target"].isin(tested) & (rows["subset"] == "all"))
+    ]
+    rows = rows[(rows["metric"] == frames.metric) & rows["label"].isin(["macro", "all"])]
+    rows = rows.drop_duplicates([*KEYS, "fold", "seed"])
+    chosen = frames.entered().groupby(CONFIGURATION, sort=False)["seed"].size().rename("planned")
+    table = rows.merge(chosen.reset_index(), on=CONFIGURATION)
+    numbers = {name: (name, "mean") for name in ("value", "low", "high")}
+    counts = {name: (name, "max") for name in ("planned", "labels_scored", "n", "positives")}
+    grouped = table.groupby(KEYS, sort=False)
+    table = grouped.agg(
+        **numbers, seeds=("value", "count"), **counts, patients=("patients", "max")
+    ).reset_index()
+    table = with_seeds(table, frames)
+    for name in ("score_by", "pool"):
+        table[name] = [setting(frames, row.target, row.subset, name) for row in table.itertuples()]
+    return table.assign(metric=frames.metric)[COLUMNS]
+
+
+def with_seeds(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The rows with intervals over patients and seeds, where there are several seeds."""
+    values = pd.concat([frames.configurations.assign(subset="all"), frames.test_values])
+    values = values[(values["metric"] == frames.metric) & (values["label"] == "macro")]
+    values = values[values["seeds"] > 1].assign(target=values["dataset"])
+    table = table.set_index(KEYS)
+    table.update(values.set_index(KEYS)[["value", "low", "high"]])
+    return table.reset_index()
+
+
+def setting(frames: Frames, target: str, subset: str, name: str) -> str:
+    """A setting of a test set; empty for the whole, and `pool` where images stand alone."""
+    tests = frames.grid.study.datasets[target].tests
+    if subset not in tests:
+        return "image" if name == "score_by" else ""
+    alone = tests[subset].score_by == "image"
+    return "" if alone and name == "pool" else getattr(tests[subset], name)
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The test sets as text."""
+    shown = coordinates(rows, CONFIGURATION[1:])
+    if (rows["target"] != rows["dataset"]).any():
+        shown["target"] = rows["target"]
+    shown["test set"] = rows["subset"]
+    shown["scored by"] = rows["score_by"] + rows["pool"].map(lambda pool: pool and f", {pool}")
+    values = rows[["value", "low", "high"]].itertuples(index=False)
+    values = pd.Series([number(*row) for row in values], rows.index)
+    shown[f"{frames.metric_name} (95 % interval)"] = values.mask(rows["seeds"] == 0, MISSING)
+    shown["labels"] = rows["labels_scored"].map(whole)
+    shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
+    shown["n (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
+    return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The pairs that differ on one of the test sets."""
+    pairs = frames.test_pairs
+    pairs = pairs[pairs["dataset"].isin(rows["dataset"]) & (pairs["label"] == "macro")]
+    pairs = pairs[(pairs["metric"] == frames.compared) & pairs["verdict"].isin(["better", "worse"])]
+    return [f"On {row.subset}: {row.sentence}" for row in pairs.itertuples()]
