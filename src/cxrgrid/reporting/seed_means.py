@@ -14,15 +14,17 @@ from cxrgrid.config.cell import CONFIGURATION
 ENDS = ["value", "low", "high", "seeds", "seed_sd"]
 
 
-def seed_means(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
+def seed_means(
+    rows: pd.DataFrame, of: list[str], within: tuple[float, float] | None = None
+) -> pd.DataFrame:
     """One row per configuration and `of`: these columns, and ENDS.
 
-    rows: of metrics up to 1, one per training, with `value`, `low` and `high` (over patients; NaN
+    rows: one per training, with `value`, `low` and `high` (over patients; NaN
     where unknown). of: the columns that say what is measured, such as `label`. The SD between
     trainings is pooled over the configurations of a dataset that are measured alike, as in
     `seed_variance.pool`, and its half-width added in squares to the mean distance of the seeds'
     ends, as in `seed_variance.over_seeds`. Where no configuration has two seeds: over patients
-    alone.
+    alone. within: least and greatest value of the metric; None: those of a share, or of a gap.
     """
     keys = [*CONFIGURATION, *of]
     rows = rows.assign(down=rows["value"] - rows["low"], up=rows["high"] - rows["value"])
@@ -45,8 +47,9 @@ def seed_means(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
     )
     reach = reach.fillna(0)
     low, high = (np.hypot(found[side], reach) for side in ("down", "up"))
-    found["low"] = (found["value"] - low).clip(lower=least(found))
-    found["high"] = (found["value"] + high).clip(upper=1)
+    bottom, top = within or (least(found), 1)
+    found["low"] = (found["value"] - low).clip(lower=bottom)
+    found["high"] = (found["value"] + high).clip(upper=top)
     return found[[*keys, *ENDS]]
 
 

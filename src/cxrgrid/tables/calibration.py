@@ -1,5 +1,7 @@
 """Calibration of each configuration's probabilities on its dataset's own test images."""
 
+import math
+
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
@@ -8,16 +10,17 @@ from cxrgrid.evaluation.wording import number, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
+from cxrgrid.reporting.seed_means import seed_means
 
 KEYS = [*CONFIGURATION, "label"]
 METRICS = ["observed_to_expected", "calibration_in_the_large", "calibration_slope", "ici"]
 METRICS += ["ici_chance", "calibration_error", "brier", "log_loss", "prevalence"]
-ENDS = METRICS[:3]  # shown with an interval where there is one seed
+ENDS = METRICS[:3]  # shown with an interval
 SIZES = ["n", "positives", "patients"]
 TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
-    "Best configuration of each init; 95 % intervals over patients for a single seed. By chance: "
+    "Best configuration of each init; 95 % intervals over patients and seeds. By chance: "
     "the ICI that right probabilities are expected to reach on these images; only an ICI well "
     "above it shows miscalibration. All configurations: `calibration.csv`."
 )
@@ -33,26 +36,20 @@ links = cell_links.of_configurations
 
 
 def build(frames: Frames) -> pd.DataFrame:
-    """One row per configuration and label: means over seeds, and the bounds of a single seed."""
+    """One row per configuration and label: means over seeds with their intervals."""
     rows = frames.metrics[
         (frames.metrics["subset"] == "all") & ~frames.metrics["label"].isin(OVERALL)
     ]
     rows = rows[rows["metric"].isin(METRICS)]
-    grouped = rows.groupby([*KEYS, "metric"], sort=False)
-    found = grouped.agg(
-        value=("value", "mean"),
-        low=("low", "mean"),
-        high=("high", "mean"),
-        seeds=("seed", "nunique"),
-        **{name: (name, "max") for name in SIZES},
-    ).reset_index()
-    several = found["seeds"] > 1
-    found.loc[several, ["low", "high"]] = float("nan")
-    table = found.drop_duplicates(KEYS)[[*KEYS, "seeds", *SIZES]]
+    table = rows.groupby(KEYS, sort=False)[SIZES].max().reset_index()
+    counts = rows.groupby(KEYS, sort=False)["seed"].nunique().reset_index(name="seeds")
+    table = table.merge(counts, on=KEYS)
     for metric in METRICS:
         names = {"value": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
         names = names if metric in ENDS else {"value": metric}
-        own = found[found["metric"] == metric][[*KEYS, *names]].rename(columns=names)
+        within = (0.0 if metric == "observed_to_expected" else -math.inf, math.inf)
+        own = seed_means(rows[rows["metric"] == metric], ["label"], within)
+        own = own[[*KEYS, *names]].rename(columns=names)
         table = table.merge(own, on=KEYS, how="left")
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}
     table = table.sort_values("dataset", key=lambda names: names.map(order), kind="stable")
@@ -68,7 +65,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     names = {"O:E": "observed_to_expected", "in the large": "calibration_in_the_large"}
     for name, column in (names | {"slope": "calibration_slope"}).items():
         ends = zip(rows[column], rows[f"{column}_low"], rows[f"{column}_high"], strict=True)
-        shown[name] = [with_ends(*each) for each in ends]
+        text = number if name == "O:E" else with_ends
+        shown[name] = [text(*each) for each in ends]
     shown["ICI"] = rows["ici"].map(number)
     shown["ICI by chance"] = rows["ici_chance"].map(number)
     shown["Brier"] = rows["brier"].map(number)

@@ -1,5 +1,7 @@
 """Predictive values and likelihood ratios at the first operating point."""
 
+import math
+
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
@@ -8,6 +10,7 @@ from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
+from cxrgrid.reporting.seed_means import seed_means
 
 KEYS = [*CONFIGURATION, "label"]
 METRICS = ["sensitivity", "specificity", "precision", "npv", "lr_positive", "lr_negative"]
@@ -17,7 +20,7 @@ SIZES = ["n", "positives", "patients"]
 TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
-    "Best configuration of each init; 95 % intervals over patients for a single seed. PPV and NPV "
+    "Best configuration of each init; 95 % intervals over patients and seeds. PPV and NPV "
     "hold at the prevalence of these test images, or at the prevalence stated in the heading "
     "(`report.prevalences`). All configurations: `decisions.csv`."
 )
@@ -31,19 +34,18 @@ links = cell_links.of_configurations
 
 
 def build(frames: Frames) -> pd.DataFrame:
-    """One row per configuration and label: means over seeds, and the bounds of a single seed."""
+    """One row per configuration and label: means over seeds with their intervals."""
     names = [*METRICS, *stated(frames)]
     rows = frames.metrics[frames.metrics["subset"].eq("all") & frames.metrics["metric"].isin(names)]
     rows = rows[~rows["label"].isin(OVERALL)]
-    grouped = rows.groupby([*KEYS, "metric"], sort=False)
-    ends = {name: (name, "mean") for name in ("value", "low", "high")}
-    sizes = {name: (name, "max") for name in SIZES}
-    found = grouped.agg(**ends, seeds=("seed", "nunique"), **sizes).reset_index()
-    found.loc[found["seeds"] > 1, ["low", "high"]] = float("nan")
-    table = found.drop_duplicates(KEYS)[[*KEYS, "seeds", *SIZES]]
+    table = rows.groupby(KEYS, sort=False)[SIZES].max().reset_index()
+    counts = rows.groupby(KEYS, sort=False)["seed"].nunique().reset_index(name="seeds")
+    table = table.merge(counts, on=KEYS)
     for metric in names:
+        top = math.inf if metric.startswith("lr") else 1.0
         renamed = {"value": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
-        own = found[found["metric"] == metric][[*KEYS, *renamed]].rename(columns=renamed)
+        own = seed_means(rows[rows["metric"] == metric], ["label"], within=(0.0, top))
+        own = own[[*KEYS, *renamed]].rename(columns=renamed)
         table = table.merge(own, on=KEYS, how="left")
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}
     table = table.sort_values("dataset", key=lambda names: names.map(order), kind="stable")

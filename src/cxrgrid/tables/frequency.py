@@ -8,13 +8,14 @@ from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
+from cxrgrid.reporting.seed_means import seed_means
 
 TEXTS = [*CONFIGURATION, "labels"]
 PART = "labels"
 CAPTION = (
     "Parted by the share of training images with the finding (`report.frequency_bands`): head "
     "labels are the common ones, tail labels the rare ones. Means over the labels that have both "
-    "classes in test and over seeds; 95 % intervals over patients for a single seed."
+    "classes in test and over seeds; 95 % intervals over patients and seeds."
 )
 links = cell_links.of_configurations
 
@@ -23,12 +24,8 @@ def build(frames: Frames) -> pd.DataFrame:
     """One row per configuration and band; empty where the study asks for none."""
     rows = frames.metrics[frames.metrics["label"].isin(BANDS)]
     rows = rows[(rows["metric"] == frames.metric) & (rows["subset"] == "all")]
-    columns = {name: (name, "mean") for name in ("value", "low", "high")}
-    found = rows.groupby([*CONFIGURATION, "label"], sort=False).agg(
-        **columns, seeds=("seed", "nunique"), labels_scored=("labels_scored", "max")
-    )
-    found.loc[found["seeds"] > 1, ["low", "high"]] = float("nan")
-    found = found.reset_index()
+    counts = rows.groupby([*CONFIGURATION, "label"], sort=False)["labels_scored"].max()
+    found = seed_means(rows, ["label"]).merge(counts.reset_index(), on=[*CONFIGURATION, "label"])
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}
     found["at"], found["band"] = found["dataset"].map(order), found["label"].map(BANDS.index)
     found = found.sort_values(["at", "band"], kind="stable").drop(columns=["at", "band"])
