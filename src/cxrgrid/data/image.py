@@ -57,13 +57,15 @@ def examined(path: Path, recipe: preparation.Image, frame: Sides | None = None) 
 def examined_all(path: Path, recipes: list[tuple[preparation.Image, Sides | None]]) -> list:
     """One image in several recipes, each with its frame: `Decoded`, as `examined` gives it.
 
-    The file is decoded once for all recipes that need the same of it: scale and sixteen_bit.
+    The file is decoded once for all recipes that need the same of it, scale and sixteen_bit, and
+    resized once for those that need the same size of the same part.
     """
     read: dict = {}
+    sized: dict = {}
     found = []
     for recipe, frame in recipes:
         image = opened(path, recipe, frame, read)
-        pixels = fitted(image.pixels, recipe, image.box)
+        pixels = fitted(image.pixels, recipe, image.box, sized)
         oddity = oddities.of_image(pixels, image.sides)
         remark = "; ".join(filter(None, [image.remark, oddity]))
         found.append(Decoded(pixels, remark, image.sides))
@@ -232,13 +234,17 @@ def placed(box: Box, recipe: preparation.Image) -> tuple[Box, Sides]:
     return box, inner((right - left, bottom - top), recipe.sides, recipe.resize)
 
 
-def fitted(pixels: np.ndarray, recipe: preparation.Image, box: Box) -> np.ndarray:
+def fitted(pixels: np.ndarray, recipe: preparation.Image, box: Box, sized: dict) -> np.ndarray:
     """The box of an image at the recipe's size: squashed, whole on black (fit) or cut (crop).
 
-    Equalising and blurring come after resizing and before padding.
+    Equalising and blurring come after resizing and before padding. sized: parts that have been
+    resized already, of pixels that live as long as it does; filled in.
     """
     box, target = placed(box, recipe)
-    small = grey_levels.enhance(resized(pixels, target, box), recipe.equalize, recipe.blur)
+    asked = (id(pixels), target, box)
+    if asked not in sized:
+        sized[asked] = resized(pixels, target, box)
+    small = grey_levels.enhance(sized[asked], recipe.equalize, recipe.blur)
     if target == recipe.sides:
         return small
     canvas = np.zeros(recipe.shape, np.uint8)
