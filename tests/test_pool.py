@@ -27,7 +27,7 @@ def noise(seed):
 
 
 def found(tmp_path, trained, tested):
-    """{(dataset, image): (tested, like, reason)} of the file that the command writes."""
+    """{(dataset, image): (held_out, like, reason)} of the file that the command writes."""
     words = [
         *map(str, trained),
         "--tested",
@@ -37,10 +37,10 @@ def found(tmp_path, trained, tested):
     ]
     pool.main(words)
     rows = read_parquet(tmp_path / "pool.parquet")[0].to_pylist()
-    return {(r["dataset"], r["image"]): (r["tested"], r["like"], r["reason"]) for r in rows}
+    return {(r["dataset"], r["image"]): (r["held_out"], r["like"], r["reason"]) for r in rows}
 
 
-def test_near_identical_images_are_found_in_training_and_validation_only(tmp_path):
+def test_images_like_test_images_are_found_in_training_and_validation_only(tmp_path):
     one, two = noise(1), noise(2)
     two[3] = one[26]  # training like a test image
     two[21] = np.clip(one[27] * 0.9 + 5, 0, 255)  # validation, and darker
@@ -57,6 +57,15 @@ def test_near_identical_images_are_found_in_training_and_validation_only(tmp_pat
     # Of a dataset that is only tested, nothing is listed; of one that is not tested, nothing hides.
     assert set(found(tmp_path, [b], [a])) == {("b", "03.png"), ("b", "21.png")}
     assert found(tmp_path, [b], [b]) == {}
+
+
+def test_training_images_like_validation_images_of_another_pooled_dataset_are_found(tmp_path):
+    one, two = noise(5), noise(6)
+    two[3], two[22] = one[20], one[21]  # training like validation; validation like validation
+    two[4] = two[23]  # within one dataset
+    a, b = write(tmp_path / "a", one), write(tmp_path / "b", two, "chexpert", "data/chexpert")
+    assert list(found(tmp_path, [a, b], [a, b])) == [("b", "03.png")]
+    assert found(tmp_path, [b], [a, b]) == {}  # a is tested only: its validation plays no part
 
 
 @pytest.mark.parametrize(

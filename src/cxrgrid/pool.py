@@ -1,8 +1,9 @@
-"""Find images of pooled datasets that are like a test image, so that no cell trains on them.
+"""Find images of pooled datasets that are like a held-out image, so that no cell trains on them.
 
 A cell that trains on several datasets (`train_on`) leaves out of training and validation what is
-nearly identical to a test image of any dataset that it reads or that the study tests, and the other
-images of a test patient, where two datasets number their patients alike.
+nearly identical to a test image of any dataset that it reads or that the study tests, and out of
+training what is nearly identical to a validation image of another dataset that it reads; also the
+other images of such a patient, where two datasets number their patients alike.
 
 Example:
   python -m cxrgrid.pool results/data/nih results/data/chexpert \\
@@ -26,31 +27,39 @@ from cxrgrid.data.split_arrays import read_part
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
-COLUMNS = ["dataset", "image", "split", "tested", "like", "reason"]
-PARTS = ("train", "val")
+COLUMNS = ["dataset", "image", "split", "held_out", "part", "like", "reason"]
 
 
-def like_tests(trained: Prepared, tested: Prepared) -> pd.DataFrame:
-    """Training and validation images of one dataset that are like a test image of another: COLUMNS.
+def like_held_out(trained: Prepared, other: Prepared, pooled: bool) -> pd.DataFrame:
+    """Images of one dataset that are like a held-out image of another: COLUMNS.
 
-    like: one such test image. Within one dataset a test patient's other images stay: whether its
-    split keeps patients apart is the audit's concern.
+    pooled: the other is trained on too, so that its validation images count: training images that
+    are like one are listed. like: one such image. Within one dataset validation images do not
+    count, nor other images of a test patient: whether a split keeps patients apart is the audit's
+    concern.
     """
-    ours = trained.table[trained.table["split"].isin(PARTS)]
-    theirs = tested.table[tested.table["split"] == "test"]
-    hashes = trained.hashes[ours.index], tested.hashes[theirs.index]
-    left, right, _ = near_duplicates.near(*hashes)
+    found = [like_part(trained, other, "test", ("train", "val"))]
+    if pooled and trained.name != other.name:
+        found.append(like_part(trained, other, "val", ("train",)))
+    frame = pd.concat(found).drop_duplicates("image")
+    return frame.assign(dataset=trained.name, held_out=other.name)[COLUMNS]
+
+
+def like_part(trained: Prepared, other: Prepared, part: str, splits: tuple) -> pd.DataFrame:
+    """Images in some splits of one dataset that are like an image in one part of another."""
+    ours = trained.table[trained.table["split"].isin(splits)]
+    theirs = other.table[other.table["split"] == part]
+    left, right, _ = near_duplicates.near(trained.hashes[ours.index], other.hashes[theirs.index])
     found = [rows(ours.iloc[left], theirs["image"].to_numpy()[right], "near-identical image")]
-    if trained.name != tested.name and trained.people and trained.people == tested.people:
+    if trained.name != other.name and trained.people and trained.people == other.people:
         first = theirs.drop_duplicates("patient").set_index("patient")["image"]
         same = ours[ours["patient"].isin(first.index)]
         found.append(rows(same, first.loc[same["patient"]].to_numpy(), "same patient"))
-    frame = pd.concat(found).drop_duplicates("image")
-    return frame.assign(dataset=trained.name, tested=tested.name)[COLUMNS]
+    return pd.concat(found).drop_duplicates("image").assign(part=part)
 
 
 def rows(images: pd.DataFrame, like: list[str], reason: str) -> pd.DataFrame:
-    """Images with the test image that each is like."""
+    """Images with the held-out image that each is like."""
     return images[["image", "split"]].assign(like=like, reason=reason)
 
 
@@ -86,8 +95,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--study", type=Path, help="its config: can its cells train on the pool?")
     args = parser.parse_args(argv)
     read = {path: read_images(path) for path in dict.fromkeys([*args.data, *args.tested])}
-    pairs = [(read[one], read[other]) for one in args.data for other in args.tested]
-    frame = pd.concat([pd.DataFrame(columns=COLUMNS, dtype=str), *(like_tests(*p) for p in pairs)])
+    empty = pd.DataFrame(columns=COLUMNS, dtype=str)
+    pairs = [
+        (read[one], read[other], other in args.data) for one in args.data for other in args.tested
+    ]
+    frame = pd.concat([empty, *(like_held_out(*pair) for pair in pairs)])
     frame = frame.sort_values(COLUMNS).reset_index(drop=True)
     if args.study:
         grid = Grid(json.loads(args.study.read_text()))
@@ -98,7 +110,7 @@ def main(argv: list[str] | None) -> None:
     write_parquet(frame, args.out, {})
     for name in (read[path].name for path in args.data):
         left_out = frame.loc[frame["dataset"] == name, "image"].nunique()
-        logging.info(f"{name}: {left_out:,} images are like test images, and never trained on")
+        logging.info(f"{name}: {left_out:,} images are like held-out images, and never trained on")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}/, and in its
 #        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
 #        it looks
-#        pools/{datasets}.parquet: images of pooled datasets that are like test images
+#        pools/{datasets}.parquet: images of pooled datasets that are like held-out images
 # cost   the grid. What is stopped goes on there when it is run again
 
 
@@ -25,7 +25,7 @@ rule weights:
 
 
 rule pool:
-    """Find images of pooled datasets that are like a test image: no cell trains on them."""
+    """Find images of pooled datasets that are like a held-out image: no cell trains on them."""
     input:
         tables=ask.pool_tables,
         hashes=ask.pool_hashes,

@@ -142,7 +142,7 @@ def pool_path(grid: Any, pool: str, fold: str) -> str:
 
 
 def compared(grid: Any, path: str) -> tuple[list[str], list[str]]:
-    """Folders of the datasets that are pooled, and of all whose test images are kept out of them.
+    """Folders of the datasets that are pooled, and of all whose test images are kept out.
 
     These are the pooled ones in the cells' own fold, and the others that the study tests. path: of
     the pool's file; empty lists if no cell has it.

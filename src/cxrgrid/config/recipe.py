@@ -59,7 +59,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         about(
             "datasets whose training images are pooled, such as [nih, chexpert]; own: the cell's "
             "dataset, others: all others of the grid; empty: own. Labels that one of them does not "
-            "know are masked there; images that are test images of the study are left out. A list "
+            "know are masked there; images like a held-out one are left out. A list "
             "of such lists is a factor"
         ),
     ] = ()

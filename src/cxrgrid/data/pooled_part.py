@@ -52,7 +52,7 @@ class Member:
     """The images of one dataset in a pooled part.
 
     table: its rows; targets: float32 [N, L] in the labels of the cell, NaN where the dataset does
-    not know one; facts: those of its table.parquet; left_out: its images that are like a test
+    not know one; facts: those of its table.parquet; left_out: its images that are like a held-out
     image; shows: bool [L], the labels that any of its images shows, chosen or not.
     """
 
@@ -91,7 +91,7 @@ def member(
     """The images of a dataset that a cell trains (`train`) or chooses the epoch on (`val`).
 
     Targets are those of the recipe, else of the dataset's own policy; in validation the truth. own:
-    the facts of the cell's dataset; forbidden: images that are like a test image.
+    the facts of the cell's dataset; forbidden: images that are like a held-out image.
     """
     names = names_there(cell, facts, own["labels"])
     kept, where = np.ones(table.num_rows, bool), ""
@@ -141,7 +141,7 @@ def check_cells(
 ) -> None:
     """`UserError` for the first cell whose share or filter leaves no training that it could use.
 
-    parts: {dataset: rows of its training part, facts}; forbidden: as `like_tests` returns.
+    parts: {dataset: rows of its training part, facts}; forbidden: as `like_held_out` returns.
     """
     for cell in cells:
         if cell.train_share < 1 or cell.train_where != Subset():
@@ -153,12 +153,12 @@ def check_cells(
             check_pool(every, cell, own["labels"])
 
 
-def like_tests(path: Path | None, cell: Cell) -> dict[str, set[str]]:
-    """{dataset: its images that are like a test image}, from the file of `pool`."""
+def like_held_out(path: Path | None, cell: Cell) -> dict[str, set[str]]:
+    """{dataset: its images that are like a held-out image}, from the file of `pool`."""
     if path is None:
         raise UserError(
             f"cell {cell.path()}: trains on several datasets; name with --pool the file of images "
-            "that are like test images (python -m cxrgrid.pool)"
+            "that are like held-out images (python -m cxrgrid.pool)"
         )
     found: dict[str, set[str]] = {}
     for row in read_parquet(path)[0].select(["dataset", "image"]).to_pylist():

@@ -15,7 +15,7 @@ from cxrgrid.config.preparation import array_suffix
 from cxrgrid.data.pooled_part import (
     PooledPixels,
     check_pool,
-    like_tests,
+    like_held_out,
     member,
     names_there,
     shown_as,
@@ -60,7 +60,7 @@ def load_training(folders: list[Path], cell: Cell, pool: Path | None = None) -> 
     """The training images of a cell, with its targets as labels, and the facts of its dataset.
 
     folders: of the cell's dataset, then of the others that it trains on; pool: of such a cell, the
-    images that are like test images. The fact `pool` then says what each dataset gives.
+    images that are like held-out images. The fact `pool` then says what each dataset gives.
     """
     if cell.train_on:
         return load_pool("train", folders, cell, pool)
@@ -89,7 +89,7 @@ def load_pool(part: str, folders: list[Path], cell: Cell, pool: Path | None) -> 
         raise UserError(
             f"cell {cell.path()}: trains on {missing[0]} too; name its folder in --data"
         )
-    forbidden, members, splits, about = like_tests(pool, cell), [], [], {}
+    forbidden, members, splits, about = like_held_out(pool, cell), [], [], {}
     for name in cell.train_on:
         folder, table, facts = read[name]
         image = shown_as(cell, own, facts)

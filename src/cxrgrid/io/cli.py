@@ -71,7 +71,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pool",
         type=Path,
-        help="with train_on: images that are like test images, as `pool` writes",
+        help="with train_on: images that are like held-out images, as `pool` writes",
     )
 
 

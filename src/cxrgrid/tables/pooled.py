@@ -13,11 +13,12 @@ COLUMNS = [*CONFIGURATION, "trained_on", "images", "patients", "left_out", "name
 TEXTS = [*CONFIGURATION, "trained on", "labels there", "masked labels"]
 PART = "pooled"
 CAPTION = (
-    "Each configuration is tested in the labels of the dataset above the table, and trained on the "
-    "images of those named here, each with its own label policy unless the recipe has one. Masked: "
-    "labels that a dataset does not know; they count in no loss there. Left out: images that are "
-    "nearly identical to a test image of the study, or of a test patient where two datasets number "
-    "patients alike. Numbers are those of the first seed that has finished."
+    "Each configuration is tested in the labels of the dataset above the table, and trained on "
+    "the images of those named here, each with its own label policy unless the recipe has one. "
+    "Masked: labels that a dataset does not know; they count in no loss there. Left out: images "
+    "that are nearly identical to a test image of the study or to a validation image of another "
+    "of these datasets, or of such a patient where two datasets number patients alike. Numbers "
+    "are those of the first seed that has finished."
 )
 links = cell_links.of_configurations
 
