@@ -24,6 +24,7 @@ from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.results import read_grid
 
@@ -180,6 +181,7 @@ def main(argv: list[str] | None) -> None:
     for name, rows_of in frames.items():
         write_csv(with_levels(rows_of, grid.levels), args.out_dir / f"{name}.csv")
     write_csv(confusion_table(histories, args.study.parent), args.out_dir / "confusions.csv")
+    readings.record(study, grid, [cell.configuration() for cell in histories])
     for row in rows:
         if row["state"] == "missing":
             logging.info(f"missing ({row['reason']}): {row['rerun']}")

@@ -23,7 +23,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
-from cxrgrid.reporting import cell_pages, galleries, page_parts, policy, sections
+from cxrgrid.reporting import cell_pages, galleries, page_parts, policy, readings, sections
 from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.doubts import doubts, overfitted
@@ -197,6 +197,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             metric=frames.metric_name,
             answer=answer(frames, leaderboard),
             doubts=doubts(frames, audited, overlap),
+            question=readings.history(readings.read(frames.folder / readings.NAME), frames.grid),
             findings=findings(frames, leaderboard),
             overlap=overlap,
             glance=glance(leaderboard, frames.cells),

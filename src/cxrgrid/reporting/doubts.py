@@ -6,6 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.wording import many
+from cxrgrid.reporting import readings
 from cxrgrid.reporting.dataset_cards import leaked
 from cxrgrid.reporting.results import Frames
 
@@ -17,6 +18,7 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
     """Sentences on phantoms, missing cells, leakage, small samples, trainings and audits."""
     asked = [name for name in frames.facts if name not in frames.grid.sources()]
     found = [drawn(frames, asked), missing(frames.cells)]
+    found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
     for name in asked:
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
         found += small(name, frames)

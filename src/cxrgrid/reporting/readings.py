@@ -1,0 +1,101 @@
+"""Record of the readings of a study's test values: which question stood when, and what was shown.
+
+`results/{study}/readings.jsonl` has one line per reading that shows something new: test values of
+configurations that no earlier line has, or the same under another question. It is kept by
+`collect`, which never removes a line: Snakemake does not know the file. A record, no proof: who
+wants one puts the study file under version control or registers it before the first reading.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.varied import primary
+from cxrgrid.evaluation.effect_rows import primary_metric
+from cxrgrid.evaluation.wording import many
+from cxrgrid.io.atomic import replacing
+
+NAME = "readings.jsonl"
+EARLIER = "unknown"  # question of a report made before readings were recorded
+
+
+def question(grid: Grid) -> dict[str, Any]:
+    """The question of a study, as far as test values could have a say in it.
+
+    primary effect, margin, headline metric, and the recipes of which one level is chosen.
+    """
+    how = grid.study.report
+    chosen = sorted({recipe.base for recipe in grid.recipes.values() if recipe.choose})
+    found = {"factor": primary(grid), "metric": primary_metric(grid), "margin": how.margin}
+    return found | {"headline": how.headline, "choose": chosen}
+
+
+def digest(asked: dict[str, Any]) -> str:
+    """Hash of a question: 12 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read(path: Path) -> list[dict]:
+    """The readings so far, oldest first: `date`, `hash`, `question`, `shown`."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def record(study: Path, grid: Grid, scored: Iterable[tuple[str, ...]]) -> list[dict]:
+    """Add a reading if it shows something new; all readings.
+
+    study: the study's folder; scored: configurations whose test values are shown now.
+    """
+    path, found = study / NAME, read(study / NAME)
+    page = study / "report/report.html"
+    if not found and page.is_file():  # a report of before there was a record
+        date = datetime.fromtimestamp(page.stat().st_mtime, UTC)
+        found = [{"date": stamp(date), "hash": EARLIER, "question": None, "shown": []}]
+    asked, shown = question(grid), {name for one in found for name in one["shown"]}
+    new = sorted({"/".join(configuration) for configuration in scored} - shown)
+    known = any(one["hash"] == digest(asked) for one in found)
+    if new or (shown and not known):
+        one = {"date": stamp(datetime.now(UTC)), "hash": digest(asked)}
+        found.append(one | {"question": asked, "shown": new})
+        with replacing(path) as partial:
+            partial.write_text("".join(json.dumps(each) + "\n" for each in found))
+    return found
+
+
+def stamp(date: datetime) -> str:
+    """A date to the minute, in UTC."""
+    return date.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def came_after(readings: list[dict], grid: Grid) -> str:
+    """That test values had been shown before the question was fixed; empty if none had."""
+    own = digest(question(grid))
+    before = []
+    for one in readings:
+        if one["hash"] == own:
+            break
+        before.append(one)
+    if not before:
+        return ""
+    shown = {name for one in before for name in one["shown"]}
+    values = f"test values of {many(len(shown), 'configuration')}" if shown else "a report"
+    return (
+        f"The question came after an answer: {values} had been shown, first on "
+        f"{before[0]['date']}, before the primary effect, the margin and the choice were set as "
+        "they are now. Its p is that of a question which may have been chosen by its answer."
+    )
+
+
+def history(readings: list[dict], grid: Grid) -> str:
+    """When the question was first answered, and whether it stood before; empty without a record."""
+    own = digest(question(grid))
+    firsts = [one["date"] for one in readings if one["hash"] == own]
+    if not firsts:
+        return ""
+    after = came_after(readings, grid)
+    when = f"first answered on {firsts[0]}"
+    stood = "after test values had been shown" if after else "set before any test value was shown"
+    return f"question {own}, {stood}; {when}"
