@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from cxrgrid.config.cell import fold_folder
@@ -11,6 +12,7 @@ from cxrgrid.config.identity import identity
 from cxrgrid.config.pooling import pool_file
 from cxrgrid.config.rules import Rules
 from cxrgrid.config.transfers import taught
+from cxrgrid.data.pooled_part import shown_as
 
 NIH = {"adapter": "nih", "root": "x", "image": {"size": 32}, "labels": ["Effusion", "Edema"]}
 CONFIG = {
@@ -106,6 +108,19 @@ def test_training_declares_every_dataset_that_it_reads_and_else_what_it_did():
         "results/data/nih",
     )
     assert set(found.arrays("chexpert")) == {"", "-size32"}
+
+
+def test_training_asks_for_the_arrays_that_were_made_for_it():
+    image = {"size": [32, "64x48"], "equalize": ["none", "clahe"]}
+    found = grid({"train_on": ["own", "others"], "image": image})
+    facts = {
+        name: {"dataset": name, "image": msgspec.to_builtins(dataset.image) | {"cropped_to": None}}
+        for name, dataset in found.study.datasets.items()
+    }
+    for cell in found.cells:
+        own = {"image": facts[cell.dataset]["image"] | cell.image}
+        for name in cell.train_on:
+            assert shown_as(cell, own, facts[name]) == found.image_on(cell, name)
 
 
 def test_a_pool_compares_with_all_that_the_study_tests():
