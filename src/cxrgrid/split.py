@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.checks import DRAWN
+from cxrgrid.config.checks import DRAWN, TESTED
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import read_step
@@ -54,6 +54,8 @@ def drawn(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
     With `folds`, all are divided as `folded` says.
     """
     shares = dict(zip(SPLITS, settings["fractions"], strict=True))
+    if settings["name"] == TESTED:
+        return pd.Series("test", frame.index)
     if settings["name"] == "image":
         frame = frame.assign(patient=frame["image"])
     if not settings.get("folds"):
@@ -179,7 +181,8 @@ def by_image(leaked: dict) -> str:
 def check(frame: pd.DataFrame, labels: list[str], task: str, settings: dict) -> None:
     """`UserError` for a split without images, or with nothing to tell apart in training."""
     sizes = frame["split"].value_counts()
-    for name in SPLITS:
+    alone = settings["name"] == TESTED  # without any training
+    for name in ["test"] if alone else SPLITS:
         if not sizes.get(name):
             raise UserError(
                 f"split {settings['name']!r}: no image is left for {name} ({len(frame)} images of "
@@ -188,7 +191,7 @@ def check(frame: pd.DataFrame, labels: list[str], task: str, settings: dict) -> 
     train = frame.loc[frame["split"] == "train", labels]
     present, absent = (train == 1).any(), (train == 0).any()
     learnable = present.sum() > 1 if task == "multiclass" else (present & absent).any()
-    if not learnable:
+    if not learnable and not alone:
         raise UserError(
             f"split {settings['name']!r}: every training image has the same label, among "
             f"{', '.join(labels)}; nothing can be learnt: choose other labels or another split"
@@ -197,7 +200,8 @@ def check(frame: pd.DataFrame, labels: list[str], task: str, settings: dict) -> 
 
 def untaught(frame: pd.DataFrame, labels: list[str]) -> list[str]:
     """Warnings for labels that no training image shows."""
-    positives = (frame.loc[frame["split"] == "train", labels] == 1).sum()
+    train = frame.loc[frame["split"] == "train", labels]
+    positives = (train == 1).sum() if len(train) else dict.fromkeys(labels, -1)
     return [
         f"No training image shows {label}: no cell can learn it."
         for label in labels

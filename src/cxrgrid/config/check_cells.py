@@ -4,7 +4,7 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
 from cxrgrid.config.check_starts import check_source
 from cxrgrid.config.check_values import once
-from cxrgrid.config.checks import check_backbone, task_of
+from cxrgrid.config.checks import TESTED, check_backbone, task_of
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.recipe import Recipe
@@ -63,6 +63,11 @@ LOSSES = {
 
 def check_recipe(recipe: Recipe, dataset: Dataset, where: str) -> None:
     """`UserError` at the first setting that this run could not use or would never reach."""
+    if dataset.split.name == TESTED:
+        raise UserError(
+            f"{where}: split {TESTED!r} makes every image a test image, so that nothing can be "
+            "trained; name the dataset under `transfer` alone"
+        )
     check_task(recipe, task_of(dataset), where)
     check_training_part(recipe, dataset, where)
     check_schedule(recipe, where)

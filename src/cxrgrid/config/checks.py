@@ -29,7 +29,8 @@ TABLES = Path(__file__).parents[1] / "tables"
 MODELS = Path(__file__).parents[1] / "models"
 RENAMING = "register_model_deprecations"  # timm's function, given {old name: new name}
 OVERALL = ("all", "macro", "micro", "weighted", "samples", *BANDS)  # rows that are no label
-DRAWN = ("patient", "image")  # splits that `split` draws itself
+TESTED = "test"  # the split of a dataset whose every image is a test image
+DRAWN = ("patient", "image", TESTED)  # splits that `split` makes itself
 
 
 def checked(value: Any, kind: type[T], where: str) -> T:
@@ -219,6 +220,8 @@ def check_dataset(name: str, dataset: Dataset) -> None:
         raise UserError(f"{where}.phantom: the adapter {dataset.adapter!r} has no phantom")
     check_split(dataset.split, facts.get("SPLITS", []), f"{where}.split")
     if dataset.split.folds:
+        if dataset.split.name == TESTED:
+            raise UserError(f"{where}.split.folds: {TESTED!r} has no training images to divide")
         fixed = facts.get("VALIDATED", []) + ["column"] * ("val" in dataset.columns.parts)
         check_folds(dataset.split, fixed, f"{where}.split")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cxrgrid.config.cell import Cell, fold_folder
-from cxrgrid.config.checks import task_of
+from cxrgrid.config.checks import TESTED, task_of
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.label_names import check_claims, labels_of, same_labels
 from cxrgrid.config.preparation import array_suffix
@@ -63,6 +63,8 @@ def named(asked: list[str], dataset: str, study: Study, axis: list[str], where: 
             f"{where}: {dataset} alone is what the cells of {dataset} are trained on anyway; name "
             "another dataset beside it, or write [own]"
         )
+    if alone := next((n for n in found if study.datasets[n].split.name == TESTED), None):
+        raise UserError(f"{where}: {alone} has test images only (split {TESTED!r}); leave it out")
     return sorted(found)
 
 

@@ -135,8 +135,9 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         about(
             "patient: by patient, stratified; image: by image, so that patients leak between "
-            "splits (the report says so); the name of a list that the dataset ships; or a name for "
-            "your own `files`"
+            "splits (the report says so); test: every image is a test image, for a dataset on "
+            "which `transfer` tests the cells of others; the name of a list that the dataset "
+            "ships; or a name for your own `files`"
         ),
     ] = "patient"
     fractions: Annotated[

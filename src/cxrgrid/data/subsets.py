@@ -10,7 +10,7 @@ import pyarrow as pa
 from cxrgrid.config.dataset import Subset
 from cxrgrid.io.parquet import read_parquet
 
-VIEWS = {"frontal": ("PA", "AP"), "lateral": ("LATERAL",)}
+VIEWS = {"frontal": ("PA", "AP", "FRONTAL"), "lateral": ("LATERAL",)}
 
 
 def spelled(views: tuple[str, ...]) -> list[str]:
