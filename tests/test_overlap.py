@@ -65,6 +65,21 @@ def test_shared_images_are_counted_by_split(tmp_path):
     assert "3 of 30 images of one and 4 of 30 of other" in warning
 
 
+def test_an_image_tested_in_one_fold_is_trained_on_in_another(tmp_path):
+    one, other = noise(1), noise(2)
+    other[26] = one[25]  # tested in other; in one tested in fold 0, trained on in fold 1
+    write(tmp_path / "data/one", one)
+    write(tmp_path / "data/other", other)
+    splits = ["test"] * 6 + ["val"] * 4 + ["train"] * 20
+    table = {"image": [f"{n:02}.png" for n in range(30)], "split": splits, "row": np.arange(30)}
+    write_parquet(table, tmp_path / "data/one/fold1/table.parquet", {"image": RECIPE})
+    for folds, tested in ((), [0, 0]), ("all", [0, 1]):
+        settings = replaced(config(), "datasets.one.split", {"folds": 2})
+        settings = replaced(settings, "grid.folds", folds)
+        [pair] = run(tmp_path, settings)["pairs"]
+        assert pair["tested"] == tested
+
+
 def test_datasets_that_share_nothing_give_no_warning(tmp_path):
     write(tmp_path / "data/one", noise(1))
     write(tmp_path / "data/other", noise(2), RECIPE | {"size": 64})

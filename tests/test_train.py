@@ -6,13 +6,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
 from cxrgrid import train
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.inference import trained_cell
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.models import checkpoint_file
 
 SIZE = 32
 
@@ -157,6 +159,27 @@ def test_a_label_without_a_positive_is_a_warning(tmp_path, capfd):
     assert len(history["warnings"]) == 1
     assert history["warnings"][0].startswith("label B: none of the 24 training images")
     assert f"warning: {history['warnings'][0]}" in capfd.readouterr().err
+
+
+def test_a_start_is_told_in_the_history_and_its_input_stays_with_the_network(tmp_path, data):
+    source = run(make_cell(epochs=1), data, tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    given = {"cxrgrid": json.dumps({"mean": [0.5], "std": [0.125]})}
+    save_file(weights, tmp_path / "w.safetensors", given)
+    cell = make_cell(epochs=1, weights=str(tmp_path / "w.safetensors"))
+    out = run(cell, data, tmp_path / "out")
+    _, facts = read_parquet(out / "history.parquet")
+    count = len(weights)
+    assert facts["start"] == f"matched {count - 2} of {count} tensors; new: fc.*"
+    assert checkpoint_file.metadata(out / "model.safetensors") == {"mean": [0.5], "std": [0.125]}
+    assert trained_cell.load(out, cell, len(facts_of(out)["labels"]), 32).std.item() == 0.125
+    assert "start" not in read_parquet(source / "history.parquet")[1]
+    assert checkpoint_file.metadata(source / "model.safetensors") == {}
+
+
+def facts_of(out):
+    """Facts of a cell's validation predictions."""
+    return read_parquet(out / "predictions/val.parquet")[1]
 
 
 def test_weights_that_do_not_fit_are_one_line(tmp_path, data):

@@ -198,6 +198,26 @@ def test_other_classes_start_with_a_classifier_of_their_own(tmp_path):
     assert torch.equal(model.fc.weight, before)
 
 
+def test_the_input_of_a_hugging_face_folder_is_the_starts(tmp_path):
+    """RAD-DINO's keys are DINOv2's; its own mean and deviation stand beside its weights."""
+    save_file(network(seed=0).state_dict(), tmp_path / "model.safetensors")
+    beside = tmp_path / "preprocessor_config.json"
+    beside.write_text(
+        '{"image_mean": [0.5307, 0.5307, 0.5307], "image_std": [0.2583, 0.2583, 0.2583]}'
+    )
+    for channels in (1, 3):
+        model = network(channels=channels)
+        models.start_from(model, tmp_path / "model.safetensors")
+        assert model.mean.flatten().tolist() == pytest.approx([0.5307] * channels)
+        assert model.std.flatten().tolist() == pytest.approx([0.2583] * channels)
+    usual = network().mean
+    for text in ("{", "[]", '{"image_mean": 3}', '{"image_mean": [0.5], "image_std": [0]}'):
+        beside.write_text(text)
+        model = network()
+        models.start_from(model, tmp_path / "model.safetensors")
+        assert torch.equal(model.mean, usual)
+
+
 def test_a_start_brings_its_own_input_and_its_cells_keep_it(tmp_path):
     """torchxrayvision's networks see −1024 to 1024; what starts from such a cell does as well."""
     weights = network("densenet121", seed=0).state_dict()

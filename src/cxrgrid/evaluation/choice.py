@@ -46,12 +46,16 @@ def value(val: Predictions, how: Report) -> dict[str, float]:
 def table(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
     """One row per configuration of a study, COLUMNS, in its order.
 
-    cells: CONFIGURATION, `done`, and of finished cells `value`, `n`, `patients`. value: mean over
-    seeds and folds; seeds, planned: how many of these; n, patients: of a fold; of: configurations
-    from which the entry's is chosen; chosen: it stands for its entry; recommended: of the chosen
-    ones, the first of its dataset.
+    cells: AXES, `done`, and of finished cells `value`, `n`, `patients`. value: mean over the seeds
+    of which all folds are done; seeds, planned: how many of these; n, patients: of a fold; of:
+    configurations from which the entry's is chosen; chosen: it stands for its entry; recommended:
+    of the chosen ones, the first of its dataset.
     """
-    groups = cells.groupby(CONFIGURATION, sort=False)
+    folds = cells.groupby([*CONFIGURATION, "seed"], sort=False)
+    sums = {"value": "mean", "done": "all", "n": "max", "patients": "max"}
+    seeds = folds.agg(sums).reset_index()
+    seeds["value"] = seeds["value"].where(seeds["done"])
+    groups = seeds.groupby(CONFIGURATION, sort=False)
     rows = groups.agg(
         value=("value", "mean"),
         sd=("value", "std"),

@@ -67,6 +67,7 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.beside
     given = checkpoint_file.metadata(path) or getattr(best.layout, "INPUT", {})
+    given = given or checkpoint_file.input_beside(path)
     return Start(taken, line([*taken], [name for name in own if name not in taken], left), given)
 
 

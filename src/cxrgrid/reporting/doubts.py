@@ -52,7 +52,7 @@ def missing(cells: pd.DataFrame) -> str:
 
 def small(name: str, frames: Frames) -> Iterator[str]:
     """Few test patients, and labels with too few positives or negatives."""
-    test = frames.counts[frames.counts["dataset"].eq(name) & frames.counts["split"].eq("test")]
+    test = frames.tested[frames.tested["dataset"].eq(name)]
     if test.empty:
         return
     patients, images = test["patients"].max(), test["images"].max()

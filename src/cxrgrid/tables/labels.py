@@ -1,4 +1,4 @@
-"""Scores of each cell and label on test images; of a cross-validated dataset over all folds."""
+"""Scores of each cell and label on test images."""
 
 import pandas as pd
 

@@ -32,7 +32,9 @@ CROSSED = (
     "that were trained without that fold. Each value is the mean over the folds, each by its own "
     "networks and thresholds; scores of different networks are not ranked together. The interval "
     "is for the mean performance of these networks, from the patients within each fold (LeDell, "
-    "Petersen & van der Laan 2015). Counts are added up over folds; each fold alone: `metrics.csv`."
+    "Petersen & van der Laan 2015). Counts are added up over folds; each fold alone: "
+    "`metrics.csv`. Validation images of one fold are test images of another, so that the value of "
+    "a configuration that was chosen on them is not wholly free of the choice."
 )
 links = cell_links.of_configurations
 
