@@ -23,7 +23,15 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
-from cxrgrid.reporting import cell_pages, galleries, page_parts, policy, readings, sections
+from cxrgrid.reporting import (
+    cell_pages,
+    galleries,
+    page_parts,
+    paper_text,
+    policy,
+    readings,
+    sections,
+)
 from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.doubts import doubts, overfitted
@@ -187,7 +195,8 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     explained = galleries.of_datasets(frames, shown)
     overlap = read_overlap(args.study)
     always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
-    parts = page_parts.parts(tables, figures(frames, args.report / "figures"), always)
+    drawn = figures(frames, args.report / "figures")
+    parts = page_parts.parts(tables, drawn, always)
     html = (
         cell_pages.environment()
         .get_template("report.html.j2")
@@ -216,6 +225,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         )
     )
     args.out.write_text(policy.secured(html))
+    paper_text.write(frames, tables, drawn, args.out.parent)
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
     (args.out.parent / "cells" / cell_pages.HOME).write_text(policy.secured(among_cells(html)))

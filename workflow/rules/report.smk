@@ -169,6 +169,7 @@ rule report:
         pointing=explained.files("pointing"),
     output:
         page="<study>/report/report.html",
+        text=expand("<study>/report/{name}", name=["methods.md", "methods.tex", "captions.md"]),
         # For `--report x.zip`: the page once more, beside the cells' pages that it leads to.
         cells=report(
             directory("<study>/report/cells"),
