@@ -107,7 +107,8 @@ def main(argv: list[str] | None) -> None:
         parts = {facts["dataset"]: (table, facts) for table, facts in read_again}
         like = frame.groupby("dataset")["image"].agg(set).to_dict()
         check_cells(parts, cells_of(grid, args.data), like)
-    write_parquet(frame, args.out, {})
+    held_out = sorted({read[path].name for path in args.tested})
+    write_parquet(frame, args.out, {"held_out": held_out})
     for name in (read[path].name for path in args.data):
         left_out = frame.loc[frame["dataset"] == name, "image"].nunique()
         logging.info(f"{name}: {left_out:,} images are like held-out images, and never trained on")

@@ -100,7 +100,7 @@ def train(
         checkpointer.end_epoch()
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image"), **counts}
-    more |= {"pool": facts["pool"]} if "pool" in facts else {}
+    more |= {name: facts[name] for name in ("pool", "held_out") if name in facts}
     more |= {"start": run.start} if run.start else {}
     return checkpointer, history.run_facts(run, cell, facts, images, more)
 

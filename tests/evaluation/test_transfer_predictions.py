@@ -176,6 +176,24 @@ def test_a_target_that_taught_a_cell_hides_none_of_its_own_images():
     assert transfer_predictions.masked(grid, cell, "far", seen) == {"a"}
 
 
+def test_what_a_pooled_training_left_out_is_tested_unless_the_target_came_later():
+    recipes = {"default": {}, "joint": {"train_on": ["own", "far"]}}
+    axes = CONFIG["grid"] | {"recipes": ["joint"], "inits": ["scratch", "pretrained"]}
+    datasets = CONFIG["datasets"] | {"ward": BLANK | {"labels": ["Effusion"]}}
+    change = {"recipes": recipes, "grid": axes, "datasets": datasets, "transfer": ["clinic"]}
+    weights = {"pretrained": {"dataset": "far"}}
+    grid = Grid(CONFIG | change | {"weights": weights})
+    cells = {cell.init: cell for cell in grid.cells if cell.dataset == "ward"}
+    seen = {"ward": {"a"}, "far": {"b"}}
+    masked = transfer_predictions.masked
+    assert masked(grid, cells["scratch"], "clinic", seen) == {"a", "b"}
+    # Its own validation images chose the epoch, and are not cleared of other datasets' test images.
+    assert masked(grid, cells["scratch"], "clinic", seen, ("clinic",)) == {"a"}
+    assert masked(grid, cells["scratch"], "clinic", seen, ("other",)) == {"a", "b"}
+    # The cell that it started from left nothing out.
+    assert masked(grid, cells["pretrained"], "clinic", seen, ("clinic",)) == {"a", "b"}
+
+
 def test_a_target_of_another_size_is_decoded_at_the_cells_size_and_with_its_image_settings():
     recipes = {"default": {"image": {"equalize": ["none", "clahe"]}}}
     clinic = BLANK | {"image": {"size": 48}}

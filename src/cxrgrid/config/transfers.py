@@ -38,7 +38,7 @@ def transfers(study: Study, sources: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def taught(grid: Any, cell: Cell) -> list[str]:
+def taught(grid: Any, cell: Cell | None) -> list[str]:
     """The datasets of which a cell has learned, those of the cells that it starts from too.
 
     Its own validation images choose the epoch. A weights file's training is not known here.
@@ -46,6 +46,11 @@ def taught(grid: Any, cell: Cell) -> list[str]:
     found: list[str] = []
     while cell:
         found += read_by(cell)
-        path = cell.weights.removeprefix(f"results/{grid.name}/cells/")
-        cell = grid.by_path.get(path.removesuffix("/model.safetensors"))
+        cell = start_of(grid, cell)
     return list(dict.fromkeys(found))
+
+
+def start_of(grid: Any, cell: Cell) -> Cell | None:
+    """The cell that a cell starts from, if it starts from one."""
+    path = cell.weights.removeprefix(f"results/{grid.name}/cells/")
+    return grid.by_path.get(path.removesuffix("/model.safetensors"))

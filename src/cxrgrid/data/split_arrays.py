@@ -100,7 +100,8 @@ def load_pool(part: str, folders: list[Path], cell: Cell, pool: Path | None) -> 
         about[name] = found.about(names_there(cell, facts, own["labels"]))
     if part == "train":
         check_pool(members, cell, own["labels"])
-    return joined(splits, cell), {**own, "pool": about}
+    held_out = read_parquet(pool)[1].get("held_out", [])
+    return joined(splits, cell), {**own, "pool": about, "held_out": held_out}
 
 
 def parts(part: str, folders: list[Path]) -> Iterator[tuple[Path, pa.Table, dict]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.transfers import taught
+from cxrgrid.config.pooling import read_by
+from cxrgrid.config.transfers import start_of, taught
 from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
 from cxrgrid.evaluation.same_images import in_order
 from cxrgrid.io.parquet import read_parquet
@@ -28,14 +29,24 @@ def read_seen(path: Path, target: str) -> Seen:
     return found
 
 
-def masked(grid: Grid, cell: Cell, target: str, seen: Seen) -> set[str]:
+def masked(
+    grid: Grid, cell: Cell, target: str, seen: Seen, kept_out: tuple[str, ...] = ()
+) -> set[str]:
     """Test images of the target on which a cell is not scored: its training data give them away.
 
     If a cell's initial weights come from the target's own training images, these share patients
-    with the test images only as far as the target's own split does.
+    with the test images only as far as the target's own split does. kept_out: the datasets whose
+    test images a pooled training has left out; its own validation images may be like them still.
     """
-    sources = [name for name in taught(grid, cell) if name != target]
+    own = [cell.dataset] if target in kept_out else read_by(cell)
+    sources = {*own, *taught(grid, start_of(grid, cell))} - {target}
     return set().union(*(seen.get(name, set()) for name in sources))
+
+
+def kept_out(folder: Path) -> tuple[str, ...]:
+    """The datasets whose test images a cell's training has left out; folder: the cell's."""
+    path = folder / "history.parquet"
+    return tuple(read_parquet(path)[1].get("held_out", [])) if path.is_file() else ()
 
 
 def paths(grid: Grid, folder: Path, target: str) -> dict[Cell, Path]:
@@ -64,7 +75,8 @@ def read(
         labels, other = test.facts["labels"], test.facts.get("same", {})
         val = in_order(own, read_predictions(own, cell), [other.get(name, name) for name in labels])
         val = replace(val, facts={**val.facts, "task": test.facts["task"], "labels": labels})
-        hidden = masked(grid, cell, target, seen) & set(test.image)
+        hidden = masked(grid, cell, target, seen, kept_out(path.parent.parent))
+        hidden &= set(test.image)
         if hidden:
             names = ", ".join(taught(grid, cell))
             logging.info(f"{cell.path()}: {len(hidden):,} test images are known from {names}")

@@ -7,7 +7,7 @@ from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.label_names import kept_apart, same_labels
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation import choice
-from cxrgrid.evaluation.transfer_predictions import masked, read_seen
+from cxrgrid.evaluation.transfer_predictions import kept_out, masked, read_seen
 from cxrgrid.evaluation.wording import number, part, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
@@ -50,7 +50,8 @@ def build(frames: Frames) -> pd.DataFrame:
                 there = (target, *configuration[1:-1], frames.grid.entry(configuration[-1]))
                 row |= numbers(frames, configuration, target, standing.get(there))
                 row["planned"] = len(group)
-                row["masked"] = len(masked(frames.grid, group[0], target, seen))
+                clear = kept_out(frames.folder / "cells" / group[0].path())
+                row["masked"] = len(masked(frames.grid, group[0], target, seen, clear))
                 rows.append(row | {"note": note(frames, group[0], target)})
     return pd.DataFrame(rows, columns=COLUMNS).assign(metric=frames.metric)
 
