@@ -1,5 +1,7 @@
 """Named test sets: own rows in the scores, own pairs in the comparisons, and nothing trained."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import indexing
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import sections
+from cxrgrid.tables import tests
 
 TESTS = {"frontal": {"view": ["frontal"]}, "patients": {"score_by": "patient", "pool": "max"}}
 
@@ -153,3 +156,14 @@ def test_a_file_that_is_not_there_is_said_before_any_job(tmp_path, monkeypatch):
     grid = Grid(CONFIG | {"datasets": datasets({"readers": {"files": "readers.csv"}})})
     with pytest.raises(UserError, match="datasets.ward.tests.readers.files: no file 'readers.csv'"):
         grid.check_files()
+
+
+def test_of_configurations_with_one_seed_each_nothing_is_filled_in():
+    """An empty choice of rows, whose targets must not come from all of them."""
+    axes = dict.fromkeys(["dataset", "backbone", "init", "recipe", "subset"], "x")
+    one = {**axes, "metric": "auroc", "label": "macro", "seeds": 1}
+    rows = pd.DataFrame([{**one, "value": 0.5, "low": 0.4, "high": 0.6}] * 2)
+    table = pd.DataFrame([{**axes, "target": "x", "value": 0.7, "low": 0.6, "high": 0.8}])
+    frames = SimpleNamespace(configurations=rows, test_values=rows[:0], metric="auroc")
+    found = tests.with_seeds(table, frames)
+    assert found["value"].tolist() == [0.7] and len(found) == 1

@@ -55,7 +55,8 @@ def with_seeds(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The rows with intervals over patients and seeds, where there are several seeds."""
     values = pd.concat([frames.configurations.assign(subset="all"), frames.test_values])
     values = values[(values["metric"] == frames.metric) & (values["label"] == "macro")]
-    values = values[values["seeds"] > 1].assign(target=values["dataset"])
+    values = values[values["seeds"] > 1]
+    values = values.assign(target=values["dataset"])
     table = table.set_index(KEYS)
     table.update(values.set_index(KEYS)[["value", "low", "high"]])
     return table.reset_index()
