@@ -81,6 +81,24 @@ def page(text):
     return Page(text)
 
 
+def test_the_checklist_is_filled_from_the_files_and_leaves_the_rest_open(path, finished, text):
+    page = (path.parent / "checklist.md").read_text()
+    assert 'href="checklist.md"' in text
+    frames = results.read(finished, path.parent)
+    for name, facts in frames.facts.items():
+        assert f"### {name}" in page and facts["split_hash"] in page
+    counts = frames.counts[frames.counts["split"] == "test"]
+    for row in counts.itertuples():
+        known = row.positives + row.negatives
+        assert f"{row.positives:,} / {known:,}" in page, row
+    assert page.count("☐") > 10 and "18 trainings" not in page
+    tables = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(tables) > 30
+    for block in re.findall(r"(?:^\|.*\n)+", page, re.M):
+        assert len({line.replace("\\|", "").count("|") for line in block.splitlines()}) == 1, block
+    assert "{{" not in page and "nan" not in page.lower().split()
+
+
 def test_every_element_is_closed(page):
     assert page.open == []
 

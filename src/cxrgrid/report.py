@@ -13,7 +13,6 @@ Example:
 import importlib
 import json
 import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,11 +24,13 @@ from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
 from cxrgrid.reporting import (
     cell_pages,
+    checklist,
     galleries,
     page_parts,
     paper_text,
     policy,
     readings,
+    run_facts,
     sections,
 )
 from cxrgrid.reporting.answer import answer
@@ -95,27 +96,6 @@ def figures(frames: Frames, folder: Path) -> dict[str, dict]:
         found[name] = {"svg": svg, "title": title, "caption": module.CAPTION}
         found[name] |= {"part": part, "method": method}
     return found
-
-
-def runs(cells: pd.DataFrame) -> list[dict]:
-    """On which hardware and versions how many cells ran, and how long."""
-    done = cells[cells["state"] == "done"].fillna({"hardware": "unknown", "versions": "unknown"})
-    groups = done.groupby(["hardware", "versions"])
-    return [
-        {"hardware": hardware, "versions": versions, "cells": len(part)}
-        | {"minutes": part["seconds"].sum() / 60, "speed": part["images_per_second"].median()}
-        for (hardware, versions), part in groups
-    ]
-
-
-def commit() -> str:
-    """The commit of the code, where it lies in a git repository."""
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)
-    except OSError:
-        return ""
-    return done.stdout.strip()
 
 
 # ------------------------------------------------------------------ the cells' own pages
@@ -197,6 +177,8 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
     drawn = figures(frames, args.report / "figures")
     parts = page_parts.parts(tables, drawn, always)
+    asked = readings.history(readings.read(frames.folder / readings.NAME), frames.grid)
+    about = {"runs": run_facts.runs(frames.cells), "commit": run_facts.commit(), "question": asked}
     html = (
         cell_pages.environment()
         .get_template("report.html.j2")
@@ -206,7 +188,6 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             metric=frames.metric_name,
             answer=answer(frames, leaderboard),
             doubts=doubts(frames, audited, overlap),
-            question=readings.history(readings.read(frames.folder / readings.NAME), frames.grid),
             findings=findings(frames, leaderboard),
             overlap=overlap,
             glance=glance(leaderboard, frames.cells),
@@ -219,13 +200,14 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             missing=frames.cells[frames.cells["state"] == "missing"],
             cards=cards,
             explained=explained,
-            runs=runs(frames.cells),
-            commit=commit(),
+            **about,
             config=json.dumps(frames.grid.config, indent=2),
         )
     )
     args.out.write_text(policy.secured(html))
     paper_text.write(frames, tables, drawn, args.out.parent)
+    page = checklist.text(frames, audited, tables, data, about)
+    (args.out.parent / "checklist.md").write_text(page)
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
     (args.out.parent / "cells" / cell_pages.HOME).write_text(policy.secured(among_cells(html)))

@@ -170,6 +170,7 @@ rule report:
     output:
         page="<study>/report/report.html",
         text=expand("<study>/report/{name}", name=["methods.md", "methods.tex", "captions.md"]),
+        checklist="<study>/report/checklist.md",
         # For `--report x.zip`: the page once more, beside the cells' pages that it leads to.
         cells=report(
             directory("<study>/report/cells"),
