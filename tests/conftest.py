@@ -256,7 +256,12 @@ def write_report(study: Path, drawn: bool = False) -> Path:
     validation = str(report / "validation.csv")
     choose.main([str(study), "--out", validation])
     others = ["--configurations", str(report / "configurations.csv"), "--validation", validation]
-    others += ["--effects", str(report / "effects.csv")]
+    others += [
+        "--effects",
+        str(report / "effects.csv"),
+        "--recommended",
+        str(report / "recommended.csv"),
+    ]
     compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *others])
     table.main([str(study), "--report", str(report)])
     if drawn:

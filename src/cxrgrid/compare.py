@@ -26,7 +26,15 @@ from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
-from cxrgrid.evaluation import bootstrap, choice, effect_rows, study_pairs, test_sets, two_models
+from cxrgrid.evaluation import (
+    bootstrap,
+    choice,
+    effect_rows,
+    recommended,
+    study_pairs,
+    test_sets,
+    two_models,
+)
 from cxrgrid.evaluation.measured import Measured, measure
 from cxrgrid.evaluation.planned_pairs import EXTERNAL, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read
@@ -147,6 +155,8 @@ def study(args) -> None:
     grid = read_grid(args.study)
     if any(recipe.choose for recipe in grid.recipes.values()) and not args.validation:
         raise UserError(f"{args.study}: a recipe has `choose`; give --validation, made by `choose`")
+    if args.recommended and not args.validation:
+        raise UserError(f"{args.study}: --recommended needs --validation, made by `choose`")
     data = args.data or args.study.parent.parent / "data"
     sets = measured_sets(grid, args.study.parent / "cells", data)
     standing = choice.standing(read_csv(args.validation)) if args.validation else None
@@ -154,6 +164,9 @@ def study(args) -> None:
     write_csv([part for part in rows if len(part)] or rows[:1], args.out)
     if args.effects:
         write_csv([effect_rows.table(grid, sets["all"], standing)], args.effects)
+    if args.recommended:
+        chosen = read_csv(args.validation)
+        write_csv([recommended.table(grid, sets["all"], chosen)], args.recommended)
     if args.configurations:
         write_csv(
             [study_pairs.intervals(grid, *each[::-1]) for each in sets.items()], args.configurations
@@ -196,6 +209,11 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument(
         "--validation", type=Path, help="with --study: CSV of `choose`, for `choose: validation`"
+    )
+    parser.add_argument(
+        "--recommended",
+        type=Path,
+        help="with --validation: the recommended configuration against all others, as CSV",
     )
     parser.add_argument(
         "--effects", type=Path, help="with --study: the main effect of each factor, as CSV"

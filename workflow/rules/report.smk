@@ -81,6 +81,7 @@ rule compare:
             caption="../report/table.rst",
             category="Tables",
         ),
+        recommended="<study>/report/recommended.csv",
     log:
         "<study>/report/compare.log",
     conda:
@@ -88,7 +89,7 @@ rule compare:
     shell:
         "python -m cxrgrid.compare --study {input.study} --validation {input.validation}"
         " --out {output.comparisons} --configurations {output.configurations}"
-        " --effects {output.effects} > {log} 2>&1"
+        " --effects {output.effects} --recommended {output.recommended} > {log} 2>&1"
 
 
 rule table:

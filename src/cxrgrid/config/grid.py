@@ -223,8 +223,10 @@ class Grid:
         return modules(TABLES)
 
     def rows(self) -> list[str]:
-        """The tables whose rows `table` writes; those of two are files of `compare`."""
-        return [name for name in self.tables() if name not in ("comparisons", "effects")]
+        """The tables whose rows `table` writes; those of three are files of `compare`."""
+        return [
+            name for name in self.tables() if name not in ("comparisons", "effects", "recommended")
+        ]
 
     def to_json(self) -> str:
         """The config as run, for `study.json`."""

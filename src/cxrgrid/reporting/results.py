@@ -31,7 +31,8 @@ NAMES = {
 }
 POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
-FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects", "validation")
+FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects")
+FILES += ("recommended", "validation")
 TEXT = dict.fromkeys(
     [
         *CONFIGURATION,
@@ -62,7 +63,7 @@ class Frames:
     point only, and of cells on their own datasets, where these are cross-validated the means over
     folds; of_folds: the metrics of each fold; replicates: the cells, the folds of a model as one
     row; across: metrics of cells on other datasets; beside: those of ensembles and of models from
-    elsewhere; comparisons, configurations, effects: those of `compare`; validation: that of
+    elsewhere; comparisons, configurations, effects, recommended: of `compare`; validation: that of
     `choose`; counts, tested (test images of all folds), views, facts: of each dataset's
     table.parquet (`label_counts`); confusions: of `collect`; curves: of `score`, on each dataset's
     own test images; embeddings: those of `explain`, of cells that are done, with their axes;
@@ -79,6 +80,7 @@ class Frames:
     comparisons: pd.DataFrame
     configurations: pd.DataFrame
     effects: pd.DataFrame
+    recommended: pd.DataFrame
     validation: pd.DataFrame
     counts: pd.DataFrame
     tested: pd.DataFrame

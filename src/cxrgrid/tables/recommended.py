@@ -1,0 +1,51 @@
+"""The recommended configuration against all others of its dataset."""
+
+import pandas as pd
+
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.evaluation.effect_rows import primary_metric
+from cxrgrid.evaluation.recommended import TOGETHER
+from cxrgrid.evaluation.wording import difference, many, number, p_value, whole
+from cxrgrid.reporting.results import NAMES, Frames
+from cxrgrid.reporting.sections import coordinates
+
+TEXTS = [*CONFIGURATION, "verdict"]
+PART = "leaderboard"
+CAPTION = (
+    "The recommended configuration less each other one, on the same test images, mean over labels "
+    "and seeds: 95 % intervals that all hold together. What is not told apart from it may be as "
+    "good, or better."
+)
+METHOD = (
+    "Recommended against the rest: the critical value is that of the largest |t| over all others, "
+    "from resampled patients and the pooled spread between seeds (max-T)."
+)
+
+
+def build(frames: Frames) -> pd.DataFrame:
+    """The rows of `compare`, which has written `recommended.csv`."""
+    return frames.recommended
+
+
+def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
+    """The other configurations as text, the nearest first."""
+    rows = rows.sort_values("difference", kind="stable")
+    shown = coordinates(rows, CONFIGURATION[1:])
+    name = NAMES[primary_metric(frames.grid)]
+    shown[name] = rows["value"].map(number)
+    columns = rows[["difference", "low", "high"]].itertuples(index=False)
+    shown["recommended less this (95 %, all together)"] = [difference(*row) for row in columns]
+    shown["p, adjusted"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
+    shown["verdict"] = rows["verdict"]
+    shown["seeds"] = rows["seeds"].map(whole)
+    return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The recommended one, and how many others it is not told apart from."""
+    together = (rows["verdict"] == TOGETHER).sum()
+    name = rows["recommended"].iloc[0]
+    return [
+        f"{name} is recommended; {together} of {many(len(rows), 'other configuration')} cannot be "
+        "told apart from it on these test images."
+    ]
