@@ -170,8 +170,8 @@ def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
 
 
 def labels_of(frames: Frames, most: int) -> pd.DataFrame:
-    """The labels of each dataset with the most positives in test, in the dataset's order."""
-    test = frames.tested
+    """The labels of each dataset of a cell with the most positives in test, in its order."""
+    test = frames.tested[frames.tested["dataset"].isin(frames.cells["dataset"])]
     rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
     return test[rank <= most]
 
