@@ -210,8 +210,12 @@ def squares(count, size, seed):
     return pixels, labels, corners
 
 
-# One network of each kind: convolutions, NHWC windows, tokens with a class token, and without.
-KINDS = [("test_resnet", 64), ("test_efficientnet", 64), ("test_convnext", 64), ("test_vit", 64)]
+# One network of each kind: convolutions, maps with channels last, windows of attention, tokens
+# with a class token, and without.
+KINDS = [("test_resnet", 64), ("test_convnext", 64), ("test_mambaout", 64), ("test_vit", 64)]
+KINDS += [
+    pytest.param(name, 64, marks=pytest.mark.long) for name in ("test_maxvit", "test_vit_relpos")
+]
 
 
 @pytest.mark.slow
