@@ -9,14 +9,17 @@ stand beside where each patient has one image.
 Example:
   python -m cxrgrid.compare mine.parquet theirs.csv --out result.json
   python -m cxrgrid.compare mine.parquet theirs.csv --threshold 0.5 0.3 --interval bca --out r.csv
+  python -m cxrgrid.compare mine.parquet theirs.csv --specificity 0.9 --out result.csv
   python -m cxrgrid.compare --a new/seed*.parquet --b old/seed*.parquet --names new old --out r.json
   python -m cxrgrid.compare --study results/demo/study.json \\
       --validation validation.csv --out comparisons.csv --configurations configurations.csv \\
       --effects effects.csv
 """
 
+import argparse
 import json
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
 from cxrgrid.evaluation import (
+    at_specificity,
     bootstrap,
     choice,
     effect_rows,
@@ -71,6 +75,8 @@ def two(args) -> None:
     names = tuple(args.names or name_sides(a, b))
     how = Report(resamples=args.resamples, interval=args.interval, stratify=args.stratify)
     frame = two_models.rows(a, b, names, args.threshold, how)
+    if args.specificity is not None:
+        frame = pd.concat([frame, at_specificity.rows(a, b, names, args.specificity, how)])
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.out.suffix.lower() == ".json":
         facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
@@ -79,7 +85,7 @@ def two(args) -> None:
         args.out.write_text(json.dumps({**facts, "rows": table}, indent=2) + "\n")
     else:
         frame.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
-    shown = frame[frame["metric"].isin(["auroc", "accuracy"])]
+    shown = frame[~frame["metric"].isin(["ap"])]
     print("\n".join(shown["sentence"]))
     for text in shown.get("no_test", pd.Series(dtype=str)).dropna().unique():
         print(text)
@@ -181,6 +187,17 @@ def write_csv(parts: list[pd.DataFrame], path: Path) -> None:
     frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
 
 
+def share(text: str) -> float:
+    """A share between 0 and 1, from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("a share between 0 and 1, such as 0.9, please")
+    return value
+
+
 def main(argv: list[str] | None) -> None:
     """Compare two models, or a study's."""
     parser = cli.parser("compare", __doc__)
@@ -188,6 +205,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, one file per seed")
     parser.add_argument("--b", type=Path, nargs="+", help="predictions of B, one file per seed")
     parser.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of A and B")
+    parser.add_argument(
+        "--specificity",
+        type=share,
+        help="also compare sensitivities where each model has this specificity on these images",
+    )
     parser.add_argument(
         "--threshold",
         type=float,

@@ -171,7 +171,7 @@ def sentence(
 ) -> str:
     """Conclusion of a comparison as a sentence. basis: text with seeds, images and patients."""
     a, b = names
-    unit, which, each = METRICS[metric], ("This training", "that"), "training each"
+    unit, which, each = METRICS.get(metric, metric), ("This training", "that"), "training each"
     if " folds, " in basis:
         which, each = ("These trainings", "those"), "training in each fold"
     if np.isnan(p_holm):
