@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from cxrgrid.io.parquet import read_parquet
 from demo_config import replaced
 from warm_python import warm_python
 
@@ -344,3 +346,38 @@ def test_a_dead_cell_stops_no_other_and_is_reported(finished, tmp_path):
     jobs = planned(tmp_path, changed("grid.seeds", [0, 1]))
     assert jobs["train"] == {PRETRAINED, PRETRAINED.replace("seed0", "seed1")}
     assert {"score", "report"} <= set(jobs)
+
+
+@pytest.mark.long
+def test_folds_end_in_one_result_in_which_each_patient_is_tested_once(tmp_path):
+    config = changed("grid.folds", "all") | {"transfer": "all"}
+    config = replaced(config, "report", {"resamples": 100, "explain": "none"})
+    done = snakemake(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    report, data = tmp_path / "results/tiny/report", tmp_path / "results/data"
+    assert [path.name for path in data.glob("near/**/pixels.npy")] == ["pixels.npy"]
+    tables = [read_parquet(path)[0].to_pandas() for path in data.glob("near/**/table.parquet")]
+    tested = [set(table.loc[table["split"] == "test", "patient"]) for table in tables]
+    assert len(tables) == 3
+    assert sum(map(len, tested)) == len(set().union(*tested)) == tables[0]["patient"].nunique()
+    board = pd.read_csv(report / "leaderboard.csv").set_index(["dataset", "init"])
+    for init in ("scratch", "pretrained"):
+        row = board.loc["near", init]
+        assert (row["folds"], row["seeds"], row["planned"]) == (3, 1, 1)
+        assert (row["n"], row["patients"]) == (len(tables[0]), 30)
+    metrics = pd.read_csv(report / "metrics.csv")
+    near = metrics[(metrics["dataset"] == "near") & (metrics["target"] == "near")]
+    assert set(near["fold"]) == {-1, 0, 1, 2}
+    across = metrics[(metrics["dataset"] == "near") & (metrics["target"] == "far")]
+    assert set(across["fold"]) == {0, 1, 2}
+    pairs = pd.read_csv(report / "comparisons.csv")
+    assert (pairs["patients"] == 30).all() and (pairs["folds"] == 3).all()
+    for fold in ("", "fold1/", "fold2/"):
+        assert (report / f"cells/near/test_resnet/scratch/default/{fold}seed0.html").is_file()
+    transfer = pd.read_csv(report / "transfer.csv").set_index(["dataset", "target", "init"])
+    assert "3 folds" in transfer.loc[("near", "far", "scratch"), "note"]
+    assert "fold 0 of near" in transfer.loc[("far", "near", "scratch"), "note"]
+    assert (
+        "Cross-validated: each patient of near is tested once"
+        in (report / "report.html").read_text()
+    )

@@ -8,7 +8,7 @@ from cxrgrid.reporting.results import Frames
 PART = "learning"
 CAPTION = (
     "Mean over the labels that have both classes. Line: mean over seeds; band: range over seeds; "
-    "dot: the epoch whose weights are used, one per seed."
+    "dot: the epoch whose weights are used, one per seed (and fold)."
 )
 
 

@@ -8,10 +8,10 @@ from cxrgrid.reporting.results import Frames
 PART = "calibration"
 CAPTION = (
     "Share of positives against the predicted probability. Line: smooth calibration curve "
-    "(restricted cubic spline of the log odds), one per seed, with its pointwise 95 % band over "
-    "patients; dots: 15 bins of equally many test images; up to eight labels per dataset. Dashed: "
-    "perfect calibration; below it, probabilities are too high. n: test images with a known label "
-    "(positives). Indices with intervals: table `calibration`."
+    "(restricted cubic spline of the log odds), one per seed (and fold), with its pointwise 95 % "
+    "band over patients; dots: 15 bins of equally many test images; up to eight labels per "
+    "dataset. Dashed: perfect calibration; below it, probabilities are too high. n: test images "
+    "with a known label (positives). Indices with intervals: table `calibration`."
 )
 
 
