@@ -1,9 +1,10 @@
 """Cost of preparing four image recipes in one reading of the files, beside four runs of their own.
 
 112, 224 and 512 px, and 224 px with CLAHE, of PNG of 1024 x 1024 and of large JPEG: drawn
-phantoms, or the files of a folder. Both ways are whole commands (`pixels`, its files written) in one process,
-in alternating rounds, in CPU time of all threads; one reading makes the dataset's own array, and the
-others then only put what is there in its place. The bits of all arrays are compared.
+phantoms, or the files of a folder. Both ways are whole commands (`pixels`, its files written) in
+one process, in alternating rounds, in CPU time of all threads; one reading makes the dataset's
+own array, and the others then only put what is there in its place. The bits of all arrays are
+compared.
 
 Examples:
   OMP_NUM_THREADS=1 python benchmarks/recipes.py --rounds 5
