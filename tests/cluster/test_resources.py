@@ -1,14 +1,17 @@
 """`needs`: more memory after too little, more time after too short a limit, else as before."""
 
+import inspect
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.common import get_function_params
 
 from conftest import CONFIG, MISSING
 from cxrgrid.cluster.resources import MEMORY, MINUTES, Needs
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.rules import Rules
 
 DATASET, BACKBONE, INIT, RECIPE, SEED = MISSING.replace("seed", "").split("/")
 WILDCARDS = SimpleNamespace(
@@ -50,3 +53,12 @@ def test_the_first_cell_of_a_kind_asks_by_its_pixels(needs):
     with pixels.open("wb") as file:
         file.truncate(3_000_000_000)
     assert needs.runtime(WILDCARDS) == 2 * 3_000_000_000 * 20 // 5_000_000 // 60
+
+
+@pytest.mark.parametrize("kind", [Rules, Needs])
+def test_snakemake_finds_the_arguments_of_a_method_without_working_them_out(kind):
+    """By an attribute that it looks at first; they have to be those of the method."""
+    method = (kind.pixels if kind is Rules else kind.memory).__get__(object())
+    found = get_function_params(method)
+    assert found is method._overwrite_params
+    assert found == dict(inspect.signature(method).parameters)

@@ -91,8 +91,9 @@ def asked(found, cell):
     rules = Rules(found, lambda path: [])
     axes = {axis: str(value) for axis, value in cell.axes().items()}
     wildcards = SimpleNamespace(**axes | {"fold": fold_folder(cell.fold)})
-    names = ("training_tables", "training_pixels", "pool")
-    return [getattr(rules, name)(wildcards) for name in names], rules.data(wildcards, None)
+    files = rules.training(wildcards)
+    found = [files["tables"], files["pixels"], rules.pool(wildcards)]
+    return found, rules.data(wildcards, None)
 
 
 def test_training_declares_every_dataset_that_it_reads_and_else_what_it_did():

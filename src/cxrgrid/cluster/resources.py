@@ -13,7 +13,7 @@ from cxrgrid.cluster.progress import coordinates, explain, kind
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import training_arrays
-from cxrgrid.config.rules import named
+from cxrgrid.config.rules import named, quick
 
 MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
 MINUTES = 1440  # where nothing is known yet
@@ -22,6 +22,7 @@ ROOM = 2  # times what earlier cells took
 MOST = 8  # times the first request
 
 
+@quick
 class Needs:
     """Resources of a grid's cells; each method takes Snakemake's wildcards."""
 

@@ -1,9 +1,11 @@
 """Settings, inputs and flags of Snakemake's rules, from a grid and the wildcards."""
 
+import inspect
 import json
 import shlex
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -37,6 +39,20 @@ class Nothing:
 CELL = "{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}"
 
 
+def quick(kind: type) -> type:
+    """The class, with the arguments of its methods written where Snakemake looks first.
+
+    Else it works them out anew at each call, which takes as long as the rest of the call
+    (`snakemake.common.get_function_params`; docs/log.md has the times).
+    """
+    for method in vars(kind).values():
+        if isinstance(method, FunctionType):
+            known_as = inspect.signature(method).parameters.items()
+            method._overwrite_params = dict(list(known_as)[1:])  # without `self`
+    return kind
+
+
+@quick
 class Rules:
     """Input and parameter functions of one grid's rules; each takes Snakemake's wildcards.
 
@@ -62,11 +78,6 @@ class Rules:
         """Settings of the cell that the wildcards name."""
         cell = named(self.grid, wildcards)
         return self.settings(cell, f"{self.grid.folder(cell)}/cell.json")
-
-    def weights(self, wildcards: Any) -> list[str]:
-        """The weights file that the cell starts from, if any."""
-        weights = named(self.grid, wildcards).weights
-        return [weights] if weights else []
 
     def dataset(self, wildcards: Any) -> Dataset:
         """The settings of the dataset that the wildcards name."""
@@ -120,18 +131,21 @@ class Rules:
         suffix = array_suffix(self.grid.image_on(cell, dataset))
         return f"results/data/{dataset}/pixels{suffix}.npy"
 
-    def training_tables(self, wildcards: Any) -> list[str]:
-        """The tables of the datasets that a cell's training reads, its own first."""
-        return [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)]
+    def training(self, wildcards: Any) -> dict[str, list[str]]:
+        """A training's files: the tables of the datasets that it reads and its arrays of pixels, of
+        each its own dataset's first, and the weights that it starts from, if any.
+        """
+        cell = named(self.grid, wildcards)
+        return {
+            "tables": [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)],
+            "pixels": training_arrays(self.grid, cell),
+            "weights": [cell.weights] if cell.weights else [],
+        }
 
     def training_folders(self, wildcards: Any) -> list[str]:
         """The folders of those tables."""
         cell = named(self.grid, wildcards)
         return [division(self.grid, cell, name) for name in read_by(cell)]
-
-    def training_pixels(self, wildcards: Any) -> list[str]:
-        """The arrays that a cell's training reads, its own dataset's first."""
-        return training_arrays(self.grid, named(self.grid, wildcards))
 
     def pool(self, wildcards: Any) -> list[str]:
         """The file of images that the cell may not train on, if it pools datasets."""
