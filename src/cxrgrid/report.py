@@ -59,7 +59,7 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
             configuration["entry"] if several else "",
         )
         shade = (configuration["value"] - low) / (high - low) if high > low else 1.0
-        configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 52 * shade:.0f}%"}
+        configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 46 * shade:.0f}%"}
         configuration["page"] = cell_pages.address(
             configuration | firsts[tuple(configuration[a] for a in CONFIGURATION)]
         )

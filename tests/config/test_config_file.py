@@ -71,6 +71,7 @@ def test_aliases_of_aliases_are_looked_through_once(tmp_path):
 PLACES = {
     "recipes.default.lr: too high": 4,
     "config.recipes.default.lr: too high": 4,
+    "recipes.default: is empty": 3,
     "grid.seeds[1]: twice": 6,
     "config: no setting 'grid'; did you mean": 5,
     "recipes: no setting 'default'; known": 3,

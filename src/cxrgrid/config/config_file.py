@@ -144,25 +144,30 @@ def located(message: str, paths: Iterable[Path | str]) -> str:
     for path in reversed([*paths]):
         with contextlib.suppress(OSError, ValueError, yaml.YAMLError, RecursionError):
             root = yaml.compose(Path(path).read_text("utf-8"), Loader=Loader)
-            node = descend(root, where.removeprefix("config").lstrip("."))
+            place, node = descend(root, where.removeprefix("config").lstrip("."))
             inner = named(node, asked[1]) if node is not None and asked else None
-            if (found := inner or node) is not None and found is not root:
+            if (found := inner or place) is not None and found is not root:
                 return f"{os.path.relpath(path)}, line {line_of(found)}: {message}"
     return message
 
 
-def descend(node: yaml.Node | None, path: str) -> yaml.Node | None:
-    """Node at a dotted path such as `overrides[0].set`, whose names may hold dots themselves."""
+def descend(
+    node: yaml.Node | None, path: str, place: yaml.Node | None = None
+) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """Key and value at a dotted path such as `overrides[0].set`; names may hold dots themselves.
+
+    place: the key of `node`; of an entry of a list, the entry itself.
+    """
     if not path or node is None:
-        return node
+        return place or node, node
     if item := re.match(r"\[(\d+)\]\.?", path):
         below = node.value[int(item[1])] if isinstance(node, yaml.SequenceNode) else None
-        return descend(below, path[item.end() :])
+        return descend(below, path[item.end() :], below)
     for key, below in node.value if isinstance(node, yaml.MappingNode) else []:
         rest = path.removeprefix(str(key.value))
         if rest != path and (not rest or rest[0] in ".["):
-            return key if not rest and not children(below) else descend(below, rest.lstrip("."))
-    return None
+            return descend(below, rest.lstrip("."), key)
+    return None, None
 
 
 def named(node: yaml.Node, name: str) -> yaml.Node | None:

@@ -144,8 +144,9 @@ def recipe(name: str, cells: list[Cell], frames: Frames) -> str:
     )
     said = (
         f"With the recipe {name}, {only} trained for {most}{cell.epochs} epochs{end} with the "
-        f"optimiser {cell.optimizer} (batch size {cell.batch_size}, peak "
-        f"learning rate {cell.lr:g}, {warm}{SCHEDULES[cell.schedule]}, weight decay {cell.weight_decay:g}), minimising {loss}."
+        f"optimiser {cell.optimizer} (batch size {cell.batch_size}, peak learning rate "
+        f"{cell.lr:g}, {warm}{SCHEDULES[cell.schedule]}, weight decay {cell.weight_decay:g}), "
+        f"minimising {loss}."
     )
     changes = [
         text.format(getattr(cell, setting) * factor)
