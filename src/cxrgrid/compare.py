@@ -20,15 +20,13 @@ import argparse
 import json
 import logging
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import CONFIGURATION, Cell
+from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.study import External, Report
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation import (
     at_specificity,
     bootstrap,
@@ -36,15 +34,12 @@ from cxrgrid.evaluation import (
     effect_rows,
     recommended,
     study_pairs,
-    test_sets,
     two_models,
 )
-from cxrgrid.evaluation.measured import Measured, measure
-from cxrgrid.evaluation.planned_pairs import EXTERNAL, pairs
-from cxrgrid.evaluation.predictions import Predictions, only, read
-from cxrgrid.evaluation.same_images import aligned, by_image, check_same, check_seeds
-from cxrgrid.evaluation.subgroup_gaps import joined
-from cxrgrid.evaluation.test_sets import TestSet
+from cxrgrid.evaluation.planned_pairs import pairs
+from cxrgrid.evaluation.predictions import Predictions, read
+from cxrgrid.evaluation.same_images import by_image, check_same, check_seeds
+from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.io import cli
 from cxrgrid.reporting.results import read_csv, read_grid
 
@@ -94,68 +89,6 @@ def two(args) -> None:
 # ------------------------------------------------------------------ a study
 
 
-def cells(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple[tuple, int, list[Predictions]]]:
-    """Each model of a dataset whose folds have all finished, with its predictions on test images.
-
-    Of a dataset that is not cross-validated, each finished cell. Then each model from elsewhere, if
-    it has predicted the same images.
-    """
-    firsts: dict[int, Predictions] = {}
-    planned: dict[tuple, list[Cell]] = {}
-    for cell in [cell for cell in grid.cells if cell.dataset == dataset]:
-        planned.setdefault((cell.configuration(), cell.seed), []).append(cell)
-    for (configuration, seed), folds in planned.items():
-        if not all(finished(folder / cell.path(), cell) for cell in folds):
-            continue
-        found = []
-        for cell in folds:
-            made = by_image(read(folder / cell.path() / f"predictions/{dataset}.parquet"))
-            check_same(firsts.setdefault(cell.fold, made), made)
-            found.append(made)
-        yield configuration, seed, found
-    for name, model in grid.study.external.items() if firsts else ():
-        if model.dataset == dataset:
-            yield external(dataset, name), 0, of_external(name, model, list(firsts.values()))
-
-
-def external(dataset: str, name: str) -> tuple[str, ...]:
-    """The configuration of a model from elsewhere."""
-    return (dataset, name, EXTERNAL, EXTERNAL)
-
-
-def of_external(name: str, model: External, folds: list[Predictions]) -> list[Predictions]:
-    """The predictions of a model from elsewhere on each fold's test images."""
-    path = Path(model.predictions)
-    made = aligned(path, read(path), joined(folds), f"external.{name}")
-    return [only(made, set(fold.image)) for fold in folds]
-
-
-def measured_on(
-    grid: Grid, folder: Path, dataset: str, chosen: TestSet | None, how: Report
-) -> Measured:
-    """Results of a dataset's models on its test images, or on one of its test sets."""
-    found = cells(grid, folder, dataset)
-    if chosen:
-        each = ((model, seed, map(chosen.select, folds)) for model, seed, folds in found)
-        sets = ((model, seed, [one for one in folds if one.image]) for model, seed, folds in each)
-        found = ((model, seed, folds) for model, seed, folds in sets if folds)
-    return measure(found, how)
-
-
-def measured_sets(grid: Grid, folder: Path, data: Path) -> dict[str, dict[str, Measured]]:
-    """Results by test set (`all`: all test images) and dataset. data: results/data."""
-    sets: dict[str, dict[str, Measured]] = {"all": {}}
-    how = grid.study.report
-    for dataset in {cell.dataset: None for cell in grid.cells}:
-        sets["all"][dataset] = measured_on(grid, folder, dataset, None, how)
-        logging.info(f"{dataset}: {len(sets['all'][dataset].values)} models measured")
-        tests = grid.study.datasets[dataset].tests
-        for name, chosen in test_sets.read(data / dataset / "table.parquet", tests, None).items():
-            on = measured_on(grid, folder, dataset, chosen, how)
-            sets.setdefault(name, {})[dataset] = on
-    return sets
-
-
 def study(args) -> None:
     """Compare every pair of a study: a table of pairs, and one of configurations."""
     grid = read_grid(args.study)
@@ -166,17 +99,16 @@ def study(args) -> None:
     data = args.data or args.study.parent.parent / "data"
     sets = measured_sets(grid, args.study.parent / "cells", data)
     standing = choice.standing(read_csv(args.validation)) if args.validation else None
-    rows = [study_pairs.table(grid, each, standing, name) for name, each in sets.items()]
+    rows = [study_pairs.table(grid, each, standing, *name) for name, each in sets.items()]
     write_csv([part for part in rows if len(part)] or rows[:1], args.out)
     if args.effects:
-        write_csv([effect_rows.table(grid, sets["all"], standing)], args.effects)
+        write_csv([effect_rows.table(grid, sets["all", ""], standing)], args.effects)
     if args.recommended:
         chosen = read_csv(args.validation)
-        write_csv([recommended.table(grid, sets["all"], chosen)], args.recommended)
+        write_csv([recommended.table(grid, sets["all", ""], chosen)], args.recommended)
     if args.configurations:
-        write_csv(
-            [study_pairs.intervals(grid, *each[::-1]) for each in sets.items()], args.configurations
-        )
+        values = [study_pairs.intervals(grid, each, *name) for name, each in sets.items()]
+        write_csv(values, args.configurations)
     logging.info(f"{len(pairs(grid, standing))} pairs compared on {len(sets)} test sets")
 
 

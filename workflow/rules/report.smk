@@ -67,8 +67,8 @@ rule compare:
     input:
         study=rules.study.output.study,
         validation=rules.choose.output.validation,
-        # As for `choose`.
-        scores=expand(rules.score.output.scores, target=grid.targets()),
+        # As for `choose`; of datasets of test images only, too.
+        scores=expand(rules.score.output.scores, target=grid.tested()),
     output:
         comparisons=report(
             "<study>/report/comparisons.csv",

@@ -25,8 +25,17 @@ KEYS += ["backbone", "init", "recipe", "recipe_a", "recipe_b", "metric", "label"
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
 COLUMNS += ["seed_sd", "sampling_se", "detectable", "margin_verdict", "verdict", "sentence"]
-CONFIGURATION_COLUMNS = [*CONFIGURATION, "subset", "metric", "label", "value", "low", "high"]
-CONFIGURATION_COLUMNS += ["folds", "seeds", "planned", "seed_sd", "sampling_se", "n", "positives"]
+CONFIGURATION_COLUMNS = [*CONFIGURATION, "target", "subset", "metric", "label", "value", "low"]
+CONFIGURATION_COLUMNS += [
+    "high",
+    "folds",
+    "seeds",
+    "planned",
+    "seed_sd",
+    "sampling_se",
+    "n",
+    "positives",
+]
 CONFIGURATION_COLUMNS += ["patients"]
 
 
@@ -66,16 +75,19 @@ def table(
     measured: dict[str, Measured],
     standing: Standing | None = None,
     subset: str = "all",
+    target: str = "",
 ) -> pd.DataFrame:
     """One row per pair, metric and label: COLUMNS. NaN if a pair has no seed in common.
 
-    measured: by dataset; subset: name of the test set on which they are measured.
+    measured: by dataset; subset: name of the test set on which they are measured; target: of which
+    dataset it is, empty for their own.
     """
     asked = [pair for pair in pairs(grid, standing) if pair.a[0] in measured]
     made = [(pair, *row) for pair in asked for row in compare(pair, measured[pair.a[0]])]
     if not made:
         return pd.DataFrame(columns=COLUMNS)
     frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS).assign(subset=subset)
+    frame["target"] = target or frame["target"]
     families = frame.groupby(["factor", "metric", frame["label"].eq("macro")])["p"]
     frame["p_holm"] = families.transform(lambda p: holm(p.to_numpy(float)))
     frame["family"] = families.transform("size")
@@ -105,7 +117,9 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
     return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{pair.chosen()}"
 
 
-def intervals(grid: Grid, measured: dict[str, Measured], subset: str = "all") -> pd.DataFrame:
+def intervals(
+    grid: Grid, measured: dict[str, Measured], subset: str = "all", target: str = ""
+) -> pd.DataFrame:
     """One row per configuration, metric and label: means over the finished seeds.
 
     The interval is over patients and seeds together; over patients alone if no configuration of the
@@ -131,7 +145,8 @@ def intervals(grid: Grid, measured: dict[str, Measured], subset: str = "all") ->
                     own = here.own(configuration, seeds)[:, :, number, at].T
                     row |= interval(values[:, :, number, at], own, here.spread(number, at))
                 rows.append(row)
-    return pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS).assign(subset=subset)
+    frame = pd.DataFrame(rows, columns=CONFIGURATION_COLUMNS).assign(subset=subset)
+    return frame.assign(target=target or frame["dataset"])
 
 
 def interval(values: np.ndarray, own: np.ndarray, spread: Spread | None) -> dict[str, float]:

@@ -14,9 +14,10 @@ def on_tests(rows: pd.DataFrame, grid: Grid) -> pd.Series:
 
 
 def apart(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of `compare` on all test images, and those on named test sets.
+    """Rows of `compare` on all test images of a dataset, and those on other test sets.
 
-    Files that were written before there were test sets have no column `subset`.
+    Files that were written before there were test sets have no columns `subset` and `target`.
     """
     named = rows.get("subset", pd.Series("all", rows.index)) != "all"
+    named |= rows.get("target", rows["dataset"]) != rows["dataset"]
     return rows[~named], rows[named]

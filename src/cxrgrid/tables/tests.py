@@ -53,10 +53,11 @@ def build(frames: Frames) -> pd.DataFrame:
 
 def with_seeds(table: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """The rows with intervals over patients and seeds, where there are several seeds."""
-    values = pd.concat([frames.configurations.assign(subset="all"), frames.test_values])
+    own = frames.configurations
+    own = own.assign(subset="all", target=own["dataset"])
+    values = pd.concat([own, frames.test_values])
     values = values[(values["metric"] == frames.metric) & (values["label"] == "macro")]
     values = values[values["seeds"] > 1]
-    values = values.assign(target=values["dataset"])
     table = table.set_index(KEYS)
     table.update(values.set_index(KEYS)[["value", "low", "high"]])
     return table.reset_index()
@@ -92,4 +93,8 @@ def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
     pairs = frames.test_pairs
     pairs = pairs[pairs["dataset"].isin(rows["dataset"]) & (pairs["label"] == "macro")]
     pairs = pairs[(pairs["metric"] == frames.compared) & pairs["verdict"].isin(["better", "worse"])]
-    return [f"On {row.subset}: {row.sentence}" for row in pairs.itertuples()]
+    names = [
+        row.subset if row.target == row.dataset else f"{row.target}, {row.subset}"
+        for row in pairs.itertuples()
+    ]
+    return [f"On {name}: {text}" for name, text in zip(names, pairs["sentence"], strict=True)]
