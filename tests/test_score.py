@@ -438,7 +438,8 @@ def test_groups_and_their_gap_stand_on_the_same_resamples(study):
     study_settings(study, **asked)
     table, _ = read_parquet(study.run())
     parts = {n: table.filter(pc.field("subset") == n) for n in ("sex=F", "sex=M", "gap:sex")}
-    assert set(table["subset"].to_pylist()) == {"all", *parts}, "all images are PA"
+    beside = {"homogeneity:sex", "worst:sex"}
+    assert set(table["subset"].to_pylist()) == {"all", *parts, *beside}, "all images are PA"
     test = score.read_predictions(study.below[study.cells[0]] / "ward.parquet", study.cells[0])
     weights = bootstrap.patient_weights(test.patient, 100, bootstrap.generator(test.patient))
     values = {}
