@@ -160,7 +160,11 @@ def test_a_margin_gives_verdicts_and_power_stands_beside_no_difference():
     assert row["sentence"].endswith("The two are equivalent within the margin of 0.3.")
     assert row["detectable"] > (row["high"] - row["low"]) / 2
     assert f"had to be {row['detectable']:.3f} to be shown 8 times in 10" in row["sentence"]
-    tight = Grid(replaced(DEMO, "report.margin", 0.0001))
+    tight = Grid(replaced(DEMO, "report.margin", 0.001))
+    few = rows(tight, found, factor="init", model="fixed").iloc[0]
+    assert few["times_needed"] == pytest.approx((few["detectable"] / 0.001) ** 2)
+    assert "To show one of 0.001 as often would take about" in few["sentence"]
+    assert np.isnan(row["times_needed"]), "the study could have shown 0.3"
     assert rows(tight, found, factor="init", model="fixed").iloc[0]["margin_verdict"] == "undecided"
 
 

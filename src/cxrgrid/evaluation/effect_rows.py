@@ -30,7 +30,8 @@ FIXED, RANDOM, ONE = "fixed", "random", "one"  # of the study's datasets, of oth
 KEYS = ["factor", "level", "against", "by", "by_level", "dataset", "model", "metric"]
 NUMBERS = ["estimate", "low", "high", "p", "p_holm", "family", "family_size", "primary"]
 COUNTS = ["pairs", "planned", "datasets", "seeds", "n", "patients"]
-ERRORS = ["sampling_se", "seed_se", "detectable", "margin", "margin_verdict"]
+ERRORS = ["sampling_se", "seed_se", "detectable", "times_needed", "margin"]
+ERRORS += ["margin_verdict"]
 BETWEEN = ["heterogeneity_p", "i2", "tau", "prediction_low", "prediction_high", "interaction_p"]
 COLUMNS = [*KEYS, *NUMBERS, *COUNTS, *ERRORS, *BETWEEN, "verdict", "sentence"]
 FEWEST = 3  # datasets of a random effect
@@ -176,6 +177,8 @@ def worded(frame: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     """The rows with verdicts and sentences."""
     margin = grid.study.report.margin
     frame["margin"] = margin if margin else np.nan
+    times = [difference.times_needed(found, margin) for found in frame["combined"]]
+    frame["times_needed"] = times
     found = [say(row, margin) for row in frame.to_dict("records")]
     names = ["verdict", "margin_verdict", "sentence"]
     frame[names] = pd.DataFrame(found, index=frame.index, columns=names)
@@ -193,7 +196,10 @@ def say(row: dict, margin: float) -> tuple[str, str, str]:
     where = f"{named(row['by'], row['by_level'])}: " if row["by"] else ""
     if row["dataset"] != ALL:
         where = f"{row['dataset']}: "
-    return difference.verdict(found, p), by, f"{where}{text}{difference.margin_words(by, margin)}"
+    verdict = difference.verdict(found, p)
+    times = row["times_needed"] if verdict == "not shown" else np.nan
+    more = difference.size_words(times, margin) + difference.margin_words(by, margin)
+    return verdict, by, f"{where}{text}{more}"
 
 
 def named(factor: str, level: str) -> str:

@@ -24,7 +24,8 @@ KEYS = ["dataset", "target", "subset", "axis", "a", "b", "factor", "level_a", "l
 KEYS += ["backbone", "init", "recipe", "recipe_a", "recipe_b", "metric", "label"]
 NUMBERS = ["value_a", "value_b", "difference", "low", "high", "p", "p_holm", "family"]
 COLUMNS = [*KEYS, *NUMBERS, "folds", "seeds", "planned", "n", "positives", "patients"]
-COLUMNS += ["seed_sd", "sampling_se", "detectable", "margin_verdict", "verdict", "sentence"]
+COLUMNS += ["seed_sd", "sampling_se", "detectable", "times_needed", "margin_verdict", "verdict"]
+COLUMNS += ["sentence"]
 CONFIGURATION_COLUMNS = [*CONFIGURATION, "target", "subset", "metric", "label", "value", "low"]
 CONFIGURATION_COLUMNS += [
     "high",
@@ -97,8 +98,12 @@ def table(
     margin = grid.study.report.margin
     verdicts = ["" if one is None else difference.by_margin(one, margin) for _, _, one in made]
     frame["margin_verdict"] = verdicts
+    times = [np.nan if one is None else difference.times_needed(one, margin) for *_, one in made]
+    frame["times_needed"] = times
+    shown = frame["verdict"].ne("not shown")
     said = [difference.margin_words(verdict, margin) for verdict in verdicts]
-    frame["sentence"] = frame["sentence"] + said
+    sizes = [difference.size_words(each, margin) for each in frame["times_needed"].mask(shown)]
+    frame["sentence"] = frame["sentence"] + sizes + said
     return frame
 
 
