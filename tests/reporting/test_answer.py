@@ -9,7 +9,7 @@ ROW = {
     "factor": "init", "level": "pretrained", "against": "scratch", "primary": True,
     "estimate": 0.098, "low": 0.02, "high": 0.176, "p": 0.013, "p_holm": 0.013, "family_size": 1,
     "pairs": 4, "planned": 4, "datasets": 2, "seeds": 2, "n": 121, "patients": 67,
-    "detectable": 0.11, "margin": float("nan"), "margin_verdict": "",
+    "detectable": 0.11, "margin": float("nan"), "margin_verdict": "", "verdict": "better",
 }  # fmt: skip
 TITLE = "Does pretraining help?"
 
@@ -30,6 +30,7 @@ def row(**changes) -> pd.Series:
         ({"seeds": 1, "estimate": -0.1, "low": -0.2, "high": -0.01}, TITLE, True, "Probably not"),
         ({"low": -0.02, "p": 0.2, "p_holm": 0.2}, TITLE, True, "Not shown"),
         ({"p_holm": 0.06}, TITLE, False, "Not shown"),
+        ({"seeds": 1, "verdict": "these trainings"}, TITLE, True, "Not shown"),
         ({"low": -0.01, "high": 0.015, "p": 0.6, "p_holm": 0.6, "margin": 0.02,
           "margin_verdict": "equivalent"}, TITLE, True, "Equivalent"),
         ({"pairs": 0, "low": float("nan")}, TITLE, True, "Not known yet"),
@@ -39,6 +40,11 @@ def row(**changes) -> pd.Series:
 )  # fmt: skip
 def test_the_word_follows_from_the_effect(changes, title, alone, word):
     assert answer.verdict(row(**changes), title, alone) == word
+
+
+def test_one_training_each_is_answered_in_the_words_of_the_comparison():
+    one = row(seeds=1, verdict="these trainings", sentence="This training of a scored higher.")
+    assert answer.sentence(one, "AUROC") == "This training of a scored higher."
 
 
 def test_an_effect_stands_with_its_interval_and_direction():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cxrgrid.evaluation.difference import THIS
 from cxrgrid.evaluation.effect_rows import FIXED, ONE, named, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.findings import configuration, seeds
@@ -58,6 +59,8 @@ def verdict(row: pd.Series, title: str, alone: bool) -> str:
         return "Not known yet"
     if row["p_holm"] >= 0.05:
         return "Equivalent" if row["margin_verdict"] == "equivalent" else "Not shown"
+    if row["verdict"] == THIS:
+        return "Not shown"
     if row["pairs"] < row["planned"] or row["seeds"] < FEW_SEEDS:
         return "Probably" if row["estimate"] > 0 else "Probably not"
     if alone and title.split(" ")[0].lower() in ASKS:
@@ -76,6 +79,8 @@ def sentence(row: pd.Series, metric: str) -> str:
     p = chance(row["p"])
     if not row["primary"] or row["family_size"] > 1:
         p = f"{chance(row['p_holm'])} after Holm's correction"
+    if row["verdict"] == THIS:  # one training each: no word of methods
+        return row["sentence"]
     if row["p_holm"] < 0.05:
         way = "higher" if row["estimate"] > 0 else "lower"
         return f"{metric} is {way} with {x} than with {y}, on average by {shown}; {p}."
