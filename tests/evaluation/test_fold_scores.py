@@ -54,6 +54,7 @@ def study(tmp_path):
                 "labels": LABELS,
                 "split": {"folds": 3},
                 "subsets": {"women": {"sex": ["F"]}},
+                "tests": {"hers": {"sex": ["F"]}},
             }
         },
         "recipes": {"default": {"lr": [0.001, 0.0003]}},
@@ -144,6 +145,8 @@ def test_subsets_groups_and_gaps_are_pooled_and_rare_labels_counted_over_all_fol
         part = of(rows, subset=subset)
         assert part["value"].notna().all(), subset  # fewer than ten positives in each fold alone
         assert set(part["fold"]) == {POOLED, 0, 1, 2}
+    of_set = of(rows, subset="hers").set_index("fold")["n"]  # a test set takes images of all folds
+    assert of_set.to_dict() == {POOLED: 120, 0: 40, 1: 40, 2: 40}
     women, men = (of(rows, subset=f"sex={s}", fold=POOLED)["value"].item() for s in "FM")
     [gap] = of(rows, subset="gap:sex", fold=POOLED).itertuples()
     assert gap.value == pytest.approx(abs(women - men))
@@ -169,10 +172,13 @@ def test_a_missing_fold_leaves_no_pooled_result_and_the_others_say_so(study, tmp
     out = [f"--out={tmp_path}/c.csv", f"--configurations={tmp_path}/d.csv"]
     compare.main(["--study", str(folder / "study.json"), *out, *choice(folder, tmp_path)])
     table = read_csv(tmp_path / "d.csv")
-    one = of(table, metric="auroc", label="macro").set_index("recipe")
+    sets = of(table, metric="auroc", label="macro", recipe="default").set_index("subset")["n"]
+    assert sets.to_dict() == {"all": 240, "hers": 120}
+    one = of(table, metric="auroc", label="macro", subset="all").set_index("recipe")
     assert one.loc["default", ["folds", "seeds", "planned", "n"]].tolist() == [3, 1, 2, 240]
     assert one.loc["default-lr0.0003", ["folds", "seeds", "planned"]].tolist() == [3, 2, 2]
-    [pair] = of(read_csv(tmp_path / "c.csv"), metric="auroc", label="macro").itertuples()
+    pairs = of(read_csv(tmp_path / "c.csv"), metric="auroc", label="macro", subset="all")
+    [pair] = pairs.itertuples()
     assert (pair.folds, pair.seeds, pair.planned, pair.patients) == (3, 1, 2, 120)
     assert "3 folds, incomplete, 1 of 2 seeds, 240 images of 120 patients" in pair.sentence
 

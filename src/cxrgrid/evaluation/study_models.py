@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cxrgrid.config.cell import Cell
+from cxrgrid.config.cell import Cell, fold_folder
 from cxrgrid.config.checks import TESTED
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
@@ -100,8 +100,11 @@ def measured_sets(
         ]
         for target in ["", *alone]:
             tests = grid.study.datasets[target or dataset].tests
-            path = data / (target or dataset) / "table.parquet"
-            for name, chosen in ({"all": None} | test_sets.read(path, tests, None)).items():
+            name = target or dataset
+            folds = [f"{name}{fold_folder(fold)}" for fold in grid.folds[name]]
+            first, *others = [data / fold / "table.parquet" for fold in folds]
+            chosen_sets = {"all": None} | test_sets.read(first, tests, None, others)
+            for name, chosen in chosen_sets.items():
                 # Read anew for each: all models at once would fill the memory.
                 models = (
                     elsewhere(grid, folder, dataset, target)

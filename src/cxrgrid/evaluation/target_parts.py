@@ -22,10 +22,10 @@ def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     data: the dataset's folder. Rare labels of a group are counted over all folds.
     """
     how, folders = grid.study.report, {f: folder(data, f) for f in grid.folds[target]}
-    table = next(iter(folders.values())) / "table.parquet"
+    table, *others = [path / "table.parquet" for path in folders.values()]
     named = subsets.members(table, grid.study.datasets[target].subsets)
     parts = Parts(named, subsets.groups(table, how.subgroups, how.age_bands))
-    tests = test_sets.read(table, grid.study.datasets[target].tests, None)
+    tests = test_sets.read(table, grid.study.datasets[target].tests, None, others)
     parts = replace(parts, tests=tests)
     if len(folders) > 1 and any(parts.members().values()):
         parts = replace(parts, rare=rare_labels(list(folders.values()), parts, how))

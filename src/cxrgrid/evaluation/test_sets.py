@@ -8,6 +8,7 @@ unknown if it is in none of the known ones while others are unknown.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -109,14 +110,19 @@ def pooled_odds(odds: np.ndarray, how: str) -> np.ndarray:
 # ------------------------------------------------------------------ from a dataset
 
 
-def read(table: Path, asked: dict[str, config.TestSet], source: Path | None) -> dict[str, TestSet]:
-    """The test sets of a dataset by name. table: its table.parquet.
+def read(
+    table: Path,
+    asked: dict[str, config.TestSet],
+    source: Path | None,
+    folds: Sequence[Path] = (),
+) -> dict[str, TestSet]:
+    """The test sets of a dataset by name. table: its table.parquet; folds: those of other folds.
 
     source: that of the dataset to which the validation images belong; None: the same one.
     """
     found = {}
     for name, one in asked.items():
-        images, truth = chosen(table, one, name)
+        images, truth = chosen([table, *folds], one, name)
         units = units_of(table, one.score_by, f"tests.{name}")
         own = units if source is None else units_of(source, one.score_by, f"tests.{name}")
         found[name] = TestSet(images, truth, units, own, one.pool)
@@ -124,13 +130,13 @@ def read(table: Path, asked: dict[str, config.TestSet], source: Path | None) -> 
 
 
 def chosen(
-    path: Path, one: config.TestSet, name: str
+    folds: Sequence[Path], one: config.TestSet, name: str
 ) -> tuple[set[str], dict[str, dict[str, float]] | None]:
-    """The test images of a set, and its truth if it has one of its own."""
-    table, facts = read_parquet(path)
+    """The test images of a set, of all folds, and its truth if it has one of its own."""
+    table, facts = read_parquet(folds[0])
     image = np.array(table["image"].to_pylist(), object)
     there = subsets.of_table(table, one)
-    tested = np.array(table["split"].to_pylist(), object) == "test"
+    tested = np.isin(image, [name for path in folds for name in test_images(path)])
     truth = None
     if one.files:
         listed, truth = truth_files.read(Path(one.files), table, facts["labels"])
@@ -143,6 +149,13 @@ def chosen(
     if not (there & tested).any():
         logging.warning(f"tests.{name}: no test image is in it")
     return set(image[there & tested]), truth
+
+
+def test_images(path: Path) -> list[str]:
+    """The test images of a table.parquet."""
+    columns = read_parquet(path)[0].select(["image", "split"]).to_pydict()
+    pairs = zip(columns["image"], columns["split"], strict=True)
+    return [image for image, split in pairs if split == "test"]
 
 
 def units_of(path: Path, by: str, where: str) -> Units:
