@@ -92,6 +92,14 @@ def test_a_dataset_comes_along_if_it_is_not_here(capsys):
     assert Path("results/data/children/pixels-size512.npy").exists()
 
 
+def test_datasets_that_a_cell_pools_come_along():
+    lose(CELL)
+    shutil.copytree(EAST / "data/children", EAST / "data/far")
+    change(CELL, train_on=("far", "ward"))
+    merge.main(["east"])
+    assert tree("results/data/far") == tree(EAST / "data/far")
+
+
 def change(cell: str, **settings) -> None:
     """Other settings of a cell elsewhere."""
     path = EAST / "demo/cells" / cell / "cell.json"

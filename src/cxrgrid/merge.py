@@ -116,7 +116,8 @@ def beside(found: list[Found], there: Path) -> list[tuple[Path, Path]]:
     """Files and folders of prepared data and fetched weights that are not here: (there, here)."""
     cells = [one for one in found if one.fate in (TAKEN, BEGUN)]
     asked = [path.stem for one in cells for path in (one.source / "transfer").glob("*.parquet")]
-    names = dict.fromkeys([*(one.cell.dataset for one in cells), *asked])
+    read = [name for one in cells for name in (one.cell.dataset, *one.cell.train_on)]
+    names = dict.fromkeys([*read, *asked])
     pairs = [(there / "data" / name, HERE / "data" / name) for name in names]
     for name in filter(lambda name: same_rows(name, there, HERE), names):
         for path in sorted((there / "data" / name).iterdir()):
