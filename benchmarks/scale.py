@@ -119,6 +119,7 @@ def main() -> None:
             "bare snakemake": (folder / "Empty",),
         }
         runs: dict[str, list] = {side: [] for side in sides}
+        timed(folder, *sides["cxrgrid, parse"])  # which backbones take which sizes is asked once
         started = time.perf_counter()
         for _ in range(args.rounds):
             for side, (snakefile, *arguments) in sides.items():

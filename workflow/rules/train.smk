@@ -48,12 +48,10 @@ rule pool:
 rule train:
     """Train one cell, then predict its own validation and test images."""
     input:
-        # tables, pixels and weights, in one call: calls are what a plan of many cells costs.
+        # tables, pixels, weights, pool: in one call, since calls are what a plan of many cells costs.
         unpack(ask.training),
         # Order only: the audit comes first, but a better audit retrains nothing.
         audit=ancient("<data>{fold}/audit.json"),
-        # Order only: what a later test set shares with the training images, `score` leaves out.
-        pool=ancient(ask.pool),
     output:
         cell="<cell>/cell.json",
         model="<cell>/model.safetensors",

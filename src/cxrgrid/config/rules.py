@@ -58,11 +58,18 @@ class Rules:
 
     recorded: returns the params that Snakemake has recorded for a file. A command's settings are
     compared with them by identity, so that a result with the same settings is not made again.
+    ancient: Snakemake's mark of an input that only has to be there, whatever its age.
     """
 
-    def __init__(self, grid: Grid, recorded: Callable[[str], list[str]]):
+    def __init__(
+        self,
+        grid: Grid,
+        recorded: Callable[[str], list[str]],
+        ancient: Callable[[str], str] = str,
+    ):
         self.grid = grid
         self.recorded = recorded
+        self.ancient = ancient
 
     def settings(self, settings: msgspec.Struct, output: str) -> str:
         """JSON of a command's settings; output: a file that the command makes."""
@@ -133,13 +140,16 @@ class Rules:
 
     def training(self, wildcards: Any) -> dict[str, list[str]]:
         """A training's files: the tables of the datasets that it reads and its arrays of pixels, of
-        each its own dataset's first, and the weights that it starts from, if any.
+        each its own dataset's first; the weights that it starts from, if any; and of a cell that
+        pools datasets the file of images that it may not train on: what a later test set shares
+        with the training images, `score` leaves out, so that nothing trains again for it.
         """
         cell = named(self.grid, wildcards)
         return {
             "tables": [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)],
             "pixels": training_arrays(self.grid, cell),
             "weights": [cell.weights] if cell.weights else [],
+            "pool": [self.ancient(path) for path in self.pool(wildcards)],
         }
 
     def training_folders(self, wildcards: Any) -> list[str]:
