@@ -239,7 +239,8 @@ def test_another_operating_point_explains_anew_and_trains_nothing(finished):
     config = dict(TINY)
     for name in (FAR, SCRATCH, PRETRAINED):
         assert (finished / name / "explain/gallery.parquet").is_file()
-    tables = {"study", "score", "overlap", "collect", "compare", "table", "figure", "report"}
+    tables = {"study", "score", "overlap", "collect", "choose", "compare", "table", "figure"}
+    tables |= {"report"}
     config["report"] = TINY["report"] | {"operating_points": [0.5]}
     jobs = planned(finished, config)
     assert jobs["explain"] == {f"{cell}/explain" for cell in (FAR, SCRATCH, PRETRAINED)}
