@@ -5,4 +5,5 @@
 #   snakemake --profile slurm --configfile …           the same on a cluster
 include: "workflow/Snakefile"
 
+
 workflow.default_target = "all"  # Snakemake takes it from the main file alone
