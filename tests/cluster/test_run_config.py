@@ -193,7 +193,7 @@ def braces(folder: Path) -> dict:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     (folder / "w").mkdir()
-    (folder / "w/test_resnet.safetensors").touch()
+    (folder / "w/test_resnet.safetensors").write_bytes(b"weights")
     override = {"backbone": "test_resnet", "dataset": "mine", "set": {"lr": 0.01}}
     return {
         "study": "braces",
