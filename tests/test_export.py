@@ -97,6 +97,7 @@ def test_the_card_shows_the_cells_scores_with_intervals(tmp_path):
     row = {"dataset": "toy", "backbone": "test_resnet", "init": "scratch", "recipe": "default"}
     row |= {"target": "toy", "subset": "all", "metric": "auroc", "threshold_rule": ""}
     row |= {"n": 13, "positives": 6, "patients": 13, "low": 0.5, "high": 0.9, "label": "A"}
+    row |= {"fold": 0}
     rows = [row | {"seed": 0, "value": 0.75}, row | {"seed": 1, "value": 0.12}]
     table = pa.Table.from_pylist(rows, schema=schema(SCORES))
     write_parquet(table, tmp_path / "results/t/scores/toy.parquet", {})

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 import long_tests
-from cxrgrid.config.cell import Cell
-from cxrgrid.config.grid import Grid, matches
+from cxrgrid.config.cell import Cell, Point
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.overrides import matches
 from cxrgrid.reporting.findings import published_vs_right
 from test_workflow import ROOT, snakemake
 
@@ -95,9 +96,10 @@ def test_what_is_done_right_has_patients_apart_no_flip_and_three_seeds(name):
 def test_every_name_of_a_study_is_used(name):
     config, grid = read(name), Grid(read(name))
     for axis, names in (("dataset", "datasets"), ("recipe", "recipes"), ("init", "weights")):
-        assert set(config.get(names, {})) <= {getattr(c, axis) for c in grid.cells} | {"default"}
+        used = {getattr(c, axis) for c in grid.cells} | {"default", *config.get("transfer", [])}
+        assert set(config.get(names, {})) <= used
     for override in grid.study.overrides:
-        cells = ((c.dataset, c.backbone, c.init, grid.recipes[c.recipe]) for c in grid.cells)
+        cells = ((Point(**c.axes()), grid.recipes[c.recipe]) for c in grid.cells)
         assert any(matches(override, *cell) for cell in cells)
 
 
@@ -236,6 +238,31 @@ REPRODUCED = {
     "nih-eleven": eleven,
     "pneumothorax-chexpert": pneumothorax,
 }
+
+
+@pytest.mark.long
+def test_choices_are_compared_on_two_test_sets_around_one_base(tmp_path):
+    config = read("chexpert-choices")
+    assert len(Grid(config).cells) == 45
+    for number, dataset in enumerate(config["datasets"].values()):
+        del dataset["root"]
+        dataset |= {"phantom": {"patients": 60, "size": 64, "seed": number}, "image": {"size": 32}}
+    del config["weights"]
+    small = {"epochs": 1, "batch_size": 8, "image": {"size": [32, 48, "48x32"]}}
+    config["recipes"]["default"] |= small | {"train_share": [1, 0.5]}
+    config["grid"] |= {"backbones": ["test_resnet", "test_vit"], "inits": ["scratch"], "seeds": [0]}
+    config["report"] |= {"explain": "none"}
+    done = snakemake(tmp_path, config)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    folder = tmp_path / "results/chexpert-choices/report"
+    effects = pd.read_csv(folder / "effects.csv")
+    varied = {"backbone", "image.size", "uncertain", "train_share", "loss", "rotate"}
+    assert set(effects["factor"]) == varied
+    assert set(effects.loc[effects["primary"], "level"]) == {"zero", "one", "smooth"}
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert set(metrics["target"]) == {"chexpert", "release"}
+    truth = metrics[metrics["metric"].eq("prevalence") & metrics["subset"].eq("all")]
+    assert (truth.groupby(["target", "label"])["value"].nunique() == 1).all(), "one truth for all"
 
 
 def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_and_start():
