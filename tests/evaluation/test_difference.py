@@ -154,7 +154,7 @@ def test_two_models_that_never_differ_here_have_a_difference_with_a_width():
     assert difference.with_width(other, [(0.1, 0.1)] * 2, 10) is other
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_configuration_of_three_seeds_covers_what_training_again_on_new_patients_would_give():
     """Seeds that differ in skill, 150 patients of one to five images; patients alone fall short."""
     rng, hits, tries = np.random.default_rng(9), np.zeros(2), 400

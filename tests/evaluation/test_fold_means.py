@@ -83,6 +83,7 @@ def test_images_of_a_patient_go_together():
     assert errors[1] == pytest.approx(errors[0], rel=1e-9)
 
 
+@pytest.mark.long
 def test_folds_cover_the_mean_of_their_networks():
     """Of 200 cross-validations about 95 % hold the mean of the folds' true AUROCs, all alike."""
     truth = 0.5 + 0.5 * 0.5204998778  # erf(0.5): normal scores one standard deviation apart

@@ -60,6 +60,7 @@ def study(seed, interval="wilson", shift=0.0, bands=5, each=60):
     return {(r["subset"], r["metric"]): r for r in sheet.scores if r["label"] == "a"}
 
 
+@pytest.mark.long
 def test_five_groups_that_do_not_differ():
     found = [study(seed) for seed in range(200)]
     for metric, true in (("auroc", norm.cdf(1.5 / np.sqrt(2))), ("sensitivity", norm.cdf(0.75))):

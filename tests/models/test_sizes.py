@@ -17,7 +17,10 @@ from test_train import make_cell
 TAKEN = [("cait_xxs24_224", 64), ("pit_ti_224", 64), ("tnt_s_patch16_224", 64)]
 TAKEN += [("crossvit_tiny_240", 64), ("vit_tiny_patch16_224", 96), ("levit_128s", 112)]
 TAKEN += [("xcit_nano_12_p16_224", 64), ("resnet18", 64)]
-REFUSED = ["halonet26t", "efficientformer_l1", "inception_v3"]
+REFUSED = ["inception_v3"]
+REFUSED += [
+    pytest.param(name, marks=pytest.mark.long) for name in ("halonet26t", "efficientformer_l1")
+]
 
 
 @pytest.mark.parametrize(("backbone", "size"), TAKEN)

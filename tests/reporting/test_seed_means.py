@@ -43,7 +43,7 @@ def test_one_seed_everywhere_leaves_the_patients_and_nothing_scored_is_nan():
     assert list(found.columns[:4]) == CONFIGURATION
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed_sd", [0.0, 0.03, 0.09])
 def test_it_covers_whatever_trainings_add(seed_sd):
     """Four configurations of two seeds, the same patients; the mean of the seeds' ends is short."""
