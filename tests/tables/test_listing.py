@@ -9,7 +9,7 @@ import pytest
 from conftest import write_report
 from cxrgrid import tables
 from cxrgrid.config import grid
-from cxrgrid.config.checks import TABLES, modules
+from cxrgrid.config.checks import FIGURES, TABLES, modules
 from test_report import Page, make
 from test_workflow import ROOT, TINY, snakemake
 
@@ -56,6 +56,14 @@ def mine(tmp_path, monkeypatch):
 def test_a_table_has_a_title_and_a_caption(name):
     module = __import__(f"cxrgrid.tables.{name}", fromlist=["CAPTION"])
     assert module.CAPTION.endswith(".") and module.__doc__.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "name", [f"tables.{n}" for n in modules(TABLES)] + [f"figures.{n}" for n in modules(FIGURES)]
+)
+def test_a_caption_has_fewer_than_fifty_words(name):
+    caption = __import__(f"cxrgrid.{name}", fromlist=["CAPTION"]).CAPTION
+    assert len(caption.split()) < 50
 
 
 def test_one_file_more_is_one_table_more_on_the_page(study, mine):

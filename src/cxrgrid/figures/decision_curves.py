@@ -7,11 +7,13 @@ from cxrgrid.reporting.results import Frames
 
 PART = "calibration"
 CAPTION = (
-    "Net benefit of acting on the model at each threshold probability, as a share of the largest "
-    "possible (all positives found, no false alarm), with its pointwise 95 % band over patients; "
-    "one line per seed; up to eight labels per dataset. Grey: acting on every image; 0: on none. A "
-    "model helps at the thresholds at which it lies above both. It assumes that probabilities are "
-    "calibrated. n: test images with a known label (positives)."
+    "Net benefit at each threshold probability, as a share of the largest possible, with its 95 % "
+    "band over patients; one line per seed. Grey: acting on every image; 0: on none. Up to eight "
+    "labels per dataset. n: test images with a known label (positives)."
+)
+METHOD = (
+    "Decision curves (Vickers & Elkin 2006) assume calibrated probabilities; a model helps at the "
+    "thresholds at which it lies above acting on all and on none. Bands are pointwise."
 )
 
 

@@ -13,11 +13,11 @@ from cxrgrid.reporting.results import NAMES, Frames
 MOST = 8  # panels
 PART = "effects"
 CAPTION = (
-    "One panel per comparison of two levels, the primary factor's first; at most 8. Diamond and "
-    "band: the main effect with its 95 % interval; dots: the effect in each dataset and at each "
-    "level of the other factors. p: of no interaction with that factor; a small one means that the "
-    "effect depends on what else is chosen."
+    "One panel per comparison of two levels, at most 8. Diamond and band: the main effect with its "
+    "95 % interval; dots: in each dataset and at each level of other factors. p: of no interaction "
+    "with that factor."
 )
+METHOD = "Interactions: a small p means that the effect depends on what else is chosen."
 
 
 def draw(frames: Frames) -> Figure:

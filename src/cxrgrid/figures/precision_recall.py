@@ -7,11 +7,11 @@ from cxrgrid.reporting.results import Frames
 
 PART = "labels"
 CAPTION = (
-    "On test images, of the configuration of each init with the highest headline metric on "
-    "validation images; one line per seed (and fold); up to eight labels per dataset, those with "
-    "the most positive test images. Dashed: the prevalence, which a random ranking reaches. n: "
-    "test images with a known label (positives)."
+    "Configuration of each init with the highest validation value, on test images; one line per "
+    "seed (and fold); up to eight labels per dataset. Dashed: the prevalence, which a random "
+    "ranking reaches. n: test images with a known label (positives)."
 )
+METHOD = "Figures of labels show those with the most positive test images."
 
 
 def draw(frames: Frames) -> Figure:

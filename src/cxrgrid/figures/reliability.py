@@ -7,11 +7,13 @@ from cxrgrid.reporting.results import Frames
 
 PART = "calibration"
 CAPTION = (
-    "Share of positives against the predicted probability. Line: smooth calibration curve "
-    "(restricted cubic spline of the log odds), one per seed (and fold), with its pointwise 95 % "
-    "band over patients; dots: 15 bins of equally many test images; up to eight labels per "
-    "dataset. Dashed: perfect calibration; below it, probabilities are too high. n: test images "
-    "with a known label (positives). Indices with intervals: table `calibration`."
+    "Share of positives against predicted probability. Line: smooth curve, one per seed (and "
+    "fold), with its 95 % band; dots: 15 bins of equally many images. Dashed: perfect calibration. "
+    "Up to eight labels per dataset. n: test images with a known label (positives)."
+)
+METHOD = (
+    "Reliability: the smooth curve is a restricted cubic spline of the log odds, with pointwise "
+    "bands over patients; below the diagonal, probabilities are too high."
 )
 
 

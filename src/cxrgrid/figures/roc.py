@@ -7,11 +7,11 @@ from cxrgrid.reporting.results import Frames
 
 PART = "labels"
 CAPTION = (
-    "On test images, of the configuration of each init with the highest headline metric on "
-    "validation images; one line per seed (and fold); up to eight labels per dataset, those with "
-    "the most positive test images. Dashed: a random ranking. n: test images with a known label "
-    "(positives). Each cell's page has its own curves."
+    "Configuration of each init with the highest validation value, on test images; one line per "
+    "seed (and fold); up to eight labels per dataset. Dashed: a random ranking. n: test images "
+    "with a known label (positives)."
 )
+METHOD = "Figures of labels show those with the most positive test images."
 
 
 def draw(frames: Frames) -> Figure:

@@ -14,18 +14,18 @@ SECONDARY = ("auroc", "ap", "balanced_accuracy", "accuracy", "majority_accuracy"
 TEXTS = CONFIGURATION
 PART = "leaderboard"
 CAPTION = (
-    "Mean over seeds on the dataset's own test images, in the order of the validation value: the "
-    "same metric on validation images. The first is recommended. 95 % intervals over patients and "
-    "seeds (spread pooled over the dataset's models), or over patients only, for these trainings, "
-    "where no model of the dataset has two seeds. AP: average precision, beside the prevalence, "
-    "which a random ranking reaches. Majority: accuracy of always predicting the most frequent "
-    "class."
+    "Means over seeds on the dataset's own test images, in the order of the validation value; the "
+    "first is recommended. 95 % intervals over patients and seeds, or over patients only where no "
+    "model has two seeds. AP: average precision, beside the prevalence."
 )
 METHOD = (
     "Recommended and chosen configurations: those with the highest headline metric on validation "
     "images, mean over labels and seeds, at the weights of the best epoch; configurations that "
     "lack seeds come last. Test images have no part in the choice, so that the test value of the "
-    "chosen one is no maximum over models. Its validation value is one, and lies too high."
+    "chosen one is no maximum over models. Its validation value is one, and lies too high. "
+    "Leaderboard: the spread between seeds is pooled over the dataset's models; where no model has "
+    "two seeds, intervals are of these trainings only. A random ranking reaches an average "
+    "precision of the prevalence. Majority: accuracy of always predicting the most frequent class."
 )
 CROSSED = (
     "Cross-validated: each patient of {name} is tested once, in one of {folds} folds, by networks "

@@ -25,12 +25,13 @@ NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 TEXTS = [*CONFIGURATION, "paper", "label", "metric", "in the interval"]
 PART = "literature"
 CAPTION = (
-    "Published results beside the most similar configuration of the study: the same backbone and "
-    "init if there is one, else the same backbone, else the first of the leaderboard, which was "
-    "chosen on these test images. Here: mean over seeds, 95 % intervals over patients and "
-    "seeds. A published value inside the interval has an uncertainty of its own, "
-    "and two results are comparable only as far as their protocols agree: below are the "
-    "differences that the sources state."
+    "Published results beside the most similar configuration of the study. Here: mean over seeds, "
+    "95 % intervals over patients and seeds. A published value has an uncertainty of its own, and "
+    "the protocols differ as the notes say."
+)
+METHOD = (
+    "Literature: the most similar configuration has the same backbone and init, else the same "
+    "backbone, else it is the first of the leaderboard."
 )
 links = cell_links.of_configurations
 

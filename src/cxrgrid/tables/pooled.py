@@ -13,12 +13,16 @@ COLUMNS = [*CONFIGURATION, "trained_on", "images", "patients", "left_out", "name
 TEXTS = [*CONFIGURATION, "trained on", "labels there", "masked labels"]
 PART = "pooled"
 CAPTION = (
-    "Each configuration is tested in the labels of the dataset above the table, and trained on "
-    "the images of those named here, each with its own label policy unless the recipe has one. "
-    "Masked: labels that a dataset does not know; they count in no loss there. Left out: images "
-    "that are nearly identical to a test image of the study or to a validation image of another "
-    "of these datasets, or of such a patient where two datasets number patients alike. Numbers "
+    "Images that each configuration was trained on, of each dataset. Masked: labels that a dataset "
+    "does not know. Left out: images that stand too near to a test or validation image. Numbers "
     "are those of the first seed that has finished."
+)
+METHOD = (
+    "Training on several datasets: a configuration is tested in the labels of its own dataset, and "
+    "each dataset keeps its label policy unless the recipe has one. A masked label counts in no "
+    "loss. Left out are images that are nearly identical to a test image of the study or to a "
+    "validation image of another of these datasets, or of such a patient where two datasets number "
+    "patients alike."
 )
 links = cell_links.of_configurations
 

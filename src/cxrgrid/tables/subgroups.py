@@ -18,12 +18,9 @@ TEST = "homogeneity:"  # subsets whose values are p-values, shown beside the gap
 TEXTS = [*CONFIGURATION, "subset", "groups"]
 PART = "subgroups"
 CAPTION = (
-    "Groups of the dataset's own test images, at the thresholds of all test images: means over "
-    "labels and seeds; 95 % intervals over patients and seeds (spread pooled over the dataset's "
-    "models). gap: the largest minus the smallest value, with the p-value that no groups differ; "
-    "worst: the least favourable value of each metric. Average precision, Brier score and "
-    "predictive values depend on the prevalence in a group: gaps in them may come from prevalence "
-    "alone. Each label: `subgroups.csv`; gaps of other metrics: `metrics.csv`."
+    "Groups of the own test images, at the thresholds of all test images; means over labels and "
+    "seeds, 95 % intervals over patients and seeds. gap: largest minus smallest value, with the "
+    "p-value of no difference; worst: the least favourable value. Each label: `subgroups.csv`."
 )
 METHOD = (
     "Subgroups: the interval of a gap and its p-value allow for the choice of two groups among all "
@@ -31,7 +28,9 @@ METHOD = (
     "seeds is twice their mean. The means of two groups may be over different labels; a gap uses "
     "the labels that all groups have, without those that lack a class in a group or have too few "
     "of one. The false-negative rate (`fnr`, 1 − sensitivity) is that of underdiagnosis; for a "
-    "label that stands for no finding, underdiagnosis is its 1 − specificity."
+    "label that stands for no finding, underdiagnosis is its 1 − specificity. Subgroups: average "
+    "precision, Brier score and predictive values depend on the prevalence in a group, so gaps in "
+    "them may come from prevalence alone. Gaps of other metrics: `metrics.csv`."
 )
 links = cell_links.of_configurations
 

@@ -15,10 +15,9 @@ COLUMNS += ["positives", "patients", "score_by", "pool"]
 TEXTS = [*CONFIGURATION, "target", "test set", "scored by"]
 PART = "leaderboard"
 CAPTION = (
-    "The test sets that the study names under `tests`, and the whole of the test images (all): "
-    "means over labels and seeds with 95 % intervals over patients and, where `compare` has them, "
-    "seeds. Values of two test sets differ in patients, and possibly in truth and labels, and are "
-    "not compared; models on the same test set are: `comparisons.csv`, column `subset`."
+    "Test sets named under `tests`, and all test images (all): means over labels and seeds, 95 % "
+    "intervals over patients and, where compared, seeds. Two test sets differ in patients, and "
+    "possibly in truth and labels: models are compared on the same one only."
 )
 METHOD = (
     "Test sets scored by study or patient: the probability is the mean or maximum over the images; "

@@ -20,18 +20,17 @@ COLUMNS += ["patients", "masked", "note"]
 TEXTS = [*CONFIGURATION, "target", "labels", "note"]
 PART = "transfer"
 CAPTION = (
-    "Each configuration of the dataset above the table tested on others, without any training "
-    "there unless the note says so, in the labels that both know, as far as both classes are "
-    "there; in brackets, the name of a label in training where it is another one. Thresholds are "
-    "those of its own validation images. Own test set: the same labels on the test images of its "
-    "own dataset, over those that are defined there. Trained there: the same backbone, init and "
-    "recipe, trained on the target, in the same labels, on all of its test images. Means over "
-    "seeds; 95 % intervals over patients and seeds (spread pooled over models). Left "
-    "out: test images like which the model has met one in training or validation (a "
-    "near-identical image, or one of the same patient where both datasets number patients "
-    "alike). What published weights were trained on is not known here. A difference between "
-    "datasets is not one of models alone: prevalence, case mix, devices and labelling differ "
-    "too."
+    "Configurations of the dataset above the table, tested on others in the labels that both know. "
+    "Own test set: the same labels there. Trained there: the same configuration, trained on the "
+    "target. Means over seeds; 95 % intervals over patients and seeds."
+)
+METHOD = (
+    "Transfer: nothing is trained on the target unless a note says so; thresholds are those of the "
+    "model's own validation images; in brackets, the name of a label in training where it is "
+    "another one. Left out are test images like which the model has met one in training or "
+    "validation (a near-identical image, or one of the same patient where both datasets number "
+    "patients alike). A difference between datasets is not one of models alone: prevalence, case "
+    "mix, devices and labelling differ too."
 )
 links = cell_links.of_configurations
 
