@@ -194,7 +194,9 @@ class Cluster:
     def training(self, cell: str) -> str:
         """The id of the running job that trains a cell, by the end of its name: `default_0`."""
         lines = self.ask("squeue", "-h", "-tR", "-o%i %k").splitlines()
-        return next((line.split()[0] for line in lines if line.endswith(f"_{cell}")), "")
+        # The wildcard of the fold stands before the seed, and is empty: `default__0`.
+        ours = [line for line in lines if line.replace("__", "_").endswith(f"_{cell}")]
+        return ours[0].split()[0] if ours else ""
 
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         """End a daemon: `slurmctld`, or a node's slurmd by the node's name. Jobs go on."""
