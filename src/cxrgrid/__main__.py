@@ -3,6 +3,7 @@
 import ast
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def cut(line: str, width: int) -> str:
 
 def main() -> None:
     """List the commands, or become the one that is named; status 2 if there is none such."""
+    # As other tools: no traceback where the reader of a pipe has seen enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h", "help"):
         shown = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000

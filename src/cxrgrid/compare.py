@@ -40,6 +40,7 @@ from cxrgrid.evaluation.planned_pairs import pairs
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import by_image, check_same, check_seeds
 from cxrgrid.evaluation.study_models import measured_sets
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.reporting.results import read_csv, read_grid
 
@@ -109,7 +110,7 @@ def study(args) -> None:
     if args.configurations:
         values = [study_pairs.intervals(grid, each, *name) for name, each in sets.items()]
         write_csv(values, args.configurations)
-    logging.info(f"{len(pairs(grid, standing))} pairs compared on {len(sets)} test sets")
+    logging.info(f"{many(len(pairs(grid, standing)), 'pair')} compared")
 
 
 def write_csv(parts: list[pd.DataFrame], path: Path) -> None:

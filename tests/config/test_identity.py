@@ -96,7 +96,8 @@ def values(kind: type[msgspec.Struct]) -> dict:
 def test_a_default_that_changes_is_declared(kind):
     command, known = MAKES[kind], KNOWN["defaults"][kind.__name__]
     now = values(kind)
-    changed = [name for name in known if now.get(name) != known[name]]
+    assert set(now) == set(known), "write new settings into tests/config/defaults.json"
+    changed = [name for name in known if now[name] != known[name]]
     assert not changed or identity.RESULTS[command] > KNOWN["results"][command], (
         f"{changed}: raise RESULTS[{command!r}] in config/identity.py, then write the new defaults "
         "and numbers into tests/config/defaults.json"

@@ -86,6 +86,10 @@ def status(main: Callable[[list[str] | None], None]) -> int:
     """Call `main` and return the exit status of its process, 0 for success."""
     try:
         main(None)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough: `cxrgrid status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
