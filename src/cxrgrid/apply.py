@@ -220,6 +220,16 @@ def table(frame: pd.DataFrame, trained: Trained) -> str:
     return shown.to_string(index=False)
 
 
+def warn(frame: pd.DataFrame) -> None:
+    """Say how many images could not be read, and how many should be looked at."""
+    for column, what in (
+        ("reason", "could not be read"),
+        ("note", "look odd or may have been learnt from"),
+    ):
+        if count := int(frame[column].notna().sum()):
+            logging.warning(f"{count} of {len(frame)} images {what}: see the column {column!r}")
+
+
 def main(argv: list[str] | None) -> None:
     """Judge some images."""
     parser = cli.parser("apply", __doc__)
@@ -229,20 +239,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, help="answers.csv or answers.json; else a table here")
     parser.add_argument("--heatmaps", type=Path, help="a folder for Grad-CAM overlays, as PNG")
     parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
-    parser.add_argument(
-        "--calibrate",
-        action="store_const",
-        const="temperature",
-        default="none",
-        help="scale by temperature",
-    )
-    parser.add_argument(
-        "--platt",
-        action="store_const",
-        const="platt",
-        dest="calibrate",
-        help="instead: recalibrate by intercept and slope",
-    )
+    cli.add_recalibration(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network (1)")
     args = parser.parse_args(argv)
     if args.out and args.out.suffix not in (".csv", ".json"):
@@ -258,12 +255,7 @@ def main(argv: list[str] | None) -> None:
         logging.warning(f"threshold of {label}: {why}")
     with jpeg_damage.listening():
         frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
-    for column, what in (
-        ("reason", "could not be read"),
-        ("note", "look odd or may have been learnt from"),
-    ):
-        if count := int(frame[column].notna().sum()):
-            logging.warning(f"{count} of {len(frame)} images {what}: see the column {column!r}")
+    warn(frame)
     if args.out:
         write(frame, trained, fit, args.out)
         return

@@ -229,20 +229,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("cell", type=Path, help="the folder of a finished cell")
     parser.add_argument("--data", type=Path, required=True, help="results/data/{dataset}")
     parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
-    parser.add_argument(
-        "--calibrate",
-        action="store_const",
-        const="temperature",
-        default="none",
-        help="scale by temperature before",
-    )
-    parser.add_argument(
-        "--platt",
-        action="store_const",
-        const="platt",
-        dest="calibrate",
-        help="instead: recalibrate by intercept and slope",
-    )
+    cli.add_recalibration(parser)
     parser.add_argument(
         "--show-credentialed", action="store_true", help="pictures also of data under an agreement"
     )

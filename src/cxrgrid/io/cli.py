@@ -75,6 +75,24 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_recalibration(parser: argparse.ArgumentParser) -> None:
+    """Add the flags --calibrate and --platt, which set `calibrate`."""
+    parser.add_argument(
+        "--calibrate",
+        action="store_const",
+        const="temperature",
+        default="none",
+        help="scale by temperature before",
+    )
+    parser.add_argument(
+        "--platt",
+        action="store_const",
+        const="platt",
+        dest="calibrate",
+        help="instead: recalibrate by intercept and slope",
+    )
+
+
 def command(main: Callable) -> str:
     """The command that runs `main` in this process, as it can be pasted."""
     spec = main.__globals__.get("__spec__")
