@@ -131,8 +131,8 @@ def share(text: str) -> float:
     return value
 
 
-def main(argv: list[str] | None) -> None:
-    """Compare two models, or a study's."""
+def arguments() -> argparse.ArgumentParser:
+    """Argument parser: the files of two models, or a study."""
     parser = cli.parser("compare", __doc__)
     parser.add_argument("files", type=Path, nargs="*", help="predictions of A, and of B")
     parser.add_argument("--a", type=Path, nargs="+", help="predictions of A, one file per seed")
@@ -175,7 +175,12 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument("--data", type=Path, help="with --study: results/data, if not beside it")
     parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None) -> None:
+    """Compare two models, or a study's."""
+    args = arguments().parse_args(argv)
     if args.study:
         return study(args)
     files = len(args.files) == 2 and not (args.a or args.b)
