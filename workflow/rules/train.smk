@@ -1,11 +1,11 @@
-# TRAIN: one job a cell; the only rules that want a GPU.
+# TRAIN: one job per cell; the only rules that want a GPU.
 #
 # needs  a dataset's table.parquet and its pixels; the weights that the cell starts from
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}/, and in its
 #        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
 #        it looks
 #        pools/{datasets}.parquet: images of pooled datasets that are like held-out images
-# cost   the grid. What is stopped goes on there when it is run again
+# cost   the grid. An interrupted training resumes there when it is run again
 
 
 localrules:
