@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import long_tests
-from cxrgrid.config.cell import Cell, Point
+from cxrgrid.config.cell import Point
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.overrides import matches
 from cxrgrid.reporting.findings import published_vs_right
@@ -20,7 +20,7 @@ CELLS = {
     "chestxray14-zoo": dict.fromkeys(
         ["toh_cnn", "toh_resnet", "toh_densenet", "toh_unet_encoder", "toh_xvt", "densenet121"], 4
     ),
-    "lung-three": {"mobilenetv3_large_100": 21, "efficientnet_b1": 21, "resnet34": 39},
+    "lung-three": {"mobilenetv3_large_100": 21, "efficientnet_b1": 21, "resnet34": 45},
     "mimic-effusion": {"tf_efficientnetv2_s": 8},
     "nih-eleven": {
         **{"au_cnn3": 8, "au_cnn3_wide": 1, "au_cnn2": 4, "au_cnn2_wide": 1},
@@ -52,10 +52,9 @@ def read(name: str) -> dict:
     return yaml.safe_load(FILES[name].read_text())
 
 
-def settings_of(config: dict, cell: Cell) -> set[str]:
-    """The recipe settings that the file itself gives a cell."""
-    given = {**config["recipes"].get("default", {}), **config["recipes"].get(cell.recipe, {})}
-    return set(given)
+def settings_of(config: dict, recipe: str) -> set[str]:
+    """The settings that the file itself gives the cells of a recipe, or of a level of its lists."""
+    return {*config["recipes"].get("default", {}), *config["recipes"].get(recipe, {})}
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -84,8 +83,8 @@ def test_what_is_done_right_has_patients_apart_no_flip_and_three_seeds(name):
     configurations = {}
     for cell in right:
         assert grid.study.datasets[cell.dataset].split.name in ("patient", "official")
-        assert not cell.hflip or cell.recipe == "flip"
-        assert cell.monitor != "loss" or cell.recipe == "flip"
+        assert not cell.hflip or cell.recipe == "done-right-hflip-on"
+        assert cell.monitor != "loss"
         configuration = (cell.dataset, cell.backbone, cell.init, cell.recipe)
         configurations.setdefault(configuration, set()).add(cell.seed)
     assert configurations and all(seeds == {0, 1, 2} for seeds in configurations.values())
@@ -97,6 +96,7 @@ def test_every_name_of_a_study_is_used(name):
     config, grid = read(name), Grid(read(name))
     for axis, names in (("dataset", "datasets"), ("recipe", "recipes"), ("init", "weights")):
         used = {getattr(c, axis) for c in grid.cells} | {"default", *config.get("transfer", [])}
+        used |= {grid.recipes[c.recipe].base for c in grid.cells}
         assert set(config.get(names, {})) <= used
     for override in grid.study.overrides:
         cells = ((Point(**c.axes()), grid.recipes[c.recipe]) for c in grid.cells)
@@ -110,10 +110,11 @@ def test_every_setting_of_a_recipe_acts_in_some_cell(name):
     for cell in grid.cells:
         dataset = grid.study.datasets[cell.dataset]
         task = dataset.task if dataset.task != "auto" else TASKS[dataset.adapter]
-        for key in settings_of(config, cell):
+        recipe = grid.recipes[cell.recipe].base
+        for key in settings_of(config, recipe):
             where, values = ACTS.get(key, ("task", {"multilabel", "multiclass"}))
             if (task if where == "task" else getattr(cell, where)) in values:
-                idle -= {(cell.recipe, key), ("default", key)}
+                idle -= {(recipe, key), ("default", key)}
     assert idle == set()
 
 
@@ -145,14 +146,26 @@ def reduced(config: dict, size: int) -> dict:
 
 
 def short(given: dict) -> dict:
-    """A recipe's settings, for two epochs of small batches."""
+    """A recipe's settings, for two epochs of small batches; levels of a list stay apart."""
     most = {"epochs": 2, "batch_size": 8, "steps_per_epoch": 2, "restart_epochs": 1}
     most |= {"plateau_epochs": 0}
-    return {key: min(value, most[key]) if key in most else value for key, value in given.items()}
+    less = {key: value for key, value in given.items() if key in most}
+    for key, value in less.items():
+        many = range(len(value)) if isinstance(value, list) else ()
+        less[key] = [most[key] - at for at in many] or min(value, most[key])
+    return given | less
 
 
-def covering(cells: list[Cell]) -> list[dict]:
-    """As blocks, cells from scratch with every dataset, recipe and backbone at least once."""
+def covering(config: dict) -> list[dict]:
+    """As blocks, cells from scratch with every dataset, recipe and backbone at least once.
+
+    With a level of a list there is the base that it is compared with.
+    """
+    blocks = [
+        {key: axis for key, axis in block.items() if key != "inits"} for block in config["grid"]
+    ]
+    grid = Grid(config | {"grid": blocks})
+    cells = grid.cells
     left = {(axis, getattr(c, axis)) for c in cells for axis in ("dataset", "recipe", "backbone")}
     blocks = []
     while left:
@@ -160,16 +173,18 @@ def covering(cells: list[Cell]) -> list[dict]:
         at = max(range(len(cells)), key=lambda at: len(new[at]))
         cell, left = cells[at], left - new[at]
         names = {f"{axis}s": [getattr(cell, axis)] for axis in ("dataset", "backbone", "recipe")}
-        blocks.append(names)
-    return blocks
+        base = grid.recipes[cell.recipe].base
+        blocks += [names | {"recipes": [base], "design": "base"}]
+        blocks += [names] if cell.recipe != base else []
+    return [block for at, block in enumerate(blocks) if block not in blocks[:at]]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CELLS)
 def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
-    grid = covering(Grid(read(name)).cells)
     # The networks of the zoo halve an image six times.
-    config = {**reduced(read(name), 64 if name == "chestxray14-zoo" else 32), "grid": grid}
+    config = reduced(read(name), 64 if name == "chestxray14-zoo" else 32)
+    config["grid"] = grid = covering(config)
     done = snakemake(tmp_path, config)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     folder = tmp_path / f"results/{name}/report"
@@ -178,6 +193,13 @@ def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
     report = (folder / "report.html").read_text()
     assert all(part in report for part in (*config["datasets"], *CELLS[name]))
     REPRODUCED[name](folder, report)
+
+
+def is_compared(folder, factor: str, levels: set[str]) -> bool:
+    """True if each of a list's other levels has a difference to the first, on the same patients."""
+    pairs = pd.read_csv(folder / "comparisons.csv").query("factor == @factor")
+    pairs = pairs.dropna(subset="difference")
+    return levels == {str(level) for side in "ab" for level in pairs[f"level_{side}"]}
 
 
 def zoo(folder, report):
@@ -197,6 +219,8 @@ def lungs(folder, report):
     assert {"confusion", "embedding"} <= {path.stem for path in (folder / "figures").glob("*.svg")}
     assert "data:image/webp" in report
     assert (pd.read_csv(folder / "cells.csv")["multiply_adds"] > 0).all()
+    assert is_compared(folder, "image.equalize", {"histogram", "none"})
+    assert is_compared(folder, "image.blur", {"5", "0"})
 
 
 def effusion(folder, report):
@@ -217,6 +241,8 @@ def eleven(folder, report):
     for metric in ("precision", "sensitivity", "f1"):
         assert counts[metric][["micro", "macro"]].min() == len(cells)
     assert (cells["seconds"] > 0).all()
+    assert is_compared(folder, "sampling", {"natural", "balanced"})
+    assert is_compared(folder, "epochs", {"2", "1"})
 
 
 def pneumothorax(folder, report):
@@ -229,6 +255,7 @@ def pneumothorax(folder, report):
     there = across[across["dataset"].str.startswith("siim")]
     assert set(there["target"]) == {"chexpert-done-right"} and (there["seeds"] == 1).all()
     assert set(there["labels"]) == {"Pneumothorax"} and (there["n"] > 0).all()
+    assert is_compared(folder, "image.crop_to", {"lungs", "none"})
 
 
 REPRODUCED = {

@@ -116,6 +116,22 @@ def test_one_at_a_time_changes_one_axis_of_the_first_cell():
     assert len(others) == 4
 
 
+def test_base_crosses_the_axes_at_the_first_level_of_every_list():
+    found = asked(study("base"))
+    assert len(found) == len(set(found)) == 2 * 2
+    assert {recipe for *_, recipe in found} == {"default"}
+    grid = study("base")["grid"] | {"recipes": ["default", "default-lr0.0003"]}
+    assert {recipe for *_, recipe in asked(study(grid=grid))} == {"default", "default-lr0.0003"}
+
+
+def test_blocks_of_one_study_have_designs_of_their_own():
+    base, around = study("base")["grid"], study("one_at_a_time")["grid"]
+    around |= {axis: base[axis][:1] for axis in ("backbones", "inits")}
+    found = asked(study(grid=[base, around]))
+    assert found[:4] == asked(study("base"))
+    assert [recipe for *_, recipe in found[4:]] == ["default-lr0.0003", "default-size96"]
+
+
 def test_a_level_can_be_named_by_itself_and_a_recipe_derived_has_the_lists_of_default():
     grid = study()["grid"] | {"recipes": ["default-lr0.0003", "source"]}
     found = {recipe for *_, recipe in asked(study(grid=grid))}

@@ -1,4 +1,4 @@
-"""Points of the axes in a block of the grid: the product, or one change at a time."""
+"""Points of the axes in a block of the grid: the product, one change at a time, or the base."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def points(
     """Coordinates of each cell that a block asks for; folds: of each dataset."""
     levels = {name: levels_of(name, recipes, block.design) for name in block.recipes}
     axes = [block.backbones, block.inits, list(itertools.chain.from_iterable(levels.values()))]
-    if block.design == "full":
+    if block.design != "one_at_a_time":
         alike = list(itertools.product(*axes))
     else:
         named = [*levels[block.recipes[0]], *(names[0] for names in levels.values())]
@@ -29,8 +29,8 @@ def points(
 
 def levels_of(name: str, recipes: dict[str, LevelRecipe], design: str) -> list[str]:
     """The recipes that a name on the grid's axis stands for, the base first."""
-    if recipes[name].base != name:
-        return [name]  # a single level, named
+    if recipes[name].base != name or design == "base":
+        return [name]  # a single level, named; or the first of all lists
     own = [recipe for recipe in recipes.values() if recipe.base == name]
     if design == "full":
         return [recipe.name for recipe in own]

@@ -70,7 +70,8 @@ def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe
 
     settings: its own over the default recipe's, `choose` among them, which is no training setting.
     design: `full`, the product of all factors; `one_at_a_time`, each level of each factor with the
-    others at their base. `UserError` for a list without values or with one twice.
+    others at their base; `base` the same, so that a block can name one of them. `UserError` for a
+    list without values or with one twice.
     """
     choose = settings.get("choose", "none") == "validation"
     settings = {key: value for key, value in settings.items() if key != "choose"}

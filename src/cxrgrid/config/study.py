@@ -36,10 +36,11 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ()
     design: Annotated[
-        Literal["full", "one_at_a_time"],
+        Literal["full", "one_at_a_time", "base"],
         about(
             "full: the product of all axes and of the recipes' lists; one_at_a_time: around the "
-            "first backbone, init, recipe and level, each of these changed alone"
+            "first backbone, init, recipe and level, each of these changed alone; base: the "
+            "product of the axes, each recipe at the first value of its lists"
         ),
     ] = "full"
 
