@@ -76,7 +76,7 @@ ENDS = [
 @pytest.mark.parametrize(("log", "job", "cause"), ENDS)
 def test_a_failed_cell_says_why_as_cells_csv_does(study, folder, capsys, log, job, cause):
     (folder / "train.log").write_text(log)
-    path = Path(f"logs/slurm/rule_train/{WORDS}/12.log")
+    path = Path(f"logs/slurm/demo/rule_train/{WORDS}/12.log")
     path.parent.mkdir(parents=True)
     path.write_text(job)
     if not job:
@@ -93,7 +93,7 @@ def test_a_failed_cell_says_why_as_cells_csv_does(study, folder, capsys, log, jo
 def test_a_later_job_counts_not_an_earlier_one(study, folder, capsys):
     (folder / "train.log").write_text(EPOCH)
     for number, text in ((9, JOB + " DUE TO TIME LIMIT ***\n"), (10, MEMORY)):
-        path = Path(f"logs/slurm/rule_train/{WORDS}/{number}.log")
+        path = Path(f"logs/slurm/demo/rule_train/{WORDS}/{number}.log")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert cell(study, capsys)["cause"] == "out of memory"
@@ -105,7 +105,7 @@ def answers(monkeypatch, **lines):
 
 def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     (folder / "train.log").write_text(EPOCH)
-    row = f"7|cxrgrid_u|rule_train_wildcards_{WORDS}|PENDING|Priority|0:00|{Path.cwd()}"
+    row = f"7|cxrgrid_demo_u|rule_train_wildcards_{WORDS}|PENDING|Priority|0:00|{Path.cwd()}"
     answers(monkeypatch, squeue=[row])
     found = cell(study, capsys)
     assert (found["state"], found["reason"], found["job"]) == ("waiting", "Priority", "7")
@@ -126,12 +126,33 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     assert (found["left"], found["seconds"], found["value"]) == (150, 93784, 0.7)
     shown = look(study, capsys)
     assert "epoch 3/20, 25%  best val_auroc 0.7000  2 min 30 s left  job 7" in shown
-    answers(monkeypatch, squeue=[row.replace(str(Path.cwd()), "/elsewhere")])
-    assert cell(study, capsys)["state"] == "failed"
+    for other in (row.replace(str(Path.cwd()), "/elsewhere"), row.replace("_demo_", "_mine_")):
+        answers(monkeypatch, squeue=[other])
+        assert cell(study, capsys)["state"] == "failed"
+
+
+def test_what_became_of_another_studys_cell_is_not_told_of_this_one(study, folder, capsys):
+    path = Path(f"logs/slurm/mine/rule_train/{WORDS}/12.log")
+    path.parent.mkdir(parents=True)
+    path.write_text(MEMORY)
+    assert cell(study, capsys)["state"] == "never tried"
+
+
+def test_our_own_lines_in_a_jobs_log_say_what_slurm_left_out(study, folder, capsys):
+    """Of a job that a site's preemption ended, say, and of one that sbatch refused."""
+    (folder / "train.log").write_text(EPOCH)
+    log = Path(f"logs/slurm/demo/rule_train/{WORDS}/12.log")
+    slurm.note(log, "job 12 ended: PREEMPTED")
+    assert cell(study, capsys)["cause"] == "preempted"
+    slurm.note(log, "job 12 ended: LOST")
+    assert cell(study, capsys)["cause"] == "lost by Slurm"
+    slurm.note(log.with_name(slurm.REFUSED), "not sent: sbatch: error: no such partition")
+    found = cell(study, capsys)
+    assert found["cause"] == "refused by Slurm" and "no such partition" in found["reason"]
 
 
 def test_accounting_tells_what_the_logs_do_not(study, folder, capsys, monkeypatch):
-    path = Path(f"logs/slurm/rule_train/{WORDS}/12.log")
+    path = Path(f"logs/slurm/demo/rule_train/{WORDS}/12.log")
     path.parent.mkdir(parents=True)
     path.write_text("")
     answers(monkeypatch, sacct=["12|CANCELLED by 0"])

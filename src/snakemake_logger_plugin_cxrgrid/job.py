@@ -79,8 +79,14 @@ class Job:
         """Reason of its failure, as its log or Slurm tells."""
         if not self.log:
             return "it has no log"
-        sent = slurm.logs(self.rule, list(self.wildcards.values()))
+        sent = slurm.logs(self.study(), self.rule, list(self.wildcards.values()))
         return failure(*progress.explain(Path(self.log[0]), sent))
+
+    def study(self) -> str:
+        """Study whose results it makes; any of data and weights, which serve all."""
+        parts = Path(self.output[0]).parts if self.output else ()
+        named = parts[1] if parts[:1] == ("results",) else slurm.ANY
+        return slurm.ANY if named in ("data", "weights") else named
 
     def training(self) -> training_progress.TrainingProgress | None:
         """Progress of a training that says so; None of other jobs."""

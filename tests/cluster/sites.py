@@ -1,9 +1,11 @@
 """A tiny study in a folder of its own, run with a cluster or without one."""
 
+import copy
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import slurm
@@ -31,6 +33,14 @@ CELLS = "results/tiny/cells/ward/test_resnet/scratch/default"
 QUICK = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10"]
 QUICK += ["--set-threads", "train=1"]
 QUICKLY = str(Path(__file__).with_name("quick.py"))
+
+
+def of(seeds, **recipe):
+    """The study with some seeds, and other settings of its recipe."""
+    study = copy.deepcopy(STUDY)
+    study["grid"]["seeds"] = list(seeds)
+    study["recipes"]["default"] |= recipe
+    return study
 
 
 class Site:
@@ -74,12 +84,12 @@ class Site:
             "--profile", "slurm", *QUICK, "--until", "train", "study", *arguments, **more
         )
 
-    def run(self, *arguments: str, seconds: float = 240) -> tuple[int, str]:
+    def run(self, *arguments: str, seconds: float = 900) -> tuple[int, str]:
         """Run snakemake to its end: exit status and what it said."""
         process = self.start(*arguments)
         return self.finish(process, seconds)
 
-    def finish(self, process: subprocess.Popen, seconds: float = 240) -> tuple[int, str]:
+    def finish(self, process: subprocess.Popen, seconds: float = 900) -> tuple[int, str]:
         """Wait for a snakemake; kill it and fail if it takes too long."""
         try:
             process.wait(seconds)
@@ -136,7 +146,7 @@ class Site:
         paths = [folder / f"{name}.parquet" for folder in folders for name in ("val", "ward")]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
-    def until(self, done, seconds: float = 120) -> None:
+    def until(self, done, seconds: float = 400) -> None:
         """Wait until `done()`."""
         end = time.monotonic() + seconds
         while not done():
@@ -150,3 +160,18 @@ def cwd(pid: int) -> Path | None:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return None
+
+
+def under_way(site, seeds=SEEDS, epoch=2) -> None:
+    """Wait until cells have a state and train on."""
+    site.until(lambda: all(f"epoch {epoch}/" in site.log(seed) for seed in seeds))
+
+
+def finish_watched(site, run) -> tuple[int, str]:
+    """The run's end; no cell has been trained by two processes at once meanwhile."""
+    most, end = Counter(), time.monotonic() + 900
+    while run.poll() is None and time.monotonic() < end:
+        most |= Counter(site.trainings().values())
+        time.sleep(0.2)
+    assert set(most.values()) <= {1}, most
+    return site.finish(run, 1)

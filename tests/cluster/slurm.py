@@ -61,6 +61,8 @@ JobCompType=jobcomp/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=5
 MpiDefault=none
 SwitchType=switch/none
@@ -77,8 +79,10 @@ DefMemPerCPU=500
 NodeName=DEFAULT CPUs=8 RealMemory=64000 Gres=gpu:a100:2
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]}
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]}
-PartitionName=main Nodes=ALL Default=YES MaxTime=24:00:00 DefaultTime=00:10:00 State=UP
-PartitionName=short Nodes=ALL MaxTime=00:30:00 DefaultTime=00:05:00 State=UP
+PartitionName=DEFAULT Nodes=ALL PriorityTier=10 PreemptMode=OFF State=UP
+PartitionName=main Default=YES MaxTime=24:00:00 DefaultTime=00:10:00
+PartitionName=short MaxTime=00:30:00 DefaultTime=00:05:00
+PartitionName=spare PriorityTier=1 PreemptMode=CANCEL MaxTime=24:00:00 DefaultTime=00:10:00
 """
 
 
@@ -144,9 +148,15 @@ class Cluster:
         (self.base / "gres.conf").write_text(gres)
         # Snakemake strips SLURM_* from a job's environment before its inner srun.
         for name in CLIENTS:
-            script = (
-                f'#!/bin/sh\nexport SLURM_CONF={self.base}/slurm.conf\nexec {which(name)} "$@"\n'
-            )
+            real = f'exec {which(name)} "$@"'
+            if name == "squeue":  # which a test can make forget jobs, as a short MinJobAge does
+                real = f'touch {self.base}/forgotten; {which(name)} "$@" >{self.base}/q.$$ || exit'
+                real += f"; grep -vxf {self.base}/forgotten {self.base}/q.$$; rm {self.base}/q.$$"
+            if name == "sbatch":  # which it can make refuse jobs, with a line of Slurm's
+                refusal = f"{self.base}/refusal"
+                asked = f'case "$*" in *--test-only*) {real} ;; esac'
+                real = f"{asked}; if [ -e {refusal} ]; then cat {refusal} >&2; exit 1; fi; {real}"
+            script = f"#!/bin/sh\nexport SLURM_CONF={self.base}/slurm.conf\n{real}\n"
             (self.base / "bin" / name).write_text(script)
             (self.base / "bin" / name).chmod(0o755)
 
@@ -207,6 +217,19 @@ class Cluster:
     def again(self, name: str) -> None:
         """Start an ended daemon again."""
         self.spawn(*(("slurmd", "-D", "-N", name) if name in NODES else (name, "-D")))
+
+    def forget(self, job: str) -> None:
+        """Slurm knows nothing of a job any more, as after `MinJobAge`."""
+        with (self.base / "forgotten").open("a") as file:
+            file.write(f"{job}[| ].*\n")
+
+    @contextlib.contextmanager
+    def refusing(self, line: str) -> Iterator[None]:
+        """Jobs are refused with a line of sbatch's, but not where it is asked with --test-only."""
+        refusal = self.base / "refusal"
+        refusal.write_text(f"sbatch: error: {line}\n")
+        yield
+        refusal.unlink()
 
     def lose(self, node: str) -> list[str]:
         """A node loses its power: its daemon and all that runs on it are gone; the jobs it had."""

@@ -1,20 +1,18 @@
 """Trainings survive the faults of a cluster, and the messages say what happened."""
 
 import contextlib
-import copy
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import slurm
 from chaos import Storm
-from sites import SEEDS, STUDY, Site
+from sites import SEEDS, STUDY, Site, finish_watched, of, under_way
 
 pytestmark = pytest.mark.cluster
 
@@ -57,31 +55,8 @@ def site(cluster, undisturbed, tmp_path) -> Site:
     assert died or not (jobs or trainings)
 
 
-def of(seeds, **recipe):
-    """The study with some seeds, and other settings of its recipe."""
-    study = copy.deepcopy(STUDY)
-    study["grid"]["seeds"] = list(seeds)
-    study["recipes"]["default"] |= recipe
-    return study
-
-
 def pid_of(site, seed) -> int:
     return next(pid for pid, each in site.trainings().items() if each == str(seed))
-
-
-def under_way(site, seeds=SEEDS, epoch=2) -> None:
-    """Wait until cells have a state and train on."""
-    site.until(lambda: all(f"epoch {epoch}/" in site.log(seed) for seed in seeds))
-
-
-def finish_watched(site, run) -> tuple[int, str]:
-    """The run's end; no cell has been trained by two processes at once meanwhile."""
-    most, end = Counter(), time.monotonic() + 240
-    while run.poll() is None and time.monotonic() < end:
-        most |= Counter(site.trainings().values())
-        time.sleep(0.2)
-    assert set(most.values()) <= {1}, most
-    return site.finish(run, 1)
 
 
 def all_fallen(site, blows) -> bool:
@@ -254,6 +229,63 @@ def test_a_slow_results_folder_costs_time_alone(site, undisturbed, cluster):
     assert "for missing files" in site.logged(), "nothing was late"
     assert "going on" in site.log(1)
     assert site.answers() == undisturbed.answers()
+
+
+@pytest.mark.parametrize(
+    "seconds", [15, *(pytest.param(long, marks=pytest.mark.long) for long in (120, 600))]
+)
+def test_jobs_that_end_while_slurm_is_away_are_known_to_have_ended(
+    site, undisturbed, cluster, seconds
+):
+    """slurmctld alone, without accounting: for a while nobody can be asked."""
+    site.configure(of([0, 1]))
+    run = site.train("--retries", "0")
+    under_way(site, [0, 1])
+    cluster.end("slurmctld")
+    time.sleep(seconds)
+    assert run.poll() is None
+    cluster.again("slurmctld")
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert "Slurm does not answer" in said and "Slurm answers again" in said
+    assert site.answers([0, 1]) == undisturbed.answers([0, 1])
+
+
+@pytest.mark.long
+def test_a_job_that_is_cancelled_for_others_is_sent_again(site, undisturbed, cluster):
+    site.configure(of([0]))
+    run = site.train("--set-resources", "train:slurm_partition=spare")
+    under_way(site, [0])
+    words = ["sbatch", "-pmain", "-N2", "--gpus-per-node=2", "-o/dev/null", "--wrap=sleep 5"]
+    subprocess.run(words, env=cluster.env, check=True, stdout=subprocess.DEVNULL)
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert "preempted" in said and "going on" in site.log(0)
+    assert site.answers([0]) == undisturbed.answers([0])
+
+
+@pytest.mark.long
+def test_a_job_that_slurm_has_forgotten_is_sent_again(site, undisturbed, cluster):
+    site.configure(of([0]))
+    run = site.train()
+    under_way(site, [0])
+    job = cluster.training("default_0")
+    cluster.forget(job)
+    cluster.ask("scancel", job)
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert "lost by Slurm" in said and "going on" in site.log(0)
+    assert site.answers([0]) == undisturbed.answers([0])
+
+
+def test_a_job_that_slurm_has_no_room_for_is_sent_later(site, cluster):
+    site.configure(of([0], epochs=2))
+    with cluster.refusing("QOSMaxSubmitJobPerUserLimit"):
+        run = site.train("--retries", "0")
+        site.until(lambda: "Not sent yet" in site.said())
+    status, said = site.finish(run)
+    assert status == 0, said
+    assert "QOSMaxSubmitJobPerUserLimit" in said and "failed" not in said
 
 
 def test_a_site_with_gres_alone(site, cluster):

@@ -77,9 +77,9 @@ def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(fol
     other.wait()
     preflight.enter(WORKFLOW)
     monkeypatch.setattr(preflight.slurm, "answers", lambda: False)
-    executor = SimpleNamespace(run_uuid="ours")
+    executor = SimpleNamespace(run_uuid="ours", name_study=lambda study: None)
     with pytest.raises(SystemExit, match="Slurm does not answer"):
-        preflight.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)))
+        preflight.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)), "mine")
     assert before.exists()
 
 

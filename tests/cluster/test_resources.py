@@ -31,7 +31,9 @@ def needs(tmp_path, monkeypatch) -> Needs:
 
 @pytest.mark.parametrize(("ends", "memory", "time"), CASES)
 def test_only_what_ran_out_is_asked_for_again(needs, ends, memory, time):
-    folder = Path("logs/slurm/rule_train") / "_".join([*MISSING.split("/")[:-1], "", SEED])
+    folder = Path(f"logs/slurm/{CONFIG['study']}/rule_train") / "_".join(
+        [*MISSING.split("/")[:-1], "", SEED]
+    )
     folder.mkdir(parents=True)
     for number, text in enumerate(ends):
         (folder / f"{number + 8}.log").write_text(text)

@@ -26,7 +26,7 @@ def began(workflow: Any, grid: Grid) -> None:
     """Before the first job: forget the failure of the run before, and look at the queue."""
     failure_of(grid.name).unlink(missing_ok=True)
     forecast.begin(workflow, grid)
-    preflight.begin(workflow)
+    preflight.begin(workflow, grid.name)
 
 
 def failed(workflow: Any, grid: Grid, logs: list[str] | None) -> None:

@@ -56,13 +56,12 @@ def failures(grid: Grid) -> list[Failure]:
     missing = [
         step
         for step in dict.fromkeys(steps(grid))
-        if not Path(step.output).exists()
-        and (Path(step.log).is_file() or slurm.logs(step.rule, step.wildcards))
+        if not Path(step.output).exists() and (Path(step.log).is_file() or sent(grid, step))
     ]
-    busy = working() if missing else set()
+    busy = working(grid.name) if missing else set()
     found = []
     for step in missing:
-        cause, reason = explain(Path(step.log), slurm.logs(step.rule, step.wildcards))
+        cause, reason = explain(Path(step.log), sent(grid, step))
         job = slurm.job_name(step.rule, step.wildcards)
         if cause and not busy & {step.rule, job}:
             rerun = " ".join(("snakemake", step.output, asked_by(grid.name))).rstrip()
@@ -70,9 +69,20 @@ def failures(grid: Grid) -> list[Failure]:
     return found
 
 
-def working() -> set[str]:
-    """Rules whose commands run in this folder, and names of its jobs in Slurm's queue."""
-    found = {job.what for job in slurm.queue(Path.cwd())}
+def sent(grid: Grid, step: Step) -> list[Path]:
+    """Logs of the jobs that a step has had in Slurm; data serve all studies."""
+    study = slurm.ANY if step.rule in (*DATA, "weights") else grid.name
+    return slurm.logs(study, step.rule, step.wildcards)
+
+
+def working(study: str) -> set[str]:
+    """Rules whose commands run in this folder, and names of jobs in Slurm's queue.
+
+    Of a study's jobs, and those of all data.
+    """
+    queue = slurm.queue(Path.cwd())
+    data = tuple(f"rule_{rule}" for rule in DATA)
+    found = {job.what for job in queue if job.of(study) or job.what.startswith(data)}
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
             words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import slurm, slurm_executor
 from cxrgrid.config.errors import UserError
 from cxrgrid.io import seen
 from cxrgrid.io.locks import hold
@@ -55,6 +55,7 @@ def enter(workflow: Any) -> None:
     if not others and LOCKS.is_dir():
         for path in LOCKS.glob("*.lock"):
             path.unlink(missing_ok=True)
+    slurm_executor.install()
     path = RUNS / f"{socket.gethostname()}-{time.time_ns()}.run"
     HELD.append(hold(path))
     atexit.register(path.unlink, missing_ok=True)
@@ -98,11 +99,12 @@ def check_idle(what: str) -> None:
         raise UserError(f"a snakemake runs in this folder ({where}); {what} when it has ended")
 
 
-def begin(workflow: Any) -> None:
+def begin(workflow: Any, study: str) -> None:
     """Before the first job: on Slurm, end jobs of killed runs; ask whether ours would pass."""
     executor = workflow.scheduler._executor
     if not hasattr(executor, "run_uuid"):
         return
+    executor.name_study(study)
     HELD[0].write(executor.run_uuid)
     HELD[0].flush()
     if not slurm.answers():  # and so cannot say what is still in the queue

@@ -55,7 +55,8 @@ class Progress:
     def rerun(self) -> str:
         """The command that runs this cell and what it needs."""
         target = f"results/{self.cell.study}/cells/{self.cell.path()}/model.safetensors"
-        profile = "--profile slurm" if slurm.logs("train", coordinates(self.cell)) else ""
+        sent = slurm.logs(self.cell.study, "train", coordinates(self.cell))
+        profile = "--profile slurm" if sent else ""
         words = ("snakemake", target, asked_by(self.cell.study), profile)
         return " ".join(word for word in words if word)
 
@@ -67,7 +68,7 @@ def coordinates(cell: Cell) -> list[str]:
 
 def survey(cells: list[Cell], study: Path) -> list[Progress]:
     """Every cell's state, in their order. study: results/{study}."""
-    queued = {job.what: job for job in slurm.queue(Path.cwd())}
+    queued = {job.what: job for job in slurm.queue(Path.cwd()) if job.of(study.name)}
     local = trainings()
     found = []
     for cell in cells:
@@ -121,7 +122,8 @@ def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
 
 def failed(cell: Cell, folder: Path) -> Progress:
     """A cell that is neither done nor in the queue: why, as far as its logs tell."""
-    cause, reason = explain(folder / "train.log", slurm.logs("train", coordinates(cell)))
+    jobs = slurm.logs(cell.study, "train", coordinates(cell))
+    cause, reason = explain(folder / "train.log", jobs)
     return Progress(cell, "failed" if cause else "never tried", cause, reason)
 
 
@@ -158,9 +160,10 @@ def with_states(found: list[Progress]) -> list[Progress]:
     """Those whose logs end in mid-sentence, with what Slurm remembers of their last jobs."""
     last = {}
     for at, one in enumerate(found):
-        logs = slurm.logs("train", coordinates(one.cell)) if one.cause == "stopped" else []
-        if logs:
-            last[at] = logs[-1].stem
+        if one.cause == "stopped":
+            logs = slurm.logs(one.cell.study, "train", coordinates(one.cell))
+            if logs:
+                last[at] = logs[-1].stem
     known = slurm.states(list(last.values()))
     for at, number in last.items():
         if number in known:

@@ -58,7 +58,7 @@ class Needs:
 
     def times(self, cause: str, cell: Cell) -> int:
         """2 for each of the cell's last jobs in a row that ended by `cause`, up to `MOST`."""
-        jobs = slurm.logs("train", coordinates(cell))
+        jobs = slurm.logs(cell.study, "train", coordinates(cell))
         causes = [slurm.ending(log)[0] for log in reversed(jobs[-MOST:])]
         if jobs and not causes[0]:
             causes[0] = explain(Path(self.grid.folder(cell)) / "train.log", [])[0]

@@ -3,15 +3,20 @@
 Every question has an answer without Slurm too: nothing.
 """
 
+import contextlib
 import getpass
+import glob
 import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOGS = Path("logs/slurm")  # slurm-logdir in profiles/slurm
+LOGS = Path("logs/slurm")  # slurm-logdir in profiles/slurm; below it a folder for each study
 NAME = "cxrgrid"  # slurm-jobname-prefix in profiles/slurm
+OWN = "cxrgrid: "  # begins our own lines in a job's log
+REFUSED = "refused.log"  # beside the logs of a job: why Slurm did not take the last one
+ANY = "*"  # study of a step that serves all: those of the data
 
 # What slurmd writes at the end of a job's log, and the cause that it means.
 ENDS = {
@@ -21,7 +26,10 @@ ENDS = {
     r"DUE TO PREEMPTION": "preempted",
     r"CANCELLED AT": "cancelled",
 }
+LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
 STATES = {
+    LEFT: "lost by Slurm",
+    HELD: "held by Slurm",
     "TIMEOUT": "time limit",
     "OUT_OF_MEMORY": "out of memory",
     "NODE_FAIL": "node failure",
@@ -41,6 +49,10 @@ class Job:
     state: str
     reason: str
     seconds: float
+
+    def of(self, study: str) -> bool:
+        """True if a run of a study has sent it."""
+        return self.run.partition("_")[2].rpartition("_")[0] == study
 
 
 def ask(*command: str) -> list[str]:
@@ -79,7 +91,8 @@ def clock(text: str) -> float:
 
 def job_name(rule: str, wildcards: Sequence[str]) -> str:
     """A job's `what`, as Snakemake's plugin writes it into the job's comment."""
-    return f"rule_{rule}_wildcards_{named(wildcards)}"
+    names = named(wildcards)
+    return f"rule_{rule}_wildcards_{names}" if names else f"rule_{rule}"
 
 
 def named(wildcards: Sequence[str]) -> str:
@@ -87,10 +100,15 @@ def named(wildcards: Sequence[str]) -> str:
     return "_".join(wildcards).replace("/", "_")
 
 
-def logs(rule: str, wildcards: Sequence[str]) -> list[Path]:
-    """The logs of all jobs that a rule's wildcards have had, the newest job last."""
-    folder = LOGS / f"rule_{rule}" / named(wildcards)
-    return sorted(folder.glob("*.log"), key=lambda path: int(re.sub(r"\D", "", path.stem) or 0))
+def logs(study: str, rule: str, wildcards: Sequence[str]) -> list[Path]:
+    """The logs of all jobs that a rule's wildcards have had in a study, the newest job last."""
+    found = LOGS.glob(f"{study}/rule_{rule}/{glob.escape(named(wildcards))}/*.log")
+    return sorted(found, key=lambda path: (path.name == REFUSED, number(path)))
+
+
+def number(log: Path) -> int:
+    """Id of the job that wrote a log; 0 of none."""
+    return int(re.sub(r"\D", "", log.stem) or 0)
 
 
 def ending(log: Path) -> tuple[str, str]:
@@ -102,7 +120,19 @@ def ending(log: Path) -> tuple[str, str]:
         for pattern, cause in ENDS.items():
             if line.startswith(("slurmstepd", "srun", "slurmd")) and re.search(pattern, line):
                 return cause, re.sub(r"^[\w-]+: (error: )?", "", line).strip("* ")
-    return "", ""
+    said = next((line.removeprefix(OWN) for line in reversed(lines) if line.startswith(OWN)), "")
+    if said.startswith("not sent: "):
+        return "refused by Slurm", said
+    cause = STATES.get(said.rpartition(" ")[2], "")
+    return cause, said if cause else ""
+
+
+def note(log: Path, text: str) -> None:
+    """Add a line of ours to a job's log; a full disk is not its concern."""
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w" if log.name == REFUSED else "a") as file:
+            file.write(f"{OWN}{text}\n")
 
 
 def states(numbers: list[str]) -> dict[str, str]:
@@ -119,4 +149,5 @@ def states(numbers: list[str]) -> dict[str, str]:
 
 def cancel(numbers: list[str]) -> None:
     """End jobs; Slurm asks them to stop first, and a training saves its state."""
-    subprocess.run(["scancel", *numbers], capture_output=True, timeout=120)
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(["scancel", *numbers], capture_output=True, timeout=120)

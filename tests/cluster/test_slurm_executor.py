@@ -1,0 +1,178 @@
+"""`slurm_executor`: how a job's end is told from what Slurm says, or does not say, of it."""
+
+import asyncio
+import logging
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+from cxrgrid.cluster import slurm, slurm_executor
+
+RUN = "cxrgrid_tiny_1"
+
+
+class File:
+    """An output of a job."""
+
+    def __init__(self, there: bool):
+        self.there = there
+
+    async def exists(self) -> bool:
+        return self.there
+
+
+@pytest.fixture
+def executor(tmp_path, monkeypatch):
+    """An executor that has sent one job, 7; what it reports of it, in order."""
+    found = object.__new__(slurm_executor.Executor)
+    found.since, found.silent_since, found.run_uuid = {}, 0.0, RUN
+    found.logger, found._submitted_job_clusters = logging.getLogger("test"), set()
+    found.incomplete, found.said, found._next_seconds_between_status_checks = [], [], 1
+
+    async def incomplete(job):
+        return found.incomplete
+
+    settings = SimpleNamespace(init_seconds_before_status_checks=1)
+    found.workflow = SimpleNamespace(
+        executor_settings=settings,
+        execution_settings=SimpleNamespace(latency_wait=0),
+        persistence=SimpleNamespace(incomplete=incomplete),
+    )
+    monkeypatch.setattr(found, "report_job_success", lambda job: found.said.append("done"))
+    failed = lambda job, msg, aux_logs: found.said.append(msg)  # noqa: E731
+    monkeypatch.setattr(found, "report_job_error", failed)
+    monkeypatch.setattr(slurm_executor.slurm, "cancel", lambda ids: found.said.append("cancelled"))
+    log = tmp_path / "7.log"
+    log.touch()
+    found.sent = SimpleNamespace(
+        external_jobid="7", job=SimpleNamespace(output=[File(True)]), aux={"slurm_logfile": log}
+    )
+    return found
+
+
+def look(executor, monkeypatch, tmp_path, squeue: str, sacct: str = "exit 1") -> list[str]:
+    """Let the executor look at its job once, with commands that say so; ids of what goes on."""
+    for name, text in (("squeue", squeue), ("sacct", sacct)):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    async def goes_on():
+        return [job.external_jobid async for job in executor.check_active_jobs([executor.sent])]
+
+    return asyncio.run(goes_on())
+
+
+def says(line: str) -> str:
+    return f"echo {shlex.quote(line)}"
+
+
+def test_it_stands_in_the_place_of_the_plugins():
+    slurm_executor.install()
+    assert ExecutorPluginRegistry().get_plugin("slurm").executor is slurm_executor.Executor
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "COMPLETING", "SUSPENDED"])
+def test_what_is_in_the_queue_goes_on(executor, monkeypatch, tmp_path, state):
+    assert look(executor, monkeypatch, tmp_path, says(f"7|{state}|None")) == ["7"]
+    assert executor.said == []
+
+
+def test_while_slurm_is_silent_all_goes_on(executor, monkeypatch, tmp_path, caplog):
+    caplog.set_level("INFO")
+    for _ in range(2):
+        assert look(executor, monkeypatch, tmp_path, "exit 1") == ["7"]
+    assert look(executor, monkeypatch, tmp_path, says("7|RUNNING|None")) == ["7"]
+    assert caplog.records[0].message.startswith("Slurm does not answer")
+    assert len(caplog.records) == 2 and executor.said == []
+
+
+ENDS = [
+    ("7|FAILED|x", "exit 1", "FAILED"),
+    ("7|PREEMPTED|None", "exit 1", "PREEMPTED"),
+    ("7|PENDING|launch failed requeued held", "exit 1", slurm.HELD),
+    ("8|RUNNING|None", "exit 1", slurm.LEFT),
+    ("", "echo '7|CANCELLED by 0|x'", "CANCELLED"),
+    ("", "echo '7|RUNNING|Unknown'", slurm.LEFT),  # accounting that missed its end
+]
+
+
+@pytest.mark.parametrize(("squeue", "sacct", "state"), ENDS)
+def test_an_end_is_a_failure_unless_the_results_are_whole(
+    executor, monkeypatch, tmp_path, squeue, sacct, state
+):
+    executor.incomplete = executor.sent.job.output
+    assert look(executor, monkeypatch, tmp_path, says(squeue), sacct) == []
+    assert executor.said[-1] == f"Slurm job 7 ended as {state}. "
+    doubted = state in ("PREEMPTED", slurm.HELD, slurm.LEFT)
+    assert (executor.said[0] == "cancelled") == doubted, "nothing may run beside its retry"
+    told = slurm.ending(Path(executor.sent.aux["slurm_logfile"]))
+    assert told[0] == slurm.STATES.get(state, "")
+    executor.incomplete, executor.said = [], []
+    assert look(executor, monkeypatch, tmp_path, says(squeue), sacct) == []
+    assert executor.said[-1] == "done"
+    executor.sent.job.output = [File(False)]
+    assert look(executor, monkeypatch, tmp_path, says(squeue), sacct) == []
+    assert "ended as" in executor.said[-1]
+
+
+def test_what_may_come_back_is_waited_for(executor, monkeypatch, tmp_path):
+    executor.workflow.execution_settings.latency_wait = 60
+    for line in ("7|PREEMPTED|None", "7|PENDING|Priority", "", "7|NODE_FAIL|None"):
+        assert look(executor, monkeypatch, tmp_path, says(line)) == ["7"]
+    assert executor.said == []
+
+
+def test_an_end_that_slurm_tells_needs_no_files(executor, monkeypatch, tmp_path):
+    """Snakemake waits for them, and says which are missing."""
+    executor.sent.job.output = [File(False)]
+    for squeue, sacct in (("7|COMPLETED|None", "exit 1"), ("", "echo '7|COMPLETED|x'")):
+        assert look(executor, monkeypatch, tmp_path, says(squeue), sacct) == []
+    assert executor.said == ["done", "done"]
+
+
+def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_path):
+    answers = ["sbatch: error: Socket timed out", "sbatch: error: AssocMaxSubmitJobLimit", ""]
+    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
+    monkeypatch.setattr(slurm_executor, "PAUSES", (0, 0))
+    strays, passed = [], []
+    monkeypatch.setattr(executor, "cancel_strays", strays.append)
+
+    def send(self, job):
+        if said := answers.pop(0):
+            self._report_job_error_threadsafe(
+                SimpleNamespace(job=job), f"The error message was '{said}'.\n call"
+            )
+        else:
+            passed.append(job)
+
+    monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", send)
+    executor.run_job("job")
+    assert (passed, strays, answers) == (["job"], ["job", "job"], [])
+    executor.stopping.set()
+    executor.run_job("job")
+    assert passed == ["job"], "after Ctrl-c nothing is sent any more"
+
+
+def test_what_slurm_never_takes_fails_and_says_why(executor, monkeypatch, tmp_path):
+    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
+    executor.slurm_logdir, told = tmp_path / "logs", []
+    said = "The error message was 'sbatch: error: Invalid qos specification'.\n    sbatch call: x"
+    job = SimpleNamespace(job=SimpleNamespace(name="train", wildcards=["ward", "0"]))
+
+    def refuse(self, _):
+        self._report_job_error_threadsafe(job, said)
+
+    monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", refuse)
+    place = "_report_job_error_threadsafe"
+    monkeypatch.setattr(slurm_executor.PluginExecutor, place, lambda self, *args: told.append(args))
+    executor.run_job(job.job)
+    assert told == [(job, said)]
+    (log,) = tmp_path.glob("logs/rule_train/ward_0/*.log")
+    assert slurm.ending(log) == (
+        "refused by Slurm",
+        "not sent: sbatch: error: Invalid qos specification",
+    )
