@@ -90,6 +90,38 @@ def test_a_failed_cell_says_why_as_cells_csv_does(study, folder, capsys, log, jo
     assert (row["reason"], row["rerun"]) == (found["reason"], found["rerun"])
 
 
+FAULTS = [
+    (
+        "/var/spool/slurmd/job7/slurm_script: line 4: /env/bin/python: No such file or directory\n",
+        "",
+    ),
+    ("/usr/bin/python3: No module named snakemake\n", ""),
+    ("OSError: [Errno 28] No space left on device: '/tmp/tmpab'\n", "disk full"),
+    ("This could indicate a clock skew problem in your network and would\n", "clocks differ"),
+    (
+        "MissingOutputException in rule train:\nJob 0 completed, files missing after 60 seconds\n"
+        "and so on\n",
+        "output late",
+    ),
+    ("1 of 1 steps (100%) done\n", "output late"),
+    ("OSError: [Errno 30] Read-only file system: 'results/x'\n", "read-only disk"),
+]
+
+
+@pytest.mark.parametrize(("job", "cause"), FAULTS)
+def test_what_went_wrong_around_a_training_is_told_of_its_jobs_log(
+    study, folder, capsys, job, cause
+):
+    old = "error: the loss is not finite\n"  # of the attempt before one that never came so far
+    (folder / "train.log").write_text(EPOCH if cause else old)
+    path = Path(f"logs/slurm/demo/rule_train/{WORDS}/12.log")
+    path.parent.mkdir(parents=True)
+    path.write_text(f"host: n1\n{job}")
+    found = cell(study, capsys)
+    assert found["cause"] == (cause or "no Python environment on the node")
+    assert found["reason"].endswith(job.splitlines()[0]) or cause
+
+
 def test_a_later_job_counts_not_an_earlier_one(study, folder, capsys):
     (folder / "train.log").write_text(EPOCH)
     for number, text in ((9, JOB + " DUE TO TIME LIMIT ***\n"), (10, MEMORY)):

@@ -56,8 +56,9 @@ class Progress:
         """The command that runs this cell and what it needs."""
         target = f"results/{self.cell.study}/cells/{self.cell.path()}/model.safetensors"
         sent = slurm.logs(self.cell.study, "train", coordinates(self.cell))
-        profile = "--profile slurm" if sent else ""
-        words = ("snakemake", target, asked_by(self.cell.study), profile)
+        asked = asked_by(self.cell.study)
+        profile = "--profile slurm" if sent and "--profile" not in asked else ""
+        words = ("snakemake", target, asked, profile)
         return " ".join(word for word in words if word)
 
 
@@ -132,12 +133,18 @@ def explain(log: Path, jobs: list[Path]) -> tuple[str, str]:
     cause, said = slurm.ending(jobs[-1]) if jobs else ("", "")
     if cause:
         return cause, f"{cause}: {said}"
+    # Of a job whose command never ran, the cell's own log is an earlier one's.
+    cause, said = slurm.fault(jobs[-1], slurm.UNBEGUN) if jobs else ("", "")
+    if cause:
+        return cause, said
     lines = tail(log) if log.is_file() else []
     for line in lines[-3:]:
         for name in SIGNALS:
             if f"stopped by {name}" in line:
                 return SIGNALS[name], line.removeprefix("error: ")
     cause, said = error(lines)
+    if not cause and jobs:
+        cause, said = slurm.fault(jobs[-1])
     if cause:
         return cause, said
     if lines:

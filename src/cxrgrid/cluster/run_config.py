@@ -59,6 +59,7 @@ def freeze(workflow: Any, grid: Grid) -> None:
         words = [word for word in settings.config_args or [] if not word.startswith(OF_A_RUN)]
         command = ["--configfile", *map(str, files)] if files else []
         command += ["--config", *words] if words else []
+        command += profile(sys.argv)
         with replacing(command_of(grid.name)) as partial:
             partial.write_text(shlex.join(command))
     if not copy.is_file():
@@ -67,6 +68,15 @@ def freeze(workflow: Any, grid: Grid) -> None:
     os.utime(copy)  # the newest copy of a study is its config now
     if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
         settings.configfiles = [copy.absolute()]
+
+
+def profile(arguments: list[str]) -> list[str]:
+    """The words of a command line that name a profile: with it, jobs go where they went."""
+    for at, word in enumerate(arguments):
+        option, assigned, value = word.partition("=")
+        if option == "--profile":
+            return ["--profile", value] if assigned else arguments[at : at + 2]
+    return []
 
 
 def last_planned() -> dict[str, Path]:
@@ -88,7 +98,7 @@ def command_of(study: str) -> Path:
 
 
 def asked_by(study: str) -> str:
-    """Arguments with which `snakemake` runs a study again: `--configfile` and `--config`.
+    """Arguments with which `snakemake` runs a study again: config files, settings, profile.
 
     `study.json` is the config file where no run has recorded another.
     """

@@ -26,6 +26,19 @@ ENDS = {
     r"DUE TO PREEMPTION": "preempted",
     r"CANCELLED AT": "cancelled",
 }
+# What a job's log says that never came to its command: shell and system, before Snakemake.
+UNBEGUN = {
+    r"^\S*(slurm_script|sh|srun|execve?)\b.*(not found|No such file or directory|[Pp]ermission denied)"
+    r"|^\S+python\S*: .*No module named": "no Python environment on the node",
+    r"couldn't chdir|could not chdir": "folder not seen by the node",
+}
+# What Snakemake says in a job's log where the command itself ended well, or could not write.
+FAULTS = {
+    r"No space left|Errno 28|Disk quota exceeded": "disk full",
+    r"Read-only file system": "read-only disk",
+    r"clock skew": "clocks differ",
+    r"MissingOutputException|missing after \d+ seconds|steps \(100%\) done": "output late",
+}
 LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
 STATES = {
     LEFT: "lost by Slurm",
@@ -111,11 +124,16 @@ def number(log: Path) -> int:
     return int(re.sub(r"\D", "", log.stem) or 0)
 
 
-def ending(log: Path) -> tuple[str, str]:
-    """The cause that a job's log names, and the line that does; empty where it names none."""
+def end_of(log: Path) -> list[str]:
+    """The last lines of a job's log."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 20_000))
-        lines = file.read().decode(errors="replace").splitlines()
+        return file.read().decode(errors="replace").splitlines()
+
+
+def ending(log: Path) -> tuple[str, str]:
+    """The cause that a job's log names, and the line that does; empty where it names none."""
+    lines = end_of(log)
     for line in reversed(lines):
         for pattern, cause in ENDS.items():
             if line.startswith(("slurmstepd", "srun", "slurmd")) and re.search(pattern, line):
@@ -125,6 +143,15 @@ def ending(log: Path) -> tuple[str, str]:
         return "refused by Slurm", said
     cause = STATES.get(said.rpartition(" ")[2], "")
     return cause, said if cause else ""
+
+
+def fault(log: Path, faults: dict[str, str] | None = None) -> tuple[str, str]:
+    """Cause in a job's log, by default of `FAULTS`, and its line; of the last that has any."""
+    for line in reversed(end_of(log)):
+        for pattern, cause in (FAULTS if faults is None else faults).items():
+            if re.search(pattern, line):
+                return cause, f"{cause}: {line.strip()[:300]}"
+    return "", ""
 
 
 def note(log: Path, text: str) -> None:
