@@ -92,7 +92,7 @@ def test_a_failed_cell_says_why_as_cells_csv_does(study, folder, capsys, log, jo
 
 FAULTS = [
     (
-        "/var/spool/slurmd/job7/slurm_script: line 4: /env/bin/python: No such file or directory\n",
+        "/var/spool/job7/slurm_script: line 4: /env/bin/python: No such file or directory\n",
         "",
     ),
     ("/usr/bin/python3: No module named snakemake\n", ""),

@@ -283,9 +283,12 @@ def test_a_job_that_slurm_has_no_room_for_is_sent_later(site, cluster):
     with cluster.refusing("QOSMaxSubmitJobPerUserLimit"):
         run = site.train("--retries", "0")
         site.until(lambda: "Not sent yet" in site.said())
+        site.configure(of([0], epochs=3))  # which is the next run's
     status, said = site.finish(run)
     assert status == 0, said
     assert "QOSMaxSubmitJobPerUserLimit" in said and "failed" not in said
+    assert json.loads((site.cell(0) / "cell.json").read_text())["epochs"] == 2
+    assert list((site.folder / "logs/slurm/tiny/rule_train").glob("*/*.log"))
 
 
 def test_a_site_with_gres_alone(site, cluster):

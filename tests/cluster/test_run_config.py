@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -255,6 +256,18 @@ def test_a_config_that_is_edited_while_jobs_wait_is_not_theirs(tmp_path):
     snakemake(tmp_path, STUDY, "read.json", "--snakefile", "Jobs", "--config", "title=Mine")
     assert (tmp_path / "study.yaml").read_text() == "study: another\n"
     assert json.loads((tmp_path / "read.json").read_text()) == STUDY | {"title": "Mine"}
+
+
+def test_a_job_of_a_run_that_another_cxrgrid_planned_ends(monkeypatch):
+    job = SimpleNamespace(is_main_process=False)
+    for planned in (None, run_config.digest()):
+        monkeypatch.delenv(run_config.PLANNED, raising=False)
+        if planned:
+            monkeypatch.setenv(run_config.PLANNED, planned)
+        run_config.freeze(job, None)
+    monkeypatch.setenv(run_config.PLANNED, "another")
+    with pytest.raises(SystemExit, match="has changed since this run began"):
+        run_config.freeze(job, None)
 
 
 def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):

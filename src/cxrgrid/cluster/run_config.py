@@ -7,6 +7,7 @@ name the file that they can edit.
 
 import ast
 import contextlib
+import hashlib
 import json
 import os
 import shlex
@@ -22,6 +23,7 @@ from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
 OF_A_RUN = ("incomplete=", "max_cells=")  # not of the study: a cell alone needs neither
+PLANNED = "CXRGRID_PLANNED"  # digest of what turns a config into cells, as the run began
 INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
 
@@ -52,7 +54,9 @@ def located(workflow: Any, error: UserError) -> str:
 def freeze(workflow: Any, grid: Grid) -> None:
     """Copy the config before any job starts, and make the jobs of this run read the copy."""
     if not workflow.is_main_process:
+        check_planned()
         return
+    os.environ[PLANNED] = digest()
     settings, copy = workflow.config_settings, Path(grid.frozen)
     files = [relative(Path(file)) for file in settings.configfiles]
     if not any(file.parts[0] in OWN for file in files):
@@ -68,6 +72,23 @@ def freeze(workflow: Any, grid: Grid) -> None:
     os.utime(copy)  # the newest copy of a study is its config now
     if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
         settings.configfiles = [copy.absolute()]
+
+
+def check_planned() -> None:
+    """End a job with one line if cxrgrid has changed since its run began: it would make another."""
+    if os.environ.get(PLANNED, digest()) != digest():
+        sys.exit(
+            "error: cxrgrid has changed since this run began, and its settings may mean something "
+            "else now; end the run, and start it again"
+        )
+
+
+def digest() -> str:
+    """Digest of the modules that turn a config into cells."""
+    found = hashlib.sha256()
+    for path in sorted(Path(config_file.__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def profile(arguments: list[str]) -> list[str]:

@@ -28,7 +28,7 @@ ENDS = {
 }
 # What a job's log says that never came to its command: shell and system, before Snakemake.
 UNBEGUN = {
-    r"^\S*(slurm_script|sh|srun|execve?)\b.*(not found|No such file or directory|[Pp]ermission denied)"
+    r"^\S*(slurm_script|sh|srun)\b.*(not found|No such file|[Pp]ermission denied)"
     r"|^\S+python\S*: .*No module named": "no Python environment on the node",
     r"couldn't chdir|could not chdir": "folder not seen by the node",
 }
