@@ -274,7 +274,7 @@ def test_a_job_that_slurm_has_forgotten_is_sent_again(site, undisturbed, cluster
     cluster.ask("scancel", job)
     status, said = finish_watched(site, run)
     assert status == 0, said
-    assert "lost by Slurm" in said and "going on" in site.log(0)
+    assert "again   train" in said and "going on" in site.log(0)
     assert site.answers([0]) == undisturbed.answers([0])
 
 
