@@ -30,7 +30,8 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting.results import at_default, read_grid
+from cxrgrid.reporting.metric_rows import at_default
+from cxrgrid.reporting.results import read_grid
 from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard, WandB
 
 EPOCH = ("epoch", "train_loss", "lr", "seconds", "images_per_second")

@@ -19,8 +19,8 @@ DRAWN = [name for name in NAMES if adapter_facts(name).get("PHANTOM")]
 PATIENTS = 24
 COLUMNS = {"image", "patient", "study", "view", "sex", "age"}
 PARTS = {"train", "trainval", "val", "test"}
-TYPES = {"TASK": str, "LABELS": list, "SPLITS": list, "SOURCE": str, "TERMS": str}
-TYPES |= {"CREDENTIALED": bool, "PHANTOM": dict}
+TYPES = {"TASK": str, "LABELS": list, "SPLITS": list, "ORIGIN": str, "SOURCE": str}
+TYPES |= {"TERMS": str, "CREDENTIALED": bool, "PHANTOM": dict}
 
 
 def load(name):
@@ -65,6 +65,17 @@ def test_the_source_is_a_sentence_that_ends_with_what_to_set(name):
     assert re.search(r"\bset datasets\.<name>\.root\b[^.]*(\.\w[^.]*)*$", source), source
     assert "\n" not in source and ". " not in source
     assert not source.endswith("."), "messages go on behind it"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_origin_names_a_publisher_and_an_address_and_tells_nobody_what_to_do(name):
+    """The report says where images are from; what a user sets belongs in error messages."""
+    origin = adapter_facts(name)["ORIGIN"]
+    if name in FALLBACKS:
+        assert origin == "", "only the owner knows"
+    else:
+        assert re.search(r"\w\.\w+/|on Kaggle|doi\.org", origin) and origin.endswith(".")
+    assert not re.search(r"(?i)download|set datasets|\bput\b|ask for", origin)
 
 
 @pytest.mark.parametrize("name", NAMES)

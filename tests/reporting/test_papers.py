@@ -92,7 +92,7 @@ def test_the_accuracy_follows_from_sensitivity_specificity_and_420_images(publis
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",nih,,patient,", ",nhi,,patient,", "line 32, dataset: no adapter 'nhi'.*'nih'"),
+        (",nih,,,patient,", ",nhi,,,patient,", "line 32, dataset: no adapter 'nhi'.*'nih'"),
         (",Atelectasis,", ",Atelektasis,", "label: no label 'Atelektasis'.*'Atelectasis'"),
         (",auroc,0.8094,", ",auroc,80.94,", "line 32.*<= 1"),
         (",auroc,0.8094,,", ",auroc,0.8094,0.82,", "0.8094 lies outside of its interval"),
@@ -100,6 +100,7 @@ def test_the_accuracy_follows_from_sensitivity_specificity_and_420_images(publis
         (",patient,,224,", ",pacient,,224,", "line 32.*pacient|Invalid enum value"),
         (",Cardiomegaly,auroc,0.9248,", ",Atelectasis,auroc,0.9,", "the same number as in line 32"),
         ("paper,model", "papers,model", "the columns should be paper,model,year"),
+        (",nih,,,patient,", ",nih,,view,patient,", "line 32.*view"),
         (",14,,macro", ",,,macro", "over how many labels"),
     ],
 )

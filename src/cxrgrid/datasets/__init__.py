@@ -6,6 +6,7 @@ without importing the module):
 - `TASK`: "multilabel" or "multiclass"; `LABELS`: the labels in their canonical order, empty if
   they are known only once the data is read; `SPLITS`: names of the split lists that it ships
 - `VALIDATED` (may be left out): those of the lists that have a validation part of their own
+- `ORIGIN`: where the images are from, for the report; empty where only their owner knows
 - `SOURCE`: one sentence on how the data is obtained, which ends with what to set
 - `TERMS`: the terms of use; `CREDENTIALED`: whether no pixel of it may be redistributed
 - `EXTRA` (may be left out): more columns of the table that a study may name as labels

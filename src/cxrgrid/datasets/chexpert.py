@@ -32,6 +32,7 @@ LABELS = [
 ]
 SPLITS = ["official"]
 BLANK = "absent"
+ORIGIN = "CheXpert, Stanford Health Care: stanfordmlgroup.github.io/competitions/chexpert."
 SOURCE = (
     "Ask for CheXpert at stanfordmlgroup.github.io/competitions/chexpert and set "
     "datasets.<name>.root to CheXpert-v1.0 or CheXpert-v1.0-small, or to the folder that holds it"

@@ -36,6 +36,11 @@ LABELS = [
     "Support Devices",
 ]
 SPLITS = []
+ORIGIN = (
+    "CheXpert's test set, Stanford Health Care: "
+    "stanfordmlgroup.github.io/competitions/chexpert, its truth from "
+    "github.com/rajpurkarlab/cheXpert-test-set-labels."
+)
 SOURCE = (
     "Ask for the CheXpert test images at stanfordmlgroup.github.io/competitions/chexpert, put "
     "groundtruth.csv (github.com/rajpurkarlab/cheXpert-test-set-labels) or test_labels.csv beside "

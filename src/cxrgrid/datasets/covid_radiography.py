@@ -16,6 +16,10 @@ from cxrgrid.data import publisher_files
 TASK = "multiclass"
 LABELS = ["COVID", "Lung_Opacity", "Normal", "Viral Pneumonia"]
 SPLITS = []
+ORIGIN = (
+    "COVID-19 Radiography Database: tawsifurrahman/covid19-radiography-database on Kaggle, a "
+    "collection of several sources."
+)
 SOURCE = (
     "Download the COVID-19 Radiography Database (tawsifurrahman/covid19-radiography-database on "
     "Kaggle) and set datasets.<name>.root to the folder that holds its class folders"

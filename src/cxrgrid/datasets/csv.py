@@ -16,6 +16,7 @@ from cxrgrid.data import image_lookup, label_text, publisher_files, tables, walk
 TASK = "multilabel"
 LABELS = []
 SPLITS = ["column"]
+ORIGIN = ""
 SOURCE = (
     "Write a CSV file with a row an image (its path, its labels as 1, 0 or blank, and its patient) "
     "and set datasets.<name>.root to the folder that the paths start from"

@@ -19,6 +19,7 @@ from cxrgrid.data import dicom, folder_layout, walk
 TASK = "multiclass"
 LABELS = []
 SPLITS = ["folders"]
+ORIGIN = ""
 SOURCE = (
     "Put the images into one sub-folder a class (or into train, val and test with one sub-folder "
     "a class each) and set datasets.<name>.root to the folder above"

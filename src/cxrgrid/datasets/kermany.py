@@ -17,6 +17,7 @@ from cxrgrid.config.errors import UserError
 TASK = "multiclass"
 LABELS = ["Normal", "Bacterial", "Viral"]
 SPLITS = ["official"]
+ORIGIN = "Guangzhou Women and Children's Medical Center: doi.org/10.17632/rscbjbr9sj."
 SOURCE = (
     "Download the paediatric chest X-rays (doi.org/10.17632/rscbjbr9sj, or "
     "paultimothymooney/chest-xray-pneumonia on Kaggle) and set datasets.<name>.root to the folder "

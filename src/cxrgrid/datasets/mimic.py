@@ -35,6 +35,7 @@ LABELS = [
 SPLITS = ["official"]
 VALIDATED = ["official"]
 BLANK = "absent"
+ORIGIN = "MIMIC-CXR-JPG, Beth Israel Deaconess Medical Center: physionet.org/content/mimic-cxr-jpg."
 SOURCE = (
     "Ask for MIMIC-CXR-JPG at physionet.org/content/mimic-cxr-jpg and set datasets.<name>.root to "
     "the folder that holds files/ and mimic-cxr-2.0.0-metadata.csv.gz"

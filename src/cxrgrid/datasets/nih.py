@@ -32,6 +32,7 @@ LABELS = [
 ]
 EXTRA = ["No Finding"]  # a class to ask for by name: not one of the 14
 SPLITS = ["official"]
+ORIGIN = "ChestX-ray14, NIH Clinical Center: nihcc.app.box.com/v/ChestXray-NIHCC."
 SOURCE = (
     "Download ChestX-ray14 (nihcc.app.box.com/v/ChestXray-NIHCC, or nih-chest-xrays/data on "
     "Kaggle) and set datasets.<name>.root to the folder that holds Data_Entry_2017_v2020.csv and "

@@ -37,6 +37,7 @@ LABELS = [
     "scoliosis",
 ]
 SPLITS = []
+ORIGIN = "PadChest, Hospital San Juan de Alicante: bimcv.cipf.es/bimcv-projects/padchest."
 SOURCE = (
     "Download PadChest (bimcv.cipf.es/bimcv-projects/padchest) and set datasets.<name>.root to the "
     "folder that holds PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv and the image folders"

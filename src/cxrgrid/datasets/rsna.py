@@ -10,6 +10,10 @@ from cxrgrid.data import dicom, publisher_files
 TASK = "multilabel"
 LABELS = ["Lung Opacity", "Normal"]
 SPLITS = []
+ORIGIN = (
+    "RSNA Pneumonia Detection Challenge (images of ChestX-ray14): rsna-pneumonia-detection-"
+    "challenge on Kaggle."
+)
 SOURCE = (
     "Download the stage 2 images and tables of Kaggle's rsna-pneumonia-detection-challenge and set "
     "datasets.<name>.root to the folder that holds stage_2_train_labels.csv"

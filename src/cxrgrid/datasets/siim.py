@@ -17,6 +17,10 @@ from cxrgrid.data import dicom, image_lookup, publisher_files
 TASK = "multilabel"
 LABELS = ["Pneumothorax"]
 SPLITS = ["official"]
+ORIGIN = (
+    "SIIM-ACR Pneumothorax Segmentation (images of ChestX-ray14): siim-acr-pneumothorax-"
+    "segmentation on Kaggle."
+)
 SOURCE = (
     "Download the SIIM-ACR Pneumothorax images with train-rle.csv or stage_2_train.csv (Kaggle's "
     "siim-acr-pneumothorax-segmentation), or vbookshelf's PNG copy, and set datasets.<name>.root "

@@ -42,6 +42,10 @@ LABELS = [
     "Other diseases",
 ]
 SPLITS = ["official"]
+ORIGIN = (
+    "VinDr-CXR, Hospital 108 and Hanoi Medical University Hospital: "
+    "physionet.org/content/vindr-cxr."
+)
 SOURCE = (
     "Download VinDr-CXR (physionet.org/content/vindr-cxr, credentialed; or Kaggle's "
     "vinbigdata-chest-xray-abnormalities-detection) and set datasets.<name>.root to the folder "

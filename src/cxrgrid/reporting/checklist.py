@@ -14,6 +14,7 @@ import pandas as pd
 from cxrgrid.config.operating_points import rule
 from cxrgrid.evaluation.wording import number, part, whole
 from cxrgrid.io.parquet import read_parquet
+from cxrgrid.reporting.dataset_cards import origin
 from cxrgrid.reporting.label_counts import SPLITS
 from cxrgrid.reporting.markdown import line
 from cxrgrid.reporting.results import Frames
@@ -30,7 +31,7 @@ CALIBRATE = {
     "platt": "Each label's log odds get an intercept and a slope, fitted on validation images.",
 }
 DEMOGRAPHICS = ("age", "sex", "view")
-UNTOLD = {"source": "not told", "terms": "not told", "task": "multilabel", "notes": []}
+UNTOLD = {"terms": "not told", "task": "multilabel", "notes": []}
 UNTOLD |= {"policy": {"notes": []}, "image": {}, "split": "", "split_hash": ""}  # older tables
 PATIENTS = ("age, median (quartiles)", "female", "views, images")
 
@@ -71,6 +72,7 @@ def of_dataset(frames: Frames, name: str, audit: dict, data: Path) -> dict:
     return {
         "name": name,
         "facts": facts,
+        "origin": origin(name, frames),
         "phantom": frames.grid.study.datasets[name].phantom is not None,
         "flow": grid(["step", "images", "patients"], accounting(audit or facts)),
         "aside": f"{len(aside):,} unreadable images set aside" if aside else "no image unreadable",

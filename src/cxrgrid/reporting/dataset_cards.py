@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 
+from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.explained_cells import hidden
 from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import decode
@@ -23,6 +24,13 @@ METADATA_NOTE = (
     "AUROC on test images of a logistic regression on metadata alone, without the images. The "
     "part of a model's AUROC above this baseline comes from the images."
 )
+
+
+def origin(name: str, frames: Frames) -> str:
+    """Origin of a dataset: its publisher, or the folder of one's own images."""
+    settings = frames.grid.study.datasets[name]
+    published = adapter_facts(settings.adapter).get("ORIGIN", "")
+    return published or f"The study's own images, {settings.root}."
 
 
 def samples(folder: Path, facts: dict) -> list[dict]:
@@ -77,6 +85,7 @@ def card(name: str, frames: Frames, folder: Path, audit: dict, counts: Section) 
     return {
         "name": name,
         "facts": facts,
+        "origin": origin(name, frames),
         "counts": counts,
         "accounting": audit.get("accounting") or facts.get("accounting", []),
         "warnings": audit.get("warnings", []),

@@ -38,6 +38,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_in: Text
     dataset: Text
     part: str | None
+    subset: Annotated[str, msgspec.Meta(pattern="^view=[A-Za-z,]+$")] | None
     split: Split | None
     images: Count | None
     size: Count | None
@@ -47,6 +48,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crops: Count | None
     pretraining: str | None
     backbone: str | None
+    recipe: str | None
     labels: Count | None
     threshold: Share | None
     label: Text

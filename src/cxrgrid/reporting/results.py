@@ -13,13 +13,12 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
-from cxrgrid.config.operating_points import ARGMAX, rule
 from cxrgrid.evaluation.choice import ranked
-from cxrgrid.evaluation.ensemble import is_ensemble
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import fold_frames, papers
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
+from cxrgrid.reporting.metric_rows import at_default, besides, by_default
 from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.reporting.test_set_rows import apart
 
@@ -61,18 +60,20 @@ class Frames:
 
     metrics, history, cells: the CSV files of `collect`, the metrics at the study's first operating
     point only, and of cells on their own datasets, where these are cross-validated the means over
-    folds; of_folds: the metrics of each fold; replicates: the cells, the folds of a model as one
-    row; across: metrics of cells on other datasets; beside: those of ensembles and of models from
-    elsewhere; comparisons, configurations, effects, recommended: of `compare`; validation: that of
-    `choose`; counts, tested (test images of all folds), views, facts: of each dataset's
-    table.parquet (`label_counts`); confusions: of `collect`; curves: of `score`, on each dataset's
-    own test images; embeddings: those of `explain`, of cells that are done, with their axes;
-    folder: the study's; papers: the folder of published results; test_pairs, test_values:
-    comparisons and configurations on the datasets' named test sets.
+    folds; other_points: the same at the other operating points; of_folds: the metrics of each fold;
+    replicates: the cells, the folds of a model as one row; across: metrics of cells on other
+    datasets; beside: those of ensembles and of models from elsewhere; comparisons, configurations,
+    effects, recommended: of `compare`; validation: that of `choose`; counts, tested (test images of
+    all folds), views, facts: of each dataset's table.parquet (`label_counts`); confusions: of
+    `collect`; curves: of `score`, on each dataset's own test images; embeddings: those of
+    `explain`, of cells that are done, with their axes; folder: the study's; papers: the folder of
+    published results; test_pairs, test_values: comparisons and configurations on the datasets'
+    named test sets.
     """
 
     grid: Grid
     metrics: pd.DataFrame
+    other_points: pd.DataFrame
     of_folds: pd.DataFrame
     history: pd.DataFrame
     cells: pd.DataFrame
@@ -204,16 +205,18 @@ def read(
     tables = read_tables(grid, data or study.parent.parent / "data")
     firsts = {name: folds[0] for name, folds in tables.items()}
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
-    cells, metrics = files["cells"], at_default(files.pop("metrics"), grid)
+    cells, every = files["cells"], files.pop("metrics")
+    metrics, others = at_default(every, grid), every[~by_default(every, grid)]
     files["comparisons"], test_pairs = apart(files["comparisons"])
     files["configurations"], test_values = apart(files["configurations"])
     across = metrics["target"] != metrics["dataset"]
     own = fold_frames.of_replicates(metrics[~across], cells)
-    beside = own["backbone"].map(is_ensemble).astype(bool)
-    beside |= (own["init"] == "external") & own["backbone"].isin([*grid.study.external])
+    beside = besides(own, grid)
+    others = others[(others["target"] == others["dataset"]) & ~besides(others, grid)]
     return Frames(
         grid=grid,
         metrics=own[~beside].reset_index(drop=True),
+        other_points=fold_frames.of_replicates(others, cells),
         of_folds=fold_frames.of_folds(metrics[~across], cells).reset_index(drop=True),
         replicates=fold_frames.replicates(cells),
         **files,
@@ -258,12 +261,6 @@ def read_grid(study: Path) -> Grid:
     if not study.is_file():
         raise UserError(f"{study}: no such file; run snakemake to make it")
     return Grid(json.loads(study.read_text()))
-
-
-def at_default(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """Rows without a threshold, and rows at the study's first operating point."""
-    rules = ["", ARGMAX, rule(grid.study.report.operating_points[0])]
-    return metrics[metrics["threshold_rule"].fillna("").isin(rules)].reset_index(drop=True)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -1,16 +1,14 @@
 """Results of the study beside published ones."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.config.identity import changed
+from cxrgrid.config.dataset import Dataset, Subset
 from cxrgrid.config.label_names import name_in
-from cxrgrid.config.pooling import pooled_by
-from cxrgrid.config.steps import SELECTED
-from cxrgrid.evaluation.wording import number, signed
-from cxrgrid.reporting import cell_links, papers
+from cxrgrid.config.operating_points import ARGMAX, rule
+from cxrgrid.data.subsets import spelled
+from cxrgrid.evaluation.wording import many, number, signed
+from cxrgrid.reporting import cell_links, papers, protocols
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
 from cxrgrid.reporting.seed_means import seed_means
@@ -18,104 +16,41 @@ from cxrgrid.tables import leaderboard
 
 COLUMNS = ["dataset", "paper", "model", "part", "year", "source", "where", "read_in"]
 COLUMNS += ["label", "metric", "published", "value", "low", "high", "difference", "inside", "seeds"]
-COLUMNS += [*CONFIGURATION[1:], "mismatches", "note"]
-MEANINGS = ("uncertain", "blank", "labeler")  # options that leave no image out
-RANKING = ("auroc", "ap")  # metrics without a threshold
+COLUMNS += [*CONFIGURATION[1:], "subset", "threshold_rule", "mismatches", "unpaired", "note"]
+STATED = ["paper", "model", "part", "year", "source", "where", "read_in", "label", "metric", "note"]
+MEASURED = [*CONFIGURATION, "subset", "label", "metric"]
+MODEL = ["paper", "model", "part"]
 NAMES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
-TEXTS = [*CONFIGURATION, "paper", "label", "metric", "in the interval"]
+TEXTS = [*CONFIGURATION, "paper", "label", "metric", "subset", "in the interval"]
 PART = "literature"
 CAPTION = (
-    "Published results beside the most similar configuration of the study. Here: mean over seeds, "
-    "95 % intervals over patients and seeds. A published value has an uncertainty of its own, and "
-    "the protocols differ as the notes say."
+    "Published results beside the same number of this study: mean over seeds, 95 % intervals over "
+    "patients and seeds. A published value has an uncertainty of its own, and the protocols differ "
+    "as the notes say."
 )
 METHOD = (
-    "Literature: the most similar configuration has the same backbone and init, else the same "
-    "backbone, else it is the first of the leaderboard."
+    "Literature: a published number stands beside one of the same backbone, label, metric, "
+    "operating point and subset of the test images, and of the same recipe where the source "
+    "reports several of one backbone; of several starts or recipes beside the same start, then "
+    "the one with the highest validation value. What has no such counterpart is listed with the "
+    "reason."
 )
-links = cell_links.of_configurations
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """Protocol of a number of the study.
-
-    uncertain, blank: the label's word, None if not met; chosen: by what images were left out.
-    """
-
-    split: str
-    images: int
-    size: int | str
-    labels: int
-    uncertain: str | None
-    blank: str | None
-    backbone: str
-    start: str
-    thresholds: str
-    chosen: str = ""
+class NoCounterpart(Exception):
+    """Reason why the study has no number that a published one can stand beside."""
 
 
-# ------------------------------------------------------------------ one number against another
+def links(rows: pd.DataFrame, cells: pd.DataFrame) -> cell_links.Links:
+    """Pages of the cells of each row; none where a published number stands alone."""
+    return cell_links.of_configurations(rows.astype(object).fillna(""), cells)
 
 
-def mismatches(row: pd.Series, ours: Protocol) -> list[str]:
-    """Each difference of protocol between a published number and ours, and what is not stated."""
-    found = [split(row, ours), *counts(row, ours), *policy(row, ours)]
-    if row["ensemble"] != "1":
-        many = f"of {row['ensemble']} models" if row["ensemble"] else "or one model: not stated"
-        found.append(f"ensemble {many}, here one model")
-    if row["crops"] is None or row["crops"] > 1:
-        many = f"{row['crops']} crops" if row["crops"] else "crops: not stated"
-        found.append(f"{many} of each test image, here the whole image once")
-    if row["metric"] not in RANKING:
-        threshold = row["threshold"] if row["threshold"] is not None else "not stated"
-        found.append(f"threshold: {threshold}, here {ours.thresholds}")
-    for name, here in (("pretraining", ours.start), ("backbone", ours.backbone)):
-        if row[name] != here:
-            found.append(f"{name}: {row[name] or 'not stated'}, here {here}")
-    return [text for text in found if text]
-
-
-def split(row: pd.Series, ours: Protocol) -> str:
-    """Difference of the two splits; drawn splits differ even if drawn by the same rule."""
-    if row["split"] != ours.split:
-        return f"split: {row['split'] or 'not stated'}, here {ours.split}"
-    if row["split"] in ("patient", "image"):
-        return f"split: by {row['split']}, but drawn anew, with other test images"
-    return ""
-
-
-def counts(row: pd.Series, ours: Protocol) -> list[str]:
-    """Test images, size and number of labels."""
-    found = [f"test images: {row['part']}" if row["part"] else ""]
-    if ours.chosen:
-        found.append(f"images here chosen by {ours.chosen}")
-    if row["images"] != ours.images:
-        images = "not stated" if row["images"] is None else f"{row['images']:,}"
-        found.append(f"number of test images: {images}, here {ours.images:,}")
-    if row["size"] != ours.size:
-        size = "not stated" if row["size"] is None else f"{row['size']} px"
-        found.append(f"size: {size}, here {ours.size} px")
-    if row["labels"] is not None and row["labels"] != ours.labels:
-        found.append(f"mean over {row['labels']} labels, here over {ours.labels}")
-    return found
-
-
-def policy(row: pd.Series, ours: Protocol) -> list[str]:
-    """Differences of the label policy."""
-    pairs = (("uncertain", ours.uncertain), ("blank", ours.blank))
-    return [
-        f"{name} labels: {row[name] or 'not stated'}, here {here or 'none in the data'}"
-        for name, here in pairs
-        if row[name] != here
-    ]
-
-
-# ------------------------------------------------------------------ the study's side
+# ------------------------------------------------------------------ the pairs
 
 
 def build(frames: Frames) -> pd.DataFrame:
-    """One row per published number that the study has too; none for drawn datasets."""
+    """One row per published number of the study's datasets; none for drawn datasets."""
     return compare(frames, leaderboard.build(frames), papers.read(frames.papers))
 
 
@@ -123,125 +58,167 @@ def compare(frames: Frames, ranked: pd.DataFrame, published: pd.DataFrame) -> pd
     """The rows of `build`. ranked: the leaderboard; published: rows of `papers`."""
     rows = []
     for name, facts in frames.facts.items():
-        if frames.grid.study.datasets[name].phantom is not None:
-            continue
         configurations = ranked[(ranked["dataset"] == name) & (ranked["seeds"] > 0)]
-        means = averages(frames.metrics[frames.metrics["dataset"] == name])
-        for _, row in published[published["dataset"] == facts["adapter"]].iterrows():
-            if not configurations.empty:
-                rows += beside(row, nearest(row, configurations, frames), means, frames)
+        own = published[published["dataset"] == facts["adapter"]]
+        drawn = frames.grid.study.datasets[name].phantom is not None
+        if drawn or configurations.empty or own.empty:
+            continue
+        means = averages(name, frames)
+        rows += [beside(row, configurations, means, frames) for _, row in own.iterrows()]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def averages(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, by configuration, label and metric."""
-    own = metrics[(metrics["subset"] == "all") & (metrics["target"] == metrics["dataset"])]
-    own = own[own["value"].notna()]
-    keys = [*CONFIGURATION, "label", "metric"]
-    images = own.groupby(keys)["n"].max().reset_index()
-    return seed_means(own, ["label", "metric"]).merge(images, on=keys).set_index(keys)
+def averages(dataset: str, frames: Frames) -> dict[tuple, dict[str, pd.Series]]:
+    """{MEASURED: {operating point, empty for none: means over seeds, with `n`}}.
 
-
-def nearest(row: pd.Series, configurations: pd.DataFrame, frames: Frames) -> pd.Series:
-    """The configuration that is most like a published number; the best of several."""
-    same = configurations["backbone"].str.split(".").str[0] == (row["backbone"] or "")
-    alike = same & (
-        configurations["init"].map(lambda init: start(init, frames)) == row["pretraining"]
-    )
-    return next(configurations[rows] for rows in (alike, same, same | True) if rows.any()).iloc[0]
-
-
-def start(init: str, frames: Frames) -> str:
-    """An init in the words of papers; timm's weights are nearly all of ImageNet."""
-    if init == "scratch":
-        return "none"
-    return "imagenet" if frames.grid.study.weights.get(init) == "timm" else init
+    Only of the metrics that papers give.
+    """
+    both = [frames.metrics, frames.other_points]
+    own = pd.concat([rows[rows["dataset"].eq(dataset)] for rows in both])
+    own = own[own["metric"].isin(papers.METRICS) & own["value"].notna()]
+    own = own.assign(threshold_rule=own["threshold_rule"].fillna(""))
+    images = own.groupby([*MEASURED, "threshold_rule"])["n"].max().reset_index()
+    found = {}
+    means = seed_means(own, [*MEASURED[4:], "threshold_rule"])
+    for _, row in means.merge(images, on=[*MEASURED, "threshold_rule"]).iterrows():
+        found.setdefault(tuple(row[MEASURED]), {})[row["threshold_rule"]] = row
+    return found
 
 
 def beside(
-    row: pd.Series, configuration: pd.Series, means: pd.DataFrame, frames: Frames
-) -> list[dict]:
-    """The two numbers; nothing if the study has not this one."""
-    label = name_in(frames.grid.study.datasets[configuration["dataset"]], row["label"])
-    key = (*configuration[CONFIGURATION], label, row["metric"])
-    if key not in means.index:
-        return []
-    here = means.loc[key]
-    there, row = row["label"], row.copy()
-    row["label"] = label
-    shown = {name: row[name] or "" for name in COLUMNS if name in row.index and name != "seeds"}
-    shown |= {name: configuration[name] for name in CONFIGURATION}
-    shown |= {name: here[name] for name in ("value", "low", "high")}
-    differ = [f"label there: {there}"] if there != label else []
-    pooled = pooled_by(frames.grid, tuple(configuration[CONFIGURATION]))
-    differ += [f"here trained on {' and '.join(pooled)}"] if pooled else []
-    differ += mismatches(row, protocol(configuration, row, int(here["n"]), frames))
-    return [
-        {
-            **shown,
-            "published": row["value"],
-            "difference": here["value"] - row["value"],
-            "inside": None if pd.isna(here["low"]) else here["low"] <= row["value"] <= here["high"],
-            "seeds": int(here["seeds"]),
-            "mismatches": "; ".join(differ),
-        }
-    ]
-
-
-def image_size(configuration: pd.Series, frames: Frames) -> int | str:
-    """Size of the images that a configuration's cells see, as configs write it."""
-    axes = tuple(configuration[list(CONFIGURATION)])
-    cell = next(cell for cell in frames.grid.cells if cell.configuration() == axes)
-    return cell.image.get("size", frames.grid.study.datasets[cell.dataset].image.size)
-
-
-def protocol(configuration: pd.Series, row: pd.Series, images: int, frames: Frames) -> Protocol:
-    """Protocol of the study's number beside a published one."""
-    name = configuration["dataset"]
-    facts, settings = frames.facts[name], frames.grid.study.datasets[name]
-    decided = facts["task"] == "multiclass"
-    chosen = [name for name in SELECTED if name in changed(settings) and name not in MEANINGS]
-    return Protocol(
-        split=facts["split"],
-        images=images,
-        size=image_size(configuration, frames),
-        labels=len(facts["labels"]),
-        uncertain=word("uncertain", row["label"], facts),
-        blank=word("blank", row["label"], facts),
-        backbone=configuration["backbone"].split(".")[0],
-        start=start(configuration["init"], frames),
-        thresholds="the highest score decides" if decided else "one of each label, by validation",
-        chosen=", ".join(chosen).replace("_", " "),
-    )
-
-
-def word(kind: str, label: str, facts: dict) -> str | None:
-    """Policy for uncertain or blank labels; None if the data have none."""
-    policy = facts.get("policy", {})
-    met = policy.get("counts", {})
-    words = {
-        policy[kind][name]
-        for name in met
-        if met[name][kind] and (name == label or label not in met)
+    row: pd.Series, configurations: pd.DataFrame, means: dict[tuple, dict], frames: Frames
+) -> dict:
+    """A published number and the study's, or why the study has none."""
+    dataset = configurations["dataset"].iloc[0]
+    shown = {name: row[name] or "" for name in STATED}
+    shown |= {"dataset": dataset, "published": row["value"], "subset": "", "unpaired": ""}
+    try:
+        configuration = nearest(row, configurations, frames)
+        here = counterpart(row, configuration, means, frames)
+    except NoCounterpart as reason:
+        return shown | {"seeds": 0, "unpaired": str(reason)}
+    inside = None if pd.isna(here["low"]) else here["low"] <= row["value"] <= here["high"]
+    taken = [*MEASURED, "threshold_rule", "value", "low", "high"]
+    return shown | {
+        **{name: here[name] for name in taken},
+        "difference": here["value"] - row["value"],
+        "inside": inside,
+        "seeds": int(here["seeds"]),
+        "mismatches": "; ".join(differences(row, configuration, here, frames)),
     }
-    return " or ".join(sorted(words)) or None
+
+
+def nearest(row: pd.Series, configurations: pd.DataFrame, frames: Frames) -> pd.Series:
+    """The configuration of a published model; of several the same start, then the first ranked."""
+    if row["backbone"] is None:
+        raise NoCounterpart("its network is not stated, or not one of timm's")
+    found = configurations[configurations["backbone"].str.split(".").str[0] == row["backbone"]]
+    if found.empty:
+        raise NoCounterpart(f"{row['backbone']} is not trained here")
+    if row["recipe"] is not None:
+        found = found[found["recipe"] == row["recipe"]]
+    if found.empty:
+        raise NoCounterpart(f"{row['backbone']} is not trained here with recipe {row['recipe']}")
+    same = found["init"].map(lambda init: protocols.start(init, frames)) == row["pretraining"]
+    return (found[same] if same.any() else found).iloc[0]
+
+
+def counterpart(
+    row: pd.Series, configuration: pd.Series, means: dict[tuple, dict], frames: Frames
+) -> pd.Series:
+    """The study's number of the same subset, label, metric and operating point."""
+    dataset = configuration["dataset"]
+    settings, labels = frames.grid.study.datasets[dataset], frames.facts[dataset]["labels"]
+    label = name_in(settings, row["label"])
+    if label not in (*labels, *papers.AVERAGES):
+        raise NoCounterpart(f"{row['label']} is not a label here")
+    if row["labels"] not in (None, len(labels)):
+        raise NoCounterpart(f"a mean over {row['labels']} labels, and here over {len(labels)}")
+    subset = subset_of(row["subset"], settings)
+    points = means.get((*configuration[CONFIGURATION], subset, label, row["metric"]))
+    if points is None:
+        metric = NAMES.get(row["metric"], row["metric"].replace("_", " "))
+        raise NoCounterpart(f"{metric} of {label} is not defined here")
+    return points[operating_point(row["threshold"], points, frames)]
+
+
+def subset_of(condition: str | None, dataset: Dataset) -> str:
+    """The dataset's subset of a condition such as `view=frontal`; `all` without one."""
+    if condition is None:
+        return "all"
+    axis, _, values = condition.partition("=")
+    wanted = spelled(tuple(values.split(",")))
+    for name, subset in dataset.subsets.items():
+        alone = subset == Subset(**{axis: getattr(subset, axis)})
+        if alone and sorted(spelled(getattr(subset, axis))) == sorted(wanted):
+            return name
+    raise NoCounterpart(f"{condition} is not one of the dataset's subsets")
+
+
+def operating_point(threshold: float | None, points: dict, frames: Frames) -> str:
+    """The one of `points` that a published number belongs to: where none is stated, the first."""
+    for only in ("", ARGMAX):
+        if only in points:
+            return only
+    first = frames.grid.study.report.operating_points[0]
+    wanted = rule(first if threshold is None else threshold)
+    if wanted not in points:
+        raise NoCounterpart(f"threshold {wanted} is not one of the operating points")
+    return wanted
+
+
+def differences(
+    row: pd.Series, configuration: pd.Series, here: pd.Series, frames: Frames
+) -> list[str]:
+    """All in which the protocols differ, and the label's name there."""
+    told = row.copy()
+    told["label"] = here["label"]
+    ours = protocols.protocol(configuration[CONFIGURATION], told, here, frames)
+    found = protocols.mismatches(told, ours)
+    return [f"label there: {row['label']}", *found] if row["label"] != here["label"] else found
 
 
 # ------------------------------------------------------------------ as a reader sees it
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """The comparison as text."""
-    shown = pd.DataFrame({"paper": [title(row) for _, row in rows.iterrows()]}, rows.index)
-    shown["label"] = rows["label"]
-    shown["metric"] = rows["metric"].map(lambda name: NAMES.get(name, name.replace("_", " ")))
+    """The pairs as text, then one row per published model and metric without a counterpart."""
+    alone = rows[rows["value"].isna()]
+    parts = [paired(rows[rows["value"].notna()])]
+    parts += [unpaired(part) for _, part in alone.groupby([*MODEL, "metric"], sort=False)]
+    return pd.concat(parts).astype(object).fillna("–")
+
+
+def paired(rows: pd.DataFrame) -> pd.DataFrame:
+    """The pairs as text."""
+    shown = start(rows)
     shown["published"] = rows["published"].map(number)
     here = rows[["value", "low", "high"]].itertuples(index=False)
     shown["here (95 % interval)"] = [number(*row) for row in here]
     shown["difference"] = rows["difference"].map(signed)
     shown["in the interval"] = rows["inside"].map({True: "yes", False: "no"}).fillna("–")
     shown["seeds"] = rows["seeds"]
+    if rows["subset"].ne("all").any():
+        shown["subset"] = rows["subset"]
     return shown.join(coordinates(rows, CONFIGURATION[1:]))
+
+
+def unpaired(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row of text for the numbers of a published model and metric without a counterpart."""
+    shown = start(rows.iloc[:1])
+    low, high = number(rows["published"].min()), number(rows["published"].max())
+    shown["label"] = rows["label"].iloc[0] if len(rows) == 1 else many(len(rows), "value")
+    shown["published"] = low if low == high else f"{low}–{high}"
+    shown["here (95 % interval)"] = "no counterpart"
+    return shown
+
+
+def start(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns: paper, label and metric."""
+    shown = pd.DataFrame({"paper": [title(row) for _, row in rows.iterrows()]}, rows.index)
+    shown["label"] = rows["label"]
+    names = rows["metric"].map(lambda name: NAMES.get(name, name.replace("_", " ")))
+    return shown.assign(metric=names)
 
 
 def title(row: pd.Series) -> str:
@@ -251,17 +228,27 @@ def title(row: pd.Series) -> str:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """For each published model one note: where it stands, and all in which its protocol differs."""
-    texts = []
-    named = rows.assign(title=[title(row) for _, row in rows.iterrows()])
-    models = named.groupby(["title", "where", "backbone", "init"], sort=False)
-    for (name, where, backbone, init), own in models:
-        parts = dict.fromkeys(part for text in own["mismatches"] for part in text.split("; "))
-        first = own.iloc[0]
-        remarks = "; ".join(filter(None, dict.fromkeys(own["note"])))
-        differ = "; ".join(filter(None, parts)) or "no difference that the source shows"
-        texts.append(
-            f"{name} ({first['source']}, {where}; read in {first['read_in']}) against "
-            f"{backbone} from {init}. Protocol: {differ}.{f' Note: {remarks}.' if remarks else ''}"
-        )
-    return texts
+    """For each published model where it stands, and what differs or why nothing is beside it."""
+    paired = rows[rows["value"].notna()]
+    models = paired.groupby([*MODEL, "where", "backbone", "init", "recipe"], sort=False)
+    found = [about(part) for _, part in models]
+    for _, part in rows[rows["value"].isna()].groupby([*MODEL, "where"], sort=False):
+        reasons = "; ".join(dict.fromkeys(part["unpaired"]))
+        found.append(f"{cited(part.iloc[0])}: no counterpart: {reasons}.")
+    return found
+
+
+def about(rows: pd.DataFrame) -> str:
+    """The note on one published model beside one configuration."""
+    first = rows.iloc[0]
+    parts = dict.fromkeys(part for text in rows["mismatches"] for part in text.split("; "))
+    remarks = "; ".join(filter(None, dict.fromkeys(rows["note"])))
+    differ = "; ".join(filter(None, parts)) or "no difference that the source shows"
+    recipe = "" if first["recipe"] == "default" else f", recipe {first['recipe']}"
+    text = f"{cited(first)} against {first['backbone']} from {first['init']}{recipe}."
+    return f"{text} Protocol: {differ}.{f' Note: {remarks}.' if remarks else ''}"
+
+
+def cited(row: pd.Series) -> str:
+    """A published model with its source."""
+    return f"{title(row)} ({row['source']}, {row['where']}; read in {row['read_in']})"
