@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from cxrgrid.io.parquet import read_parquet
 from demo_config import replaced
@@ -382,3 +384,65 @@ def test_folds_end_in_one_result_in_which_each_patient_is_tested_once(tmp_path):
         "Cross-validated: each patient of near is tested once"
         in (report / "report.html").read_text()
     )
+
+
+MINE = f"{CELLS}/mine/test_resnet/scratch/default/seed0"
+OWN = {
+    "study": "tiny",
+    "datasets": {
+        "mine": {
+            "adapter": "csv",
+            "root": "own",
+            "labels": ["Mass"],
+            "columns": {"patient": "patient"},
+            "image": {"size": 32},
+        }
+    },
+    "recipes": {"default": {"epochs": 1, "batch_size": 8, "channels": 1}},
+    "report": {"resamples": 100, "figures": ["leaderboard"], "explain": "none"},
+    "grid": {"datasets": ["mine"], "backbones": ["test_resnet"], "seeds": [0]},
+}
+
+
+def own_data(folder: Path) -> Path:
+    """The table of 40 images of 40 patients."""
+    (folder / "own").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        grey = rng.integers(0, 256, (40, 40), dtype=np.uint8)
+        Image.fromarray(grey).save(folder / f"own/{number}.png")
+    rows = [f"{number}.png,p{number},{number % 2}" for number in range(40)]
+    table = folder / "own/labels.csv"
+    table.write_text("\n".join(["image,patient,Mass", *rows]) + "\n")
+    return table
+
+
+@pytest.mark.long
+def test_data_that_change_train_again_by_the_users_word_alone(tmp_path):
+    table = own_data(tmp_path)
+    assert planned(tmp_path, OWN)["train"] == {MINE}
+    done = snakemake(tmp_path, OWN, "results/data/mine/audit.json")
+    assert done.returncode == 0, done.stderr
+    table.write_text(table.read_text().replace("p3,1", "p3,0"))
+    told = snakemake(tmp_path, OWN, "-n")
+    assert "1 row. No cell has been trained on it: it is read again" in told.stderr
+    assert {"index", "pixels", "split", "audit"} <= set(planned(tmp_path, OWN))
+    done = snakemake(tmp_path, OWN)
+    assert done.returncode == 0, done.stderr
+    assert planned(tmp_path, OWN) == {}
+
+    table.write_text(table.read_text().replace("p5,1", "p5,0"))
+    told = snakemake(tmp_path, OWN, "-n")
+    assert "labels.csv has changed: 1 row; 1 cell would train again" in told.stderr
+    assert planned(tmp_path, OWN) == {}
+    word = ("--config", "reread=mine")
+    assert planned(tmp_path, OWN, *word)["train"] == {MINE}
+
+    # An image is written over; the run stops between `index` and `pixels`, and goes on without.
+    table.write_text(table.read_text().replace("p5,0", "p5,1"))
+    assert planned(tmp_path, OWN, *word) == {}
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "own/7.png")
+    done = snakemake(tmp_path, OWN, "results/data/mine/index.parquet", *word)
+    assert "1 of 40 images has changed. It is read again: 1 cell train" in done.stderr
+    jobs = planned(tmp_path, OWN)
+    assert "index" not in jobs and jobs["train"] == {MINE} and "pixels" in jobs

@@ -208,9 +208,11 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     settings = msgspec.to_builtins(read_step("index", args.settings))
     table, facts = build(settings)
-    write_parquet(table, args.out, facts)
     root = Path(settings["root"])
-    seen.record(args.out.parent, root, tables_read(root, settings), table["image"].to_pylist())
+    read = tables_read(root, settings)
+    # A checksum of what was read makes the index another one where only pixels differ.
+    facts["files"] = seen.record(args.out.parent, root, read, table["image"].to_pylist())
+    write_parquet(table, args.out, facts)
     for step in facts["accounting"]:
         logging.info(f"{step['step']}: {step['images']:,} images of {step['patients']:,} patients")
 

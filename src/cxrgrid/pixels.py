@@ -109,9 +109,13 @@ def check_frontal(index: pa.Table) -> None:
         )
 
 
-def fingerprint(root: Path, images: list[str], recipe: dict) -> str:
-    """Hash of the inputs that a resumed run must share with the interrupted one."""
-    common = json.dumps([str(root), images, recipe, PIL.__version__, cv2.__version__])
+def fingerprint(root: Path, images: list[str], recipe: dict, files: str = "") -> str:
+    """Hash of the inputs that a resumed run must share with the interrupted one.
+
+    files: checksum of the files that `index` has read; empty in an index of before.
+    """
+    inputs = [str(root), images, recipe, PIL.__version__, cv2.__version__]
+    common = json.dumps(inputs + [files] * bool(files))
     return hashlib.sha256(common.encode()).hexdigest()
 
 
@@ -143,8 +147,9 @@ def make(args) -> tuple[int, int]:
     frame = functools.cache(lambda: median_sides(root, images, args.threads))
     own = Array(recipe, frame() if recipe.crop_to == "median" else None, args.out)
     arrays = [own, *others(args, index, facts, frame)]
+    files = facts.get("files", "")
     partials = [
-        Partial(array.out, fingerprint(root, images, array.facts), array.recipe.shape)
+        Partial(array.out, fingerprint(root, images, array.facts, files), array.recipe.shape)
         for array in arrays
     ]
     tell_disk(partials, len(images))

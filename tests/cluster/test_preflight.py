@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from cxrgrid.cluster import preflight
-from cxrgrid.io import seen
 
 WORKFLOW = SimpleNamespace(is_main_process=True)
 CODE = "import sys, time; from types import SimpleNamespace as Namespace; "
@@ -126,28 +125,3 @@ def test_a_folder_without_runs_is_entered(tmp_path, monkeypatch):
     preflight.enter(WORKFLOW)
     assert len(list(Path(".snakemake/runs").glob("*.run"))) == 1
     preflight.HELD[0].close()
-
-
-def test_a_plan_says_which_data_have_changed_and_what_rests_on_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for name in ("mine", "theirs"):
-        (tmp_path / name).mkdir()
-        table = Path(name) / "labels.csv"
-        table.write_text("image,Mass\n")
-        out = Path(f"results/data/{name}")
-        out.mkdir(parents=True)
-        seen.record(out, Path(name), [table], [])
-    datasets = {name: SimpleNamespace(root=name, phantom=None) for name in ("mine", "theirs")}
-    cells = [SimpleNamespace(dataset="mine")] * 3 + [SimpleNamespace(dataset="theirs")]
-    grid = SimpleNamespace(study=SimpleNamespace(datasets=datasets), cells=cells)
-    preflight.tell_changes(WORKFLOW, grid)
-    assert capsys.readouterr().err == ""
-    Path("mine/labels.csv").write_text("image,Mass\na.png,1\n")
-    preflight.tell_changes(WORKFLOW, grid)
-    assert capsys.readouterr().err == (
-        "warning: mine: labels.csv has changed since it was prepared. Results rest on what it was; "
-        "to read it again, after which 3 cells train again, add: -R "
-        "results/data/mine/index.parquet\n"
-    )
-    preflight.tell_changes(SimpleNamespace(is_main_process=False), grid)
-    assert capsys.readouterr().err == ""

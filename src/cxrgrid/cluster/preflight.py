@@ -18,7 +18,6 @@ from typing import IO, Any
 
 from cxrgrid.cluster import slurm, slurm_executor
 from cxrgrid.config.errors import UserError
-from cxrgrid.io import seen
 from cxrgrid.io.locks import hold
 
 RUNS = Path(".snakemake/runs")
@@ -59,23 +58,6 @@ def enter(workflow: Any) -> None:
     path = RUNS / f"{socket.gethostname()}-{time.time_ns()}.run"
     HELD.append(hold(path))
     atexit.register(path.unlink, missing_ok=True)
-
-
-def tell_changes(workflow: Any, grid: Any) -> None:
-    """When the Snakefile is read: say which prepared data have changed on disk, and what to do.
-
-    Nothing runs again by itself: files may have been touched only, or be on their way.
-    """
-    for name, dataset in grid.study.datasets.items() if workflow.is_main_process else ():
-        index = f"results/data/{name}/index.parquet"
-        root, said = seen.changes(Path(index).parent)
-        if said and root == dataset.root and not dataset.phantom:
-            cells = sum(cell.dataset == name for cell in grid.cells)
-            print(
-                f"warning: {root}: {'; '.join(said)} since it was prepared. Results rest on what "
-                f"it was; to read it again, after which {cells} cells train again, add: -R {index}",
-                file=sys.stderr,
-            )
 
 
 def ended(path: Path) -> bool:

@@ -22,7 +22,7 @@ from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
-OF_A_RUN = ("incomplete=", "max_cells=")  # not of the study: a cell alone needs neither
+OF_A_RUN = ("incomplete=", "max_cells=", "reread=")  # not of the study: a cell alone needs neither
 PLANNED = "CXRGRID_PLANNED"  # digest of what turns a config into cells, as the run began
 INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given

@@ -40,12 +40,12 @@ from cxrgrid.config.overrides import overridden
 from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.pooling import Pooling, check_idle, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
+from cxrgrid.config.run_words import MOST_CELLS, Reread, limit
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
 from cxrgrid.config.varied import check_primary
 
 FROZEN = ".snakemake/cxrgrid"
-MOST_CELLS = 2_000
 
 
 class Grid:
@@ -64,9 +64,12 @@ class Grid:
         self.incomplete = bool(self.config.pop("incomplete", False))
         # Nor is this: how many cells a run trains without being asked (cluster/forecast.py).
         self.max_cells = limit(self.config.pop("max_cells", MOST_CELLS))
+        # Nor this: which data that have changed are read again (cluster/changed_data.py).
+        reread = self.config.pop("reread", [])
         check_report(self.config.get("report", {}))
         check_external(self.config.get("external"), self.config.get("datasets", {}))
         self.study = check_study(with_path_names(self.config))
+        self.reread = Reread(reread, list(self.study.datasets))
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
             check_same_as(name, dataset)
@@ -253,13 +256,6 @@ class Grid:
         check_external_files(self.study.external)
         for path in sorted(Path("results").glob("*/study.json")):
             check_shared(self, path)
-
-
-def limit(value: Any) -> int:
-    """`max_cells` of a command line as a number; `UserError` if it is none."""
-    if not str(value).isdigit() or int(value) < 1:
-        raise UserError(f"max_cells: a whole number above 0, please, not {value!r}")
-    return int(value)
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:

@@ -54,3 +54,8 @@ def command_text(settings: msgspec.Struct, recorded: list[str]) -> str:
     therefore used as it is: early versions of cxrgrid recorded every default.
     """
     return next((text for text in recorded if same(text, settings)), identity(settings))
+
+
+def another(text: str) -> str:
+    """JSON that says the same in other letters: with a space at its end, or without."""
+    return text.rstrip() if text.endswith(" ") else f"{text} "

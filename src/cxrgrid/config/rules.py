@@ -4,7 +4,7 @@ import inspect
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FunctionType
 from typing import Any
 
@@ -15,7 +15,7 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.identity import command_text
+from cxrgrid.config.identity import another, command_text
 from cxrgrid.config.label_names import labels_of, same_labels
 from cxrgrid.config.pooling import (
     compared,
@@ -59,6 +59,7 @@ class Rules:
     recorded: returns the params that Snakemake has recorded for a file. A command's settings are
     compared with them by identity, so that a result with the same settings is not made again.
     ancient: Snakemake's mark of an input that only has to be there, whatever its age.
+    changed: datasets that are to be read again, as their files have changed.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class Rules:
         grid: Grid,
         recorded: Callable[[str], list[str]],
         ancient: Callable[[str], str] = str,
+        changed: Collection[str] = (),
     ):
         self.grid = grid
         self.recorded = recorded
         self.ancient = ancient
+        self.changed = changed
 
     def settings(self, settings: msgspec.Struct, output: str) -> str:
         """JSON of a command's settings; output: a file that the command makes."""
@@ -109,7 +112,9 @@ class Rules:
         dataset = self.dataset(wildcards)
         root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
         settings = indexing(wildcards.dataset, dataset, root)
-        return self.settings(settings, f"results/data/{wildcards.dataset}/index.parquet")
+        text = self.settings(settings, f"results/data/{wildcards.dataset}/index.parquet")
+        # Another text of the same settings: Snakemake makes again what was made with the other.
+        return another(text) if wildcards.dataset in self.changed else text
 
     def image(self, wildcards: Any) -> str:
         """Settings of `pixels`: the image recipe of an array."""

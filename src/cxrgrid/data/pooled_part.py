@@ -71,6 +71,7 @@ class Member:
             "split_hash": self.facts["split_hash"],
             "policy_hash": digest(self.facts.get("policy")),
             "image": self.facts["image"],
+            **({"files": self.facts["files"]} if "files" in self.facts else {}),
         }
 
 

@@ -1,39 +1,68 @@
 """Record of the files of a dataset that `index` has read, and check for later changes.
 
-Of tables a checksum; of the images a sample with checksums, and how many files each folder holds: a
-few hundred short reads, so that a plan of any dataset may ask. No pandas here.
+Of tables a checksum and one of each line; of images size and time of each, and a checksum of as
+many as are read in a few seconds; of folders the number of files. A check asks for sizes and times,
+for a second at most, so that a plan of any dataset may ask. No pandas here.
 """
 
+import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+import math
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cxrgrid.io.atomic import replacing
 
-SAMPLE = 100  # images that are compared
+SAMPLE = 100  # images that always have a checksum
+BYTES = 2_000_000_000  # of images that are read for their checksums
 FOLDERS = 300  # folders that are counted
+SECONDS = 1.0  # that a check may look at images
 NAME = "index.seen.json"
+MORE = "index.seen.gz"  # of each image and line: read where it is needed
+TEXT = (".csv", ".tsv", ".txt", ".gz")
+COPIED = 0.5  # share of images with another time from which on they were copied, not written anew
 
 
-def record(folder: Path, root: Path, tables: Iterable[Path], images: list[str]) -> None:
+def record(folder: Path, root: Path, tables: Iterable[Path], images: list[str]) -> str:
     """Write down what was read, in the dataset's folder in results/data.
 
-    images: paths below root.
+    images: paths below root. Returns a checksum of their content, wherever and whenever copied.
     """
     folders = sorted({(root / image).parent for image in images})
+    tables = [path for path in tables if path.is_file()]
     seen = {
         "root": str(root),
         "tables": {str(path): [*stat(path), digest(path)] for path in tables},
-        "images": {
-            image: [*stat(root / image), digest(root / image)]
-            for image in some(images, SAMPLE)
-            if (root / image).is_file()
-        },
         "folders": {str(path): [count(path), stat(path)[1]] for path in some(folders, FOLDERS)},
     }
-    with replacing(folder / NAME) as partial:
-        partial.write_text(json.dumps(seen))
+    more = {
+        "images": described(root, images),
+        "rows": {str(path): rows for path in tables if (rows := lines(path))},
+    }
+    write(folder / MORE, gzip.compress(json.dumps(more).encode(), 1))
+    write(folder / NAME, json.dumps(seen).encode())
+    content = [{Path(path).name: was[2] for path, was in seen["tables"].items()}]
+    content += [{image: [was[0], was[2]] for image, was in more["images"].items()}]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def described(root: Path, images: list[str]) -> dict[str, list]:
+    """Size, time and checksum of each image that is there; "" is the checksum of some of many."""
+    with ThreadPoolExecutor(8) as pool:  # for network disks
+        facts = {
+            image: was
+            for image, was in zip(images, pool.map(stat, map(root.joinpath, images)), strict=True)
+            if was
+        }
+        total = max(1, sum(size for size, _ in facts.values()))
+        chosen = some(list(facts), max(SAMPLE, int(len(facts) * BYTES / total)))
+        sums = dict(zip(chosen, pool.map(digest, map(root.joinpath, chosen)), strict=True))
+    return {image: [*was, sums.get(image, "")[:16]] for image, was in facts.items()}
 
 
 def changes(folder: Path) -> tuple[str, list[str]]:
@@ -45,52 +74,135 @@ def changes(folder: Path) -> tuple[str, list[str]]:
     root = Path(seen["root"])
     if not root.is_dir():  # moved away: what is prepared is all that is needed
         return seen["root"], []
-    said = [f"{Path(path).name} {word}" for path, was in seen["tables"].items()
-            if (word := differs(Path(path), was))]  # fmt: skip
-    words = [word for path, was in seen["images"].items() if (word := differs(root / path, was))]
-    if words:
-        said.append(f"{len(words)} of {len(seen['images'])} images looked at {min(words)}")
+    more = {"rows": {}, **read(folder / MORE)}
+    said = [
+        f"{Path(path).name} {word}{rows_changed(Path(path), more['rows'].get(path))}"
+        for path, was in seen["tables"].items()
+        if (word := differs(Path(path), was))
+    ]
+    said += images_changed(root, seen.get("images") or more.get("images", {}))
     moved = [text for path, was in seen["folders"].items() if (text := holds(Path(path), *was))]
     return seen["root"], said + moved[:1]
 
 
+def images_changed(root: Path, known: dict[str, list]) -> list[str]:
+    """Numbers of images removed or replaced since they were described; empty if none was."""
+    asked, found, late = 0, Counter(), 0
+    end = time.monotonic() + SECONDS
+    for image, was in visits(list(known.items())):
+        if asked >= SAMPLE and time.monotonic() > end:
+            break
+        word = differs(root / image, was)
+        late += word == LATER
+        found[word] += word not in ("", LATER)
+        asked += 1
+    if 0 < late <= COPIED * asked:
+        found["was written anew" if late == 1 else "were written anew"] += late
+    of = f"{asked:,} images looked at" if asked < len(known) else f"{asked:,} images"
+    return [f"{number:,} of {of} {plural(word, number)}" for word, number in (+found).items()]
+
+
+def plural(word: str, number: int) -> str:
+    """`is gone`, `has changed`: of several."""
+    return word if number == 1 else word.replace("is ", "are ").replace("has ", "have ")
+
+
+def visits(items: list) -> Iterator:
+    """All of them once, in an order whose every part is from all over, another one each time."""
+    total = len(items)
+    step = next((s for s in range(round(total * 0.618), total) if math.gcd(s, total) == 1), 1)
+    start = time.time_ns() % max(total, 1)
+    return (items[(start + step * at) % total] for at in range(total))
+
+
 def holds(folder: Path, before: int, time: int) -> str:
     """Text on the number of files in a folder, if it has changed; else empty."""
-    if folder.is_dir() and stat(folder)[1] == time:  # nothing was added or removed
+    if folder.is_dir() and stat(folder)[1:] == [time]:  # nothing was added or removed
         return ""
     now = count(folder)
     return f"the folder {folder.name} holds {now:,} files, not {before:,}" if now != before else ""
 
 
+LATER = "has another time"  # the same size, and its content is not known
+
+
 def differs(path: Path, was: list) -> str:
-    """`is gone` or `has changed`; empty for a file that is the same, wherever it was copied to."""
-    if not path.is_file():
-        return "is gone"
+    """`is gone` or `has changed`; empty for a file that is the same, wherever it was copied to.
+
+    was: size, time and checksum; without the last, `LATER` where only the time differs.
+    """
     size, time, checksum = was
-    if stat(path) == [size, time] or (stat(path)[0] == size and digest(path) == checksum):
+    now = stat(path)
+    if not now:
+        return "is gone"
+    if now == [size, time]:
         return ""
-    return "has changed"
+    if now[0] == size and not checksum:
+        return LATER
+    return "" if now[0] == size and digest(path).startswith(checksum) else "has changed"
+
+
+def rows_changed(table: Path, before: list[int] | None) -> str:
+    """`: 412 rows`: as many were added, removed or changed; empty where that is not known."""
+    if before is None or not (now := lines(table)):
+        return ""
+    old, new = Counter(before), Counter(now)
+    number = max((old - new).total(), (new - old).total())
+    return f": {number:,} row{'s' * (number != 1)}" if number else ""
+
+
+def lines(table: Path) -> list[int]:
+    """Checksum of each line of a table of text; empty for others."""
+    if not table.name.lower().endswith(TEXT):
+        return []
+    try:
+        data = table.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error):
+        return []
+    return [zlib.crc32(line.strip()) for line in data.splitlines()]
 
 
 def stat(path: Path) -> list[int]:
-    """Size and time of a file."""
-    found = path.stat()
+    """Size and time of a file or folder; empty if it is not there."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return []
     return [found.st_size, found.st_mtime_ns]
 
 
 def digest(path: Path) -> str:
-    """Checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Checksum of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def count(folder: Path) -> int:
     """Number of files and folders in a folder, without hidden ones; 0 if it is gone."""
-    if not folder.is_dir():
+    try:
+        return sum(not item.name.startswith(".") for item in folder.iterdir())
+    except OSError:
         return 0
-    return sum(not item.name.startswith(".") for item in folder.iterdir())
 
 
 def some(items: list, most: int) -> list:
     """Up to so many of them, from all over the list."""
     return items[:: max(1, -(-len(items) // most))]
+
+
+def read(path: Path) -> dict:
+    """Content of a packed file; empty if there is none."""
+    try:
+        return json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return {}
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put a file in place whole."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)

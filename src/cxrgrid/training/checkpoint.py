@@ -74,7 +74,8 @@ class Run:
 
 def state_key(cell: Cell, facts: dict) -> str:
     """Hash of a state's cell (by identity), data, initial weights and stored fields."""
-    data = [facts[name] for name in ("split_hash", "image", "policy", "pool") if name in facts]
+    kinds = ("split_hash", "image", "policy", "pool", "files")
+    data = [facts[name] for name in kinds if name in facts]
     parts = [json.dumps([changed(cell), data, list(STORED)], sort_keys=True).encode()]
     if cell.weights:
         parts.append(Path(cell.weights).read_bytes())
