@@ -13,6 +13,7 @@ from cxrgrid import merge
 from cxrgrid.config.cell import read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
+from cxrgrid.data.pooled_part import digest
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 CELLS = Path("results/demo/cells")
@@ -98,6 +99,60 @@ def test_datasets_that_a_cell_pools_come_along():
     change(CELL, train_on=("far", "ward"))
     merge.main(["east"])
     assert tree("results/data/far") == tree(EAST / "data/far")
+
+
+def pooled() -> dict:
+    """CELL as one that was trained on ward and far elsewhere, far prepared in both places."""
+    lose(CELL)
+    for results in (EAST, Path("results")):
+        shutil.copytree(EAST / "data/children", results / "data/far")
+        table, facts = read_parquet(results / "data/far/table.parquet")
+        more = {"dataset": "far", "image": {"size": 24}, "policy": {"uncertain": "zero"}}
+        write_parquet(table, results / "data/far/table.parquet", facts | more)
+    change(CELL, train_on=("far", "ward"))
+    path = EAST / "demo/cells" / CELL / "history.parquet"
+    table, history = read_parquet(path)
+    part = {"split_hash": facts["split_hash"], "policy_hash": digest(more["policy"])}
+    part |= {"image": {"size": 24}}
+    write_parquet(table, path, history | {"image": {"size": 24}, "pool": {"far": part}})
+    (EAST / "demo/pools").mkdir()
+    (EAST / "demo/pools/far+ward.parquet").write_text("like held-out images")
+    return facts | more
+
+
+def test_a_pooled_cell_brings_the_list_of_images_that_it_left_out(capsys):
+    pooled()
+    merge.main(["east"])
+    assert Path("results/demo/pools/far+ward.parquet").read_text() == "like held-out images"
+    assert (CELLS / CELL / "cell.json").exists()
+    merge.main(["east", "--as", "both"])
+    assert Path("results/both/pools/far+ward.parquet").exists()
+    Path("results/demo/pools/far+ward.parquet").write_text("its own")
+    lose(CELL)
+    merge.main(["east"])
+    assert Path("results/demo/pools/far+ward.parquet").read_text() == "its own"
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "words"),
+    [
+        ("split_hash", "another", "split_hash of far, on which it is trained too, is another here"),
+        ("policy", {"uncertain": "one"}, "policy_hash of far, on which it is trained too, is"),
+        ("table", None, "data/far/table.parquet is missing; prepare it"),
+        ("array", {"size": 32}, "image of far, on which it is trained too, is {'size': 32} here"),
+    ],
+)
+def test_other_data_of_a_dataset_that_a_cell_pools_is_a_conflict(capsys, fact, value, words):
+    facts = pooled()
+    path = Path("results/data/far/table.parquet")
+    if fact == "table":
+        path.unlink()
+    elif fact == "array":
+        array = path.with_name("pixels.parquet")
+        write_parquet(read_parquet(array)[0], array, value)
+    else:
+        write_parquet(read_parquet(path)[0], path, facts | {fact: value})
+    assert words in conflict(capsys)
 
 
 def change(cell: str, **settings) -> None:

@@ -2,11 +2,11 @@
 
 Cells are known by their settings: one that is here with the same settings stays as it is, one
 that is missing or unfinished here is copied whole, with transfer/ and explain/, and an unfinished
-one with its saved state if nothing of it is here. Prepared datasets, arrays and fetched weights
-that are not here come along. Nothing that was finished here is replaced: a cell of other
-settings, or trained on another split, truth or image recipe, is named as a conflict, and the
-status is 1. All that is copied gets one time, so that snakemake finds nothing to train again;
-scores and reports are made anew.
+one with its saved state if nothing of it is here. Prepared datasets, arrays, fetched weights and
+the lists of images that pooled datasets leave out come along where they are not here. Nothing that
+was finished here is replaced: a cell of other settings, or trained on another split, truth or image
+recipe of any dataset that it reads, is named as a conflict, and the status is 1. All that is copied
+gets one time, so that snakemake finds nothing to train again; scores and reports are made anew.
 
 Examples:
   python -m cxrgrid.merge /mnt/east/results -n            # list
@@ -26,9 +26,10 @@ import msgspec
 
 from cxrgrid.cluster.preflight import check_idle
 from cxrgrid.cluster.wording import amount
-from cxrgrid.config.cell import Cell, read_cell
+from cxrgrid.config.cell import Cell, fold_folder, read_cell
 from cxrgrid.config.checks import check_name
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.pooling import pool_name, read_by
 from cxrgrid.data.other_results import other_data, other_targets, same_rows
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
@@ -116,7 +117,7 @@ def beside(found: list[Found], there: Path) -> list[tuple[Path, Path]]:
     """Files and folders of prepared data and fetched weights that are not here: (there, here)."""
     cells = [one for one in found if one.fate in (TAKEN, BEGUN)]
     asked = [path.stem for one in cells for path in (one.source / "transfer").glob("*.parquet")]
-    read = [name for one in cells for name in (one.cell.dataset, *one.cell.train_on)]
+    read = [name for one in cells for name in read_by(one.cell)]
     names = dict.fromkeys([*read, *asked])
     pairs = [(there / "data" / name, HERE / "data" / name) for name in names]
     for name in filter(lambda name: same_rows(name, there, HERE), names):
@@ -125,9 +126,17 @@ def beside(found: list[Found], there: Path) -> list[tuple[Path, Path]]:
                 pairs.append((path, HERE / "data" / name / path.name))
     weights = sorted((there / "weights").glob("*")) if cells else []
     pairs += [(path, HERE / "weights" / path.name) for path in weights]
+    pairs += list(dict.fromkeys(pool_files(one, there) for one in cells if one.cell.train_on))
     missing = [pair for pair in pairs if pair[0].exists() and not pair[1].exists()]
     whole = [target for _, target in missing]
     return [pair for pair in missing if pair[1].parent not in whole]
+
+
+def pool_files(one: Found, there: Path) -> tuple[Path, Path]:
+    """The list of images that a cell's pool of datasets leaves out: (there, here)."""
+    name = f"pools/{pool_name(one.cell)}{fold_folder(one.cell.fold)}.parquet"
+    study = one.source.relative_to(there).parts[0]
+    return there / study / name, HERE / one.cell.study / name
 
 
 def copy(source: Path, target: Path, moment: int, left_out: tuple[str, ...] = ()) -> None:

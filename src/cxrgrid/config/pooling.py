@@ -133,9 +133,12 @@ def division(grid: Any, cell: Cell, name: str) -> str:
 
 def pool_file(grid: Any, cell: Cell) -> str:
     """File with the images that a cell may not train on; empty unless it pools datasets."""
-    if not cell.train_on:
-        return ""
-    return pool_path(grid, "+".join(sorted(read_by(cell))), fold_folder(cell.fold))
+    return pool_path(grid, pool_name(cell), fold_folder(cell.fold)) if cell.train_on else ""
+
+
+def pool_name(cell: Cell) -> str:
+    """Name of the pool of datasets that a cell reads: these, joined by +."""
+    return "+".join(sorted(read_by(cell)))
 
 
 def pool_path(grid: Any, pool: str, fold: str) -> str:

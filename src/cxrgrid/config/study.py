@@ -38,9 +38,8 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     design: Annotated[
         Literal["full", "one_at_a_time", "base"],
         about(
-            "full: the product of all axes and of the recipes' lists; one_at_a_time: around the "
-            "first backbone, init, recipe and level, each of these changed alone; base: the "
-            "product of the axes, each recipe at the first value of its lists"
+            "full: the product of axes and of recipes' lists; one_at_a_time: around the first of "
+            "all, one changed at a time; base: the product of axes, at each list's first value"
         ),
     ] = "full"
 
