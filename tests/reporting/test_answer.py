@@ -1,9 +1,14 @@
 """`answer`: the words follow from the primary effect, its interval and what is missing."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
+from conftest import CONFIG
+from cxrgrid.config.grid import Grid
 from cxrgrid.reporting import answer
+from cxrgrid.reporting.cell_pages import environment
 
 ROW = {
     "factor": "init", "level": "pretrained", "against": "scratch", "primary": True,
@@ -67,3 +72,80 @@ def test_what_could_have_been_missed_stands_beside_no_difference():
 def test_nothing_is_claimed_of_pairs_that_are_not_done():
     assert answer.sentence(row(pairs=0), "AUROC").endswith("no pair of cells is done.")
     assert "3 of 4 pairs" in answer.basis(row(pairs=3))
+
+
+ALL = ROW | {"dataset": "all", "model": "fixed", "by": None, "metric": "auroc"}
+BOARD = {
+    "dataset": "ward", "backbone": "resnet18", "init": "pretrained", "recipe": "default",
+    "seeds": 2, "planned": 2, "validation": 0.91, "value": 0.9, "low": 0.85, "high": 0.94,
+    "n": 121, "patients": 67,
+}  # fmt: skip
+
+
+def card(*effects, title=TITLE, doubts=(), missing=()) -> str:
+    """The card as the page shows it, for a study with these main effects."""
+    frame = pd.DataFrame(effects, columns=[*ALL])
+    frame["primary"] = frame["primary"].astype(bool)
+    metrics = pd.DataFrame(columns=["dataset", "metric", "subset", "label", "value"])
+    frames = SimpleNamespace(
+        grid=Grid(CONFIG | {"title": title}),
+        effects=frame,
+        metrics=metrics,
+        metric="auroc",
+        metric_name="AUROC",
+    )
+    found = answer.answer(frames, pd.DataFrame([BOARD]))
+    page = environment().get_template("answer.html.j2")
+    about = {"study": frames.grid.study, "cells": [0] * 16, "metric": "AUROC"}
+    return page.render(answer=found, doubts=list(doubts), missing=list(missing), **about)
+
+
+UNDECIDED = {"low": -0.02, "p": 0.2, "p_holm": 0.2, "verdict": "not shown"}
+
+
+@pytest.mark.parametrize(
+    ("effects", "words"),
+    [
+        ([{}], ["Yes.</strong> AUROC is higher with pretrained than with scratch, on average by"]),
+        (
+            [{"estimate": -0.098, "low": -0.176, "high": -0.02}],
+            ["No.</strong> AUROC is lower with pretrained than with scratch", "−0.098"],
+        ),
+        (
+            [UNDECIDED],
+            ["Not shown.</strong> No difference shown", "80 % power for a difference of 0.110"],
+        ),
+        (
+            [{"pairs": 3}],
+            ["Probably.</strong> AUROC is higher", "3 of 4 pairs of configurations"],
+        ),
+        (
+            [{"pairs": 0, "low": float("nan"), "p": float("nan")}],
+            ["Not known yet.</strong> pretrained against scratch: no pair of cells is done."],
+        ),
+        ([], ["No factor.</strong> The study varies nothing but its datasets, so there is no"]),
+    ],
+    ids=["yes", "no", "undecided", "incomplete", "nothing done", "no factor"],
+)
+def test_the_card_says_in_words_what_the_study_found(effects, words):
+    text = card(*(ALL | changes for changes in effects))
+    for said in words:
+        assert said in text
+    assert text.count("</strong>") == 1, "one verdict"
+    assert "0.900 (0.850–0.940)" in text, "what is recommended stands there in every state"
+    assert "<svg" not in text, "no chart without an effect by dataset"
+
+
+def test_the_card_draws_the_effect_of_each_dataset_and_their_mean():
+    one = ALL | {"model": "one"}
+    text = card(ALL, one | {"dataset": "ward"}, one | {"dataset": "children"})
+    assert text.count('class="bar') == 3 and 'class="bar whole"' in text
+    alone = card(ALL, one | {"dataset": "ward"})
+    assert alone.count('class="bar') == 1, "one dataset is no mean"
+
+
+def test_the_first_doubts_stand_open_and_the_others_are_folded():
+    shown, folded = card(ALL, doubts=[f"doubt {n}." for n in range(9)]).split("<details>")
+    assert shown.count("<li>doubt") == 6 and folded.count("<li>doubt") == 3
+    assert "3 more" in folded
+    assert "Nothing that cxrgrid looks for" in card(ALL)

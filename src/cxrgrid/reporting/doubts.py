@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.wording import many
-from cxrgrid.reporting import readings
+from cxrgrid.reporting import readings, saturated
 from cxrgrid.reporting.dataset_cards import leaked
 from cxrgrid.reporting.results import Frames
 
@@ -15,7 +15,7 @@ OVERFIT = 1.1  # a validation loss that ends this many times above its lowest
 
 
 def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[str]:
-    """Sentences on phantoms, missing cells, leakage, small samples, trainings and audits."""
+    """Sentences on phantoms, missing cells, leakage, sample sizes, trainings and audits."""
     asked = [name for name in frames.facts if name not in frames.grid.sources()]
     found = [drawn(frames, asked), missing(frames.cells)]
     found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
@@ -23,7 +23,7 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
         found += small(name, frames)
     found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
-    found += [training(frames.history)]
+    found += [training(frames.history), saturated.sentence(frames)]
     for name in audits:
         found += [f"{name}: {text}" for text in audits[name].get("warnings", [])]
     return list(dict.fromkeys(filter(None, found)))
