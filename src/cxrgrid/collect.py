@@ -29,8 +29,9 @@ from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.results import read_grid
 
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
-EPOCHS += ["best", "monitor", "monitored"]
-COUNTS = ["parameters", "trainable", "buffers", "multiply_adds", "threads"]
+EPOCHS += ["best", "monitor", "monitored", "steps"]
+EPOCHS += ["train_accuracy", "train_f1", "val_accuracy", "val_f1"]
+COUNTS = ["parameters", "trainable", "buffers", "layers", "multiply_adds", "threads"]
 COST = ["total_seconds", "gpu_hours", "peak_host_mb", "peak_device_mb", "energy_kwh"]
 CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", *COUNTS[:-1]]
 CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "start"]
@@ -130,12 +131,14 @@ def read_histories(cells: list[Cell], study: Path) -> dict[Cell, tuple[pd.DataFr
 
 
 def history_table(histories: dict[Cell, tuple[pd.DataFrame, dict]]) -> pd.DataFrame:
-    """All epochs of all cells, with the cells' coordinates."""
+    """All epochs of all cells, with the cells' coordinates; NaN where a version recorded none."""
     frames = [pd.DataFrame(columns=[*AXES, *EPOCHS])]
     for cell, (history, _) in histories.items():
         named = cell.axes() | {"monitor": cell.monitor}
-        frames.append(history.assign(**named, monitored=history[f"val_{cell.monitor}"]))
-    return pd.concat(frames)[[*AXES, *EPOCHS]].sort_values([*AXES, "epoch"], ignore_index=True)
+        found = history.assign(**named, monitored=history[f"val_{cell.monitor}"])
+        frames.append(found.reindex(columns=[*AXES, *EPOCHS]))
+    found = pd.concat(frames).sort_values([*AXES, "epoch"], ignore_index=True)
+    return found.astype({"steps": "Int64"})
 
 
 def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:

@@ -34,7 +34,8 @@ from cxrgrid.reporting.metric_rows import at_default
 from cxrgrid.reporting.results import read_grid
 from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard, WandB
 
-EPOCH = ("epoch", "train_loss", "lr", "seconds", "images_per_second")
+EPOCH = ("epoch", "train_loss", "train_accuracy", "train_f1", "lr", "seconds")
+EPOCH += ("images_per_second",)
 SHOWN = ("auroc", "ap", "f1", "balanced_accuracy", "accuracy", "sensitivity", "specificity")
 
 

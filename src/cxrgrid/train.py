@@ -70,7 +70,7 @@ def train(
     for line in warnings:
         tqdm.write(f"warning: {line}", file=sys.stderr)
     loss = make_loss(cell, facts["task"], train_split.labels, device)
-    step = Step(run, cell, loss)
+    step = Step(run, cell, loss, facts["task"])
     feed = Feed(train_split, device)
     checkpointer = Checkpointer(run, out / STATE, cell, facts, stop, how.save_minutes)
     checkpointer.resume()
@@ -91,9 +91,9 @@ def train(
             checkpointer.after_step(step(*mix(seen, labels, cell, rng)))
             bar.update(len(images))
         bar.close()
-        train_loss = checkpointer.train_loss(sizes)
+        trained = checkpointer.trained(sizes, facts["task"])
         logits, scores = validate(checkpointer, val_split, loss, cell, facts["task"])
-        history.close_epoch(run, cell, train_loss, scores, sum(sizes))
+        history.close_epoch(run, cell, trained, scores, sum(sizes))
         if run.history[-1]["best"]:
             run.val_logits = logits
         tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
@@ -146,8 +146,7 @@ def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out:
 
 def write_history(run: Run, facts: dict, out: Path) -> None:
     """The history; then the state and the progress have done their work."""
-    rows = {name: [row[name] for row in run.history] for name in run.history[0]}
-    write_parquet(rows, out / "history.parquet", facts)
+    write_parquet(history.columns(run), out / "history.parquet", facts)
     for name in (STATE, training_progress.FILE):
         (out / name).unlink(missing_ok=True)
 

@@ -43,6 +43,18 @@ def test_counts_are_those_that_torchvision_publishes(name, weights):
     assert found["parameters"] == weights.meta["num_params"]
 
 
+@pytest.mark.parametrize(
+    ("name", "layers"), [("resnet18", 17 + 3 + 1), ("vit_tiny_patch16_224", 50)]
+)
+def test_layers_are_those_with_products(name, layers):
+    """ResNet-18: 17 convolutions, 3 on shortcuts, a classifier; ViT: 4 per block and both ends."""
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    assert sum(isinstance(part, cost.WEIGHTED) for part in model.modules()) == layers
+    attention = nn.MultiheadAttention(8, 2)
+    assert sum(isinstance(part, cost.WEIGHTED) for part in attention.modules()) == 2
+
+
 def test_buffers_are_counted_apart_and_frozen_weights_are_not_trainable():
     model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4))
     model[0].requires_grad_(False)

@@ -34,7 +34,7 @@ def test_labels_are_averaged_where_both_classes_are_known(monitor):
         values.append(metric(LABELS[known, label], scores >= 0 if decided else scores))
     found = validation_metrics(LABELS, ANSWERS, "multilabel", monitor)
     assert found[f"val_{monitor}"] == pytest.approx(np.mean(values))
-    assert set(found) == {"val_auroc", f"val_{monitor}"}
+    assert set(found) == {"val_auroc", "val_accuracy", "val_f1", f"val_{monitor}"}
 
 
 @pytest.mark.parametrize("monitor", SCORED)
@@ -61,8 +61,16 @@ def test_without_two_classes_there_is_nothing_to_say():
 
 
 @pytest.mark.parametrize("monitor", ["auroc", "loss"])
-def test_auroc_is_always_there(monitor):
-    assert set(validation_metrics(LABELS, ANSWERS, "multilabel", monitor)) == {"val_auroc"}
+def test_auroc_accuracy_and_f1_are_always_there(monitor):
+    found = validation_metrics(LABELS, ANSWERS, "multilabel", monitor)
+    assert set(found) == {"val_auroc", "val_accuracy", "val_f1"}
+
+
+def test_accuracy_of_labels_that_stand_alone_is_over_the_known_ones():
+    known = np.isfinite(LABELS)
+    expected = reference.accuracy_score(LABELS[known], (ANSWERS >= 0).numpy()[known])
+    found = validation_metrics(LABELS, ANSWERS, "multilabel", "loss")
+    assert found["val_accuracy"] == pytest.approx(expected)
 
 
 def test_auroc_of_competing_classes_is_that_of_their_probabilities():
@@ -71,4 +79,4 @@ def test_auroc_of_competing_classes_is_that_of_their_probabilities():
     wanted = reference.roc_auc_score(CLASSES, ANSWERS.double().softmax(1).numpy(), average="macro")
     for logits in (ANSWERS, raised):
         found = validation_metrics(CLASSES, logits, "multiclass", "auroc")
-        assert found == {"val_auroc": pytest.approx(wanted)}
+        assert found["val_auroc"] == pytest.approx(wanted)

@@ -18,6 +18,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.identity import changed
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.signals import Stop
+from cxrgrid.training import answers
 from cxrgrid.training.cost import Meter
 from cxrgrid.training.reporter import Reporter
 
@@ -28,6 +29,8 @@ SAVE_EVERY = 50  # an epoch's end is saved once 50 times the last save's time ha
 STORED = {"history": "history", "best": "best", "answers": "val_logits", "step": "step"}
 STORED |= {"losses": "losses", "rate": "lr", "parts": "parts", "seconds": "seconds"}
 STORED |= {"first_step": "first_step", "spent": "spent"}
+# Fields that a state may lack, as those of earlier versions do, which go on all the same.
+ADDED = {"counted": "answers", "step_losses": "step_losses"}
 
 
 @dataclass
@@ -48,6 +51,9 @@ class Run:
     val_logits: Tensor = field(default_factory=lambda: torch.zeros(0))  # of the best epoch
     step: int = 0  # steps done in the epoch under way
     losses: Tensor = field(default_factory=lambda: torch.zeros(0))  # of its steps, on the device
+    # Right and wrong answers of the epoch's steps [4, L], on the device; NaN: not counted.
+    answers: Tensor = field(default_factory=lambda: torch.zeros(()))
+    step_losses: list[list[float]] = field(default_factory=list)  # of each epoch, thinned
     lr: float = math.nan  # learning rate of the last step
     seconds: float = 0.0  # that the epoch's steps have taken so far
     first_step: float | None = None  # seconds of the run's first step, which compiles if asked to
@@ -93,7 +99,7 @@ def save_state(run: Run, path: Path, key: str) -> None:
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "average": run.ema.module.state_dict() if run.ema else {},
-        **{name: getattr(run, own) for name, own in STORED.items()},
+        **{name: getattr(run, own) for name, own in (STORED | ADDED).items()},
     }
     with replacing(path) as partial, partial.open("wb") as file:
         torch.save(state, file)
@@ -119,7 +125,10 @@ def resume(run: Run, path: Path, key: str) -> None:
         run.ema.module.load_state_dict(state["average"])
     for name, own in STORED.items():
         setattr(run, own, state[name])
-    run.losses = run.losses.to(run.model.mean.device)
+    run.answers = state.get("counted", torch.tensor(math.nan))
+    run.step_losses = state.get("step_losses", [])
+    device = run.model.mean.device
+    run.losses, run.answers = run.losses.to(device), run.answers.to(device)
     tqdm.write(f"going on {run.where()}", file=sys.stderr)
 
 
@@ -148,7 +157,8 @@ class Checkpointer:
     def begin_epoch(self, steps: int) -> None:
         """Allocate the losses of an epoch's steps, unless the saved state has some."""
         if self.run.step == 0:
-            self.run.losses = torch.zeros(steps, device=self.run.model.mean.device)
+            device = self.run.model.mean.device
+            self.run.losses, self.run.answers = (torch.zeros(n, device=device) for n in (steps, ()))
         self.began = time.perf_counter() - self.run.seconds
 
     def after_step(self, loss: Tensor) -> None:
@@ -171,12 +181,16 @@ class Checkpointer:
                 f"step {bad[0].item() + 1}; try an lr below {self.cell.lr}"
             )
 
-    def train_loss(self, sizes: list[int]) -> float:
-        """Mean loss over an epoch's images, at each step's weights; sizes: images per step."""
+    def trained(self, sizes: list[int], task: str) -> dict[str, float]:
+        """Loss, accuracy and F1 over an epoch's images, at each step's weights.
+
+        sizes: images per step. Keys as in the history: `train_loss`, …
+        """
         self.look()
         self.run.seconds = time.perf_counter() - self.began
         weights = torch.tensor(sizes, dtype=torch.float64)
-        return (self.run.losses.double().cpu() @ weights / weights.sum()).item()
+        loss = (self.run.losses.double().cpu() @ weights / weights.sum()).item()
+        return {"train_loss": loss, **answers.scores(self.run.answers, task)}
 
     def save(self) -> None:
         """Save the state to disk, unless a loss is not finite."""

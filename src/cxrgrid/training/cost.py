@@ -11,6 +11,9 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.models.sizes import Size, height_width
 
+# Attention that torch makes as one is two products: the first its own, the second a Linear in it.
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.MultiheadAttention)
+
 
 def count(model: nn.Module, cell: Cell, size: Size) -> dict[str, int | str | None]:
     """`of_model`, with the weights that learn in the cell's last epoch."""
@@ -22,7 +25,8 @@ def of_model(model: nn.Module, channels: int, size: Size) -> dict[str, int | str
     """Numbers of weights, and multiply-adds for one image of `size`.
 
     parameters: all weights; trainable: those that are trained; buffers: stored values that are not
-    trained, such as BatchNorm's running statistics. multiply_adds: of convolutions and matrix
+    trained, such as BatchNorm's running statistics; layers: convolutions and matrix products with
+    weights, those of shortcuts included. multiply_adds: of convolutions and matrix
     products, a multiplication with its addition counting once, as in papers (often called FLOPs);
     None where they cannot be counted, with the reason under multiply_adds_reason.
     """
@@ -32,6 +36,7 @@ def of_model(model: nn.Module, channels: int, size: Size) -> dict[str, int | str
         "trainable": sum(weight.numel() for weight in weights if weight.requires_grad),
         "buffers": sum(buffer.numel() for buffer in model.state_dict().values())
         - sum(weight.numel() for weight in weights),
+        "layers": sum(isinstance(part, WEIGHTED) for part in model.modules()),
     }
     try:
         return counts | {"multiply_adds": multiply_adds(model, channels, size)}

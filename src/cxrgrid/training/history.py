@@ -12,15 +12,17 @@ from torch import Tensor, nn
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.training.answers import trace
 from cxrgrid.training.checkpoint import Run
 
 
 def close_epoch(
-    run: Run, cell: Cell, train_loss: float, scores: dict[str, float], images: int
+    run: Run, cell: Cell, trained: dict[str, float], scores: dict[str, float], images: int
 ) -> None:
     """Append the epoch's row, and copy the weights if it is the best so far.
 
-    images: number that the epoch trained on. `UserError` if the validation loss is not finite.
+    trained, scores: of training and of validation images, by column; images: number that the
+    epoch trained on. `UserError` if the validation loss is not finite.
     """
     if not math.isfinite(scores["val_loss"]):
         raise UserError(
@@ -32,9 +34,10 @@ def close_epoch(
         run.best = copy(run.eval_model)
         for row in run.history:
             row["best"] = False
-    row = {"epoch": run.epoch, "train_loss": train_loss, **scores, "lr": run.lr}
+    row = {"epoch": run.epoch, **trained, **scores, "lr": run.lr, "steps": run.step}
     row |= {"seconds": run.seconds, "best": better, "images_per_second": images / run.seconds}
     run.history.append(row)
+    run.step_losses.append(trace(run.losses))
     run.step, run.seconds = 0, 0.0
 
 
@@ -44,6 +47,14 @@ def copy(model: nn.Module) -> dict[str, Tensor]:
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
     }
+
+
+def columns(run: Run) -> dict[str, list]:
+    """Columns of history.parquet; None where a version before this one recorded no value."""
+    names = dict.fromkeys(name for row in run.history for name in row)
+    found = {name: [row.get(name) for row in run.history] for name in names}
+    unknown = [None] * (len(run.history) - len(run.step_losses))
+    return found | {"step_losses": [*unknown, *run.step_losses]}
 
 
 def is_better(scores: dict[str, float], history: list[dict], monitor: str) -> bool:

@@ -18,16 +18,18 @@ DECIDED = {
 def validation_metrics(
     labels: np.ndarray, logits: Tensor, task: str, monitor: str
 ) -> dict[str, float]:
-    """`val_auroc`, and `val_{monitor}` where that is neither AUROC nor the loss.
+    """`val_auroc`, `val_accuracy`, `val_f1`, and `val_{monitor}` unless that is the loss.
 
     labels: [N, L], NaN unknown; logits: the same shape. Each a mean over the labels that have both
-    classes, NaN if none has; `accuracy` is the share of images whose class is predicted.
+    classes, NaN if none has; `accuracy` is the share of images whose class is predicted, or of
+    known labels that are decided right where labels stand alone.
     """
     # Ranks as the probabilities do, and does not saturate.
     ranking = logits.double().log_softmax(1) if task == "multiclass" else logits.double()
     found = {"val_auroc": float(metrics.mean_auroc(labels, ranking.numpy()))}
-    if monitor not in ("auroc", "loss"):
-        found[f"val_{monitor}"] = measured(labels, logits, task, monitor)
+    for name in dict.fromkeys(["accuracy", "f1", monitor]):
+        if name not in ("auroc", "loss"):
+            found[f"val_{name}"] = measured(labels, logits, task, name)
     return found
 
 
@@ -39,14 +41,22 @@ def measured(labels: np.ndarray, logits: Tensor, task: str, monitor: str) -> flo
     else:
         named = scores >= 0.5
     if monitor == "accuracy":
-        known = np.isfinite(labels).all(axis=1)
-        right = (labels == 1) & named
-        return float(metrics.ratio(right[known].any(axis=1).sum(), known.sum()))
+        return accuracy(labels, named, task)
     if monitor == "ap":
         return over_labels(labels, scores, metrics.average_precision)
     return over_labels(
         labels, named, lambda y, decided: DECIDED[monitor](*metrics.confusion(y, decided))
     )
+
+
+def accuracy(labels: np.ndarray, named: np.ndarray, task: str) -> float:
+    """Share of images, or where labels stand alone of known labels, that are decided right."""
+    known = np.isfinite(labels)
+    if task != "multiclass":
+        return float(metrics.ratio(((labels == 1) == named)[known].sum(), known.sum()))
+    known = known.all(axis=1)
+    right = (labels == 1) & named
+    return float(metrics.ratio(right[known].any(axis=1).sum(), known.sum()))
 
 
 def over_labels(labels: np.ndarray, scores: np.ndarray, metric: Callable) -> float:

@@ -20,6 +20,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.models.sizes import Size, fewest_images
+from cxrgrid.training.answers import counter
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.loss import make_optimizer
 
@@ -49,11 +50,14 @@ class Step:
     """Training step: called with images (float [N, 1, H, W], 0 to 1) and labels [N, L].
 
     Returns their loss, on the device. Options are set up here; `update` holds the functions that
-    they add to the step.
+    they add to the step. With a task, right and wrong answers are added to the run's.
     """
 
-    def __init__(self, run: Run, cell: Cell, loss: Callable[[Tensor, Tensor], Tensor]):
+    def __init__(
+        self, run: Run, cell: Cell, loss: Callable[[Tensor, Tensor], Tensor], task: str = ""
+    ):
         self.run, self.cell, self.loss = run, cell, loss
+        self.count, self.answers = counter(task, cell), torch.zeros(())
         # The model itself is not wrapped: its state dict keeps its keys.
         self.forward = torch.compile(run.model) if cell.compile else run.model
         self.layout = torch.channels_last if cell.channels_last else torch.contiguous_format
@@ -64,6 +68,7 @@ class Step:
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         value = self.gradient(images, labels)
+        self.run.answers = self.run.answers + self.answers
         for act in self.update:
             act()
         return value
@@ -88,16 +93,20 @@ class Step:
         """Loss of a batch, with forward and backward pass of one part after the other."""
         known = labels.isfinite().sum().clamp(min=1)
         total = torch.zeros((), device=images.device)
+        answers = torch.zeros((), device=images.device)
         parts = min(self.run.parts, self.most_parts(len(images)))
         for some, wanted in zip(
             images.tensor_split(parts), labels.tensor_split(parts), strict=True
         ):
             some = models.normalise(some, self.run.model).contiguous(memory_format=self.layout)
             with self.autocast:
-                value = self.loss(self.forward(some), wanted)
+                logits = self.forward(some)
+                value = self.loss(logits, wanted)
             value = value * (wanted.isfinite().sum() / known)
             value.backward()
             total += value.detach()
+            answers = answers + self.count(logits, wanted)
+        self.answers = answers
         return total
 
     def most_parts(self, images: int) -> int:
