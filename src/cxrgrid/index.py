@@ -25,12 +25,13 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.steps import read_step
 from cxrgrid.data import filters, label_policy, tables, walk
 from cxrgrid.data.label_targets import RAW
-from cxrgrid.data.publisher_files import count
+from cxrgrid.data.publisher_files import count, recognised_near
 from cxrgrid.io import cli, seen
 from cxrgrid.io.parquet import write_parquet
 
 TEXT = ("image", "patient", "study", "view", "sex")
 MOST_TABLES = 40  # of a publisher, whose change is noticed
+OWN = ("csv", "folder")  # adapters that recognise anything
 LATER = ("split", "row")  # columns that table.parquet adds
 
 
@@ -42,6 +43,8 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
         raise UserError(f"{where}: no folder {settings['root']!r}. {adapter.SOURCE}")
     try:
         frame = adapter.read(Path(settings["root"]), settings)
+    except UserError as error:
+        raise UserError(f"{error}{near(error, settings, adapter)}") from None
     except UnicodeEncodeError as error:  # no table can hold such a name
         raise UserError(
             f"{settings['root']}: the file name {os.fsencode(error.object)!r} is not UTF-8; rename "
@@ -79,6 +82,13 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
         "notes": [*attrs["notes"], *policy_fact["notes"]],
     }
     return to_table(frame, labels), {**facts, "policy": policy_fact, "accounting": steps}
+
+
+def near(error: UserError, settings: dict, adapter: ModuleType) -> str:
+    """Hint at the folder near by that a publisher's adapter recognises, if an error has none."""
+    if settings["adapter"] in OWN or "give that folder" in str(error):
+        return ""
+    return recognised_near(Path(settings["root"]), adapter.recognise)
 
 
 def selection(settings: dict) -> Selection:

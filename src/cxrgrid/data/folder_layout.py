@@ -3,6 +3,7 @@
 Folders that hold all images are passed through; parts may stand above the classes or below them.
 """
 
+import os
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -39,7 +40,7 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
     pattern: finds the class in each file's name; None: the class is a folder.
     """
     left_out: Counter = Counter()
-    images = [path for path in paths if not is_mask(path)] or paths
+    images = without_masks(paths)
     left_out[MASKS] = len(paths) - len(images)
     above = shared(images)
     inner = {path: path[len(above) :] for path in images}
@@ -57,6 +58,16 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
         else:
             rows.append({"image": path, "class": kind} | ({"split:folders": part} if part else {}))
     return Layout(rows, +left_out)
+
+
+def without_masks(paths: list[str]) -> list[str]:
+    """The paths that are no masks; all if all are. A folder that holds all of them tells nothing:
+    `Lung Segmentation/CXR_png/a.png`.
+    """
+    folders = {path.rpartition("/")[0] for path in paths}
+    above = os.path.commonpath(folders) if folders else ""
+    start = len(above) + 1 if above else 0
+    return [path for path in paths if not is_mask(path[start:])] or paths
 
 
 def is_mask(path: str) -> bool:

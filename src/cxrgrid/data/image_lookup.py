@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, walk
+from cxrgrid.data import dicom, folder_layout, walk
 
 Lookup = Callable[[str], list[str]]
 LONGEST = 6  # parts of a path that are compared
@@ -55,7 +55,8 @@ def under_other_ending(
     none is there: what: they are.
     """
     found = walk.images(root)
-    there = {tuple(parts(image)[:length]): image for image in reversed(found.images)}
+    images = folder_layout.without_masks(found.images)
+    there = {tuple(parts(image)[:length]): image for image in reversed(images)}
     places = pd.Series([there.get(tuple(parts(n)[:length])) for n in names], names.index, object)
     if places.isna().all():
         kinds = Counter(Path(image).suffix.lower() for image in found.images) + found.left_out
@@ -65,6 +66,14 @@ def under_other_ending(
     kinds = Counter(Path(place).suffix for place in places.dropna())
     other = ", ".join(f"{number:,} as {kind}" for kind, number in kinds.most_common())
     return places, f"Of {len(names):,} images, {other}, not with the ending that the table says."
+
+
+def by_id(root: Path, ids: pd.Series, what: str, source: str) -> pd.Series:
+    """Path below root of the image that is named by each id, whatever its ending; None of others.
+
+    `UserError` as of `under_other_ending`.
+    """
+    return under_other_ending(root, ids, what, source)[0]
 
 
 def parts(path: str) -> list[str]:

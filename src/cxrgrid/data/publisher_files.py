@@ -1,8 +1,10 @@
 """Helpers of adapters: files by their names, and the columns of a publisher's table."""
 
+import contextlib
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -16,6 +18,7 @@ OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+NEAR = 40  # folders that are asked whether they are a publisher's
 PARTS = {
     "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
     '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
@@ -61,6 +64,21 @@ def one_level_off(root: Path, names: tuple[str, ...]) -> str:
     for folder in (*below, root.parent):
         if any((folder / name).is_file() for name in names):
             return f" (it lies in {folder}: give that folder)"
+    return ""
+
+
+def recognised_near(root: Path, recognise: Callable[[Path], bool]) -> str:
+    """Hint for an error's text: the folder, one down or up to two up, that an adapter recognises.
+
+    Empty if root itself is recognised, or none near it is.
+    """
+    if not root.is_dir() or recognise(root):
+        return ""
+    below = sorted(item for item in root.iterdir() if item.is_dir())[:NEAR]
+    for folder in (*below, *list(root.absolute().parents)[:2]):
+        with contextlib.suppress(OSError):
+            if recognise(folder):
+                return f" It lies in {folder}: give that folder."
     return ""
 
 

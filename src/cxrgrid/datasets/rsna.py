@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, publisher_files
+from cxrgrid.data import dicom, image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = ["Lung Opacity", "Normal"]
@@ -35,13 +35,13 @@ PHANTOM = {
 }
 
 TABLE, DETAILS = "stage_2_train_labels.csv", "stage_2_detailed_class_info.csv"
+BOTH = "stage2_train_metadata.csv"  # of iamtapendu's PNG copy on Kaggle
 BOX = ["patientId", "x", "y", "width", "height", "Target"]
 CLASSES = {
     "Normal": "Normal",
     "Lung Opacity": "Lung Opacity",
     "Not Normal": "No Lung Opacity / Not Normal",
 }
-SUFFIXES = (".dcm", ".png", ".jpg", ".jpeg")
 NOTES = [
     "No patient is published ('patientId' numbers the images): each image counts as its own "
     "patient, so that one patient's images may stand in several splits.",
@@ -54,22 +54,18 @@ NOTES = [
 def read(root: Path, settings: dict) -> pd.DataFrame:
     """The labelled images that are on disk; `Normal` only with the table of detailed classes."""
     root = Path(root)
-    path = publisher_files.find_table(root, (TABLE,), SOURCE)
+    path = publisher_files.find_table(root, (TABLE, BOTH), SOURCE)
     rows = publisher_files.read_table(path, ["patientId", "Target"]).rename(
         columns={"patientId": "patient"}
     )
-    details = path.with_name(DETAILS)
+    details = path if path.name == BOTH else path.with_name(DETAILS)
     classes = (
         publisher_files.read_table(details, ["patientId", "class"]) if details.is_file() else None
     )
     listed = parse(rows, classes)
-    stems = {
-        Path(name).stem: path for name, path in publisher_files.by_name(root, SUFFIXES).items()
-    }
-    frame = listed.assign(image=listed["patient"].map(stems)).dropna(subset="image")
-    if frame.empty:
-        raise UserError(f"{root}: none of the {len(listed)} images of {TABLE} is there. {SOURCE}")
-    steps = {f"rows in {TABLE}": rows, "listed once": listed, "image file found": frame}
+    what = (listed["patient"], f"images of {path.name}", SOURCE)
+    frame = listed.assign(image=image_lookup.by_id(root, *what)).dropna(subset="image")
+    steps = {f"rows in {path.name}": rows, "listed once": listed, "image file found": frame}
     frame = frame.sort_values("image", ignore_index=True)
     frame = frame.assign(study=frame["patient"], patient=frame["image"])
     about = pd.DataFrame(dicom.people(root, list(frame["image"]))).astype({"age": float})
@@ -81,8 +77,8 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 
 def recognise(root: Path) -> bool:
-    """True if the table of boxes is there; its name is unique."""
-    return (root / TABLE).is_file()
+    """True if a table of boxes is there; its name is unique."""
+    return any((root / name).is_file() for name in (TABLE, BOTH))
 
 
 def parse(rows: pd.DataFrame, classes: pd.DataFrame | None) -> pd.DataFrame:

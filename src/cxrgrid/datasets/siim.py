@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, image_lookup, publisher_files
+from cxrgrid.data import dicom, image_lookup, publisher_files, walk
 
 TASK = "multilabel"
 LABELS = ["Pneumothorax"]
@@ -37,7 +37,7 @@ PHANTOM = {
 
 TABLES = ("stage_2_train.csv", "train-rle.csv")
 COLUMNS = ["ImageId", "EncodedPixels"]
-PNG = re.compile(r"\d+_(train|test)_([01])_\.png")
+PNG = re.compile(r"\d+_(train|test)_([01])_\.(png|jpe?g|webp|bmp|tiff?)", re.I)
 MASK = "407576 {n} {gap} {n} {gap} {n}"  # three runs, each counted from the end of the last
 NOTES = [
     "No patient is published (each file's PatientID is its own): each image counts as its own "
@@ -51,7 +51,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     root = Path(root)
     pictures = [
         path
-        for name, path in publisher_files.by_name(root, (".png",)).items()
+        for name, path in publisher_files.by_name(root, walk.PICTURES).items()
         if PNG.fullmatch(name)
     ]
     steps = from_names(pictures) if pictures else from_table(root)
@@ -70,14 +70,14 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 def recognise(root: Path) -> bool:
     """True if the table of masks is there, or PNG files whose names hold part and label."""
-    some = itertools.islice(itertools.chain(root.glob("*.png"), root.glob("*/*.png")), 20)
+    some = itertools.islice(itertools.chain(root.glob("*_.*"), root.glob("*/*_.*")), 20)
     tables = any((root / name).is_file() for name in TABLES)
     return tables or any(PNG.fullmatch(path.name) for path in some)
 
 
 def from_names(images: list[str]) -> dict[str, pd.DataFrame]:
     """vbookshelf's files: the name says all."""
-    parts = [PNG.fullmatch(Path(image).name).groups() for image in images]
+    parts = [PNG.fullmatch(Path(image).name).groups()[:2] for image in images]
     frame = pd.DataFrame({"image": images, "patient": images})
     frame["split:official"] = [{"train": "trainval", "test": "test"}[part] for part, _ in parts]
     return {"PNG files": frame.assign(Pneumothorax=[float(label) for _, label in parts])}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, publisher_files
+from cxrgrid.data import dicom, image_lookup, publisher_files
 
 TASK = "multilabel"
 LABELS = [
@@ -78,8 +78,8 @@ PHANTOM = {
 }
 
 FOLDERS = {"train": "trainval", "test": "test"}
-SUFFIXES = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")
 MAJORITY = 0.5  # a finding is there if more than this share of an image's readers saw it
+OTHER = "Bronchiolitis"  # a column of the tables of the same name in VinDr-PCXR
 TYPO = {"Other disease": "Other diseases"}  # as the table of the test images has it
 NOTES = [
     "A finding is present if most of the image's readers saw it: two of three for training images; "
@@ -96,12 +96,8 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     rows = pd.concat([readings(path, part) for path, part in tables(root).items()])
     labels = [label for label in LABELS if label in rows and rows[label].notna().any()]
     listed = vote(rows, labels)
-    stems = {
-        Path(name).stem: path for name, path in publisher_files.by_name(root, SUFFIXES).items()
-    }
-    frame = listed.assign(image=listed["patient"].map(stems)).dropna(subset="image")
-    if frame.empty:
-        raise UserError(f"{root}: none of the {len(listed)} listed images is there. {SOURCE}")
+    places = image_lookup.by_id(root, listed["patient"], "listed images", SOURCE)
+    frame = listed.assign(image=places).dropna(subset="image")
     steps = {"readings": rows, "listed once": listed, "image file found": frame}
     frame = frame.sort_values("image", ignore_index=True)
     frame = frame.assign(study=frame["patient"], patient=frame["image"])
@@ -116,12 +112,17 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 def recognise(root: Path) -> bool:
     """True if PhysioNet's tables are there, or a train.csv that begins like Kaggle's."""
     folders = [root, root / "annotations"]
-    if any((base / f"image_labels_{part}.csv").is_file() for base in folders for part in FOLDERS):
+    readings = [base / f"image_labels_{part}.csv" for base in folders for part in FOLDERS]
+    if any(path.is_file() and OTHER not in header(path) for path in readings):
         return True
-    if not (root / "train.csv").is_file():
-        return False
-    with (root / "train.csv").open(errors="replace") as lines:
-        return lines.readline().startswith("image_id,class_name,class_id,rad_id")
+    boxes = root / "train.csv"
+    return boxes.is_file() and header(boxes)[:2] == ["image_id", "class_name"]
+
+
+def header(path: Path) -> list[str]:
+    """Names of a table's columns."""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        return [name.strip() for name in lines.readline().split(",")]
 
 
 def tables(root: Path) -> dict[Path, str]:
@@ -143,17 +144,24 @@ def readings(path: Path, part: str) -> pd.DataFrame:
         seen = pd.crosstab([rows["image_id"], rows["rad_id"]], rows["class_name"]).clip(upper=1)
         frame = seen.reset_index().rename(columns={"image_id": "patient"})
     else:
-        header = [name.strip() for name in path.open(encoding="utf-8-sig").readline().split(",")]
-        labels = [name for name in header if TYPO.get(name, name) in LABELS]
-        frame = publisher_files.read_table(path, ["image_id", *labels])
-        frame = frame.rename(columns={"image_id": "patient", **TYPO})
-        values = frame[frame.columns[1:]]
-        wrong = ~values.isin(["0", "1", "0.0", "1.0"])
-        if wrong.any(axis=None):
-            label = wrong.columns[wrong.any()][0]
-            value = values.loc[wrong[label], label].iloc[0]
-            raise UserError(f"{path}: column {label!r}: {value!r} is neither 0 nor 1")
-        frame = pd.concat([frame["patient"], values.astype(float)], axis=1)
+        if OTHER in header(path):
+            raise UserError(f"{path}: a table of VinDr-PCXR: set adapter: vindr_pcxr")
+        return labels_of(path, part, TYPO, LABELS)
+    return frame.assign(**{"split:official": FOLDERS[part]})
+
+
+def labels_of(path: Path, part: str, typos: dict[str, str], labels: list[str]) -> pd.DataFrame:
+    """A row for each reading of a table with one column a label; typos: {as it has it: label}."""
+    there = [name for name in header(path) if typos.get(name, name) in labels]
+    frame = publisher_files.read_table(path, ["image_id", *there])
+    frame = frame.rename(columns={"image_id": "patient", **typos})
+    values = frame[frame.columns[1:]]
+    wrong = ~values.isin(["0", "1", "0.0", "1.0"])
+    if wrong.any(axis=None):
+        label = wrong.columns[wrong.any()][0]
+        value = values.loc[wrong[label], label].iloc[0]
+        raise UserError(f"{path}: column {label!r}: {value!r} is neither 0 nor 1")
+    frame = pd.concat([frame["patient"], values.astype(float)], axis=1)
     return frame.assign(**{"split:official": FOLDERS[part]})
 
 

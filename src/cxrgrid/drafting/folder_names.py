@@ -53,7 +53,7 @@ def class_pattern(root: Path) -> str:
 
     `UserError` where two expressions find classes.
     """
-    images = [image for image in walk.images(root).images if not folder_layout.is_mask(image)]
+    images = folder_layout.without_masks(walk.images(root).images)
     above = folder_layout.shared(images)
     tops = {inner.split("/")[0] for image in images if "/" in (inner := image[len(above) :])}
     if len(tops) > 1 and not all(map(folder_layout.part_of, tops)):
