@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from cxrgrid.cluster import training_parts
 from cxrgrid.cluster.progress import benchmark, kind
 from cxrgrid.cluster.wording import amount, duration
 from cxrgrid.config.cell import Cell
@@ -66,9 +67,12 @@ class Forecast:
 
 def begin(workflow: Any, grid: Grid) -> None:
     """Before the first job: print the forecast; end where more cells would train than allowed."""
-    found = of_run(list(workflow.dag.needrun_jobs()), grid)
+    jobs = list(workflow.dag.needrun_jobs())
+    found = of_run(jobs, grid)
     if not found.cells:
         return
+    if reason := training_parts.refusal(jobs, grid):
+        sys.exit(f"error: {reason}")
     if found.cells > grid.max_cells:
         sys.exit(f"{found.sentence()}\nerror: {refusal(found, grid)}")
     tell(found.sentence())
@@ -84,11 +88,14 @@ def at_the_end(workflow: Any, grid: Grid) -> None:
     """Print what a dry run has planned; nothing where it planned no training, or failed."""
     if not workflow.dryrun or workflow.output_settings.quiet or not workflow.dag:
         return
-    found = of_run(list(workflow.dag.needrun_jobs(exclude_finished=False)), grid)
+    jobs = list(workflow.dag.needrun_jobs(exclude_finished=False))
+    found = of_run(jobs, grid)
     if found.cells:
         tell(found.sentence())
     if found.cells > grid.max_cells:
         tell(f"The run itself would stop: {refusal(found, grid)}")
+    if reason := training_parts.refusal(jobs, grid):
+        tell(f"The run itself would stop: {reason}")
 
 
 def tell(line: str) -> None:
