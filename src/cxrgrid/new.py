@@ -1,7 +1,8 @@
 """Look at a folder of images, or a CSV file, and write a study that runs on it as it is.
 
 Recognises the layouts of src/cxrgrid/datasets; else sub-folders are classes, or a CSV file names
-images and labels. Prints what it found, writes studies/<name>.yaml and never over a file.
+images and labels. Prints what it found, asks at a terminal where two readings are possible, writes
+studies/<name>.yaml and never over a file.
 
 Examples:
   python -m cxrgrid.new data/mine                 # for a GPU
@@ -22,6 +23,7 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import folder
 from cxrgrid.drafting import completion, description, layouts, study_file
+from cxrgrid.drafting.questions import Question, answered
 from cxrgrid.io import cli
 
 PATIENTS = (
@@ -77,8 +79,18 @@ def schema_from(out: Path) -> str:
     return os.path.relpath(schema, out.parent) if schema.is_file() else ""
 
 
+def draft(args: argparse.Namespace, name: str, out: Path) -> str:
+    """Look, tell, and the text of the study file; `Question` where two readings are possible."""
+    entry = layouts.find(args.path, args.adapter, args.classes)
+    entry, frame = layouts.with_patients(entry, layouts.read(entry, name), name)
+    print("\n".join(report(entry, frame)))
+    entry, notes = completion.complete(entry, frame, bool(args.adapter))
+    notes |= {"source": args.path.as_posix(), "out": out.as_posix()}
+    return study_file.write(name, entry, notes, args.quick, schema_from(out))
+
+
 def main(argv: list[str] | None) -> None:
-    """Look, tell, write."""
+    """Look, tell, ask where that is needed, write."""
     args = arguments(argv)
     name = called(args.path, args.name, args.quick)
     out = args.out or Path(f"studies/{name}.yaml")
@@ -86,12 +98,12 @@ def main(argv: list[str] | None) -> None:
         known(args.adapter, modules(ADAPTERS), "--adapter", "adapter")
     if out.exists() and not (args.force or args.dry_run):
         raise UserError(f"{out}: is there already; choose another --name or --out, or add --force")
-    entry = layouts.find(args.path, args.adapter, args.classes)
-    entry, frame = layouts.with_patients(entry, layouts.read(entry, name), name)
-    print("\n".join(report(entry, frame)))
-    entry, notes = completion.complete(entry, frame, bool(args.adapter))
-    notes |= {"source": args.path.as_posix(), "out": out.as_posix()}
-    text = study_file.write(name, entry, notes, args.quick, schema_from(out))
+    text = ""
+    while not text:
+        try:
+            text = draft(args, name, out)
+        except Question as question:
+            args = answered(question, args)
     Grid(yaml.safe_load(text)).check_files()
     if args.dry_run:
         print(f"\n{out} would be:\n\n{text}", end="")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.grid import Grid
 from cxrgrid.data import publisher_files
-from cxrgrid.drafting import layouts
+from cxrgrid.drafting import layouts, questions
 
 # Twelve patients with two images each; the odd ones have an effusion, every third a mass.
 PEOPLE = [(f"p{n:02}_{m}", n) for n in range(12) for m in (1, 2)]
@@ -240,3 +242,47 @@ def test_what_new_writes_is_what_the_config_reads():
         "classes": "finding", "separator": "|",
     }  # fmt: skip
     assert json.loads(json.dumps(entry)) == entry
+
+
+def two_columns() -> None:
+    """A table with two columns that could hold the classes."""
+    lay(Path("mine"), rows(patient=patient, finding=KINDS, diagnosis=word("ill", "well")))
+
+
+def at_a_terminal(monkeypatch, *answers: str) -> None:
+    """A person who types the answers."""
+    typed = iter(answers)
+    monkeypatch.setattr(questions, "can_answer", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
+
+
+def test_a_person_at_a_terminal_is_asked_and_what_is_chosen_is_written(monkeypatch, capsys):
+    two_columns()
+    at_a_terminal(monkeypatch, "2")
+    dataset, frame = drafted("mine")
+    said = capsys.readouterr().out
+    assert "could each hold the classes" in said and "3  none of these: stop" in said
+    first = next(line for line in said.splitlines() if line.startswith("  2  "))
+    assert dataset["columns"]["classes"] == first.split()[1].rstrip(":")
+    assert frame.attrs["labels"] == sorted(dataset["labels"])
+
+
+@pytest.mark.parametrize("answer", ["3", "", "0", "x"])
+def test_who_does_not_choose_gets_the_line_that_says_how(monkeypatch, answer):
+    two_columns()
+    at_a_terminal(monkeypatch, answer)
+    with pytest.raises(UserError, match="choose, as --classes"):
+        drafted("mine")
+
+
+def test_other_splits_and_starts_stand_as_comments_that_can_be_taken():
+    data = rows(patient=patient, part=lambda _, n: "test" if n % 4 == 0 else "train", Mass=mass)
+    lay(Path("mine"), data)
+    drafted("mine")
+    text = Path("studies/mine.yaml").read_text()
+    assert "split: {name: column}" in text
+    for line in ("split: {name: patient}", "inits: [scratch, imagenet]"):
+        name = line.split(":")[0]
+        assert f"# {line}" in text
+        other = re.sub(rf"(?m)^( +){name}: .*\n", "", text).replace(f"# {line}", line)
+        Grid(yaml.safe_load(other))

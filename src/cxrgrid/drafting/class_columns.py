@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.errors import known
 from cxrgrid.data.label_text import names
+from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
     r"(image[ _]?)?(class(es)?|labels?|diagnos[ie]s|findings?|diseases?|category|target|condition"
@@ -35,7 +36,7 @@ class Classes(NamedTuple):
 
 
 def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
-    """The column of classes, or None. `UserError` with the choices where several could be it."""
+    """The column of classes, or None. `Question` with the choices where several could be it."""
     if chosen:
         known(chosen, list(rows.columns), "--classes", "column")
         return understood(chosen, rows[chosen])
@@ -47,9 +48,10 @@ def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
     choice = [one for one in named if one in text] or named or text
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
-        raise UserError(
+        raise Question(
             f"{where}: {columns} could each hold the classes; choose, as --classes "
-            f"{choice[0].column!r}"
+            f"{choice[0].column!r}",
+            {f"{c.column}: {', '.join(c.labels[:5])}": {"classes": c.column} for c in choice},
         )
     return choice[0] if choice else None
 

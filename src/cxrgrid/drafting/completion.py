@@ -4,12 +4,13 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.drafting import description, folder_names, guesses
+from cxrgrid.drafting.questions import Question
 
 
 def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict, dict]:
     """The entry with labels and split chosen, and what to say beside them.
 
-    sure: the layout was named by the user. Else `UserError` where folders may be no classes.
+    sure: the layout was named by the user. Else `Question` where folders may be no classes.
     """
     labels = frame.attrs["labels"]
     same = description.constant(frame, labels)
@@ -20,9 +21,10 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
         raise UserError(f"{entry['root']}: 3 patients are needed for train, val and test")
     guessed = entry["adapter"] == "folder" and not sure
     if guessed and (doubt := folder_names.question(frame, labels)):
-        raise UserError(
+        raise Question(
             f"{entry['root']}: {doubt}; if these are the classes all the same, say --adapter "
-            "folder, else name images and labels in a table"
+            "folder, else name images and labels in a table",
+            {"these are the classes all the same": {"adapter": "folder"}},
         )
     lists = guesses.shipped(frame)
     split = next((name for name, fault in lists.items() if not fault), "patient")
@@ -31,6 +33,11 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
         "labels": {label: description.share(frame[label]) for label in chosen},
         "left_out": {label: f"always {value}" for label, value in same.items()},
         "split": "; ".join([about_split(split), *faults]),
+        "splits": {
+            name: about_split(name)
+            for name in ([*lists, "patient"])
+            if name != split and not lists.get(name)
+        },
         "patient": about_patients(frame),
         "task": exclusive(frame, chosen)
         if entry["adapter"] == "csv" and "task" not in entry

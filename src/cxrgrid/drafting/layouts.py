@@ -12,6 +12,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data import walk
 from cxrgrid.datasets import csv, folder
 from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
+from cxrgrid.drafting.questions import Question
 
 FALLBACKS = ("csv", "folder")
 
@@ -51,21 +52,25 @@ def find(path: Path, adapter: str, classes: str = "") -> dict:
 
 
 def one_of(path: Path, names: list[str]) -> str:
-    """The layout, if it is one; `UserError` if it is several, or if those are one level down."""
+    """The layout, if it is one; `Question` if it is several, or if those are one level down."""
     if len(names) > 1:
-        raise UserError(
-            f"{path}: looks like {' and like '.join(names)}; choose with --adapter {names[0]}"
+        raise Question(
+            f"{path}: looks like {' and like '.join(names)}; choose with --adapter {names[0]}",
+            {name: {"adapter": name} for name in names},
         )
     for item in [] if names else image_columns.folders(path, deep=False):
         if inner := recognised(item):
-            raise UserError(f"{path}: {item} is laid out as {inner[0]!r}; give that folder")
+            raise Question(
+                f"{path}: {item} is laid out as {inner[0]!r}; give that folder",
+                {str(item): {"path": item}},
+            )
     return names[0] if names else ""
 
 
 def fallback(path: Path) -> dict:
     """`csv` where a table names the images, else `folder` where sub-folders are classes.
 
-    `UserError` where both could be meant: a table with patients or images that says no label.
+    `Question` where both could be meant: a table with patients or images that says no label.
     """
     classes = folder.recognise(path)
     if csv.recognise(path):
@@ -75,8 +80,9 @@ def fallback(path: Path) -> dict:
             if not classes:
                 raise
             if table_files.unused(path):
-                raise UserError(
-                    f"{error} If the folders are the classes, say --adapter folder"
+                raise Question(
+                    f"{error} If the folders are the classes, say --adapter folder",
+                    {"the folders are the classes": {"adapter": "folder"}},
                 ) from None
             print(f"not used: {error}")
     elif not classes and (above := table_files.above(path)):

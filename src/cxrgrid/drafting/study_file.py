@@ -21,7 +21,6 @@ GPU = {
         ("resnet50.a1_in1k", "for a GPU; any name that timm knows, several to compare"),
         ("resnet10t", "small: for a laptop, instead of the one above"),
     ],
-    "inits": "random weights; [scratch, imagenet] compares, and needs a network once",
     "seeds": ([0, 1, 2], "replicates: how much chance is in the result"),
 }
 LAPTOP = {
@@ -34,7 +33,6 @@ LAPTOP = {
         ("channels_last", True, "a memory layout: faster"),
     ],
     "backbones": [("resnet10t", "small; any name that timm knows")],
-    "inits": "random weights at the start",
     "seeds": ([0], "one replicate; three say how much chance is in the result"),
 }
 
@@ -43,7 +41,8 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
     """The study file. `entry`: the dataset's settings; `notes`: what to say beside them.
 
     notes: `labels` {label: counts}, `left_out` {label: why}, `source` (the folder, as it was
-    given), `out` (the file), `split` and `patient` (about them), `task` (a suggestion, or empty).
+    given), `out` (the file), `split` and `patient` (about them), `splits` {other: about it}, `task`
+    (a suggestion, or empty).
     schema: its path as seen from the file; empty if there is none.
     """
     plan = LAPTOP if quick else GPU
@@ -60,7 +59,7 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
         "    image:",
         *settings(plan["image"], 6),
         "",
-        *([] if quick else PRETRAINED),
+        *PRETRAINED,
         "recipes:",
         "  default:",
         *settings(plan["recipe"], 4),
@@ -97,7 +96,9 @@ def dataset(entry: dict, notes: dict) -> list[str]:
     lines += [
         beside(f"      # - {scalar(label)}", text) for label, text in notes["left_out"].items()
     ]
-    return [*lines, beside(f"    split: {{name: {entry['split']['name']}}}", notes["split"])]
+    lines += [beside(f"    split: {{name: {entry['split']['name']}}}", notes["split"])]
+    others = notes["splits"].items()
+    return [*lines, *(beside(f"    # split: {{name: {name}}}", text) for name, text in others)]
 
 
 def flow(settings: dict) -> str:
@@ -123,7 +124,8 @@ def grid(name: str, plan: dict) -> list[str]:
         "  backbones:",
         beside(f"    - {first[0]}", first[1]),
         *[beside(f"    # - {other}", text) for other, text in others],
-        beside("  inits: [scratch]", plan["inits"]),
+        beside("  inits: [scratch]", "random weights: runs without a network"),
+        beside("  # inits: [scratch, imagenet]", "instead: compares them; needs a network once"),
         beside(f"  seeds: {seeds}", meaning),
     ]
 

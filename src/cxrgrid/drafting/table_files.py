@@ -12,6 +12,7 @@ from cxrgrid.data import tables
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import guesses, image_columns
 from cxrgrid.drafting.image_columns import Images
+from cxrgrid.drafting.questions import Question
 
 TABLES = 20  # tables that are looked at
 Imaged = dict[Path, tuple[pd.DataFrame, Images]]
@@ -89,17 +90,22 @@ def part_of(file: Path) -> str:
 
 
 def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
-    """The only table that names labels as well; `UserError` if several do."""
+    """The only table that names labels as well; `Question` if several do."""
     found, first = {}, None
     for file, (rows, where) in imaged.items():
         columns = {"file": os.path.relpath(file, where.base)}
         try:
             found[file] = joined(rows, where, columns, file, others, classes)
         except UserError as error:
+            if isinstance(error, Question):
+                raise
             first = first or error
     if len(found) > 1:
         names = " and ".join(str(file) for file in found)
-        raise UserError(f"{names}: each names images and labels; give the one that is meant")
+        raise Question(
+            f"{names}: each names images and labels; give the one that is meant",
+            {str(file): {"path": file} for file in found},
+        )
     if not found:
         raise first
     return next(iter(found.values()))
