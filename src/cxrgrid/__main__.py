@@ -11,7 +11,7 @@ from cxrgrid.config.errors import suggest
 
 # Those of the workflow stand in the order of its rules; a command that is not named is a tool.
 STAGES = {
-    "start": ("new", "deploy", "status"),
+    "start": ("new", "deploy", "site", "status"),
     "data": ("phantom", "index", "pixels", "split", "audit"),
     "train": ("weights", "pool", "train", "predict", "explain"),
     "evaluate": ("study", "score"),

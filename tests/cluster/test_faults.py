@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -311,9 +312,29 @@ def test_a_short_storm_of_faults_changes_no_number(site, cluster):
     Storm(site, cluster, seed=5, faults=4).blow()
 
 
+def test_the_first_day_with_the_profile_that_site_writes(site, cluster):
+    """On a day when all nodes are drained: what Slurm would queue is sent, and waits."""
+    site.configure(of([0], epochs=2))
+    for out in ("mine", "short"):
+        more = ["--gpu-partition", "short"] if out == "short" else []
+        words = [sys.executable, "-m", "cxrgrid.site", "--out", out, *more]
+        done = subprocess.run(words, cwd=site.folder, env=site.env, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr.count("Slurm would take it") == 2, done.stderr
+    drained = "NodeName=n1,n2"
+    cluster.ask("scontrol", "update", drained, "State=DRAIN", "Reason=test")
+    words = ["--slurm-init-seconds-before-status-checks", "1", "--until", "train", "study"]
+    run = site.start("--profile", "./short", *words)
+    site.until(lambda: cluster.jobs("train"))
+    assert "nodes are down or reserved" in site.said()
+    cluster.ask("scontrol", "update", drained, "State=RESUME")
+    site.until(lambda: "short" in cluster.ask("squeue", "-h", "-tall", "-o%P"))
+    status, said = site.finish(run)
+    assert status == 0, said
+
+
 REFUSED = [
     ("slurm_partition", ["train:slurm_partition=nope"]),
-    ("gpu_model", ["train:gpu_model=h100"]),
+    ("gpu_model", ["train:gpu_model=h100"]),  # and it says which there are
     ("runtime", ["train:slurm_partition=short", "train:runtime=600"]),
     ("mem_mb", ["train:mem_mb=999999"]),
 ]

@@ -82,43 +82,6 @@ def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(fol
     assert before.exists()
 
 
-def test_the_setting_to_blame_is_the_one_without_which_it_passes(monkeypatch):
-    command = "sbatch -p main -t 60 --mem 100 --gpus=h100:1 --cpus-per-task=4"
-    monkeypatch.setattr(preflight, "request", lambda executor, job: command)
-    monkeypatch.setattr(preflight, "refusal", lambda sent: "no" if "--mem" in sent else "")
-    job = SimpleNamespace(rule=SimpleNamespace(name="train"))
-    with pytest.raises(SystemExit, match=r"rule train \(no\): change `mem_mb` .*sent: --mem 100"):
-        preflight.check(None, job)
-    monkeypatch.setattr(preflight, "refusal", lambda sent: "")
-    preflight.check(None, job)
-
-
-# Stands for a site that enforces accounts, which takes Slurm a database; the words are Slurm's.
-SBATCH = """#!/bin/sh
-case "$*" in %s) exit 0 ;; esac
-echo "allocation failure: Invalid account or account/partition combination specified" >&2
-exit 1
-"""
-ONLY_LAB = '*"-A lab"*'  # passes with this account alone: there is no default
-ANY_BUT_NOPE = '*"-A nope"*) ;; *'
-ACCOUNTS = [(ONLY_LAB, "-A nope", "-A nope"), (ONLY_LAB, "", "none")]
-ACCOUNTS += [(ANY_BUT_NOPE, "-A nope", "-A nope")]
-
-
-@pytest.mark.parametrize(("passes", "account", "sent"), ACCOUNTS)
-def test_an_account_that_is_wrong_or_missing_is_named(tmp_path, monkeypatch, passes, account, sent):
-    (tmp_path / "sbatch").write_text(SBATCH % passes)
-    (tmp_path / "sbatch").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    command = f"sbatch {account} -p main -t 60 --mem 100 --gpus=1"
-    monkeypatch.setattr(preflight, "request", lambda executor, job: command)
-    with pytest.raises(SystemExit) as error:
-        preflight.check(None, SimpleNamespace(rule=SimpleNamespace(name="train")))
-    said = str(error.value)
-    assert "rule train (Invalid account or account/partition" in said and "\n" not in said
-    assert f"change `slurm_account` in profiles/slurm/config.yaml (sent: {sent})" in said
-
-
 def test_a_folder_without_runs_is_entered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(preflight, "HELD", [])

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake.api import ExecutorPluginRegistry
 
 from cxrgrid.cluster import slurm, slurm_executor
 
@@ -73,6 +73,25 @@ def says(line: str) -> str:
 def test_it_stands_in_the_place_of_the_plugins():
     slurm_executor.install()
     assert ExecutorPluginRegistry().get_plugin("slurm").executor is slurm_executor.Executor
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"gpu": 1}, " --gpus=1"),
+        ({"gpu": 2, "gpu_model": "a100"}, " --gpus=a100:2"),
+        ({"gpu": 1, "gpu_model": "a100-sxm4-40gb"}, " --gpus=a100-sxm4-40gb:1"),
+        ({"gres": "shard:1", "gpu": 0}, " --gres=shard:1"),
+    ],
+)
+def test_gpus_are_asked_for_by_number_kind_or_share(asked, sent):
+    assert slurm_executor.gpus(SimpleNamespace(resources=Resources(asked))) == sent
+
+
+class Resources(dict):
+    """Resources of a job, also as attributes."""
+
+    __getattr__ = dict.__getitem__
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "COMPLETING", "SUSPENDED"])

@@ -1,4 +1,4 @@
-"""Checks before a run: jobs that a killed run left behind, and jobs that Slurm would refuse.
+"""Checks before a run: jobs that a killed run left, data that changed, jobs that would not pass.
 
 A Snakemake that is killed leaves its lock and its Slurm jobs behind. Each run therefore holds a
 file of its own in .snakemake/runs as long as it lives: what is there and not held was killed.
@@ -6,17 +6,15 @@ file of its own in .snakemake/runs as long as it lives: what is there and not he
 
 import atexit
 import gc
-import re
 import signal
 import socket
-import subprocess
 import sys
 import time
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from cxrgrid.cluster import slurm, slurm_executor
+from cxrgrid.cluster import slurm
+from cxrgrid.cluster.refusals import check
 from cxrgrid.config.errors import UserError
 from cxrgrid.io.locks import hold
 
@@ -25,22 +23,6 @@ LOCKS = Path(".snakemake/locks")
 YOUNG = 100_000  # new objects between two looks for garbage: with Python's 700, planning 10,000
 # cells spent a fifth of its time on looking
 HELD: list[IO[str]] = []  # this run's file: closing it would free it
-# Parts of an sbatch command, and the setting in profiles/slurm each comes from. The setting is to
-# blame without whose part the command passes.
-PARTS = {
-    r"--gpus=\S+|--gres=\S+": "gpu_model",
-    r"(?<= )--mem \S+|--mem-per-cpu \S+": "mem_mb",
-    r"(?<= )-t \S+": "runtime",
-    r"--cpus-per-(task|gpu)=\S+": "set-threads: train",
-    r"(?<= )-C \S+": "constraint",
-    r"--qos=\S+": "qos",
-    r"--signal=\S+": "slurm_extra",
-    r"(?<= )-A \S+": "slurm_account",
-    r"(?<= )-p \S+": "slurm_partition",
-}
-# What a site may insist on, by a word of its refusal: to blame where no part is.
-WANTED = {"account": "slurm_account", "partition": "slurm_partition"}
-PREFIX = r"^(\w+: )?(error: |allocation failure: )?"  # of the line in which sbatch refuses
 
 
 def enter(workflow: Any) -> None:
@@ -54,6 +36,8 @@ def enter(workflow: Any) -> None:
     if not others and LOCKS.is_dir():
         for path in LOCKS.glob("*.lock"):
             path.unlink(missing_ok=True)
+    from cxrgrid.cluster import slurm_executor  # in a run alone: it asks Slurm when it is imported
+
     slurm_executor.install()
     path = RUNS / f"{socket.gethostname()}-{time.time_ns()}.run"
     HELD.append(hold(path))
@@ -141,45 +125,3 @@ def asked(job: Any) -> int:
     """Minutes that a job asks for."""
     runtime = job.resources.get("runtime")
     return runtime if isinstance(runtime, int) else 0
-
-
-def check(executor: Any, job: Any) -> None:
-    """End with one line that names the setting if Slurm would refuse a job."""
-    try:
-        command = request(executor, job)
-    except Exception as error:  # the plugin's own checks: account, formats
-        sys.exit(f"error: Slurm would refuse rule {job.rule.name}: {' '.join(str(error).split())}")
-    said = refusal(command)
-    if not said:
-        return
-    found = {setting: re.search(part, command) for part, setting in PARTS.items()}
-    sent = {setting: part[0] for setting, part in found.items() if part}
-    passes = (name for name in sent if not refusal(command.replace(sent[name], "")))
-    wanted = (WANTED[word] for word in WANTED if word in said.lower())
-    setting = next(chain(passes, wanted), "")
-    if not setting:
-        sys.exit(f"error: Slurm refuses the jobs of rule {job.rule.name} ({said}): {command}")
-    sys.exit(
-        f"error: Slurm refuses the jobs of rule {job.rule.name} ({said}): change `{setting}` in "
-        f"profiles/slurm/config.yaml (sent: {sent.get(setting, 'none').strip()})"
-    )
-
-
-def request(executor: Any, job: Any) -> str:
-    """The sbatch command with which the plugin would send a job, without the job."""
-    from snakemake_executor_plugin_slurm.submit_string import get_submit_command
-    from snakemake_executor_plugin_slurm.utils import set_gres_string
-
-    facts = {"run_uuid": executor.run_uuid, "slurm_logfile": "/dev/null", "comment_str": ""}
-    facts |= {"account": next(executor.get_account_arg(job))}
-    facts |= {"partition": executor.get_partition_arg(job), "workdir": str(Path.cwd())}
-    settings = executor.workflow.executor_settings
-    return get_submit_command(job, facts, settings=settings) + set_gres_string(job)
-
-
-def refusal(command: str) -> str:
-    """Why Slurm would refuse a job; empty if it would not."""
-    call = f"{command} --test-only --wrap true"
-    done = subprocess.run(call, shell=True, capture_output=True, text=True)
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return re.sub(PREFIX, "", lines[-1]) if done.returncode and lines else ""

@@ -77,6 +77,11 @@ def ask(*command: str) -> list[str]:
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 
+def most_cpus() -> int:
+    """CPUs of the largest node; unbounded where Slurm does not tell."""
+    return max((int(line) for line in ask("sinfo", "-hN", "-o%c") if line.isdigit()), default=2**31)
+
+
 def answers() -> bool:
     """True if Slurm answers at present; an empty queue alone does not tell."""
     try:
@@ -177,4 +182,5 @@ def states(numbers: list[str]) -> dict[str, str]:
 def cancel(numbers: list[str]) -> None:
     """End jobs; Slurm asks them to stop first, and a training saves its state."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(["scancel", *numbers], capture_output=True, timeout=120)
+        if numbers:
+            subprocess.run(["scancel", *numbers], capture_output=True, timeout=120)

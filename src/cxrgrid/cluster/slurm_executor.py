@@ -18,10 +18,11 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+import snakemake_executor_plugin_slurm as plugin
+from snakemake.api import ExecutorPluginRegistry
 from snakemake_executor_plugin_slurm import Executor as PluginExecutor
-from snakemake_executor_plugin_slurm.utils import get_job_wildcards
-from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake_executor_plugin_slurm import SubmittedJobInfo
+from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
 from cxrgrid.cluster import slurm
 from cxrgrid.cluster.wording import duration
@@ -43,9 +44,16 @@ LONGEST = 86400  # seconds for which a job is sent again
 
 def install() -> None:
     """Put this executor in the place of the plugin's, whose name and options stay."""
-    registered = ExecutorPluginRegistry().plugins.get("slurm")
-    if registered:
-        registered.executor = Executor
+    ExecutorPluginRegistry().plugins["slurm"].executor = Executor
+    plugin.set_gres_string = gpus
+
+
+def gpus(job: Any) -> str:
+    """GPUs in sbatch's words; unlike the plugin's, of kinds with a hyphen as well: a100-40gb."""
+    model = str(job.resources.get("gpu_model") or "")
+    if re.fullmatch(r"[\w.]+(-[\w.]+)+", model):
+        return f" --gpus={model}:{job.resources.get('gpu', 1)}"
+    return set_gres_string(job)
 
 
 class Executor(PluginExecutor):
@@ -57,7 +65,14 @@ class Executor(PluginExecutor):
         self.stopping = threading.Event()
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
         self.accounts: dict[str, str] = {}
+        # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
+        self.workflow.global_resources["_cores"] = slurm.most_cpus()
         super().__post_init__(*arguments, **more)
+
+    @property
+    def cores(self) -> str:
+        """Of a job's own Snakemake: all that its node gives it."""
+        return "all"
 
     def name_study(self, study: str) -> None:
         """Jobs' names and logs of this run carry its study's name."""
