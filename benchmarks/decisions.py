@@ -17,8 +17,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from cxrgrid.config.operating_points import rule
-from cxrgrid.config.study import Target
+from cxrgrid.config.operating_points import Target, rule
 from cxrgrid.evaluation import predictive_values, thresholds
 from cxrgrid.evaluation.all_metrics import Evaluation
 from cxrgrid.evaluation.predictions import Predictions

@@ -24,7 +24,17 @@ ROOMS = [
     {"figures"},
 ]
 TORCH_ROOMS = {"models", "training", "inference", "data.loader"}
-TORCH_DOORS = {"apply", "explain", "export", "find_lr", "find_speed", "predict", "train", "weights"}
+TORCH_DOORS = {
+    "apply",
+    "explain",
+    "export",
+    "find_lr",
+    "find_speed",
+    "predict",
+    "shift",
+    "train",
+    "weights",
+}
 # Tests of no one door or room.
 OVERALL = {"architecture", "console", "environments", "main", "studies", "workflow"}
 # A docstring that begins with one of these has no verb: "What a run says of itself".

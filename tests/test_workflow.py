@@ -159,6 +159,7 @@ CHANGES = [
     ("datasets.far.image", {"size": 48}, {FAR, PRETRAINED}, {"phantom", "index"}),
     ("transfer", "all", set(), LIGHT),
     ("report.ensembles", False, set(), LIGHT),
+    ("report.shifts", ["noise"], set(), LIGHT | {"explain", "predict"}),
     ("report.explain", "none", set(), LIGHT | {"explain"}),
     ("report.headline", "ap", set(), LIGHT | {"explain"}),
 ]

@@ -13,8 +13,8 @@ from cxrgrid.config.errors import suggest
 STAGES = {
     "start": ("new", "deploy", "site", "status"),
     "data": ("phantom", "index", "pixels", "split", "audit"),
-    "train": ("weights", "pool", "train", "predict", "explain"),
-    "evaluate": ("study", "score"),
+    "train": ("weights", "pool", "train", "predict", "shift", "explain"),
+    "evaluate": ("study", "score", "robustness"),
     "report": ("overlap", "collect", "choose", "compare", "table", "figure", "report"),
 }
 USAGE = """usage: cxrgrid COMMAND …           the same as python -m cxrgrid.COMMAND …

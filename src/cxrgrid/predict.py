@@ -26,10 +26,9 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.label_names import published, renamed
-from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.split_arrays import Split, load_split, read_part
 from cxrgrid.evaluation import log_odds, predictions
-from cxrgrid.inference.trained_cell import batch, history_facts, load
+from cxrgrid.inference.trained_cell import batch, image_there, load
 from cxrgrid.io import cli, locks
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.training.augment import augment
@@ -96,23 +95,14 @@ def check_augments(cell: Cell) -> None:
         raise UserError(f"--tta: cell {cell.path()} has no augmentation to draw from")
 
 
-def image_on(cell: Cell, args) -> dict:
-    """The cell's image settings, and its size, as far as they differ from the target's own."""
-    _, facts = read_part(args.data, args.part)
-    learnt = history_facts(args.cell).get("image")
-    if facts.get("dataset") == cell.dataset or not learnt:
-        return cell.image
-    own = Image(**{name: facts["image"][name] for name in facts["image"] if name != "cropped_to"})
-    return other_image(own, {**cell.image, "size": learnt["size"]})
-
-
 def predict(args) -> None:
     """Read a cell and a dataset, write what the one says of the other."""
     cell = read_cell(str(args.cell / "cell.json"))
     if args.tta:
         check_augments(cell)
     _, ours = read_parquet(args.cell / "predictions/val.parquet")
-    split, theirs = load_split(args.data, args.part, image_on(cell, args))
+    _, facts = read_part(args.data, args.part)
+    split, theirs = load_split(args.data, args.part, image_there(args.cell, cell, facts))
     same, task = common(ours, theirs, str(args.data), args.same)
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-2:])
     answers = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)

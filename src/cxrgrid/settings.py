@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from cxrgrid.config.dataset import Dataset, Sample, Subset, TestSet
+from cxrgrid.config.operating_points import Target
 from cxrgrid.config.preparation import Columns, Image, Join, Lists, Phantom, Split
 from cxrgrid.config.recipe import Recipe, StudyRecipe
-from cxrgrid.config.study import Block, External, Override, Report, Source, Study, Target
+from cxrgrid.config.study import Block, External, Override, Report, Source, Study
 from cxrgrid.io import cli
 
 

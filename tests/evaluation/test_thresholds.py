@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cxrgrid.config import operating_points
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.study import Target
+from cxrgrid.config.operating_points import Target
 from cxrgrid.evaluation import metrics, thresholds
 from cxrgrid.evaluation.predictions import Predictions
 

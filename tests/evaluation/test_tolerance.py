@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, norm
 
-from cxrgrid.config.operating_points import parse, rule, word
-from cxrgrid.config.study import Target
+from cxrgrid.config.operating_points import Target, parse, rule, word
 from cxrgrid.evaluation import metrics, thresholds, tolerance
 from cxrgrid.evaluation.predictions import Predictions
 

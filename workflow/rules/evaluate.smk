@@ -1,7 +1,8 @@
 # EVALUATE: from predictions to scores; no GPU from here on.
 #
 # needs  predictions/*.parquet of the cells, and transfer/*.parquet of those of other datasets
-# makes  results/{study}/scores/{target}.parquet, curves/{target}.parquet, thresholds/{target}.parquet
+# makes  results/{study}/scores/{target}.parquet, curves/{target}.parquet, thresholds/{target}.parquet,
+#        shifts/*.parquet
 # cost   CPU minutes; all cells of a target together, on the same resampled patients
 
 
@@ -47,3 +48,23 @@ rule score:
     shell:
         "python -m cxrgrid.score {input.study} --target {wildcards.target} --out {output.scores}"
         " --curves {output.curves} --thresholds {output.thresholds} > {log} 2>&1"
+
+
+rule robustness:
+    """Hold answers under changes against those on unchanged images of the same patients."""
+    input:
+        study=rules.study.output.study,
+        shifted=shifted.files(),
+    output:
+        losses="<study>/shifts/losses.parquet",
+        abstention="<study>/shifts/abstention.parquet",
+        coverage="<study>/shifts/coverage.parquet",
+        unfamiliar="<study>/shifts/unfamiliar.parquet",
+    log:
+        "<study>/shifts/robustness.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    params:
+        out=subpath(output.losses, parent=True),
+    shell:
+        "python -m cxrgrid.robustness {input.study} --out-dir {params.out} > {log} 2>&1"

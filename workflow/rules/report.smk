@@ -101,6 +101,7 @@ rule table:
         validation=rules.choose.output.validation,
         compared=rules.compare.output,
         seen=rules.overlap.output.seen,
+        shifts=shifted.results(),
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
     output:
         report(
@@ -134,6 +135,7 @@ rule figure:
         compared=rules.compare.output,
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
         embeddings=explained.files("embedding"),
+        shifts=shifted.results(),
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),

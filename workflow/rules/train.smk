@@ -2,8 +2,8 @@
 #
 # needs  a dataset's table.parquet and its pixels; the weights that the cell starts from
 # makes  results/{study}/cells/{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}/, and in its
-#        transfer/{target}.parquet what the cell says of other datasets, in its explain/ where
-#        it looks
+#        transfer/{target}.parquet what the cell says of other datasets, in its shift/ what it says
+#        of changed images, in its explain/ where it looks
 #        pools/{datasets}.parquet: images of pooled datasets that are like held-out images
 # cost   the grid. An interrupted training resumes there when it is run again
 
@@ -102,6 +102,36 @@ rule predict:
     shell:
         "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output} {params.same}"
         " --threads {threads} > {log} 2>&1"
+
+
+rule shift:
+    """Predict a cell's test images under changes, and how far images are from its training."""
+    input:
+        unpack(ask.training),
+        cell=rules.train.output.cell,
+        model=rules.train.output.model,
+        test=rules.train.output.test,
+        others=shifted.others,
+    output:
+        # Written last; the predictions beside it are not named here, so that they outlast a rerun,
+        # which makes what is missing or of another network.
+        distances="<cell>/shift/distances.parquet",
+    log:
+        "<cell>/shift/shift.log",
+    conda:
+        "../../envs/cxrgrid.yaml"
+    resources:
+        gpu=1,
+        mem_mb=needs.memory,
+        runtime=needs.runtime,
+    params:
+        cell=subpath(input.cell, parent=True),
+        data=ask.data,
+        flags=shifted.flags,
+        out=subpath(output.distances, parent=True),
+    shell:
+        "python -m cxrgrid.shift {params.cell} --data {params.data} {params.flags}"
+        " --out {params.out} --threads {threads} > {log} 2>&1"
 
 
 rule explain:

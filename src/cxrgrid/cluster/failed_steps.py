@@ -14,6 +14,7 @@ from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import pool_file
+from cxrgrid.config.shifted_cells import WHOLE, Shifted
 
 # The file that a rule makes; its log lies beside it.
 DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
@@ -113,6 +114,8 @@ def steps(grid: Grid) -> Iterator[Step]:
     for target in grid.tested():
         path = f"{folder}/scores/{target}"
         yield Step("score", (target,), f"{path}.parquet", f"{path}.score.log")
+    for output in Shifted(grid).results()[:1]:
+        yield Step("robustness", (), output, f"{folder}/shifts/robustness.log")
     for rule, output in STUDY.items():
         yield Step(rule, (), f"{folder}/{output}", f"{folder}/{Path(output).parent}/{rule}.log")
     for figure in grid.figures()[:1]:
@@ -121,7 +124,7 @@ def steps(grid: Grid) -> Iterator[Step]:
 
 
 def of_cells(grid: Grid) -> Iterator[Step]:
-    """The jobs of trained cells: predictions on other datasets, and explanations."""
+    """The jobs of trained cells: predictions elsewhere and under changes, and explanations."""
     pairs = [
         (cell, target) for cell in grid.cells for target in grid.transfers.get(cell.dataset, [])
     ]
@@ -135,3 +138,6 @@ def of_cells(grid: Grid) -> Iterator[Step]:
         yield Step(
             "explain", tuple(coordinates(cell)), f"{path}/gallery.parquet", f"{path}/explain.log"
         )
+    for cell in Shifted(grid).cells:
+        path = f"{grid.folder(cell)}/shift"
+        yield Step("shift", tuple(coordinates(cell)), f"{path}/{WHOLE}", f"{path}/shift.log")

@@ -4,7 +4,8 @@ from typing import Any
 
 from cxrgrid.config.checks import check_name, checked
 from cxrgrid.config.errors import UserError, known
-from cxrgrid.config.study import External, Target
+from cxrgrid.config.operating_points import Target
+from cxrgrid.config.study import External
 
 POINTS = "report.operating_points"
 

@@ -34,13 +34,14 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import study_levels
 from cxrgrid.config.folds import study_folds
 from cxrgrid.config.identity import RESULTS
-from cxrgrid.config.idle_figures import idle_figures
+from cxrgrid.config.idle import idle_figures, idle_tables
 from cxrgrid.config.label_names import check_same_as
 from cxrgrid.config.overrides import overridden
 from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.pooling import Pooling, check_idle, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.run_words import MOST_CELLS, Reread, limit
+from cxrgrid.config.shifts import strangers
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import transfers
 from cxrgrid.config.varied import check_primary
@@ -204,13 +205,11 @@ class Grid:
 
     def arrays(self, dataset: str) -> dict[str, Image]:
         """The image recipes in which cells are shown a dataset, by the suffix of their arrays."""
-        own = self.study.datasets[dataset].image
+        own, others = self.study.datasets[dataset].image, strangers(self)
         shown = [cell.image for cell in self.cells if cell.dataset == dataset]
-        shown += [
-            self.image_on(cell, dataset)
-            for cell in self.cells
-            if dataset in [*self.transfers.get(cell.dataset, []), *cell.train_on]
-        ]
+        beside = {n: [*self.transfers.get(n, []), *others.get(n, [])] for n in self.folds}
+        there = [c for c in self.cells if dataset in [*beside.get(c.dataset, []), *c.train_on]]
+        shown += [self.image_on(cell, dataset) for cell in there]
         return {
             array_suffix(image): msgspec.structs.replace(own, **image) for image in [{}, *shown]
         }
@@ -222,8 +221,8 @@ class Grid:
         return list(self.study.report.figures) or every
 
     def tables(self) -> list[str]:
-        """The tables of the report: all that there are."""
-        return modules(TABLES)
+        """The tables of the report: all that there are, but those that nothing was asked for."""
+        return [name for name in modules(TABLES) if name not in idle_tables(self)]
 
     def rows(self) -> list[str]:
         """The tables whose rows `table` writes; those of three are files of `compare`."""

@@ -1,9 +1,33 @@
 """Operating points as written in a study, on a command line and in the scores."""
 
+from typing import Annotated, Literal
+
+import msgspec
+
 from cxrgrid.config.errors import UserError, suggest
-from cxrgrid.config.study import Target
+from cxrgrid.config.fields import Fraction, about
 
 ARGMAX = "argmax"  # the rule where classes compete: the highest score decides
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An operating point that reaches a target on validation images; give one of the two."""
+
+    sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
+    specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
+    confidence: Annotated[
+        float,
+        about(
+            "with this confidence the target holds for new patients too: a tolerance bound, at a "
+            "threshold that errs on the safe side; 0: the target on the validation images alone, "
+            "which new patients reach in about half of the cases",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
+
+
+Point = Literal["youden", "f1"] | Fraction | Target
 
 
 def rule(point: str | float | Target) -> str:

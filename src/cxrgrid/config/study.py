@@ -6,6 +6,8 @@ import msgspec
 
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.fields import Fraction, about
+from cxrgrid.config.operating_points import Point
+from cxrgrid.config.shifts import CHANGES
 
 BANDS = ("macro:head", "macro:middle", "macro:tail")  # in the scores: means over labels of a band
 
@@ -102,26 +104,6 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: Annotated[str, about("only this recipe")] = ""
 
 
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An operating point that reaches a target on validation images; give one of the two."""
-
-    sensitivity: Annotated[Fraction, about("the highest threshold with this sensitivity")] = 0.0
-    specificity: Annotated[Fraction, about("the lowest threshold with this specificity")] = 0.0
-    confidence: Annotated[
-        float,
-        about(
-            "with this confidence the target holds for new patients too: a tolerance bound, at a "
-            "threshold that errs on the safe side; 0: the target on the validation images alone, "
-            "which new patients reach in about half of the cases",
-            ge=0,
-            lt=1,
-        ),
-    ] = 0.0
-
-
-Point = Literal["youden", "f1"] | Fraction | Target
-
-
 class Primary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The study's question: the effect that is tested first, and for which nothing is corrected."""
 
@@ -216,6 +198,14 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ensembles: Annotated[
         bool, about("also score the mean probabilities over the seeds, and over all backbones")
     ] = True
+    shifts: Annotated[
+        Literal["all"] | tuple[Literal[tuple(CHANGES)], ...],
+        about(
+            "changes of the test images (shifts.csv) under which each cell is tested too, in three "
+            "strengths: all, or a list such as [noise, blur]; one job per cell, without training. "
+            "The report then also has abstention and the distance from the training images"
+        ),
+    ] = ()
     explain: Annotated[
         Literal["none", "first_seed", "all"],
         about(

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cxrgrid.config.operating_points import ARGMAX, fitted, rule
-from cxrgrid.config.study import Target
+from cxrgrid.config.operating_points import ARGMAX, Target, fitted, rule
 from cxrgrid.evaluation import metrics, recalibration, tolerance
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.recalibration import Recalibration

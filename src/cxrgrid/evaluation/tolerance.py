@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cxrgrid.config.study import Target
+from cxrgrid.config.operating_points import Target
 from cxrgrid.evaluation.influence import kish
 
 

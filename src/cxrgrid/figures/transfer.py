@@ -96,10 +96,5 @@ def panel(
 
 def nothing(frames: Frames) -> Figure:
     """Draw the sentence that says why there is no matrix."""
-    figure, grid = figure_style.panels(1, 1, 6.4, 0.8)
-    axes = grid[0, 0]
-    axes.set_axis_off()
-    lines = ["No model was tested on another dataset: the study asks for no `transfer` between:"]
-    for at, text in enumerate([*lines, *frames.grid.tested()]):
-        axes.text(0, 1 - 0.16 * at, text, transform=axes.transAxes, va="top", fontsize=8.5)
-    return figure
+    text = "No model was tested on another dataset: the study asks for no `transfer` between:"
+    return figure_style.sentence(text, frames.grid.tested())

@@ -9,7 +9,7 @@ from torch import nn
 from cxrgrid import models
 from cxrgrid.config.cell import Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.preparation import Image
+from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.image import Sides
 from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
@@ -114,6 +114,18 @@ def history_facts(folder: Path) -> dict:
     """The facts of a cell's history; none where it has been left out of a copy."""
     path = folder / "history.parquet"
     return read_parquet(path)[1] if path.is_file() else {}
+
+
+def image_there(folder: Path, cell: Cell, facts: dict) -> dict:
+    """The cell's image settings, and its size, as far as they differ from a dataset's own.
+
+    folder: of the cell; facts: those of the dataset's table.parquet.
+    """
+    learnt = history_facts(folder).get("image")
+    if facts.get("dataset") == cell.dataset or not learnt:
+        return cell.image
+    own = Image(**{name: facts["image"][name] for name in facts["image"] if name != "cropped_to"})
+    return other_image(own, {**cell.image, "size": learnt["size"]})
 
 
 def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:

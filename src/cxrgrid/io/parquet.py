@@ -38,3 +38,12 @@ def read_parquet(path: str | Path) -> tuple[pa.Table, dict]:
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a readable Parquet file ({error})") from None
     return table, json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
+
+
+def facts_of(path: str | Path) -> dict:
+    """A table's facts alone; {} where it has none, or cannot be read."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return {}
+    return json.loads(metadata.get(KEY, b"{}"))

@@ -65,6 +65,16 @@ def panels(rows: int, columns: int, width: float, height: float, **share) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
+def sentence(text: str, names: Iterable[str]) -> Figure:
+    """A figure that says why there is nothing to draw, with a line per name."""
+    figure, grid = panels(1, 1, 6.4, 0.8)
+    axes = grid[0, 0]
+    axes.set_axis_off()
+    for at, line in enumerate([text, *names]):
+        axes.text(0, 1 - 0.16 * at, line, transform=axes.transAxes, va="top", fontsize=8.5)
+    return figure
+
+
 def wrap(count: int, columns: int) -> tuple[int, int]:
     """(rows, columns) for `count` panels, with at most `columns` columns."""
     columns = min(count, columns)

@@ -19,6 +19,7 @@ TITLES = {
     "pooled": "Training on several datasets",
     "transfer": "Transfer between datasets",
     "subgroups": "Subgroups",
+    "shifts": "Changed and unfamiliar images",
     "explanations": "Explanations",
     "learning": "Learning curves",
     "cost": "Cost",

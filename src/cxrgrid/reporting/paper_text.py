@@ -11,7 +11,8 @@ import pandas as pd
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import task_of
-from cxrgrid.config.study import Source, Target
+from cxrgrid.config.operating_points import Target
+from cxrgrid.config.study import Source
 from cxrgrid.evaluation.wording import many, whole
 from cxrgrid.reporting.markdown import escape
 from cxrgrid.reporting.results import Frames

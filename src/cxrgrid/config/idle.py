@@ -1,8 +1,15 @@
-"""Names of the figures that have nothing to show for a study's cells."""
+"""Names of the figures and tables that have nothing to show for a study's cells."""
 
 from typing import Any
 
 from cxrgrid.config.varied import varied
+
+OF_SHIFTS = {"shifts", "abstention", "unfamiliar"}  # tables
+
+
+def idle_tables(grid: Any) -> set[str]:
+    """Names of the tables that are made only where a study asks for what they show."""
+    return set() if grid.study.report.shifts else OF_SHIFTS
 
 
 def idle_figures(grid: Any) -> set[str]:
@@ -10,10 +17,12 @@ def idle_figures(grid: Any) -> set[str]:
     study = grid.study
     subsets = any(dataset.subsets or dataset.tests for dataset in study.datasets.values())
     shown = {
+        "abstention": bool(study.report.shifts),
         "effects": bool(varied(grid)),
         "embedding": study.report.explain != "none",
         "pretrained": {"scratch"} < {cell.init for cell in grid.cells},
         "ranks": can_rank(grid),
+        "shifts": bool(study.report.shifts),
         "subgroups": subsets or bool(study.report.subgroups),
         "transfer": bool(grid.transfers),
     }
