@@ -18,7 +18,7 @@ SIZE = {"weak": 0.1, "medium": 1.0, "strong": 30.0}
 
 
 def write_shifted(study, names) -> None:
-    """What `shift` would write: the stronger the change, the noisier answers."""
+    """Write as `shift` would: the stronger the change, the noisier answers."""
     folder = study.parent / "cells"
     for cell in Shifted(Grid(json.loads(study.read_text()))).cells:
         if cell.path() == MISSING:

@@ -61,7 +61,7 @@ class Subject:
 
 
 def learnt(model: nn.Module, args: argparse.Namespace, cell: Cell, size: int) -> Familiar | None:
-    """Where the cell's training images lie in its features."""
+    """Position of the cell's training images in its features."""
     split, _ = load_training(args.data, cell, args.pool)
     at = chosen(len(split.rows), MOST)
     names = ([each[row] for row in at] for each in (split.image, split.patient))

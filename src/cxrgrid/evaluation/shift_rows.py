@@ -96,12 +96,12 @@ def classes_of(one: Asked) -> Classes:
 
 
 def with_both(classes: Classes) -> np.ndarray:
-    """Which labels have both classes."""
+    """Indices of the labels that have both classes."""
     return np.flatnonzero((classes.m.sum(axis=0) > 0) & (classes.n.sum(axis=0) > 0))
 
 
 def decided(found: abstention.Judged, one: Asked) -> np.ndarray:
-    """Which columns of the decisions are averaged: where classes compete there is one."""
+    """Columns of the decisions that are averaged: where classes compete there is one."""
     return with_both(classes_of(one)) if found.wrong.shape[1] > 1 else np.array([0])
 
 

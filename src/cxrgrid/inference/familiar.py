@@ -17,7 +17,7 @@ FEWEST = 10  # training images
 
 @dataclass(frozen=True)
 class Familiar:
-    """Where the training images lie. mean: [D]; precision: [D, D] of the features that vary;
+    """Position of the training images. mean: [D]; precision: [D, D] of the features that vary;
     kept: which do [D]; images: how many it was learnt from; shrinkage: 0 to 1."""
 
     mean: np.ndarray
@@ -34,7 +34,7 @@ class Familiar:
 
 
 def learn(features: np.ndarray | None) -> Familiar | None:
-    """Where images with these features [N, D] lie; None of too few, or where no feature varies."""
+    """Position of images with features [N, D]; None of too few, or where no feature varies."""
     if features is None or len(features) < FEWEST:
         return None
     features = features.astype(np.float64)
