@@ -48,9 +48,11 @@ def test_one_dataset_one_backbone_one_seed(tmp_path):
     report = write_report(write_study(tmp_path / "results", grid=ONE), drawn=True)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
     assert set(modules(FIGURES)) - drawn == {
+        "abstention",
         "effects",
         "pretrained",
         "ranks",
+        "shifts",
         "subgroups",
         "transfer",
     }
@@ -61,7 +63,7 @@ def test_figures_are_drawn_when_nothing_has_run(study):
         shutil.rmtree(study.parent / name)
     report = write_report(study, drawn=True)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"ranks", "subgroups", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {"abstention", "ranks", "shifts", "subgroups", "transfer"}
 
 
 def test_the_missing_cell_is_marked(read):
