@@ -63,7 +63,13 @@ def test_figures_are_drawn_when_nothing_has_run(study):
         shutil.rmtree(study.parent / name)
     report = write_report(study, drawn=True)
     drawn = {path.stem for path in (report / "figures").glob("*.svg")}
-    assert set(modules(FIGURES)) - drawn == {"abstention", "ranks", "shifts", "subgroups", "transfer"}
+    assert set(modules(FIGURES)) - drawn == {
+        "abstention",
+        "ranks",
+        "shifts",
+        "subgroups",
+        "transfer",
+    }
 
 
 def test_the_missing_cell_is_marked(read):
