@@ -163,3 +163,19 @@ def test_without_any_study_nothing_is_known(tmp_path, monkeypatch):
     shutil.rmtree("results/demo")
     with pytest.raises(UserError, match="no study has run here"):
         clean.main([])
+
+
+def test_features_stay_while_a_probe_is_shown_their_array(capsys):
+    (WARD / "pixels.npy").write_bytes(b"x" * 10)
+    file = (WARD / "pixels.npy").stat()
+    for name, mark in (("now", file.st_mtime_ns), ("before", 1)):
+        (WARD / "features" / name).mkdir(parents=True)
+        made = {"array": ["pixels.npy", 10, mark]}
+        (WARD / "features" / name / "features.json").write_text(json.dumps(made))
+    probing = CONFIG | {"recipes": {"default": {}, "probe": {"train": "head"}}}
+    plan(probing | {"grid": CONFIG["grid"] | {"recipes": ["default", "probe"]}})
+    changed = [("features of an array that has changed", str(WARD / "features/before"))]
+    assert listed(capsys, "--yes") == changed
+    plan(CONFIG)
+    assert listed(capsys, "--yes") == [("features of no cell", str(WARD / "features/now"))]
+    assert not (WARD / "features").exists()

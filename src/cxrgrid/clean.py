@@ -14,6 +14,7 @@ Examples:
   python -m cxrgrid.clean --forget pilot       # everything of the study `pilot`
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ def of_dataset(folder: Path, grids: list[Grid]) -> Iterator[Unused]:
         yield Unused([folder], "dataset of no study")
         return
     used = {f"pixels{suffix}" for grid in asking for suffix in grid.arrays(name)}
+    yield from of_features(folder, used if any(map(probes, asking)) else set())
     for array in sorted(folder.glob("pixels*.npy")):
         if array.stem not in used:
             beside = [array.with_suffix(ending) for ending in (".npy", ".parquet", ".log")]
@@ -127,6 +129,26 @@ def of_dataset(folder: Path, grids: list[Grid]) -> Iterator[Unused]:
         if whole not in used or (folder / f"{whole}.npy").exists():
             beside = [part, part.with_suffix(".json")]
             yield Unused([path for path in beside if path.exists()], "begun array of no cell")
+
+
+def probes(grid: Grid) -> bool:
+    """True if a cell of the grid trains a classifier alone."""
+    return any(cell.train == "head" for cell in grid.cells)
+
+
+def of_features(folder: Path, used: set[str]) -> Iterator[Unused]:
+    """Features of a dataset's arrays that no cell is shown, or that have changed since."""
+    for features in sorted(path for path in folder.glob("features*/*") if path.is_dir()):
+        array = folder / f"{features.parent.name.replace('features', 'pixels', 1)}.npy"
+        try:
+            made = json.loads((features / "features.json").read_text())["array"]
+            now = [array.name, array.stat().st_size, array.stat().st_mtime_ns]
+        except (OSError, ValueError, KeyError):
+            made, now = None, []
+        if array.stem not in used:
+            yield Unused([features], "features of no cell")
+        elif made != now:
+            yield Unused([features], "features of an array that has changed")
 
 
 def remove(found: Unused) -> bool:

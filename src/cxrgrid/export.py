@@ -121,6 +121,11 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--onnx", action="store_true", help="model.onnx as well")
     args = parser.parse_args(argv)
     trained = read_trained(args.cell, args.data)
+    if trained.cell.head == "knn":
+        raise UserError(
+            f"{args.cell}: its classifier, head: knn, is no layer that timm knows, and holds features "
+            "of the training images; export a cell with head: linear or logistic"
+        )
     # Plain memory, as safetensors wants it.
     model = trained.network().to("cpu", memory_format=torch.contiguous_format)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -14,9 +14,11 @@ A cell that trains on several datasets is given the folder of each, its own firs
 
 import os
 import sys
+import time
 from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -37,10 +39,11 @@ from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
 from cxrgrid.models.input import metadata
-from cxrgrid.training import history, monitor
+from cxrgrid.training import answers, fitted_head, history, monitor
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.checkpoint import Checkpointer, Run
 from cxrgrid.training.cost import count
+from cxrgrid.training.features import Images, set_up
 from cxrgrid.training.loss import Loss, make_loss
 from cxrgrid.training.sampling import batches
 from cxrgrid.training.schedule import set_lr
@@ -51,11 +54,12 @@ STATE = "state.pt"
 
 def train(
     cell: Cell, folders: list[Path], out: Path, stop: Stop, how: Namespace
-) -> tuple[Checkpointer, dict]:
+) -> tuple[Checkpointer, Images, dict]:
     """Train `cell` on the datasets in `folders`, its own first; its state is saved in `out`.
 
-    Returns the checkpointer, which holds the run, and the run's facts. how: `save_minutes`, at most
-    between two saves, and `pool`. `Stopped` if `stop` has caught a signal.
+    Returns the checkpointer, which holds the run, how the network sees a split, and the run's
+    facts. how: `save_minutes`, at most between two saves, and `pool`. `Stopped` if `stop` has
+    caught a signal.
     """
     train_split, facts = load_training(folders, cell, how.pool)
     val_split = load_validation(folders, cell, how.pool)
@@ -69,14 +73,41 @@ def train(
     warnings = history.warnings(facts["labels"], train_split.labels)
     for line in warnings:
         tqdm.write(f"warning: {line}", file=sys.stderr)
+    seen = set_up(run, cell, size)
+    checkpointer = Checkpointer(run, out / STATE, cell, facts | seen.key(), stop, how.save_minutes)
+    train_split, val_split = seen(train_split, stop, cell.amp), seen(val_split, stop)
+    if said := seen.line():
+        tqdm.write(said, file=sys.stderr)
     loss = make_loss(cell, facts["task"], train_split.labels, device)
-    step = Step(run, cell, loss, facts["task"])
-    feed = Feed(train_split, device)
-    checkpointer = Checkpointer(run, out / STATE, cell, facts, stop, how.save_minutes)
-    checkpointer.resume()
+    parts = Parts(train_split, val_split, loss, facts["task"])
+    if cell.head == "linear":
+        checkpointer.resume()
+        way = train_epochs(checkpointer, parts, cell)
+    else:
+        way = fit_head(checkpointer, parts, cell, seen)
+    images = {"train": len(train_split.rows), "val": len(val_split.rows)}
+    more = {"feed": way, "warnings": warnings, "image": facts.get("image"), **counts}
+    more |= {name: facts[name] for name in ("pool", "held_out") if name in facts}
+    more |= {"start": run.start} if run.start else {}
+    return checkpointer, seen, history.run_facts(run, cell, facts, images, more)
 
+
+class Parts(NamedTuple):
+    """Images that a training learns from and is chosen by, and its loss."""
+
+    train: Split
+    val: Split
+    loss: Loss
+    task: str
+
+
+def train_epochs(checkpointer: Checkpointer, parts: Parts, cell: Cell) -> str:
+    """Train until the last epoch or early stopping; the way in which batches came (`Feed.way`)."""
+    run, split = checkpointer.run, parts.train
+    step = Step(run, cell, parts.loss, parts.task)
+    feed = Feed(split, run.model.mean.device)
     while not history.finished(run.history, cell):
-        order = batches(train_split.labels, cell, run.epoch, run.least, train_split.dataset)
+        order = batches(split.labels, cell, run.epoch, run.least, split.dataset)
         sizes = [len(batch) for batch in order]
         checkpointer.begin_epoch(len(order))
         bar = tqdm(total=sum(sizes), initial=sum(sizes[: run.step]), unit="img", disable=None)
@@ -87,22 +118,40 @@ def train(
             rng = np.random.default_rng([cell.seed, run.epoch, run.step + 1])
             done = (run.epoch - 1) * len(order) + run.step
             run.lr = set_lr(run.optimizer, cell, done, len(order), run.history)
-            seen = augment(images.float() / 255, cell, rng)
+            seen = augment(models.grey(images), cell, rng)
             checkpointer.after_step(step(*mix(seen, labels, cell, rng)))
             bar.update(len(images))
         bar.close()
-        trained = checkpointer.trained(sizes, facts["task"])
-        logits, scores = validate(checkpointer, val_split, loss, cell, facts["task"])
-        history.close_epoch(run, cell, trained, scores, sum(sizes))
-        if run.history[-1]["best"]:
-            run.val_logits = logits
-        tqdm.write(history.epoch_line(run.history[-1], cell.epochs), file=sys.stderr)
+        trained = checkpointer.trained(sizes, parts.task)
+        close_epoch(checkpointer, parts, cell, trained, sum(sizes))
         checkpointer.end_epoch()
-    images = {"train": len(train_split.rows), "val": len(val_split.rows)}
-    more = {"feed": feed.way, "warnings": warnings, "image": facts.get("image"), **counts}
-    more |= {name: facts[name] for name in ("pool", "held_out") if name in facts}
-    more |= {"start": run.start} if run.start else {}
-    return checkpointer, history.run_facts(run, cell, facts, images, more)
+    return feed.way
+
+
+def fit_head(checkpointer: Checkpointer, parts: Parts, cell: Cell, seen: Images) -> str:
+    """Fit a classifier to the features of all training images: one epoch, with its own name."""
+    run, began = checkpointer.run, time.perf_counter()
+    fitted_head.fit(run.model, seen, parts.train, cell, parts.task)
+    run.lr, run.seconds = 0.0, time.perf_counter() - began
+    logits, labels = fitted_head.answers(run.model, parts.train)
+    run.losses = parts.loss(logits, labels).reshape(1)
+    scores = answers.scores(answers.counter(parts.task, cell)(logits, labels), parts.task)
+    trained = {"train_loss": run.losses.item(), **scores}
+    close_epoch(checkpointer, parts, cell, trained, len(parts.train.rows))
+    return "fitted"
+
+
+def close_epoch(
+    checkpointer: Checkpointer, parts: Parts, cell: Cell, trained: dict[str, float], images: int
+) -> None:
+    """Validate, and put the epoch into the history; trained: its columns of training images."""
+    run = checkpointer.run
+    logits, scores = validate(checkpointer, parts.val, parts.loss, cell, parts.task)
+    history.close_epoch(run, cell, trained, scores, images)
+    if run.history[-1]["best"]:
+        run.val_logits = logits
+    epochs = cell.epochs if cell.head == "linear" else 1
+    tqdm.write(history.epoch_line(run.history[-1], epochs), file=sys.stderr)
 
 
 def validate(
@@ -125,17 +174,20 @@ def eval_batch_size(run: Run, cell: Cell) -> int:
     return -(-cell.batch_size // run.parts)
 
 
-def write_predictions(checkpointer: Checkpointer, cell: Cell, folder: Path, out: Path) -> None:
+def write_predictions(
+    checkpointer: Checkpointer, seen: Images, cell: Cell, folder: Path, out: Path
+) -> None:
     """Write the best epoch's weights and their predictions of the validation and test images."""
     run = checkpointer.run
-    with replacing(out / "model.safetensors") as partial:
-        save_file(run.best, partial, metadata=metadata(run.model, cell))
     run.model.load_state_dict(run.best)
+    with replacing(out / "model.safetensors") as partial:
+        save_file(history.copy(seen.network), partial, metadata=metadata(seen.network, cell))
     for part, name in (("val", "val"), ("test", cell.dataset)):
         split, own = load_split(folder, part, cell.image)
         logits = run.val_logits  # the network that is kept has seen the validation images already
         if part == "test" or cell.validate_on != "own":
-            logits = models.logits(run.model, split, eval_batch_size(run, cell), checkpointer.pause)
+            shown, size = seen(split, checkpointer.stop), eval_batch_size(run, cell)
+            logits = models.logits(run.model, shown, size, checkpointer.pause)
         scores = models.probabilities(logits, own["task"])
         odds = log_odds.of_logits(logits.numpy(), own["task"])
         names = {"image": split.image, "patient": split.patient}
@@ -190,9 +242,10 @@ def run_cell(args) -> None:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, memory_explained(cell):
-            checkpointer, facts = train(cell, args.data, args.out, stop, args)
-            write_predictions(checkpointer, cell, args.data[0], args.out)
-            write_history(checkpointer.run, facts | {"cost": checkpointer.meter.read()}, args.out)
+            checkpointer, seen, facts = train(cell, args.data, args.out, stop, args)
+            write_predictions(checkpointer, seen, cell, args.data[0], args.out)
+            facts |= seen.facts() | {"cost": checkpointer.meter.read()}
+            write_history(checkpointer.run, facts, args.out)
         print(history.result_line(checkpointer.run.history, cell), file=sys.stderr)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

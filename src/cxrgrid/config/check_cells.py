@@ -1,5 +1,6 @@
 """Checks of what the grid's axes, weights, overrides and recipes name and ask for."""
 
+from cxrgrid.config.augmentation import changing
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
 from cxrgrid.config.check_starts import check_source
@@ -71,6 +72,7 @@ def check_recipe(recipe: Recipe, dataset: Dataset, where: str) -> None:
     check_task(recipe, task_of(dataset), where)
     check_training_part(recipe, dataset, where)
     check_schedule(recipe, where)
+    check_head(recipe, where)
     if recipe.accumulate > recipe.batch_size:
         parts = f"{recipe.accumulate} parts of {recipe.batch_size} images"
         raise UserError(f"{where}: accumulate: {parts}; at most batch_size")
@@ -78,6 +80,27 @@ def check_recipe(recipe: Recipe, dataset: Dataset, where: str) -> None:
         raise UserError(f"{where}: train: head never unfreezes; leave out freeze_epochs")
     if recipe.freeze_epochs >= recipe.epochs:
         raise UserError(f"{where}: freeze_epochs {recipe.freeze_epochs} {run(recipe)}")
+
+
+# What a classifier that is fitted at once has no use for, beside its augmentation.
+OF_STEPS = ("loss", "label_smoothing", "sampling", "dataset_sampling", "steps_per_epoch")
+OF_STEPS += ("ema_decay", "compile", "patience")
+
+
+def check_head(recipe: Recipe, where: str) -> None:
+    """`UserError` for a fitted classifier with settings that it could not use."""
+    if recipe.head == "linear":
+        return
+    if recipe.train != "head":
+        raise UserError(f"{where}: head: {recipe.head} is for a frozen network; set train: head")
+    usual = Recipe()
+    names = changing(recipe)
+    names += [name for name in OF_STEPS if getattr(recipe, name) != getattr(usual, name)]
+    if names:
+        raise UserError(
+            f"{where}: head: {recipe.head} is fitted once, to the images as they are, and has no "
+            f"use for {', '.join(names)}; leave out what is not needed, or set head: linear"
+        )
 
 
 def check_training_part(recipe: Recipe, dataset: Dataset, where: str) -> None:

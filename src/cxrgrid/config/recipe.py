@@ -92,6 +92,18 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         Literal["all", "head"],
         about("head: train the classifier only (linear probe); all else is frozen"),
     ] = "all"
+    head: Annotated[
+        Literal["linear", "logistic", "knn"],
+        about(
+            "with `train: head`; linear: trained by the recipe's steps; or fitted at once to the "
+            "features of the training images: logistic (logistic regression), knn (votes of the "
+            "nearest training images)"
+        ),
+    ] = "linear"
+    head_c: Annotated[
+        float, about("head: logistic: inverse strength of its penalty, scikit-learn's C", gt=0)
+    ] = 1.0
+    neighbours: Annotated[int, about("head: knn: training images that vote", ge=1)] = 20
     freeze_epochs: Annotated[
         int, about("epochs in which only the classifier is trained, before all is", ge=0)
     ] = 0

@@ -39,7 +39,7 @@ class Feed:
             self.labels = torch.from_numpy(split.labels).to(device)
 
     def __call__(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch of positions in the split: uint8 [N, 1, H, W], float32 [N, L]."""
+        """For each batch of positions in the split: pixels [N, 1, H, W], float32 [N, L]."""
         if self.way == "resident":
             return map(self.select, batches)
         ready = ahead(self.gather, batches) if self.way == "prefetch" else map(self.gather, batches)
@@ -73,8 +73,9 @@ def fits(size: int, free: int) -> bool:
 
 
 def upload(split: Split, device: torch.device) -> Tensor:
-    """The split's pixels on the device, uint8 [N, H, W]; chunk by chunk, so the host holds few."""
-    pixels = torch.empty(len(split.rows), *split.pixels.shape[1:], dtype=torch.uint8, device=device)
+    """The split's pixels on the device, [N, H, W]; chunk by chunk, so the host holds few."""
+    kind = torch.from_numpy(split.pixels[split.rows[:1]]).dtype
+    pixels = torch.empty(len(split.rows), *split.pixels.shape[1:], dtype=kind, device=device)
     for start in range(0, len(split.rows), CHUNK):
         rows = split.rows[start : start + CHUNK]
         pixels[start : start + len(rows)] = torch.from_numpy(split.pixels[rows]).to(device)

@@ -14,8 +14,9 @@ from cxrgrid.data.image import Sides
 from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.models import checkpoint_file
+from cxrgrid.models import checkpoint_file, neighbours
 from cxrgrid.models.input import set_input
+from cxrgrid.models.probe import classifier_of, replace_classifier
 from cxrgrid.models.sizes import Size
 
 
@@ -137,6 +138,9 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     model = models.build(cell, labels, size)
     path = folder / "model.safetensors"
     weights = models.read_weights(path)
+    if cell.head == "knn":
+        name = classifier_of(model)[0]
+        replace_classifier(model, neighbours.empty(cell.neighbours, weights, name))
     models.check_fit(model.state_dict(), weights, path)
     model.load_state_dict(weights)
     set_input(model, checkpoint_file.metadata(path))

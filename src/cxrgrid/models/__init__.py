@@ -116,6 +116,11 @@ def check_fit(own: dict[str, Tensor], weights: dict[str, Tensor], path: str | Pa
             )
 
 
+def grey(images: Tensor) -> Tensor:
+    """Grey levels 0 to 1 of uint8 images; features, which are float, as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
 def normalise(images: Tensor, model: nn.Module) -> Tensor:
     """Grey levels 0 to 1, float [N, 1, H, W], normalised for the backbone: [N, C, H, W]."""
     return (images - model.mean) / model.std
@@ -140,7 +145,7 @@ def logits(
     way = "prefetch" if device.type == "cuda" else "gather"
     outputs = []
     for number, (images, _) in enumerate(Feed(split, device, way)(parts)):
-        seen = change(images.float() / 255, number)
+        seen = change(grey(images), number)
         outputs.append(model(normalise(seen, model)).float().cpu())
         pause()
     return torch.cat(outputs)

@@ -80,7 +80,7 @@ class Run:
 
 def state_key(cell: Cell, facts: dict) -> str:
     """Hash of a state's cell (by identity), data, initial weights and stored fields."""
-    kinds = ("split_hash", "image", "policy", "pool", "files")
+    kinds = ("split_hash", "image", "policy", "pool", "files", "on_features")
     data = [facts[name] for name in kinds if name in facts]
     parts = [json.dumps([changed(cell), data, list(STORED)], sort_keys=True).encode()]
     if cell.weights:
