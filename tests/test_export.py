@@ -4,18 +4,19 @@ import importlib.util
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import timm
 import torch
 from safetensors.torch import load_file
 
-from cxrgrid import export, models
+from cxrgrid import apply, export, models
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import load_split
 from cxrgrid.evaluation.score_columns import SCORES, schema
 from cxrgrid.inference.trained_cell import read_trained
-from cxrgrid.io.parquet import write_parquet
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from small_cell import FRAME, write_cell
 
 ONNX = all(importlib.util.find_spec(name) for name in export.EXTRA)
@@ -128,3 +129,15 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnx" else 1)
     with pytest.raises(UserError, match="--onnx needs onnx: pip install onnx"):
         export.main(["--cell", str(cell), "--out", str(tmp_path / "out"), "--onnx"])
+
+
+def test_a_knn_head_judges_new_images_and_is_not_exported(tmp_path):
+    out = write_cell(tmp_path, train="head", head="knn", backbone="test_vit")
+    arguments = ["--cell", str(out), "--out", str(tmp_path / "answers.csv")]
+    apply.main([str(tmp_path / "files"), *arguments, "--heatmaps", str(tmp_path / "maps")])
+    assert len(list((tmp_path / "maps").iterdir())) >= 49
+    judged = pd.read_csv(tmp_path / "answers.csv")["p:A"].tail(13)
+    known = read_parquet(out / "predictions/toy.parquet")[0]["p:A"].to_numpy()
+    assert judged.to_numpy() == pytest.approx(known, abs=1e-5)
+    with pytest.raises(UserError, match="head: knn is no layer that timm knows"):
+        export.main(["--cell", str(out), "--out", str(tmp_path / "x")])

@@ -123,7 +123,7 @@ def main(argv: list[str] | None) -> None:
     trained = read_trained(args.cell, args.data)
     if trained.cell.head == "knn":
         raise UserError(
-            f"{args.cell}: its classifier, head: knn, is no layer that timm knows, and holds features "
+            f"{args.cell}: head: knn is no layer that timm knows, and it holds features "
             "of the training images; export a cell with head: linear or logistic"
         )
     # Plain memory, as safetensors wants it.

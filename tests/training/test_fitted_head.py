@@ -68,9 +68,7 @@ def test_neighbours_vote_as_in_scikit_learn():
     usual = (ONE_HOT.sum(0) + 0.5) / 91
     votes = found * 8 - usual  # without the vote of the frequencies
     # These are not quite a distribution: half an image of each class is added to them.
-    assert votes / votes.sum(1, keepdims=True) == pytest.approx(
-        known.predict_proba(new), abs=0.02
-    )
+    assert votes / votes.sum(1, keepdims=True) == pytest.approx(known.predict_proba(new), abs=0.02)
 
 
 def test_unknown_targets_have_no_vote_and_no_image_votes_for_itself():
