@@ -1,14 +1,18 @@
 """Checks before a run: jobs that a killed run left, data that changed, jobs that would not pass.
 
 A Snakemake that is killed leaves its lock and its Slurm jobs behind. Each run therefore holds a
-file of its own in .snakemake/runs as long as it lives: what is there and not held was killed.
+file of its own in .snakemake/runs as long as it lives: what is there and not held was killed. Of a
+run on another machine that does not tell; it also touches its file, and one that has not done so
+for long is gone. Should it come back, it finds its file taken, and ends.
 """
 
 import atexit
 import gc
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -23,31 +27,78 @@ LOCKS = Path(".snakemake/locks")
 YOUNG = 100_000  # new objects between two looks for garbage: with Python's 700, planning 10,000
 # cells spent a fifth of its time on looking
 HELD: list[IO[str]] = []  # this run's file: closing it would free it
+BEAT = 30  # seconds between two signs of life
+GONE = 900  # seconds without one, after which a run on another machine has ended
+TAKEN = ".taken"  # ending of the file of a run that another has taken over
 
 
-def enter(workflow: Any) -> None:
-    """When the Snakefile is read: register the run, and clear the lock that a killed one left."""
+def enter(workflow: Any, take_over: bool = False) -> None:
+    """When the Snakefile is read: register the run, and clear the lock that a killed one left.
+
+    take_over: end runs of other machines, whether or not they give signs of life.
+    """
     gc.set_threshold(YOUNG)
     # Slurm's warning before the time limit goes to all processes of a job. It is the trainer's.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     if not workflow.is_main_process or HELD:
         return
-    others = [path for path in RUNS.glob("*.run") if not ended(path)]
+    path = RUNS.absolute() / f"{socket.gethostname()}-{time.time_ns()}.run"
+    HELD.append(hold(path))
+    beat(path)
+    for other in RUNS.glob("*.run") if take_over else ():
+        if not here(other):
+            other.rename(other.with_suffix(TAKEN))
+    others = [other for other in RUNS.glob("*.run") if other.name != path.name and not ended(other)]
     if not others and LOCKS.is_dir():
-        for path in LOCKS.glob("*.lock"):
-            path.unlink(missing_ok=True)
+        for lock in LOCKS.glob("*.lock"):
+            lock.unlink(missing_ok=True)
     from cxrgrid.cluster import slurm_executor  # in a run alone: it asks Slurm when it is imported
 
     slurm_executor.install()
-    path = RUNS / f"{socket.gethostname()}-{time.time_ns()}.run"
-    HELD.append(hold(path))
-    atexit.register(path.unlink, missing_ok=True)
+
+
+def beat(path: Path) -> None:
+    """Touch this run's file for as long as it lives; end it where another has taken it over."""
+    over = threading.Event()
+
+    def signs() -> None:
+        while not over.wait(BEAT):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                if over.is_set():
+                    return
+                print("error: another snakemake has taken over this run", file=sys.stderr)
+                os._exit(1)  # at once: what it would clear up is the other's by now
+            except OSError:  # a shared disk that is away for a while
+                continue
+
+    def leave() -> None:
+        over.set()
+        path.unlink(missing_ok=True)
+
+    threading.Thread(target=signs, daemon=True).start()
+    atexit.register(leave)
+
+
+def here(path: Path) -> bool:
+    """True if the run of a file is one of this machine."""
+    return path.stem.rpartition("-")[0] == socket.gethostname()
+
+
+def silent(path: Path) -> float:
+    """Seconds since the run of a file gave a sign of life, by the clock of the disk."""
+    clock = RUNS / f".clock-{socket.gethostname()}"
+    clock.touch()
+    return clock.stat().st_mtime - path.stat().st_mtime
 
 
 def ended(path: Path) -> bool:
-    """True if the run of a file is known to have ended: never for one of another machine."""
-    if not path.name.startswith(f"{socket.gethostname()}-"):
-        return False
+    """True if the run of a file has ended, or gives no sign of life any more."""
+    if path.suffix == TAKEN:
+        return True
+    if not here(path):
+        return silent(path) > GONE
     held = hold(path)
     if held:
         held.close()
@@ -75,18 +126,22 @@ def begin(workflow: Any, study: str) -> None:
     HELD[0].flush()
     if not slurm.answers():  # and so cannot say what is still in the queue
         sys.exit("error: Slurm does not answer (sinfo); the same command again when it does")
-    end_orphans()
+    end_orphans(study)
     # Without an account the plugin guesses one by a command that fails; sbatch knows the default.
     executor._fallback_account_arg = ""
     for job in largest(workflow.dag):
         check(executor, job)
 
 
-def end_orphans() -> None:
-    """Cancel what runs that were killed have left in the queue; their trainings go on in ours."""
+def end_orphans(study: str) -> None:
+    """Cancel what runs that were killed have left in the queue; their trainings go on in ours.
+
+    A living run with jobs of the study ends this one: a cell is not trained twice.
+    """
     jobs = slurm.queue(Path.cwd())
-    for path in sorted(RUNS.glob("*.run")):
-        mine = [job.number for job in jobs if job.run == path.read_text()]
+    for path in sorted([*RUNS.glob("*.run"), *RUNS.glob(f"*{TAKEN}")]):
+        run = path.read_text()
+        mine = [job.number for job in jobs if job.run == run]
         if ended(path):
             if mine:
                 print(
@@ -96,9 +151,25 @@ def end_orphans() -> None:
                 )
                 slurm.cancel(mine)
                 wait(mine)
+            if path.suffix == TAKEN and silent(path) < GONE:
+                outlive(run)
             path.unlink(missing_ok=True)
-        elif mine and not path.name.startswith(f"{socket.gethostname()}-"):
-            print(f"Jobs of a run on another machine are in the queue: {path}", file=sys.stderr)
+        elif mine and any(job.of(study) for job in jobs if job.run == run):
+            host = path.stem.rpartition("-")[0]
+            there = "" if here(path) else ", or take it over: --config take_over=true"
+            sys.exit(
+                f"error: a snakemake on {host}, with a sign of life {silent(path):.0f} s ago, has "
+                f"{len(mine)} jobs of this study in the queue; end it first{there}"
+            )
+
+
+def outlive(run: str) -> None:
+    """Wait until a run that was taken over has noticed it; cancel what it has sent meanwhile."""
+    print(f"Waiting {2 * BEAT} s until the other snakemake has ended.", file=sys.stderr)
+    time.sleep(2 * BEAT)
+    late = [job.number for job in slurm.queue(Path.cwd()) if job.run == run]
+    slurm.cancel(late)
+    wait(late)
 
 
 def wait(numbers: list[str]) -> None:

@@ -112,9 +112,10 @@ def refusal(command: str) -> str:
 def queues(command: str) -> bool:
     """True if Slurm takes a job all the same: nodes that are drained or reserved will be back.
 
-    `--test-only` speaks of now alone. The job is sent on hold, and taken away again.
+    `--test-only` speaks of now alone. A job that does nothing is sent, and taken away again; on
+    hold it would be taken whatever it asks for.
     """
-    call = f"{command} --hold --wrap true"
+    call = f"{command} --wrap true"
     done = subprocess.run(call, shell=True, capture_output=True, text=True)
     slurm.cancel(re.findall(r"\d+", done.stdout)[:1] if done.returncode == 0 else [])
     return done.returncode == 0

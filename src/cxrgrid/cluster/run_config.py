@@ -22,7 +22,9 @@ from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.io.atomic import replacing
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
-OF_A_RUN = ("incomplete=", "max_cells=", "reread=")  # not of the study: a cell alone needs neither
+TAKE_OVER = "take_over"  # setting of a run: end another machine's run of this folder first
+# Not of the study: a cell alone needs none of them.
+OF_A_RUN = ("incomplete=", "max_cells=", "reread=", f"{TAKE_OVER}=")
 PLANNED = "CXRGRID_PLANNED"  # digest of what turns a config into cells, as the run began
 INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
@@ -42,7 +44,8 @@ def check_file(workflow: Any, config: dict[str, Any]) -> None:
 
 
 def given(config: dict[str, Any]) -> dict[str, Any]:
-    """The config as Snakemake read it, marked `incomplete` if the environment asks for that."""
+    """The study's config as Snakemake read it, marked `incomplete` if the environment asks so."""
+    config = {name: value for name, value in config.items() if name != TAKE_OVER}
     return {**config, "incomplete": True} if os.environ.get(INCOMPLETE) else config
 
 
