@@ -133,7 +133,7 @@ BAD = {
     "open_quote": ([HEADER, 'a.png,"p,1,0', *ROWS], "EOF inside string"),
     "no_image": ([HEADER, ",p,1,0"], "line 2: the image '' is no path"),
     "header": (["image,patient,mass,Edema", *ROWS], "no column 'Mass'; did you mean 'mass'"),
-    "no_header": (ROWS, "no column 'image'.* columns: b.png, p1, 1, 0"),
+    "no_header": (ROWS, "no column 'image'.* columns: column 1, column 2, column 3"),
     "twice": ([HEADER + ",Mass", "a.png,p,1,0,1"], "two columns 'Mass'"),
     "long_row": ([HEADER, "a.png,p,1,0,1"], "Expected 4 fields in line 2, saw 5"),
     "empty": ([""], "labels.csv"),

@@ -1,5 +1,6 @@
 """Folders as people have them: what `new` writes reads every image with its class, or it asks."""
 
+import itertools
 import os
 from collections import Counter
 from pathlib import Path
@@ -229,3 +230,27 @@ def test_new_shows_rows_and_writes_nothing_in_a_dry_run(capsys):
     told = capsys.readouterr().out
     assert "COVID/0.png → patient COVID/0.png, COVID 1, Normal 0" in told
     assert "adapter: folder" in told and not Path("studies").exists()
+
+
+def test_class_folders_in_parts_are_no_patients():
+    """Four classes of as many images, which numbers alone would let pass for people."""
+    for part, kind, n in itertools.product(("train", "test"), "ABCD", range(9)):
+        lay_one(Path(f"mine/{part}/kind{kind}/x{part}{n}.png"))
+    entry, frame = drafted()
+    assert "patient" not in entry and len(entry["labels"]) == 4
+    assert frame["patient"].nunique() == 72
+
+
+def test_class_folders_that_differ_in_case_alone_are_one():
+    for n in range(12):
+        lay_one(Path(f"mine/train/COVID/{n}.png"))
+        lay_one(Path(f"mine/train/Normal/{n}.png"))
+        lay_one(Path(f"mine/test/covid/t{n}.png"))
+        lay_one(Path(f"mine/test/normal/t{n}.png"))
+    entry, frame = drafted()
+    assert len(entry["labels"]) == 2 and frame[entry["labels"]].sum().tolist() == [24, 24]
+
+
+def lay_one(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(path)

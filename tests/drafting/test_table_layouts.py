@@ -64,6 +64,11 @@ def named(separator, nothing="No Finding", form="{}"):
     return field
 
 
+def found_in(name) -> list[str]:
+    """Findings of an image."""
+    return ["Effusion"] * EFFUSION[name] + ["Mass"] * MASS[name]
+
+
 def listed(name, _):
     return f'"{[label for label, of in (("Effusion", EFFUSION), ("Mass", MASS)) if of[name]]}"'
 
@@ -93,6 +98,26 @@ TABLES = {
     "absolute": rows(image="/home/me/cxr/img/{}.png", **PLAIN),
     "windows": rows(image="C:\\cxr\\img\\{}.jpg", **PLAIN),
     "folder_prefix": rows(image="mine/files/{}.png", **PLAIN),
+    "excel_says_its_separator": "sep=;\n" + rows(separator=";", **PLAIN),
+    "a_comment_above": "# made by hand\n" + rows(**PLAIN),
+    "spaces": rows(separator=" ", **PLAIN),
+    "text_file": ("labels.txt", rows(separator="\t", **PLAIN)),
+    "crosses": rows(
+        patient=patient,
+        Effusion=lambda name, _: "x" * EFFUSION[name],
+        Mass=lambda name, _: "X" * MASS[name],
+    ),
+    "german": rows(patient=patient, Effusion=word("ja", "nein"), Mass=mass),
+    "signs": rows(patient=patient, Effusion=word("+", "-"), Mass=mass),
+    "json_list": rows(patient=patient, labels=named('"", ""', "", "[{}]")),
+    "python_set": rows(patient=patient, labels=named("', '", form="{{'{}'}}")),
+    "words_joined": rows(patient=patient, labels=named(" and ")),
+    "a_row_per_finding": "image,patient,finding\n"
+    + "".join(
+        f"img/{name}.png,p{n:02},{finding}\n"
+        for name, n in PEOPLE
+        for finding in found_in(name) or ["No Finding"]
+    ),
     "below_one_level": ("about/labels.csv", rows(**PLAIN)),
     "above": ("../labels.csv", rows(**PLAIN)),
 }
@@ -178,11 +203,11 @@ def test_one_column_of_class_names_makes_classes(name):
 
 
 def test_two_columns_that_could_be_classes_are_a_question():
-    lay(Path("mine"), rows(patient=patient, grade=KINDS, kind=word("x", "y")))
+    lay(Path("mine"), rows(patient=patient, grade=KINDS, kind=word("a", "b")))
     with pytest.raises(UserError, match="'grade' and 'kind' could each hold the classes"):
         drafted("mine")
     entry, _ = drafted("mine", "--classes", "kind")
-    assert entry["labels"] == ["x", "y"]
+    assert entry["labels"] == ["a", "b"]
 
 
 def test_train_and_test_tables_are_parts():
@@ -242,6 +267,53 @@ def test_what_new_writes_is_what_the_config_reads():
         "classes": "finding", "separator": "|",
     }  # fmt: skip
     assert json.loads(json.dumps(entry)) == entry
+
+
+@pytest.mark.parametrize(("file", "separator"), [("labels.csv", ","), ("train.txt", " ")])
+def test_a_table_without_a_header_is_read_from_its_first_row_on(file, separator):
+    data = "".join(f"img/{name}.png{separator}{KINDS(name, n)}\n" for name, n in PEOPLE)
+    lay(Path("mine"), data, file)
+    entry, frame = drafted("mine")
+    assert len(frame) == 24 and entry["columns"]["image"] == "image"
+    wanted = {name: KINDS(name, n) for name, n in PEOPLE}
+    for stem, (_, row) in zip(stems(frame), frame.iterrows(), strict=True):
+        assert row[wanted[stem]] == 1
+
+
+def test_numbers_whose_zeros_a_spreadsheet_took_away_are_found():
+    for number in range(24):
+        film(Path(f"mine/img/{number:04d}.png"), number)
+    lines = [f"{number},{number % 2},{int(number % 3 == 0)}" for number in range(24)]
+    Path("mine/labels.csv").write_text("\n".join(["id,Effusion,Mass", *lines]) + "\n")
+    _, frame = drafted("mine")
+    assert [int(stem) for stem in stems(frame)] == list(range(24))
+    assert frame["Effusion"].tolist() == [0, 1] * 12
+
+
+def test_classes_that_differ_in_case_alone_are_one():
+    spelled = ("well", "ill ", "Well")
+    lay(Path("mine"), rows(patient=patient, diagnosis=lambda _, n: spelled[n % 3]))
+    entry, frame = drafted("mine")
+    assert len(entry["labels"]) == 2 and frame[entry["labels"]].sum().tolist() == [8, 16]
+
+
+def test_tables_may_call_the_patient_by_two_names():
+    lay(Path("mine"), rows(PatientID=patient))
+    people = ["patient,Effusion,Mass", *(f"p{n:02},{n % 2},{int(n % 3 == 0)}" for n in range(12))]
+    Path("mine/people.csv").write_text("\n".join(people) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["join"]["theirs"] == "patient"
+    assert frame["Effusion"].tolist() == [EFFUSION[stem] for stem in stems(frame)]
+
+
+def test_a_table_of_test_images_without_labels_is_said_to_be_unused(capsys):
+    data = rows(patient=patient, Effusion=effusion, Mass=mass).splitlines()
+    lay(Path("mine"), "\n".join(data[:17]), "train.csv")
+    test = [line.rsplit(",", 2)[0] for line in [data[0], *data[17:]]]
+    Path("mine/test.csv").write_text("\n".join(test))
+    _, frame = drafted("mine")
+    assert len(frame) == 16
+    assert "not used: mine/test.csv: names images, but no labels" in capsys.readouterr().out
 
 
 def two_columns() -> None:

@@ -166,6 +166,7 @@ class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     file: Annotated[str, about("the second table, below `root`")]
     by: Annotated[str, about("the column that both tables have, such as the patient")]
+    theirs: Annotated[str, about("its name in the second table; empty: the same")] = ""
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,7 +195,11 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         about("column of the class or finding names; empty: each label has a column of its own"),
     ] = ""
     separator: Annotated[
-        str, about("separator of several names in a field of `classes`; empty: one name each")
+        str,
+        about(
+            "separator of several names in a field of `classes`; rows: each row of an image names "
+            "one; empty: one name each"
+        ),
     ] = ""
     parts: Annotated[
         dict[Literal["train", "val", "test"], str],

@@ -57,7 +57,14 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
             left_out[NO_LABEL] += 1
         else:
             rows.append({"image": path, "class": kind} | ({"split:folders": part} if part else {}))
-    return Layout(rows, +left_out)
+    return Layout(one_spelling(rows), +left_out)
+
+
+def one_spelling(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows, with classes that differ in case alone as most images have them: a test/covid."""
+    counts = Counter(row["class"] for row in rows)
+    often = {name.casefold(): name for name, _ in reversed(counts.most_common())}
+    return [row | {"class": often[row["class"].casefold()]} for row in rows]
 
 
 def without_masks(paths: list[str]) -> list[str]:

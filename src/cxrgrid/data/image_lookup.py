@@ -16,6 +16,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, folder_layout, walk
 
 Lookup = Callable[[str], list[str]]
+ZEROS = "\0zeros"  # begins the key of a number without zeros in front
 LONGEST = 6  # parts of a path that are compared
 BEGINNING = re.compile(r"[-_. ]")
 
@@ -36,8 +37,14 @@ def by_tail(images: list[str]) -> Lookup:
         for length in range(1, min(len(own), LONGEST) + 1):
             known[tuple(own[:length])].append(image)
 
+    for image in images:  # spreadsheets take the zeros in front of numbers away
+        if (stem := parts(image)[0]).isdigit() and stem.isascii():
+            known[(ZEROS, str(int(stem)))].append(image)
+
     def find(value: str) -> list[str]:
         wanted = parts(value)
+        if (wanted[0],) not in known and wanted[0].isdigit() and wanted[0].isascii():
+            return known.get((ZEROS, str(int(wanted[0]))), [])
         ends = (tuple(wanted[:length]) for length in range(min(len(wanted), LONGEST), 0, -1))
         fitting = next((known[end] for end in ends if end in known), [])
         same = [image for image in fitting if value.replace("\\", "/").endswith(name(image))]

@@ -14,37 +14,70 @@ VALUES |= dict.fromkeys(("yes", "y", "true", "t", "positive", "pos", "present"),
 VALUES |= dict.fromkeys(("no", "n", "false", "f", "negative", "neg", "absent"), 0.0)
 VALUES |= dict.fromkeys(("na", "n/a", "nan", "<na>", "null", "unknown"), np.nan)
 VALUES |= dict.fromkeys(("uncertain", "?"), -1.0)
+VALUES |= dict.fromkeys(("ja", "oui", "si", "sí", "sim", "x", "✓", "✔"), 1.0)
+VALUES |= dict.fromkeys(("nein", "non", "não", "nao"), 0.0)
+SIGNS = {"+": 1.0, "-": 0.0, "−": 0.0, "": np.nan}  # of a column that holds nothing else
+ROWS = "rows"  # as separator: each row of an image names one finding
 NOBODY = ("", "na", "n/a", "nan", "<na>", "null")  # a field that names no class
 
 
 def values(rows: pd.DataFrame, labels: list[str], path: Path) -> dict[str, pd.Series]:
     """Each label as 1, 0, -1 or NaN."""
+    meant = {label: meanings(rows[label]) for label in labels}
     for label in labels:
-        wrong = ~rows[label].str.lower().isin(list(VALUES))
+        wrong = ~rows[label].str.lower().isin(list(meant[label]))
         if wrong.any():
             line, value = rows.index[wrong][0], rows.loc[wrong, label].iloc[0]
             raise UserError(
                 f"{path}: line {line}, column {label!r}: {value!r} is no label; write 1, 0, "
                 "nothing (unknown) or -1 (uncertain), or yes and no"
             )
-    return {label: rows[label].str.lower().map(VALUES).astype(float) for label in labels}
+    return {label: rows[label].str.lower().map(meant[label]).astype(float) for label in labels}
+
+
+def meanings(column: pd.Series) -> dict[str, float]:
+    """The value of each text, in lower case, that a label's column may hold."""
+    return SIGNS if "+" in (found := set(column)) and found <= set(SIGNS) else VALUES
 
 
 def findings(
     given: pd.Series, separator: str, labels: list[str], where: str
 ) -> dict[str, pd.Series]:
-    """Each label as 1 where the field names it, 0 where it names others, NaN where it is empty."""
-    named = [set(names(field, separator)) for field in given]
+    """Each label as 1 where the field names it, 0 where it names others, NaN where it is empty.
+
+    Upper and lower case are the same; `[]` names nothing, which is no finding.
+    """
+    named = [{plain(name): name for name in names(field, separator)} for field in given]
+    there = {key: name for row in named for key, name in row.items()}
     for label in labels:
-        known(label, set().union(*named), where, "class")
-    values = {label: [float(label in row) if row else np.nan for row in named] for label in labels}
+        known(label, [label] if plain(label) in there else set(there.values()), where, "class")
+    told = [bool(row) or is_empty_list(field) for row, field in zip(named, given, strict=True)]
+    values = {
+        label: [
+            float(plain(label) in row) if t else np.nan for row, t in zip(named, told, strict=True)
+        ]
+        for label in labels
+    }
     return {label: pd.Series(row, given.index) for label, row in values.items()}
+
+
+def plain(name: str) -> str:
+    """A name without differences of case and spaces."""
+    return " ".join(name.casefold().split())
+
+
+def is_empty_list(field: str) -> bool:
+    """True for a list in Python's or JSON's form that holds nothing."""
+    return field.replace(" ", "") in ("[]", "{}", "()", "set()")
 
 
 def names(field: str, separator: str) -> list[str]:
     """The classes that a field names: `A`, `A|B`, or with a comma `['A', 'B']`; none if empty."""
-    if field.startswith("[") and field.endswith("]"):
+    if is_empty_list(field):
+        return []
+    if field[:1] + field[-1:] in ("[]", "{}", "()"):
         field = field[1:-1]
+    separator = "\n" if separator == ROWS else separator
     found = field.split(separator) if separator else [field]
     found = [name.strip().strip("'\"").strip() for name in found]
     return [name for name in found if name.lower() not in NOBODY]

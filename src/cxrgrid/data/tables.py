@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.data import publisher_files
 
 PLAIN = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+LISTS = (".txt", ".txt.gz", ".lst")  # that may be tables, too
 SUFFIXES = (*PLAIN, ".xlsx", ".parquet")
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # rows by which the separator is told
+EXCEL = re.compile(r"sep=(.)\r?\n", re.I)  # the line in which Excel writes its separator
+PICTURE = re.compile(r".*\.(png|jpe?g|tiff?|bmp|webp|dcm|dicom)", re.I)
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -37,10 +41,20 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
     rows = rows.fillna("").astype(str).apply(lambda column: column.str.strip())
     # Spreadsheets break long headers into lines.
     header = rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist()
+    if any(PICTURE.fullmatch(name) for name in header):  # an image: the first row is one of them
+        notes.append(f"{path.name}: no header, so its columns are called column 1 and so on.")
+        header = headless(len(header))
+        rows = pd.concat([rows.iloc[:1], rows], ignore_index=True)
     rows = rows.iloc[1:].set_axis(header, axis=1).set_axis(range(2, len(rows) + 1))
     rows = rows[(rows != "").any(axis=1)]
     rows.attrs["notes"] = notes
     return rows
+
+
+def headless(columns: int) -> list[str]:
+    """Names of the columns of a table without a header."""
+    two = ["image", "label"]
+    return two if columns == 2 else [f"column {at}" for at in range(1, columns + 1)]
 
 
 def is_table(path: Path) -> bool:
@@ -51,7 +65,9 @@ def is_table(path: Path) -> bool:
 def from_text(path: Path, notes: list[str]) -> pd.DataFrame:
     """The fields of a CSV file, its header as the first row."""
     text = decoded(path, notes)
-    separator = separator_of(text)
+    excel = EXCEL.match(text)
+    text = without_comments(text[excel.end() :] if excel else text)
+    separator = excel[1] if excel else separator_of(text)
     if separator != ",":
         notes.append(f"{path.name}: columns are separated by {separator!r}.")
     try:
@@ -98,8 +114,18 @@ def unmarked(data: bytes) -> str:
     return "utf-8"
 
 
+def without_comments(text: str) -> str:
+    """The text without lines above the header that begin with # and hold no separator."""
+    while text.startswith("#") and not any(sign in text.split("\n", 1)[0] for sign in SEPARATORS):
+        text = text.partition("\n")[2]
+    return text
+
+
 def separator_of(text: str) -> str:
-    """The sign that gives the most columns, as many in each of the first rows; else a comma."""
+    """The sign that gives the most columns, as many in each of the first rows; else a comma.
+
+    Spaces separate columns where no other sign does.
+    """
 
     def columns(separator: str) -> tuple[bool, int]:
         lines = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=separator)
@@ -109,7 +135,8 @@ def separator_of(text: str) -> str:
             return False, 0
         return len(set(widths[:-1])) < 2 and max(widths, default=0) > 1, (widths or [0])[0]
 
-    return max(SEPARATORS, key=columns)
+    best = max(SEPARATORS, key=columns)
+    return " " if columns(best)[1] < 2 and columns(" ")[0] else best
 
 
 def from_parquet(path: Path) -> pd.DataFrame:

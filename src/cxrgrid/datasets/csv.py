@@ -43,6 +43,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     path = root / next(iter(columns.parts.values()), columns.file)
     raw, said = stacked(root, columns)
     rows = select(raw, columns, labels, path)
+    rows = gathered(rows) if columns.separator == label_text.ROWS else rows
     frame = rows.assign(image=spelled(rows["image"], path, columns.match), **optional(rows))
     frame = frame.drop(columns="classes", errors="ignore").assign(
         **one_hot(rows, columns, labels, path)
@@ -98,13 +99,15 @@ def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
         }
         rows = pd.concat(named.values()).fillna("")
     if columns.join:
-        rows = joined(rows, root / columns.join.file, columns.join.by)
+        rows = joined(rows, root / columns.join.file, columns.join.by, columns.join.theirs)
     return rows, said
 
 
-def joined(rows: pd.DataFrame, path: Path, on: str) -> pd.DataFrame:
-    """The rows with the columns of a second table that they lack."""
+def joined(rows: pd.DataFrame, path: Path, on: str, theirs: str = "") -> pd.DataFrame:
+    """The rows with the columns of a second table that they lack; theirs: its name of `on`."""
     more = tables.read_rows(path)
+    if theirs:
+        more = more.drop(columns=[on] * (on in more)).rename(columns={theirs: on})
     for table in (rows, more):
         if list(table.columns).count(on) != 1:
             raise UserError(f"columns.join.by: {describe(on, list(table.columns))}")
@@ -134,6 +137,13 @@ def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) 
     if len(rows) == 0:
         raise UserError(f"{path}: a header, but no row below it")
     return pd.DataFrame(found)
+
+
+def gathered(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per image, with all findings that its rows name, a line each."""
+    together = rows.groupby("image", sort=False)["classes"].agg("\n".join)
+    once = rows.drop_duplicates([name for name in rows if name != "classes"])
+    return once.assign(classes=once["image"].map(together))
 
 
 def same(name: str, header: list[str]) -> str:

@@ -7,14 +7,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from cxrgrid.config.errors import known
-from cxrgrid.data.label_text import names
+from cxrgrid.data.label_text import ROWS, is_empty_list, names, plain
 from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
     r"(image[ _]?)?(class(es)?|labels?|diagnos[ie]s|findings?|diseases?|category|target|condition"
-    r"|pathology|ground.?truth)([ _]?(name|label|type|category)s?)?",
+    r"|pathology|ground.?truth)"
+    r"([ _]?(name|label|type|category)s?)?",
     re.I,
 )
+GRADED = re.compile(r"grad(e|ing)|severity|stage|outcome|result|score", re.I)  # in numbers, too
 OTHERWISE = re.compile(
     r".*(view|position|projection|sex|gender|\bage\b|split|fold|date|time|modality|manufacturer"
     r"|hospital|site|source|device|comment|note|report|path|file|race|ethnic|insurance|size|width"
@@ -23,7 +25,7 @@ OTHERWISE = re.compile(
     re.I,
 )
 MOST = 60  # classes that a column may hold
-SEPARATORS = ("|", ";", ",", "/", "+", "&")
+SEPARATORS = ("|", ";", ",", "/", "+", "&", " and ")
 HEALTHY = re.compile(r"no[ _]?findings?|normal|none|healthy|negative|no disease", re.I)
 
 
@@ -35,17 +37,21 @@ class Classes(NamedTuple):
     labels: list[str]
 
 
-def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
-    """The column of classes, or None. `Question` with the choices where several could be it."""
+def find(
+    rows: pd.DataFrame, where: object, chosen: str = "", images: pd.Series | None = None
+) -> Classes | None:
+    """The column of classes, or None. images: of the rows; those that repeat name one finding each.
+    `Question` with the choices where several could be it."""
     if chosen:
         known(chosen, list(rows.columns), "--classes", "column")
-        return understood(chosen, rows[chosen])
+        return by_rows(understood(chosen, rows[chosen]), rows, images)
     found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
     found = [classes for classes in found if 2 <= len(classes.labels) <= MOST]
     named = [classes for classes in found if NAMED.fullmatch(classes.column)]
     # Numbers are classes only in a column that is called so, and where no such one has names.
     text = [one for one in found if not all(is_number(label) for label in one.labels)]
-    choice = [one for one in named if one in text] or named or text
+    graded = [one for one in found if GRADED.fullmatch(one.column)]
+    choice = [one for one in named if one in text] or named or text or graded
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
         raise Question(
@@ -53,7 +59,17 @@ def find(rows: pd.DataFrame, where: object, chosen: str = "") -> Classes | None:
             f"{choice[0].column!r}",
             {f"{c.column}: {', '.join(c.labels[:5])}": {"classes": c.column} for c in choice},
         )
-    return choice[0] if choice else None
+    return by_rows(choice[0], rows, images) if choice else None
+
+
+def by_rows(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> Classes:
+    """The classes, as several of an image where its rows name different ones."""
+    if images is None or found.separator:
+        return found
+    if rows[found.column].groupby(images).nunique().max() < 2:
+        return found
+    labels = [label for label in found.labels if not HEALTHY.fullmatch(label)]
+    return Classes(found.column, ROWS, labels)
 
 
 def could_be(name: str, values: pd.Series) -> bool:
@@ -69,13 +85,13 @@ def understood(column: str, values: pd.Series) -> Classes:
     fields = values[values != ""].tolist()
     separator = separator_of(fields)
     counts = Counter(name for field in fields for name in names(field, separator))
-    labels = sorted(name for name in counts if not (separator and HEALTHY.fullmatch(name)))
+    labels = [name for name in one_spelling(counts) if not (separator and HEALTHY.fullmatch(name))]
     return Classes(column, separator, labels)
 
 
 def separator_of(fields: list[str]) -> str:
     """Separator of several names, of which half also occur alone or among others; or empty."""
-    if fields and all(field.startswith("[") for field in fields):
+    if fields and all(is_list(field) for field in fields):
         return ","
     for separator in SEPARATORS:
         combined = {tuple(names(field, separator)) for field in fields}
@@ -85,6 +101,17 @@ def separator_of(fields: list[str]) -> str:
         if among and sum(used[name] > 1 for name in among) * 2 > len(among):
             return separator
     return ""
+
+
+def is_list(field: str) -> bool:
+    """True for the form of a list or set: `['A', 'B']`, `{'A'}`, `set()`."""
+    return field[:1] + field[-1:] in ("[]", "{}") or is_empty_list(field)
+
+
+def one_spelling(counts: Counter) -> list[str]:
+    """Names that differ in more than case and spaces, each as it is written most often."""
+    often = {plain(name): name for name, _ in reversed(counts.most_common())}
+    return sorted(often.values())
 
 
 def is_number(text: str) -> bool:

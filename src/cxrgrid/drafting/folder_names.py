@@ -19,15 +19,23 @@ PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]
 FEWEST = 5  # patients of a class below which it is asked whether it is one
 
 
-def patient_pattern(images: list[str]) -> str:
-    """The expression that finds a patient in every file's name, with several images for some."""
+def patient_pattern(images: list[str], classes: list[str] = ()) -> str:
+    """The expression that finds a patient in every file's name, with several images for some.
+
+    classes: names of folders that are no patients.
+    """
     names = [image.rsplit("/", 1)[-1] for image in images]
     first = re.match(r"([A-Za-z]+)([-_]?)\d", names[0])
     person = first and first[1].lower() in PREFIXES
     for pattern in [rf"^({first[1]}{first[2]}\d+)", *PATTERNS] if person else PATTERNS:
         if are_people([re.match(pattern, name) for name in names]):
             return pattern
-    return next((p for p in ABOVE if are_people([re.match(p, image) for image in images])), "")
+    taken = {name.casefold() for name in classes}
+    for pattern in ABOVE:
+        matches = [re.match(pattern, image) for image in images]
+        if are_people(matches) and not {match[1].casefold() for match in matches} <= taken:
+            return pattern
+    return ""
 
 
 def are_people(matches: list[re.Match | None]) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import tables
-from cxrgrid.data.label_text import NUMBERS, VALUES
+from cxrgrid.data.label_text import NUMBERS, meanings
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, image_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
@@ -66,7 +66,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     patient = patient_column(rows.drop(columns=[n for n in (image, split) if n]))
     left = rows.drop(columns=[n for n in (image, patient, split) if n])
     found = [] if classes or only_words(left) else label_columns(left)
-    named = class_columns.find(left, path, classes) if not found else None
+    named = class_columns.find(left, path, classes, rows[image]) if not found else None
     if not found and named is None:
         raise UserError(f"{path}: no column holds labels or classes; {LABELS}")
     columns = columns | {"image": image}
@@ -79,7 +79,14 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
         columns |= {"classes": named.column}
         columns |= {"separator": named.separator} if named.separator else {}
     made = {"adapter": "csv", "root": where.base.as_posix(), "labels": labels, "columns": columns}
+    made |= {"blank": "absent"} if found and only_marks(left[found]) else {}
     return made | ({"task": "multiclass"} if named and not named.separator else {})
+
+
+def only_marks(labels: pd.DataFrame) -> bool:
+    """True if each label is marked where it is present, and blank everywhere else."""
+    values = labels.apply(lambda column: column.str.lower().map(meanings(column)))
+    return not (values == 0).any(axis=None) and bool(values.isna().any().all())
 
 
 def label_columns(rows: pd.DataFrame) -> list[str]:
@@ -89,8 +96,8 @@ def label_columns(rows: pd.DataFrame) -> list[str]:
         for name in rows.columns
         if not NO_LABEL.fullmatch(name)
         and not PERSON.match(name)
-        and set(rows[name].str.lower()) <= set(VALUES)
-        and any(VALUES[value] in (0, 1) for value in set(rows[name].str.lower()))
+        and set(rows[name].str.lower()) <= set(meanings(rows[name]))
+        and any(meanings(rows[name])[value] in (0, 1) for value in set(rows[name].str.lower()))
     ]
 
 

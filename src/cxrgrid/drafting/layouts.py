@@ -73,7 +73,7 @@ def fallback(path: Path) -> dict:
     `Question` where both could be meant: a table with patients or images that says no label.
     """
     classes = folder.recognise(path)
-    if csv.recognise(path):
+    if csv.recognise(path) or (not classes and table_files.has_text(path)):
         try:
             return table_files.entry(path)
         except UserError as error:
@@ -102,7 +102,7 @@ def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd
     images = frame["image"].tolist()
     if entry["adapter"] != "folder":
         return entry, frame
-    pattern = folder_names.patient_pattern(images)
+    pattern = folder_names.patient_pattern(images, frame.attrs["labels"])
     pattern = pattern or folder_names.header_patients(Path(entry["root"]), images)
     if not pattern:
         return entry, frame
@@ -116,5 +116,8 @@ def read(entry: dict, name: str) -> pd.DataFrame:
     adapter = importlib.import_module(f"cxrgrid.datasets.{entry['adapter']}")
     frame = adapter.read(Path(entry["root"]), settings | {"dataset": name})
     frame.attrs.setdefault("labels", list(adapter.LABELS))
+    if entry.get("blank") == "absent":
+        labels = frame.attrs["labels"]
+        frame[labels] = frame[labels].fillna(0.0)
     frame.attrs["notes"] = [*frame.attrs["notes"], *walk.unopened(Path(entry["root"]))]
     return frame

@@ -91,6 +91,8 @@ def dataset(entry: dict, notes: dict) -> list[str]:
     lines += [f"    # {notes['patient']}"]
     lines += [f"    task: {entry['task']}"] if "task" in entry else []
     lines += [beside("    # task: multiclass", notes["task"])] if notes["task"] else []
+    if "blank" in entry:
+        lines += [beside(f"    blank: {entry['blank']}", "no label is ever said to be absent")]
     lines += ["    labels:"]
     lines += [beside(f"      - {scalar(label)}", text) for label, text in notes["labels"].items()]
     lines += [

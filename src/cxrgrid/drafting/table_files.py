@@ -14,6 +14,7 @@ from cxrgrid.drafting import guesses, image_columns
 from cxrgrid.drafting.image_columns import Images
 from cxrgrid.drafting.questions import Question
 
+TEXTS = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.LISTS)
 TABLES = 20  # tables that are looked at
 Imaged = dict[Path, tuple[pd.DataFrame, Images]]
 
@@ -54,17 +55,23 @@ def unused(path: Path) -> bool:
     return bool(imaged) or any(guesses.patient_column(rows) for rows in others.values())
 
 
+def has_text(path: Path) -> bool:
+    """True if a list in a text file names images, as a table does."""
+    return any(file.name.lower().endswith(tables.LISTS) for file in sorted_out(path)[0])
+
+
 def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError | None]:
     """The tables that name images, the others, and why the first of these names none."""
     imaged, others, first = {}, {}, None
-    files = sorted({file for pattern in csv.FILES for file in path.glob(pattern)})
+    files = sorted({file for pattern in (*csv.FILES, *TEXTS) for file in path.glob(pattern)})
     for file in itertools.islice(sorted(files, key=lambda file: len(file.parts)), TABLES):
         try:
             rows = guesses.read(file)
             imaged[file] = rows, image_columns.find(rows, path, file)
         except UserError as error:
-            first = first or error
-            if not isinstance(error, guesses.NotTable):
+            text = file.name.lower().endswith(tables.LISTS)  # most are no tables
+            first = first or (None if text else error)
+            if not isinstance(error, guesses.NotTable) and not text:
                 others[file] = rows
     # A table of patients may fit the beginnings of names, but another one names the images.
     sure = [file for file, (_, where) in imaged.items() if where.match in ("path", "tail")]
@@ -108,6 +115,9 @@ def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
         )
     if not found:
         raise first
+    for file in imaged:
+        if file not in found:
+            print(f"not used: {file}: names images, but no labels")
     return next(iter(found.values()))
 
 
@@ -116,12 +126,28 @@ def joined(
 ) -> dict:
     """The entry, with a second table's columns where one has a row for each patient or image."""
     for file, more in others.items():
-        for name in [name for name in more.columns if name in rows.columns]:
-            values = rows[name][rows[name] != ""]
-            fits = len(values) and values.isin(more[name]).mean() > 0.5
-            fresh = [column for column in more.columns if column not in rows.columns]
-            if fits and fresh and more[name].is_unique:
-                join = {"file": os.path.relpath(file, where.base), "by": name}
-                rows = rows.join(more[[name, *fresh]].set_index(name), on=name).fillna("")
+        for ours, theirs in keys(rows, more):
+            fresh = [column for column in more.columns if column not in (*rows.columns, theirs)]
+            if fresh:
+                join = {"file": os.path.relpath(file, where.base), "by": ours}
+                join |= {"theirs": theirs} if theirs != ours else {}
+                right = more[[theirs, *fresh]].set_index(theirs)
+                rows = rows.join(right, on=ours).fillna("")
                 return guesses.entry(rows, where, columns | {"join": join}, table, classes)
     return guesses.entry(rows, where, columns, table, classes)
+
+
+def keys(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
+    """Pairs of columns by which two tables can be joined; those of the same name first.
+
+    A column of the second one with another name has to be called a patient as well.
+    """
+    same = [(name, name) for name in more.columns if name in rows.columns]
+    people = [name for name in more.columns if guesses.PATIENT.search(name)]
+    patient = guesses.patient_column(rows)
+    same += [(patient, name) for name in people if patient and name != patient]
+    return [
+        (ours, theirs)
+        for ours, theirs in same
+        if more[theirs].is_unique and rows[ours][rows[ours] != ""].isin(more[theirs]).mean() > 0.5
+    ]
