@@ -227,3 +227,14 @@ def test_metrics_import_numpy_only():
     code += "print({'pandas', 'scipy', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2, 17])
+def test_sorting_ties_alone_sorts_as_by_both_keys(digits):
+    rng = np.random.default_rng(digits)
+    scores = np.append(np.round(rng.normal(size=300), digits), [np.inf, np.inf, -np.inf, 0.0, -0.0])
+    labels = (rng.random(305) < 0.5).astype(float)
+    expected = np.lexsort((labels, -scores))
+    assert metrics.highest_first(labels, scores).tolist() == expected.tolist()
+    assert metrics.highest_first(labels[:0], scores[:0]).tolist() == []
+    assert metrics.highest_first(labels[:1], scores[:1]).tolist() == [0]

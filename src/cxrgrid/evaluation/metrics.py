@@ -76,7 +76,7 @@ class Order:
 def order(labels: np.ndarray, scores: np.ndarray) -> Order:
     """Sort the known images by score; labels, scores: [N]. Scores are not NaN."""
     known = np.flatnonzero(~np.isnan(labels))
-    images = known[np.lexsort((labels[known], -scores[known]))]  # in a tie, negatives come first
+    images = known[highest_first(labels[known], scores[known])]
     positive, rung = labels[images] == 1, tie_groups(scores[images])
     start = starts(positive, rung)
     is_positive = positive[start]
@@ -84,6 +84,19 @@ def order(labels: np.ndarray, scores: np.ndarray) -> Order:
     tied = np.diff(rung[start], prepend=-1)[is_positive] == 0
     classes = np.flatnonzero(is_positive), np.flatnonzero(~is_positive)
     return Order(images, start, *classes, through - tied, through)
+
+
+def highest_first(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Indices that sort by score, highest first, then negatives, then as they stand [N].
+
+    As `np.lexsort((labels, -scores))`, but only ties are sorted by more than the score.
+    """
+    down = np.argsort(-scores)
+    equal = np.diff(tie_groups(scores[down])) == 0
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))[: len(down)]
+    own = np.sort(down[tied])
+    down[tied] = own[np.lexsort((labels[own], -scores[own]))]
+    return down
 
 
 def tie_groups(scores: np.ndarray) -> np.ndarray:

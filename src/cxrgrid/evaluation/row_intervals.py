@@ -69,6 +69,7 @@ class RowIntervals:
         self.estimates = Estimates(made, self.value)
         self.kept: dict[tuple[str, str], Estimate] = {}
         self.counted: dict[tuple[str, str], np.ndarray] = {}
+        self.reasons: dict[Row, str | None] = {}
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Both ends of each row's interval; NaN where it has none, `lacking` says why."""
@@ -126,7 +127,9 @@ class RowIntervals:
 
     def lacking(self, row: Row) -> str | None:
         """Why a row has a value and no interval: too few images or patients of a kind."""
-        return lacking([self], row)
+        if row not in self.reasons:
+            self.reasons[row] = lacking([self], row)
+        return self.reasons[row]
 
     def numbers(self, kind: str, rule: str) -> np.ndarray:
         """Numbers of images of a kind, and of their patients, by label [2, L]."""
@@ -148,7 +151,9 @@ def lacking(folds: Sequence[RowIntervals], row: Row) -> str | None:
     labels, both = folds[0].made.labels, np.any([fold.made.both for fold in folds], axis=0)
     if row.label not in labels:
         over = [name for name, there in zip(labels, both, strict=True) if there]
-        words = [lacking(folds, Row(name, row.metric, row.rule)) for name in over]
+        rows = [Row(name, row.metric, row.rule) for name in over]
+        alone = folds[0].lacking if len(folds) == 1 else None
+        words = [alone(one) if alone else lacking(folds, one) for one in rows]
         return words[0] if words and all(words) else None
     at = labels.index(row.label)
     for kind in RESTS_ON.get(row.metric, (KNOWN,)):

@@ -18,14 +18,13 @@ MEASURES = {
     "error_rate": "error rate",
     "aurc": "AURC",
     "auroc": "AUROC",
-    "auroc_surest": f"AUROC, surest {KEPT:.0%}",
-    "auroc_nearest": f"AUROC, nearest {KEPT:.0%}",
+    "auroc_surest": f"AUROC, surest {100 * KEPT:.0f} %",
+    "auroc_nearest": f"AUROC, nearest {100 * KEPT:.0f} %",
 }
 CAPTION = (
-    "On test images, mean over labels and seeds, with 95 % intervals. AURC: mean error rate over "
-    "all shares of images that are kept, the surest first; without use if not below the error "
-    "rate. AUROC of the images of which a model is surest, and of those nearest to its training "
-    "images."
+    "Test images, mean over labels and seeds, with 95 % intervals. AURC: mean error rate over all "
+    "shares of images kept, the surest first; without use if not below the error rate. AUROC: "
+    "also of the surest images, and of those nearest to the training images."
 )
 METHOD = (
     "Abstention: area under the risk-coverage curve (Geifman, Uziel & El-Yaniv 2019) at the first "

@@ -13,9 +13,9 @@ TEXTS = ["label"]
 MOST = 12  # columns, above which a table cannot be read
 PART = "labels"
 CAPTION = (
-    "Mean over seeds on the dataset's own test images; the highest of a row in bold, whether or "
-    "not it differs from the others. Average: over the labels that are defined for all models "
-    "shown. At most 12 models, in the order of the leaderboard; all of them: `label_models.csv`."
+    "Mean over seeds on own test images; the highest of a row in bold, whether or not it differs. "
+    "*: fewer positives or negatives than `report.minimum`, not ranked, in no average. Average: "
+    "over labels defined for all models shown. At most 12 models; all: `label_models.csv`."
 )
 
 
@@ -51,12 +51,24 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     kept = list(dict.fromkeys(model))[:MOST]
     wide = rows.assign(model=model).pivot(index="label", columns="model", values="value")[kept]
     wide = wide.loc[list(dict.fromkeys(rows["label"]))]
-    average = wide[wide.notna().all(axis=1)].mean().to_frame("average").T
-    shown = pd.concat([wide, average]).apply(as_text, axis=1, result_type="expand")
+    few = [name for name in rare(rows["dataset"].iloc[0], frames) if name in wide.index]
+    average = wide.drop(index=few)
+    average = average[average.notna().all(axis=1)].mean().to_frame("average").T
+    whole_of = pd.concat([wide, average])
+    shown = whole_of.apply(as_text, axis=1, result_type="expand")
     shown.columns = kept
+    shown.loc[few] = whole_of.loc[few].map(number)
+    shown = shown.rename(index={name: f"{name} *" for name in few})
     sizes = rows.assign(model=model).groupby("model")["parameters"].max()
     shown.loc["parameters"] = [whole(sizes[name]) for name in kept]
     return shown.rename_axis("label").reset_index()
+
+
+def rare(dataset: str, frames: Frames) -> list[str]:
+    """Labels of a dataset with fewer positive or negative test images than `report.minimum`."""
+    test = frames.tested[frames.tested["dataset"].eq(dataset)]
+    few = test[["positives", "negatives"]].min(axis=1) < frames.grid.study.report.minimum
+    return test.loc[few, "label"].tolist()
 
 
 def models(rows: pd.DataFrame) -> pd.Series:
