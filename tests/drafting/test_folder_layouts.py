@@ -105,7 +105,7 @@ def test_masks_are_left_out_and_said(name, capsys):
     lay(*MASKS[name])
     entry, frame = drafted()
     assert entry["labels"] == list(KINDS) and len(frame) == 12
-    assert "Masks beside the images, left out: 12." in capsys.readouterr().out
+    assert "Masks or thumbnails beside the images, left out: 12." in capsys.readouterr().out
 
 
 def test_unlabelled_images_are_left_out_and_said(capsys):
@@ -254,3 +254,74 @@ def test_class_folders_that_differ_in_case_alone_are_one():
 def lay_one(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(path)
+
+
+PARTS_AS_PEOPLE_HAVE_THEM = {
+    "numbered": ("1_train", "2_val", "3_test"),
+    "of_what": ("xray_train", "xray_test"),
+    "held_out": ("train", "validation", "holdout"),
+    "twice": ("seg_train/seg_train", "seg_test/seg_test"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS_AS_PEOPLE_HAVE_THEM)
+def test_parts_with_other_words_around_them_are_no_classes(name):
+    parts = PARTS_AS_PEOPLE_HAVE_THEM[name]
+    lay("{part}/{kind}/{n}.png", parts=parts)
+    entry, frame = drafted()
+    assert sorted(entry["labels"]) == sorted(KINDS)
+    assert len(frame) == len(parts) * len(KINDS) * len(NUMBERS)
+    assert entry["split"]["name"] == "folders"
+
+
+BESIDE = {
+    "label_maps": ("images/{kind}/{n}.png", "labels/{kind}/{n}.png"),
+    "a_folder_per_class": ("{kind}/{n}.png", "{kind}_masks/{n}.png"),
+    "thumbnails": ("{kind}/{n}.png", "{kind}/thumbnails/{n}.png"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_maps_and_thumbnails_are_left_out_and_said(name, capsys):
+    lay(*BESIDE[name])
+    entry, frame = drafted()
+    assert sorted(entry["labels"]) == sorted(KINDS) and len(frame) == len(KINDS) * len(NUMBERS)
+    assert f"beside the images, left out: {len(frame)}" in capsys.readouterr().out
+
+
+NO_LABELS = {
+    "dates": ("2020-01-{n:02d}/{kind}.png", "called like dates"),
+    "views": ("PA/{kind}{n}.png|AP/{kind}{n}.png", "called like views"),
+    "inner": ("sick/{kind}/{n}.png|well/{n}.png", "has folders of its own"),
+}
+
+
+@pytest.mark.parametrize("name", NO_LABELS)
+def test_folders_that_may_be_no_classes_are_a_question(name):
+    patterns, said = NO_LABELS[name]
+    lay(*patterns.split("|"))
+    with pytest.raises(UserError, match=said):
+        drafted()
+
+
+def test_images_without_an_ending_are_known_by_their_first_bytes():
+    lay("{kind}/{n}")
+    Path("mine/notes").write_text("no image")
+    _, frame = drafted()
+    assert len(frame) == len(KINDS) * len(NUMBERS)
+
+
+def test_the_class_may_stand_between_a_number_and_a_view():
+    lay("p{n:03d}_{kind}_AP.png")
+    entry, frame = drafted()
+    assert sorted(entry["labels"]) == sorted(KINDS) and frame["patient"].nunique() == len(NUMBERS)
+
+
+def test_a_study_of_two_folders_may_be_named_by_both():
+    for n, m in itertools.product(range(12), range(2)):
+        lay_one(Path(f"mine/P{n:02d}/study1/{m}.png"))
+    rows = [f"P{n:02d}/study1,{n % 2},{int(n % 3 == 0)}" for n in range(12)]
+    Path("mine/labels.csv").write_text("\n".join(["study,Effusion,Mass", *rows]) + "\n")
+    entry, frame = drafted()
+    assert entry["columns"]["match"] == "part" and len(frame) == 24
+    assert frame["Effusion"].tolist() == [n % 2 for n in range(12) for _ in range(2)]

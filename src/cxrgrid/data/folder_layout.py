@@ -9,21 +9,30 @@ from collections import Counter
 from typing import NamedTuple
 
 PART = re.compile(
-    r"(train|val|test|dev)(ing|id|idation|idate)?([ _-]?(set|data|images?|part|split))?", re.I
+    r"(?:.*[ _.-])?(train|val|test|dev|eval|holdout)(ing|id|idation|idate|uation)?"
+    r"([ _-]?(set|data|images?|part|split))?",
+    re.I,
 )
+PARTS = {"dev": "val", "eval": "val", "holdout": "test"}
 MASK = re.compile(
     r"((lungs?|hearts?|lobes?|infection|left|right|image|ground[ _-]?truth)[ _-]*)*"
     r"(masks?|segmentations?|segs?|annotations?|contours?)([ _-]*(left|right|lungs?|png|images?))*"
-    r"|ground[ _-]?truths?",
+    r"|ground[ _-]?truths?|.*[ _-]masks?",
     re.I,
 )
+IMAGES = re.compile(r"images?|imgs?|cxrs?|x-?rays?", re.I)  # beside which labels are masks
+MAPS = re.compile(r"labels?|gts?|truths?|annots?", re.I)
+TWICE = re.compile(r"(^|/)([^/]+)/\2/")
+SMALL = re.compile(r"thumb(nail)?s?|previews?|\.?cache", re.I)
 OF_MASK = re.compile(
     r"(.*[ _.-])?(lung|heart)?(masks?|seg|segmentations?)([ _.-]?(left|right|lungs?|\d+))*"
     r"|masks?[ _-].*",
     re.I,
 )
-UNLABELLED = re.compile(r"(un[ _-]?label+ed|unknown|unsorted|unclassified|no[ _-]?labels?)", re.I)
-MASKS, NO_CLASS = "Masks beside the images", "Images in no class folder"
+UNLABELLED = re.compile(
+    r"(.*[ _-])?(un[ _-]?label+ed|unknown|unsorted|unclassified|no[ _-]?labels?)([ _-].*)?", re.I
+)
+MASKS, NO_CLASS = "Masks or thumbnails beside the images", "Images in no class folder"
 NO_LABEL = "Images in folders called unlabelled or unknown"
 
 
@@ -43,7 +52,8 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
     images = without_masks(paths)
     left_out[MASKS] = len(paths) - len(images)
     above = shared(images)
-    inner = {path: path[len(above) :] for path in images}
+    # Archives repeat a folder in itself: seg_train/seg_train/COVID/1.png.
+    inner = {path: TWICE.sub(r"\1\2/", path[len(above) :]) for path in images}
     order = order_of(list(inner.values()), bool(pattern))
     rows = []
     for path, rest in inner.items():
@@ -74,13 +84,20 @@ def without_masks(paths: list[str]) -> list[str]:
     folders = {path.rpartition("/")[0] for path in paths}
     above = os.path.commonpath(folders) if folders else ""
     start = len(above) + 1 if above else 0
-    return [path for path in paths if not is_mask(path[start:])] or paths
+    names = {folder for path in folders for folder in path[start:].split("/")}
+    paired = any(map(IMAGES.fullmatch, names))
+    return [path for path in paths if not is_mask(path[start:], paired)] or paths
 
 
-def is_mask(path: str) -> bool:
-    """True if a folder in the path, or the name, says that the file is a mask."""
+def is_mask(path: str, paired: bool = False) -> bool:
+    """True if a folder in the path, or the name, says that the file is a mask or a thumbnail.
+
+    paired: other folders are called images, so that one called labels holds masks.
+    """
     *folders, name = path.split("/")
-    return any(map(MASK.fullmatch, folders)) or bool(OF_MASK.fullmatch(name.rsplit(".", 1)[0]))
+    said = [MASK, SMALL, *([MAPS] if paired else [])]
+    inner = any(kind.fullmatch(folder) for kind in said for folder in folders)
+    return inner or bool(OF_MASK.fullmatch(name.rsplit(".", 1)[0]))
 
 
 def shared(paths: list[str]) -> str:
@@ -125,4 +142,4 @@ def part_of(folder: str) -> str:
     """train, val or test for a folder's name in any usual spelling; empty if it is none."""
     if not (match := PART.fullmatch(folder)):
         return ""
-    return match[1].lower().replace("dev", "val")
+    return PARTS.get(match[1].lower(), match[1].lower())

@@ -17,6 +17,7 @@ from cxrgrid.data import dicom, folder_layout, walk
 
 Lookup = Callable[[str], list[str]]
 ZEROS = "\0zeros"  # begins the key of a number without zeros in front
+SPANS = [(at, at + length) for at in range(4) for length in (2, 3)]  # folders read as one id
 LONGEST = 6  # parts of a path that are compared
 BEGINNING = re.compile(r"[-_. ]")
 
@@ -26,7 +27,7 @@ def lookup(root: Path, images: list[str], how: str) -> Lookup:
     if how == "tail":
         return by_tail(images)
     found = by_part(images) if how == "part" else by_header(root, images, how)
-    return lambda value: found.get(value.casefold(), [])
+    return lambda value: found.get(value.casefold().replace("\\", "/").strip("/"), [])
 
 
 def by_tail(images: list[str]) -> Lookup:
@@ -103,7 +104,8 @@ def by_part(images: list[str]) -> dict[str, list[str]]:
     for image in images:
         *folders, last = image.casefold().split("/")
         starts = [last[: sign.start()] for sign in BEGINNING.finditer(last)]
-        for part in {*folders, *starts} - {""}:
+        joined = {"/".join(folders[at:end]) for at, end in SPANS if len(folders) >= end}
+        for part in {*folders, *starts, *joined} - {""}:
             found[part].append(image)
     return found
 

@@ -1,6 +1,7 @@
 """Image files below a folder, and every other file counted with the reason why it is left out.
 
-A file is an image by its ending, or whatever its name by a DICOM file's first bytes.
+A file is an image by its ending, or by its first bytes: whatever its name a DICOM file, and without
+an ending a PNG, JPEG or TIFF file.
 """
 
 import os
@@ -13,6 +14,8 @@ from cxrgrid.data import dicom
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".jp2")
 PICTURES += (".pgm", ".ppm", ".pnm")
 SUFFIXES = (*PICTURES, *dicom.SUFFIXES)
+NO_ENDING = "without an ending"
+BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")  # PNG, JPEG, TIFF
 SHOWN = 6  # kinds that a sentence names
 
 
@@ -77,15 +80,18 @@ def fault(item: os.DirEntry, path: Path) -> str:
         return ""
     try:
         with path.open("rb") as file:
-            return "" if dicom.starts(file.read(132)) else ending(path)
+            start = file.read(132)
     except OSError as error:
         return f"{ending(path)} ({error.strerror})"
+    kind = ending(path)
+    picture = kind == NO_ENDING and start.startswith(BEGINNINGS)
+    return "" if picture or dicom.starts(start) else kind
 
 
 def ending(path: Path) -> str:
     """The ending of a name, as `.txt`."""
     suffix = path.suffix.lower()
-    return suffix if suffix[1:].isalnum() and not suffix[1:].isdigit() else "without an ending"
+    return suffix if suffix[1:].isalnum() and not suffix[1:].isdigit() else NO_ENDING
 
 
 def unopened(root: Path) -> list[str]:

@@ -15,6 +15,10 @@ PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", 
 PATTERNS = [r"^(\d+)[-_]", r"^([A-Za-z]+[-_]?\d+)[-_]", r"^(.+)[-_][^-_]*$"]
 ABOVE = [r"^[^/]+/([^/]+)/", r"^[^/]+/[^/]+/([^/]+)/", r"^[^/]+/[^/]+/[^/]+/([^/]+)/"]
 CLASSES = [r"^([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\(?\d", r"[-_]([A-Za-z]+|[01])\.\w+$"]
+CLASSES += [r"^[^_-]*\d[^_-]*[_-]([A-Za-z]+)[_-]"]
+VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r"}
+SEXES = {"m", "f", "male", "female"}
+DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d")
 PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]?\d+", re.I)
 FEWEST = 5  # patients of a class below which it is asked whether it is one
 
@@ -72,6 +76,9 @@ def class_pattern(root: Path) -> str:
     for pattern in CLASSES:
         matches = [re.search(pattern, image.rsplit("/", 1)[-1]) for image in images]
         counts = Counter(match[1] for match in matches if match)
+        known_as = {name.casefold() for name in counts}
+        if known_as <= VIEWS or known_as <= SEXES:
+            continue
         if all(matches) and 2 <= len(counts) <= 10 and min(counts.values()) >= FEWEST:
             found[pattern] = counts
     if len(found) > 1:
@@ -89,10 +96,30 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
     named = [label for label in ids if not label[0].isdigit()] if len(ids) > 2 else []
     if len(named) == len(labels) or (len(ids) == len(labels) > 10):
         return f"the {len(labels)} folders, as {labels[0]!r}, look like patients: no label is here"
+    if all(map(DATE.fullmatch, labels)):
+        return f"the folders, as {labels[0]!r}, are called like dates: no label is here"
+    if {label.casefold() for label in labels} <= VIEWS:
+        return (
+            f"the folders {', '.join(labels)} are called like views of an image, not like classes"
+        )
+    if inner := inner_classes(frame, labels):
+        return inner
     people = {label: frame.loc[frame[label] == 1, "patient"].nunique() for label in labels}
     if len(labels) > 10 and len(labels) * 3 > frame["patient"].nunique():
         return f"{len(labels)} classes of {frame['patient'].nunique()} patients, as {labels[0]!r}"
     label = min(people, key=people.get)
     if people[label] < FEWEST:
         return f"the class {label!r} has {people[label]} patients only"
+    return ""
+
+
+def inner_classes(frame: pd.DataFrame, labels: list[str]) -> str:
+    """Why folders below a class may be classes themselves; empty if they are patients or none."""
+    for label in labels:
+        folders = frame.loc[frame[label] == 1, "image"].str.split("/").str[-2]
+        counts = folders[folders != label].value_counts()
+        words = [name for name in counts.index if re.fullmatch(r"[^\d]+", str(name))]
+        several = 2 <= len(words) == len(counts) <= 10 and counts.min() >= FEWEST
+        if several and not all(map(folder_layout.part_of, words)):
+            return f"the class {label!r} has folders of its own ({', '.join(sorted(words))})"
     return ""
