@@ -43,6 +43,7 @@ from cxrgrid.inference import gradcam
 from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
+from cxrgrid.models.device import add_device, own
 
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
 LARGEST = 512  # pixels a side of a heat map's file
@@ -241,6 +242,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--threshold", default="youden", help="operating point: youden, 0.2, …")
     cli.add_recalibration(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the network (1)")
+    add_device(parser)
     args = parser.parse_args(argv)
     if args.out and args.out.suffix not in (".csv", ".json"):
         raise UserError(f"--out {args.out}: .csv or .json, please")
@@ -253,7 +255,7 @@ def main(argv: list[str] | None) -> None:
     fit = thresholds.fit(trained.val, trained.val.facts, (point,), args.calibrate)
     for (_, label), why in fit.reasons.items():
         logging.warning(f"threshold of {label}: {why}")
-    with jpeg_damage.listening():
+    with jpeg_damage.listening(), own(args):
         frame = rows(trained.network(), trained, fit, paths, args.heatmaps)
     warn(frame)
     if args.out:

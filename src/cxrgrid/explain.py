@@ -16,7 +16,6 @@ import dataclasses
 import importlib
 import io
 import logging
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +36,9 @@ from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.inference import embedding, gallery_choice, gradcam, occlusion, pointing_game
 from cxrgrid.inference.heat_layer import Layer, NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
-from cxrgrid.io import cli, locks
+from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.models.device import add_device, own
 
 SIDE = 160  # pixels of a picture's image: no more than it has on a page
 QUALITY = 75  # of WebP, 0 to 100: two images of 160 pixels take about 6 kB
@@ -234,10 +234,11 @@ def main(argv: list[str] | None) -> None:
         "--show-credentialed", action="store_true", help="pictures also of data under an agreement"
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    add_device(parser)
     parser.add_argument("--out", type=Path, required=True, help="the folder of the three tables")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    with locks.own_gpu() or nullcontext(), threadpool_limits(args.threads):
+    with own(args), threadpool_limits(args.threads):
         explain(args)
 
 

@@ -23,14 +23,15 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_training
 from cxrgrid.io import cli
+from cxrgrid.models.device import add_device, own, pick_device
 from cxrgrid.reporting import figure_style
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.loss import make_loss
 from cxrgrid.training.sampling import batches
-from cxrgrid.training.step import Step, make_run
+from cxrgrid.training.step import Step, failures_explained, make_run
 
 SMOOTHING = 0.9  # share of the past in the smoothed loss
 DIVERGED = 4  # times the smallest loss so far
@@ -134,13 +135,15 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--high", type=float, default=1.0, help="the last learning rate (1)")
     parser.add_argument("--steps", type=int, default=200, help="steps from low to high (200)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    add_device(parser)
     args = parser.parse_args(argv)
     if not 0 < args.low < args.high or args.steps < 10:
         raise UserError("find_lr: 0 < --low < --high and ten --steps or more, please")
     torch.set_num_threads(args.threads)
     rates = ramp(args.low, args.high, args.steps)
     cell = read_cell(args.cell)
-    losses = range_test(cell, *load_training(args.data, cell, args.pool), rates)
+    with own(args), failures_explained(cell):
+        losses = range_test(cell, *load_training(args.data, cell, args.pool), rates)
     rates = rates[: len(losses)]
     write_csv(rates, losses, args.out)
     if len(losses) < 3:

@@ -11,7 +11,6 @@ kept. Both change results in their last bits, bfloat16 in more than those: one g
 
 import statistics
 import time
-from contextlib import nullcontext
 from itertools import cycle, islice
 
 import msgspec
@@ -22,13 +21,14 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_training
-from cxrgrid.io import cli, locks
+from cxrgrid.io import cli
+from cxrgrid.models.device import add_device, own, pick_device
 from cxrgrid.training.augment import augment, mix
 from cxrgrid.training.loss import make_loss
 from cxrgrid.training.sampling import batches
-from cxrgrid.training.step import Step, make_run, memory_explained
+from cxrgrid.training.step import Step, failures_explained, make_run
 
 # From what changes least to what changes most.
 WAYS = [{"amp": amp, "channels_last": layout} for amp in (False, True) for layout in (False, True)]
@@ -91,12 +91,13 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--steps", type=int, default=10, help="of each way, each round (10)")
     parser.add_argument("--rounds", type=int, default=5, help="that are counted (5)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    add_device(parser)
     args = parser.parse_args(argv)
     if args.steps < 1 or args.rounds < 1:
         raise UserError("find_speed: one or more --steps and --rounds, please")
     torch.set_num_threads(args.threads)
     cell = read_cell(args.cell)
-    with locks.own_gpu() or nullcontext(), memory_explained(cell):
+    with own(args), failures_explained(cell):
         print(
             table(
                 measure(cell, *load_training(args.data, cell, args.pool), args.steps, args.rounds)

@@ -14,7 +14,6 @@ Example:
 
 import argparse
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -29,10 +28,11 @@ from cxrgrid.config.label_names import published, renamed
 from cxrgrid.data.split_arrays import Split, load_split, read_part
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.inference.trained_cell import batch, image_there, load
-from cxrgrid.io import cli, locks
+from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.models.device import add_device, own
 from cxrgrid.training.augment import augment
-from cxrgrid.training.step import memory_explained
+from cxrgrid.training.step import failures_explained
 
 
 def augmented(cell: Cell, draw: int) -> Callable[[Tensor, int], Tensor]:
@@ -148,10 +148,11 @@ def main(argv: list[str] | None) -> None:
     )
     parser.add_argument("--tta", type=draws, default=0, help="augmented draws per image (0: none)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    add_device(parser)
     parser.add_argument("--out", type=Path, required=True, help="a predictions file, .parquet")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    with locks.own_gpu() or nullcontext(), memory_explained(read_cell(f"{args.cell}/cell.json")):
+    with own(args), failures_explained(read_cell(f"{args.cell}/cell.json")):
         predict(args)
 
 

@@ -15,7 +15,6 @@ Example:
 
 import argparse
 import logging
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,9 +33,10 @@ from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.inference.familiar import MOST, Familiar, chosen, learn
 from cxrgrid.inference.features import logits_and_features
 from cxrgrid.inference.trained_cell import batch, image_there, load
-from cxrgrid.io import cli, locks
+from cxrgrid.io import cli
 from cxrgrid.io.parquet import facts_of, write_parquet
-from cxrgrid.training.step import memory_explained
+from cxrgrid.models.device import add_device, own
+from cxrgrid.training.step import failures_explained
 
 METHOD = "Mahalanobis distance of features, covariance by Ledoit and Wolf"
 MADE_BY = 1  # raise it where the same network and change give other files
@@ -138,11 +138,12 @@ def main(argv: list[str] | None) -> None:
         "--others", type=Path, nargs="+", default=[], help="results/data/{dataset} of others"
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    add_device(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the files")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    short = memory_explained(read_cell(f"{args.cell}/cell.json"))
-    with locks.own_gpu() or nullcontext(), threadpool_limits(args.threads), short:
+    short = failures_explained(read_cell(f"{args.cell}/cell.json"))
+    with own(args), threadpool_limits(args.threads), short:
         shift(args)
 
 

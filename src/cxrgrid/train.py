@@ -16,7 +16,6 @@ import os
 import sys
 import time
 from argparse import Namespace
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,13 +30,14 @@ from cxrgrid import models
 from cxrgrid.cluster import training_progress
 from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.identity import RESULTS
-from cxrgrid.data.loader import Feed, pick_device
+from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_split, load_training, load_validation
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
+from cxrgrid.models import device as device_use
 from cxrgrid.models.input import metadata
 from cxrgrid.training import answers, fitted_head, history, monitor
 from cxrgrid.training.augment import augment, mix
@@ -47,7 +47,7 @@ from cxrgrid.training.features import Images, set_up
 from cxrgrid.training.loss import Loss, make_loss
 from cxrgrid.training.sampling import batches
 from cxrgrid.training.schedule import set_lr
-from cxrgrid.training.step import Step, make_run, memory_explained
+from cxrgrid.training.step import Step, failures_explained, make_run
 
 STATE = "state.pt"
 
@@ -63,7 +63,7 @@ def train(
     """
     train_split, facts = load_training(folders, cell, how.pool)
     val_split = load_validation(folders, cell, how.pool)
-    device = pick_device()
+    device = device_use.pick_device()
     size = train_split.pixels.shape[-2:]
     run = make_run(cell, len(facts["labels"]), size, device)
     if run.start:
@@ -75,7 +75,8 @@ def train(
         tqdm.write(f"warning: {line}", file=sys.stderr)
     seen = set_up(run, cell, size)
     checkpointer = Checkpointer(run, out / STATE, cell, facts | seen.key(), stop, how.save_minutes)
-    train_split, val_split = seen(train_split, stop, cell.amp), seen(val_split, stop)
+    amp = device_use.bfloat16(cell.amp, device)
+    train_split, val_split = seen(train_split, stop, amp), seen(val_split, stop)
     if said := seen.line():
         tqdm.write(said, file=sys.stderr)
     loss = make_loss(cell, facts["task"], train_split.labels, device)
@@ -87,6 +88,7 @@ def train(
         way = fit_head(checkpointer, parts, cell, seen)
     images = {"train": len(train_split.rows), "val": len(val_split.rows)}
     more = {"feed": way, "warnings": warnings, "image": facts.get("image"), **counts}
+    more |= device_use.used(cell, device) | {"eval_batch": eval_batch_size(run, cell)}
     more |= {name: facts[name] for name in ("pool", "held_out") if name in facts}
     more |= {"start": run.start} if run.start else {}
     return checkpointer, seen, history.run_facts(run, cell, facts, images, more)
@@ -170,8 +172,11 @@ def validate(
 
 
 def eval_batch_size(run: Run, cell: Cell) -> int:
-    """Batch size for evaluation: the images in the largest part of a training step."""
-    return -(-cell.batch_size // run.parts)
+    """Batch size for evaluation: the images in the largest part of a training step.
+
+    On a GPU four times as many, since no activations are kept for a gradient.
+    """
+    return (4 if run.model.mean.is_cuda else 1) * -(-cell.batch_size // run.parts)
 
 
 def write_predictions(
@@ -220,6 +225,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument(
         "--threads", type=int, help="CPU threads (SLURM_CPUS_PER_TASK, OMP_NUM_THREADS, or 1)"
     )
+    device_use.add_device(parser)
     parser.add_argument(
         "--save-minutes", type=float, default=5, help="between two saves, at most (5)"
     )
@@ -228,7 +234,7 @@ def main(argv: list[str] | None) -> None:
     )
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads or allotted(dict(os.environ)))
-    with locks.claim(args.out), locks.own_gpu() or nullcontext():
+    with locks.claim(args.out), device_use.own(args):
         run_cell(args)
 
 
@@ -241,7 +247,7 @@ def run_cell(args) -> None:
     with replacing(args.out / "cell.json") as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
-        with Stop() as stop, memory_explained(cell):
+        with Stop() as stop, failures_explained(cell):
             checkpointer, seen, facts = train(cell, args.data, args.out, stop, args)
             write_predictions(checkpointer, seen, cell, args.data[0], args.out)
             facts |= seen.facts() | {"cost": checkpointer.meter.read()}

@@ -57,6 +57,19 @@ def test_a_recorded_text_of_the_same_settings_is_used_again(command):
         assert identity.command_text(settings, [text]) == short
 
 
+def test_a_record_made_under_a_former_default_is_of_the_default_of_now():
+    cell = SETTINGS["train"]
+    early = msgspec.to_builtins(cell) | {"amp": False}
+    early.pop("deterministic")  # as versions wrote that knew neither this nor amp: auto
+    assert identity.same(json.dumps(early), cell)
+    assert not identity.same(json.dumps(early | {"amp": True}), cell)
+    assert identity.same(json.dumps(early | {"amp": True}), msgspec.structs.replace(cell, amp=True))
+    # What is said by word since then counts.
+    off = msgspec.structs.replace(cell, amp=False)
+    assert not identity.same(identity.identity(off), cell)
+    assert not identity.same(json.dumps(msgspec.to_builtins(off)), cell)
+
+
 def test_required_settings_come_first_and_settings_within_settings_are_shortened_too():
     columns = preparation.Columns(patient="id")
     dataset = Dataset(adapter="csv", columns=columns, sample=Sample(n={"a": 3}), age=(18, 60))

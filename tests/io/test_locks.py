@@ -1,6 +1,5 @@
 """`lock`: one process at a time, and none after its holder's end, however it ended."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -40,27 +39,20 @@ def test_a_cell_is_claimed_by_one_process_only(tmp_path):
     assert locks.claim(tmp_path)
 
 
-def test_each_training_gets_a_gpu_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    first = locks.own_gpu()
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    second = locks.own_gpu()
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
+def test_a_lock_for_all_users_is_held_by_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "SHARED", (tmp_path / "absent", tmp_path))
+    first = locks.hold_for_all("gpu-a-0")
+    assert locks.hold_for_all("gpu-a-0") is None
+    assert locks.hold_for_all("gpu-b-0")
     first.close()
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    third = locks.own_gpu()
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
-    assert second and third
+    assert locks.hold_for_all("gpu-a-0")
+    assert (tmp_path / "cxrgrid").stat().st_mode & 0o7777 == 0o1777
 
 
-@pytest.mark.parametrize(("job", "gpus"), [("1", "0,1"), (None, "3"), (None, "")])
-def test_where_there_is_nothing_to_choose_nothing_is_changed(monkeypatch, job, gpus):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    if job:
-        monkeypatch.setenv("SLURM_JOB_ID", job)
-    assert locks.own_gpu() is None
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == gpus
+def test_a_lock_for_all_users_follows_no_link(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "SHARED", (tmp_path,))
+    (tmp_path / "cxrgrid").mkdir()
+    (tmp_path / "cxrgrid/gpu-a-0.lock").symlink_to(tmp_path / "target")
+    with pytest.raises(OSError):
+        locks.hold_for_all("gpu-a-0")
+    assert not (tmp_path / "target").exists()

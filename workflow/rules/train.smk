@@ -66,6 +66,8 @@ rule train:
         "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
+        device="auto",
+        cells_per_gpu=1,
         mem_mb=needs.memory,
         runtime=needs.runtime,
     params:
@@ -74,7 +76,8 @@ rule train:
         out=subpath(output.model, parent=True),
     shell:
         "python -m cxrgrid.train {params.cell:q} --data {params.data} --out {params.out}"
-        " --threads {threads} > {log} 2>&1"
+        " --threads {threads} --device {resources.device}"
+        " --cells-per-gpu {resources.cells_per_gpu} > {log} 2>&1"
 
 
 rule predict:
@@ -93,6 +96,8 @@ rule predict:
         "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
+        device="auto",
+        cells_per_gpu=1,
         mem_mb=needs.memory,
         runtime=needs.runtime,
     params:
@@ -101,7 +106,8 @@ rule predict:
         same=ask.same,
     shell:
         "python -m cxrgrid.predict {params.cell} --data {params.data} --out {output} {params.same}"
-        " --threads {threads} > {log} 2>&1"
+        " --threads {threads} --device {resources.device}"
+        " --cells-per-gpu {resources.cells_per_gpu} > {log} 2>&1"
 
 
 rule shift:
@@ -122,6 +128,8 @@ rule shift:
         "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
+        device="auto",
+        cells_per_gpu=1,
         mem_mb=needs.memory,
         runtime=needs.runtime,
     params:
@@ -131,7 +139,8 @@ rule shift:
         out=subpath(output.distances, parent=True),
     shell:
         "python -m cxrgrid.shift {params.cell} --data {params.data} {params.flags}"
-        " --out {params.out} --threads {threads} > {log} 2>&1"
+        " --out {params.out} --threads {threads} --device {resources.device}"
+        " --cells-per-gpu {resources.cells_per_gpu} > {log} 2>&1"
 
 
 rule explain:
@@ -153,6 +162,8 @@ rule explain:
         "../../envs/cxrgrid.yaml"
     resources:
         gpu=1,
+        device="auto",
+        cells_per_gpu=1,
         mem_mb=needs.memory,
         runtime=needs.runtime,
     params:
@@ -162,4 +173,5 @@ rule explain:
         out=subpath(output.gallery, parent=True),
     shell:
         "python -m cxrgrid.explain {params.cell} --data {params.data} {params.flags}"
-        " --out {params.out} --threads {threads} > {log} 2>&1"
+        " --out {params.out} --threads {threads} --device {resources.device}"
+        " --cells-per-gpu {resources.cells_per_gpu} > {log} 2>&1"

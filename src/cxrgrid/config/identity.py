@@ -16,6 +16,12 @@ import msgspec
 RESULTS = {"phantom": 1, "index": 1, "pixels": 1, "split": 1, "train": 1}
 
 
+# Defaults of before, of settings whose default has changed without changing any result on a CPU:
+# {setting: (its former default, a setting that came with the new one)}. A complete record without
+# the latter was written when the former default held.
+FORMER = {"amp": (False, "deterministic")}
+
+
 def changed(settings: msgspec.Struct) -> dict[str, Any]:
     """Required settings, then those that differ from their default, as plain values."""
     usual = defaults(type(settings))
@@ -42,9 +48,22 @@ def identity(settings: msgspec.Struct) -> str:
 def same(text: str, settings: msgspec.Struct) -> bool:
     """True if `text` is JSON of the same settings, once the defaults are filled in."""
     try:
-        return msgspec.json.decode(text, type=type(settings)) == settings
+        read = msgspec.json.decode(text, type=dict[str, Any])
+        return msgspec.convert(without_former(read, type(settings)), type(settings)) == settings
     except msgspec.DecodeError:
         return False
+
+
+def without_former(values: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Settings of a complete record, without those at the default that held when it was written.
+
+    A record of what differs from the defaults alone is returned as it is.
+    """
+    usual = defaults(kind)
+    if not any(name in usual and value == usual[name] for name, value in values.items()):
+        return values
+    old = [n for n, (value, since) in FORMER.items() if since not in values and n in usual]
+    return {n: v for n, v in values.items() if n not in old or v != FORMER[n][0]}
 
 
 def command_text(settings: msgspec.Struct, recorded: list[str]) -> str:

@@ -237,10 +237,28 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             lt=1,
         ),
     ] = 0.0
-    compile: Annotated[bool, about("torch.compile; the first step then takes longer")] = False
-    amp: Annotated[bool, about("bfloat16 autocast; find_speed measures whether it is faster")] = (
-        False
-    )
+    compile: Annotated[
+        bool | Literal["reduce-overhead"],
+        about(
+            "torch.compile; the first step then takes longer. reduce-overhead: with CUDA graphs, "
+            "for small batches on a GPU, at the cost of some of its memory"
+        ),
+    ] = False
+    amp: Annotated[
+        bool | Literal["auto"],
+        about(
+            "bfloat16 autocast; auto: on GPUs of compute capability 8.0 or later, not elsewhere; "
+            "find_speed measures whether it is faster"
+        ),
+    ] = "auto"
+    deterministic: Annotated[
+        bool,
+        about(
+            "the same cell gives the same bits on the same GPU; an operation that cannot is "
+            "refused. false: faster on a GPU, and the report says that it cannot be repeated to "
+            "the bit"
+        ),
+    ] = True
     channels_last: Annotated[
         bool, about("channels_last memory layout; find_speed measures whether it is faster")
     ] = False

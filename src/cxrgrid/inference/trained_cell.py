@@ -11,10 +11,10 @@ from cxrgrid.config.cell import Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.image import Sides
-from cxrgrid.data.loader import pick_device
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.models import checkpoint_file, neighbours
+from cxrgrid.models.device import pick_device, prepare
 from cxrgrid.models.input import set_input
 from cxrgrid.models.probe import classifier_of, replace_classifier
 from cxrgrid.models.sizes import Size
@@ -108,7 +108,9 @@ def find_table(folder: Path, cell: Cell, data: Path | None) -> Path:
 
 def batch(folder: Path, cell: Cell) -> int:
     """Batch size of the cell's own predictions: another one can change the last bits."""
-    return -(-cell.batch_size // history_facts(folder).get("parts", cell.accumulate))
+    facts = history_facts(folder)
+    usual = -(-cell.batch_size // facts.get("parts", cell.accumulate))
+    return facts.get("eval_batch", usual)
 
 
 def history_facts(folder: Path) -> dict:
@@ -134,7 +136,8 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
 
     labels: number of outputs; size: of the images.
     """
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = pick_device()
+    prepare(cell, device)
     model = models.build(cell, labels, size)
     path = folder / "model.safetensors"
     weights = models.read_weights(path)
@@ -145,5 +148,4 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     model.load_state_dict(weights)
     set_input(model, checkpoint_file.metadata(path))
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
-    device = pick_device()
     return model.to(device, memory_format=layout).eval()

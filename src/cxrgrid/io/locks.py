@@ -6,13 +6,13 @@ system passes flock on (NFS does, Lustre if mounted so); where it does not, noth
 
 import fcntl
 import os
-import sys
-import tempfile
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from cxrgrid.config.errors import UserError
+
+SHARED = (Path("/run/lock"), Path("/tmp"))  # folders of this machine that all users write to
 
 
 def hold(path: Path) -> IO[str] | None:
@@ -43,33 +43,27 @@ def claim(folder: Path) -> IO[str]:
     return held
 
 
-def own_gpu() -> IO[str] | None:
-    """A GPU for this process alone, by CUDA_VISIBLE_DEVICES; keep what is returned.
+def hold_for_all(name: str) -> IO[bytes] | None:
+    """A lock of this machine that every user's processes see; None if another process holds it.
 
-    None where there is nothing to choose: under Slurm, which has chosen, and with one GPU or none.
-    Call it before CUDA starts. Where all are taken it waits.
+    Opened for reading alone, so that one user can lock the file that another has made; links are
+    not followed.
     """
-    gpus = devices()
-    if "SLURM_JOB_ID" in os.environ or len(gpus) < 2:
+    folder = next(path for path in SHARED if os.access(path, os.W_OK)) / "cxrgrid"
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(0o1777)  # as /tmp: everybody may add a file, nobody may remove another's
+    path = folder / f"{name}.lock"
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    file = os.fdopen(number, "rb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
         return None
-    folder = Path(tempfile.gettempdir()) / f"cxrgrid-gpus-{os.getuid()}"
-    said = False
-    while True:
-        for gpu in gpus:
-            held = hold(folder / f"{gpu}.lock")
-            if held:
-                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-                return held
-        if not said:
-            print(f"waiting for one of the GPUs {', '.join(gpus)}", file=sys.stderr, flush=True)
-        said = True
-        time.sleep(1)
-
-
-def devices() -> list[str]:
-    """Numbers of the GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, else all."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return [name for name in allowed.split(",") if name]
-    found = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
-    return sorted(found, key=int)
+    return file

@@ -19,6 +19,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.models import au as au
+from cxrgrid.models import device as device_use
 from cxrgrid.models import sizes, start
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt
@@ -30,13 +31,23 @@ def build(cell: Cell, labels: int, size: sizes.Size) -> nn.Module:
 
     `model.mean` and `model.std` (float [1, C, 1, 1], not in its state dict) are the grey levels,
     0 to 1, with which the backbone's published weights were trained; one channel takes their mean.
+    `model.amp` and `model.compiling` are the cell's settings amp and compile.
     `UserError` if the backbone cannot take images of `size`: the side of a square in pixels, or
     height and width.
     """
     options = {"num_classes": labels, "in_chans": cell.channels, "drop_rate": cell.dropout}
     model = sizes.create(cell.backbone, size, options)
     set_input(model, usual(model, cell))
+    model.amp, model.compiling = cell.amp, cell.compile
     return model
+
+
+def compiled(model: nn.Module, how: bool | str) -> Callable[[Tensor], Tensor]:
+    """The network's forward pass, by torch.compile if asked; how: the cell's setting `compile`."""
+    # The model itself is not wrapped: its state dict keeps its keys.
+    if not how:
+        return model
+    return torch.compile(model, mode=how if isinstance(how, str) else None)
 
 
 def is_own(backbone: str) -> bool:
@@ -141,14 +152,19 @@ def logits(
     """
     model.eval()
     device = model.mean.device
+    # A CPU's cells have always been evaluated in float32, a GPU's are as they are trained.
+    gpu = device.type == "cuda"
+    forward = compiled(model, gpu and model.compiling)
+    amp = gpu and device_use.bfloat16(model.amp, device)
     parts = np.array_split(np.arange(len(split.rows)), max(1, -(-len(split.rows) // batch_size)))
     way = "prefetch" if device.type == "cuda" else "gather"
     outputs = []
     for number, (images, _) in enumerate(Feed(split, device, way)(parts)):
         seen = change(grey(images), number)
-        outputs.append(model(normalise(seen, model)).float().cpu())
+        with torch.autocast(device.type, torch.bfloat16, enabled=amp):
+            outputs.append(forward(normalise(seen, model)).float())
         pause()
-    return torch.cat(outputs)
+    return torch.cat(outputs).cpu()  # the one wait for a GPU
 
 
 def probabilities(outputs: Tensor, task: str) -> np.ndarray:

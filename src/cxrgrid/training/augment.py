@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cxrgrid.config.cell import Cell
+from cxrgrid.data.loader import send
 
 
 def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
@@ -43,7 +44,7 @@ def mix(
     if not cell.mixup:
         return images, targets
     share = rng.beta(cell.mixup, cell.mixup, len(images))
-    other = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+    other = send(torch.from_numpy(rng.permutation(len(images))), images.device)
     weight = on(images, share)
     mixed = images[other].lerp(images, weight)
     return mixed, targets[other].lerp(targets, weight.view(-1, 1).to(targets.dtype))
@@ -56,7 +57,7 @@ def uniform(rng: np.random.Generator, n: int, bound: float) -> np.ndarray:
 
 def on(images: Tensor, values: np.ndarray) -> Tensor:
     """One value per image, as a tensor that multiplies `images`."""
-    return torch.from_numpy(values.astype(np.float32)).to(images.device).view(-1, 1, 1, 1)
+    return send(torch.from_numpy(values.astype(np.float32)), images.device).view(-1, 1, 1, 1)
 
 
 def ratio(images: Tensor) -> float:
@@ -106,7 +107,7 @@ def crops(n: int, cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 def move(images: Tensor, maps: np.ndarray) -> Tensor:
     """Resample `images` by affine maps, black outside."""
-    maps = torch.from_numpy(np.ascontiguousarray(maps)).to(images.device)
+    maps = send(torch.from_numpy(np.ascontiguousarray(maps)), images.device)
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
 
@@ -160,7 +161,7 @@ def rectangles(n: int, cell: Cell, rng: np.random.Generator, ratio: float = 1.0)
 def erase(images: Tensor, boxes: np.ndarray) -> Tensor:
     """Fill each image's rectangle with the image's mean grey."""
     height, width = images.shape[2:]
-    box = torch.from_numpy(boxes.astype(np.float32)).to(images.device)
+    box = send(torch.from_numpy(boxes.astype(np.float32)), images.device)
     left, top, right, bottom = box.view(-1, 4, 1, 1, 1).unbind(1)
     y = ((torch.arange(height, device=images.device) + 0.5) / height).view(1, 1, -1, 1)
     x = ((torch.arange(width, device=images.device) + 0.5) / width).view(1, 1, 1, -1)

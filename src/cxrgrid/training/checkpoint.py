@@ -189,7 +189,7 @@ class Checkpointer:
         self.look()
         self.run.seconds = time.perf_counter() - self.began
         weights = torch.tensor(sizes, dtype=torch.float64)
-        loss = (self.run.losses.double().cpu() @ weights / weights.sum()).item()
+        loss = (self.run.losses.cpu().double() @ weights / weights.sum()).item()
         return {"train_loss": loss, **answers.scores(self.run.answers, task)}
 
     def save(self) -> None:

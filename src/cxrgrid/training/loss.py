@@ -1,5 +1,6 @@
 """Losses and optimisers."""
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +24,15 @@ def make_optimizer(cell: Cell, model: nn.Module) -> torch.optim.Optimizer:
         weight_decay=cell.weight_decay,
         momentum=cell.momentum,
         layer_decay=cell.layer_decay if cell.layer_decay < 1 else None,
+        **fused(cell.optimizer, next(model.parameters()).device),
     )
+
+
+def fused(optimizer: str, device: torch.device) -> dict[str, bool]:
+    """Argument for a GPU's update in one kernel, where the optimiser has one."""
+    kind = timm.optim.get_optimizer_class(optimizer, bind_defaults=False)
+    has = "fused" in inspect.signature(kind).parameters
+    return {"fused": True} if has and device.type == "cuda" else {}
 
 
 def make_loss(cell: Cell, task: str, labels: np.ndarray, device: torch.device) -> Loss:

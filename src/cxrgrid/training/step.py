@@ -19,18 +19,20 @@ from tqdm import tqdm
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
+from cxrgrid.models import device as device_use
 from cxrgrid.models.sizes import Size, fewest_images
 from cxrgrid.training.answers import counter
 from cxrgrid.training.checkpoint import Run
 from cxrgrid.training.loss import make_optimizer
 
 # How torch's allocator, cuDNN and cuBLAS say it where they raise a plain RuntimeError.
+REFUSED = " does not have a deterministic implementation"
 SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_alloc_failed")
 
 
 def make_run(cell: Cell, labels: int, size: Size, device: torch.device) -> Run:
     """A new run: the cell's model on its device, with initial weights that follow from its seed."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    device_use.prepare(cell, device)
     torch.manual_seed(cell.seed)
     model = models.build(cell, labels, size)
     start, path = "", cell.weights
@@ -58,11 +60,11 @@ class Step:
     ):
         self.run, self.cell, self.loss = run, cell, loss
         self.count, self.answers = counter(task, cell), torch.zeros(())
-        # The model itself is not wrapped: its state dict keeps its keys.
-        self.forward = torch.compile(run.model) if cell.compile else run.model
+        self.forward = models.compiled(run.model, cell.compile)
         self.layout = torch.channels_last if cell.channels_last else torch.contiguous_format
         device = run.model.mean.device
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=cell.amp)
+        amp = device_use.bfloat16(cell.amp, device)
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=amp)
         self.buffers = list(run.model.buffers()) if cell.on_oom == "accumulate" else []
         self.update = updates(run, cell)
 
@@ -144,8 +146,8 @@ def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
 def seed(device: torch.device, number: int) -> None:
     """Seed the device's generator: torch.manual_seed takes a millisecond, for all devices."""
     torch.default_generator.manual_seed(number)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(number)
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.get_device_module(device).manual_seed(number)
 
 
 def chance(*numbers: int) -> int:
@@ -172,11 +174,21 @@ def remedy(cell: Cell, where: str) -> str:
 
 
 @contextmanager
-def memory_explained(cell: Cell) -> Iterator[None]:
-    """Context that turns lack of memory outside of a step into a `UserError` with the remedy."""
+def failures_explained(cell: Cell) -> Iterator[None]:
+    """Context that turns two failures into a `UserError` with the remedy.
+
+    Lack of memory outside of a step, and an operation that a GPU cannot repeat to the bit.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        if REFUSED in str(error):
+            operation = str(error).split(REFUSED)[0].split()[-1]
+            raise UserError(
+                f"cell {cell.path()}: {operation}, which {cell.backbone} needs, has no "
+                "deterministic implementation on this GPU; set deterministic: false, or take "
+                "another backbone or image size"
+            ) from None
         if not is_short(error):
             raise
         raise UserError(remedy(cell, f"({str(error).splitlines()[0][:120]})")) from None
