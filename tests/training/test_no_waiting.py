@@ -70,7 +70,7 @@ def make_step(monkeypatch, **settings) -> steps.Step:
     cell = make_cell(**settings)
     split = make_split()
     loss = make_loss(cell, "multilabel", split.labels, META)
-    made = steps.Step(steps.make_run(cell, LABELS, 32, META), cell, loss)
+    made = steps.Step(steps.make_run(cell, LABELS, 32, META), cell, loss, "multilabel")
     models.set_trainable(made.run.model, cell, 1)
     return made
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.evaluation.wording import many
 from cxrgrid.reporting import readings, saturated
 from cxrgrid.reporting.dataset_cards import leaked
@@ -23,10 +23,21 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
         found += small(name, frames)
     found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
-    found += [training(frames.history), saturated.sentence(frames)]
+    found += [training(frames.history), saturated.sentence(frames), unrepeatable(frames.grid.cells)]
     for name in audits:
         found += [f"{name}: {text}" for text in audits[name].get("warnings", [])]
     return list(dict.fromkeys(filter(None, found)))
+
+
+def unrepeatable(cells: list[Cell]) -> str:
+    """That trainings cannot be repeated to the bit, because they were asked to be faster."""
+    loose = sum(not cell.deterministic for cell in cells)
+    if not loose:
+        return ""
+    return (
+        f"{loose} of {many(len(cells), 'cell')} were trained with deterministic: false: trained "
+        "again on a GPU, they give slightly other numbers."
+    )
 
 
 def drawn(frames: Frames, asked: list[str]) -> str:

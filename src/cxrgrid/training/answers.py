@@ -15,7 +15,7 @@ Count = Callable[[Tensor, Tensor], Tensor]
 
 
 def counter(task: str, cell: Cell) -> Count:
-    """Function of (logits, labels), both [N, L]: tp, fp, tn, fn, float64 [4, L], on their device.
+    """Function of (logits, labels), both [N, L]: tp, fp, tn, fn, int64 [4, L], on their device.
 
     Decisions are at 0.5, or for multi-class by the largest logit. Labels that are neither 0 nor 1
     do not count, nor do images whose class is unknown. NaN where nothing can be counted: without a
@@ -42,7 +42,7 @@ def of_classes(logits: Tensor, labels: Tensor) -> Tensor:
 def tally(said: Tensor, present: Tensor, absent: Tensor) -> Tensor:
     """Numbers of images [4, L] by decision and truth, bool [N, L] each."""
     cells = (said & present, said & absent, ~said & absent, ~said & present)
-    return torch.stack([cell.sum(dim=0, dtype=torch.float64) for cell in cells])
+    return torch.stack([cell.sum(dim=0, dtype=torch.int64) for cell in cells])
 
 
 def scores(counts: Tensor, task: str) -> dict[str, float]:
@@ -53,7 +53,7 @@ def scores(counts: Tensor, task: str) -> dict[str, float]:
     """
     if counts.ndim < 2:
         return {"train_accuracy": float("nan"), "train_f1": float("nan")}
-    tp, fp, tn, fn = counts.cpu()
+    tp, fp, tn, fn = counts.cpu().double()
     right, known = (tp, tp + fn) if task == "multiclass" else (tp + tn, tp + fp + tn + fn)
     both = (tp + fn > 0) & (fp + tn > 0)
     f1 = (2 * tp / (2 * tp + fp + fn))[both]
@@ -65,5 +65,5 @@ def scores(counts: Tensor, task: str) -> dict[str, float]:
 
 def trace(losses: Tensor, most: int = 20) -> list[float]:
     """Losses of an epoch's steps [S] as means of at most `most` parts of consecutive steps."""
-    parts = losses.double().cpu().tensor_split(min(most, len(losses)))
+    parts = losses.cpu().double().tensor_split(min(most, len(losses)))
     return [part.mean().item() for part in parts]
