@@ -84,6 +84,65 @@ def test_a_film_looks_as_dcmtk_shows_it(tmp_path, name):
     assert np.abs(shown(path)[0] - wanted).max() <= 2
 
 
+STORED = {
+    "in_the_upper_bits": (TWELVE << 4, {"BitsStored": 12, "HighBit": 15} | WINDOW),
+    "eight_in_sixteen": (TWELVE >> 4, {"BitsStored": 8, "HighBit": 7}),
+    "thirty_two": (
+        TWELVE.astype(np.uint32) * 1000,
+        {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31}
+        | {"WindowCenter": 2048000, "WindowWidth": 4096000},
+    ),
+    "signed": (TWELVE.astype(np.int16) - 2048, {"WindowCenter": 0, "WindowWidth": 3000}),
+}
+
+
+@pytest.mark.skipif(not shutil.which("dcm2pnm"), reason="dcm2pnm of dcmtk is not installed")
+@pytest.mark.parametrize("name", STORED)
+def test_bits_are_taken_from_where_they_are_stored(tmp_path, name):
+    pixels, elements = STORED[name]
+    path = film(tmp_path / "a.dcm", pixels, **elements)
+    use = ["+Wi", "1"] if "WindowCenter" in elements else []
+    subprocess.run(["dcm2pnm", "+op", *use, path, tmp_path / "a.pgm"], check=True)
+    wanted = np.asarray(Image.open(tmp_path / "a.pgm")).astype(int)
+    found, remark = shown(path)
+    assert np.abs(found - wanted).max() <= 2 and not remark
+
+
+def test_a_slope_of_zero_is_no_slope(tmp_path):
+    usual, _ = shown(film(tmp_path / "a.dcm", **WINDOW))
+    nothing = {"RescaleSlope": 0, "RescaleIntercept": 0}
+    assert np.array_equal(shown(film(tmp_path / "b.dcm", **WINDOW, **nothing))[0], usual)
+
+
+@pytest.mark.parametrize("name", ["PixelRepresentation", "SamplesPerPixel", "BitsStored"])
+def test_what_a_header_lacks_and_everybody_knows_is_filled_in(tmp_path, name):
+    path = film(tmp_path / "a.dcm", TWELVE, BitsStored=16, HighBit=15, **WINDOW)
+    usual, _ = shown(path)
+    found = pydicom.dcmread(path)
+    delattr(found, name)
+    found.save_as(path)
+    assert np.array_equal(shown(path)[0], usual)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_bare_data_set_without_file_meta_is_read(tmp_path, implicit):
+    usual, _ = shown(path := film(tmp_path / "a.dcm", **WINDOW))
+    found = pydicom.dcmread(path)
+    bare = pydicom.Dataset(found)
+    bare.save_as(tmp_path / "b", implicit_vr=implicit, little_endian=True)
+    assert dicom.starts((tmp_path / "b").read_bytes()[:132])
+    assert np.array_equal(shown(tmp_path / "b")[0], usual)
+
+
+def test_padding_of_signed_levels_may_be_written_as_unsigned(tmp_path):
+    signed = TWELVE.astype(np.int16) - 2048
+    signed[:, :20] = -3000
+    elements = {"BitsStored": 16, "HighBit": 15, "PixelPaddingValue": 2**16 - 3000}
+    found, _ = shown(film(tmp_path / "a.dcm", signed, **elements))
+    assert (found[:, :20] == 0).all() and found[:, 20:].max() == 255
+    assert np.median(found[:, 20:]) == pytest.approx(127, abs=4)
+
+
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
 @pytest.mark.parametrize(("slope", "start"), SLOPES)
 def test_bright_is_where_rescaled_values_are_high(tmp_path, function, slope, start):

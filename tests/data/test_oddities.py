@@ -15,6 +15,11 @@ ODD = {
     "mask": (np.where(FILM > 128, 255, 0).astype(np.uint8), (64, 64), "only 2 grey levels"),
     "one_value": (FADED, (64, 64), "of it have one grey level"),
     "rows_repeat": (ROWS, (64, 64), "of 64 rows repeat the one above"),
+    "rows_missing": (
+        np.where(np.arange(64)[:, None] < 38, FILM, 0).astype(np.uint8),
+        (64, 64),
+        "26 of 64 rows at its end are all 0",
+    ),
     "narrow": (FILM, (900, 200), "900 x 200 pixels: aspect 4.5"),
 }
 
@@ -49,3 +54,11 @@ def test_a_few_images_have_no_rest_to_be_told_by():
     assert (
         oddities.of_dataset(np.stack([FILM[:16, :16], 255 - FILM[:16, :16]]), np.ones((2, 2))) == {}
     )
+
+
+def test_few_levels_are_counted_before_the_image_is_resized():
+    """A mask that is made smaller has grey levels between black and white."""
+    mask = np.where(np.indices((512, 512)).sum(axis=0) > 500, 255, 0).astype(np.uint8)
+    small = np.clip(FILM, 20, 230)
+    assert oddities.of_image(small, (512, 512), mask) == "only 2 grey levels"
+    assert oddities.of_image(small, (512, 512), np.kron(FILM, np.ones((8, 8), np.uint8))) == ""

@@ -165,3 +165,15 @@ def test_pixels_that_were_begun_do_not_go_on_with_other_files():
     images, recipe = ["a.png"], {"size": 32}
     keys = [pixels.fingerprint(Path("x"), images, recipe, files) for files in ("", "a", "b")]
     assert len(set(keys)) == 3
+
+
+def test_a_pipe_in_the_table_is_set_aside_and_nothing_waits_for_it(prepared):
+    (prepared / "img/4.png").unlink()
+    os.mkfifo(prepared / "img/4.png")
+    index.main(AGAIN)
+    assert changes() == []
+    out = Path("results/data/mine")
+    more = ["--index", out / "index.parquet", "--out", out / "p.npy", "--files", out / "p.parquet"]
+    pixels.main(['{"size": 32, "unreadable": 0.5}', *map(str, more)])
+    reasons = read_parquet(out / "p.parquet")[0]["reason"].to_pylist()
+    assert sorted(filter(None, reasons)) == ["no regular file"]

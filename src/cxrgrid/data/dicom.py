@@ -40,14 +40,34 @@ def load(path: Path, **options):
     """The data set as pydicom reads it. `ValueError` if the file is not DICOM."""
     import pydicom
 
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+
     # Publishers' headers are full of small faults, of which none touches a pixel.
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
         with path.open("rb") as file:
             bare = starts(file.read(128))  # without a preamble, which pydicom wants to be told
-        return pydicom.dcmread(path, force=bare, **options)
+        return whole_header(pydicom.dcmread(path, force=bare, **options))
     except pydicom.errors.InvalidDicomError:
         raise ValueError("not a DICOM file" if path.stat().st_size else "empty file") from None
+
+
+def whole_header(film):
+    """The data set with what bare files lack and pixels cannot be read without."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in film.file_meta:
+        implicit, little = film.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        film.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    if film.get("PhotometricInterpretation") in GREY:
+        usual = {"SamplesPerPixel": 1, "PixelRepresentation": 0}
+        usual["BitsStored"] = film.get("BitsAllocated")
+        for name, value in usual.items():
+            if film.get(name) is None and value is not None:
+                setattr(film, name, value)
+    return film
 
 
 def sides(path: Path) -> tuple[int, int]:

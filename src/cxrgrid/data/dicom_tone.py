@@ -24,19 +24,14 @@ def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> tuple[np.ndarray, s
     Levels of at most 8 bits without a window stay as they are; padding becomes black.
     """
     inverted = is_inverted(film)
-    if int(pixels.max()) - int(pixels.min()) >= grey_levels.TABLE:
-        grey = grey_levels.stretch(modality(pixels, film))
-        return 255 - grey if inverted else grey, ""
-    lowest = int(pixels.min())
-    levels = np.arange(lowest, int(pixels.max()) + 1)
+    levels, counts, pixels = tabled(pixels)
     rescaled = modality(levels, film)
-    counts = grey_levels.histogram(pixels, lowest, len(levels))
     outside = padding(levels, film)
     counts[outside] = 0
     table, remark = None, ""
     if sixteen_bit == "voi":
         table, remark = first_that_fits(film, rescaled, counts)
-    if table is None and pixels.dtype == np.uint8 and np.array_equal(rescaled, levels):
+    if table is None and is_byte(levels, film) and np.array_equal(rescaled, levels):
         table = levels.astype(np.uint8)
     if table is None:
         whole = sixteen_bit == "full" or not counts.any()
@@ -45,6 +40,25 @@ def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> tuple[np.ndarray, s
         table = grey_levels.scaled(rescaled, *bounds, there)
     table = np.where(outside, 0, 255 - table if inverted else table).astype(np.uint8)
     return grey_levels.lookup(table, pixels), remark
+
+
+def tabled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The levels of an image, how many pixels have each, and pixels as `grey_levels.lookup` takes.
+
+    Of values too far apart for a table of all between, those that occur: pixels are then places.
+    """
+    lowest, highest = int(pixels.min()), int(pixels.max())
+    if highest - lowest < grey_levels.TABLE:
+        levels = np.arange(lowest, highest + 1)
+        return levels, grey_levels.histogram(pixels, lowest, len(levels)), pixels
+    levels, places, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    return levels.astype(np.int64), counts, places.reshape(pixels.shape)
+
+
+def is_byte(levels: np.ndarray, film) -> bool:
+    """True for grey levels of at most 8 bits, in one byte or in two."""
+    stored = int(film.get("BitsStored") or film.get("BitsAllocated") or 16)
+    return stored <= 8 and levels[0] >= 0 and levels[-1] <= 255
 
 
 def is_inverted(film) -> bool:
@@ -65,9 +79,13 @@ def within_bits(decode: Callable, film) -> np.ndarray:
     packed = film.file_meta.TransferSyntaxUID.is_compressed
     if packed or film.get("PixelRepresentation") or not 0 < stored < allocated == 16:
         return decode(film)
+    high = int(film.get("HighBit") or stored - 1)
     film.BitsStored, film.HighBit = allocated, allocated - 1
     pixels = decode(film)
-    film.BitsStored, film.HighBit = stored, stored - 1
+    film.BitsStored, film.HighBit = stored, high
+    below = high + 1 - stored  # bits below the stored ones
+    if 0 < below <= allocated - stored and not (pixels & (2**below - 1)).any():
+        return pixels >> below
     return pixels & (2**stored - 1) if (pixels > 2**stored - 1).mean() < MOST_OVERLAY else pixels
 
 
@@ -77,7 +95,9 @@ def padding(levels: np.ndarray, film) -> np.ndarray:
     if value is None:
         return np.zeros(len(levels), bool)
     limit = film.get("PixelPaddingRangeLimit")
-    ends = sorted((int(value), int(value if limit is None else limit)))
+    below = 2**16 if levels[0] < 0 else 0  # of signed levels, written as unsigned
+    ends = [int(value), int(value if limit is None else limit)]
+    ends = sorted(end - below if below and end >= 2**15 else end for end in ends)
     return (levels >= ends[0]) & (levels <= ends[1])
 
 
@@ -86,7 +106,7 @@ def modality(levels: np.ndarray, film) -> np.ndarray:
     if film.get("ModalityLUTSequence"):
         return through_table(levels, film.ModalityLUTSequence[0], film)[0]
     slope, intercept = film.get("RescaleSlope"), film.get("RescaleIntercept")
-    if slope is None or intercept is None:
+    if slope is None or intercept is None or float(slope) == 0:  # which would make all one
         return levels
     return levels.astype(np.float64) * float(slope) + float(intercept)
 
@@ -169,7 +189,7 @@ def windowed(levels: np.ndarray, film, center: float, width: float) -> np.ndarra
             window[name] = film[name]
     window.WindowCenter, window.WindowWidth = center, width
     if "RescaleSlope" in film:  # pydicom turns tones round with its sign
-        window.RescaleSlope = abs(float(film.RescaleSlope))
+        window.RescaleSlope = abs(float(film.RescaleSlope)) or 1
     with np.errstate(over="ignore"):  # a sigmoid's far ends
         low, high = apply_windowing(np.array([-1e9, 1e9]), window)
         shown = apply_windowing(levels, window)

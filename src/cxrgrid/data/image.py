@@ -66,7 +66,7 @@ def examined_all(path: Path, recipes: list[tuple[preparation.Image, Sides | None
     for recipe, frame in recipes:
         image = opened(path, recipe, frame, read)
         pixels = fitted(image.pixels, recipe, image.box, sized)
-        oddity = oddities.of_image(pixels, image.sides)
+        oddity = oddities.of_image(pixels, image.sides, image.pixels)
         remark = "; ".join(filter(None, [image.remark, oddity]))
         found.append(Decoded(pixels, remark, image.sides))
     return found
@@ -86,6 +86,7 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
 
     read: what the file has given already, by what was asked of it; filled in.
     """
+    check_regular(path)
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
             if recipe.sixteen_bit not in read:
@@ -113,6 +114,12 @@ def reason(error: Exception, path: Path) -> str:
     return text.removesuffix(", could be decompression bomb DOS attack.")
 
 
+def check_regular(path: Path) -> None:
+    """`ValueError` for a pipe or device, from which reading might never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("no regular file")
+
+
 def check(image: Image.Image) -> None:
     """`ValueError` for what is no radiograph by its size."""
     if min(image.size) < SMALLEST:
@@ -121,6 +128,7 @@ def check(image: Image.Image) -> None:
 
 def sides(path: Path) -> Sides:
     """Width and height by the header, upright."""
+    check_regular(path)
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
             return dicom.sides(path)

@@ -8,16 +8,22 @@ import numpy as np
 FEW_LEVELS = 16  # grey levels below which an image is no radiograph but a mask or a drawing
 MOSTLY = 0.9  # share of one grey level
 REPEATED = 0.1  # share of the rows that are the same one after another
+SOME = 1 << 16  # pixels of an image that are looked at for its grey levels
+ENDED = 1 / 3  # share of the rows that may be plain at the end alone
 DARK, BRIGHT = 8, 247  # borders are that dark or bright, and may be as large as they like
 ASPECT = 3.0  # longer side over shorter
 INVERTED = -0.5  # correlation with the dataset's own median image
 SMALLER = 4  # times fewer, or more, pixels a side than the dataset's median
 
 
-def of_image(pixels: np.ndarray, sides: tuple[int, int]) -> str:
-    """The first oddity of an image, uint8 [H, W]; empty if there is none. sides: of the file."""
+def of_image(pixels: np.ndarray, sides: tuple[int, int], whole: np.ndarray | None = None) -> str:
+    """The first oddity of an image, uint8 [H, W]; empty if there is none. sides: of the file.
+
+    whole: the image before it was resized, which adds grey levels between those of the file.
+    """
     counts = np.bincount(pixels.reshape(-1), minlength=256)
     levels, most = int((counts > 0).sum()), int(counts.argmax())
+    levels = levels if whole is None else min(levels, levels_of(whole))
     if levels == 1:
         return f"flat: all {most}"
     if levels < FEW_LEVELS:
@@ -28,9 +34,17 @@ def of_image(pixels: np.ndarray, sides: tuple[int, int]) -> str:
         return f"{share:.0%} of it have one grey level"
     if rows := repeated(pixels):
         return f"{rows} of {len(pixels)} rows repeat the one above"
+    if rows := missing(pixels):
+        return f"{rows} of {len(pixels)} rows at its end are all {pixels[-1, 0]}"
     if max(sides) > ASPECT * min(sides):
         return f"{sides[0]} x {sides[1]} pixels: aspect {max(sides) / min(sides):.1f}"
     return ""
+
+
+def levels_of(whole: np.ndarray) -> int:
+    """Number of grey levels among some pixels of an image from all over it."""
+    step = max(1, int((whole.size / SOME) ** 0.5))
+    return len(np.unique(whole[::step, ::step]))
 
 
 def without_border(pixels: np.ndarray) -> np.ndarray:
@@ -46,6 +60,14 @@ def repeated(pixels: np.ndarray) -> int:
     ends = np.flatnonzero(np.diff(np.concatenate([[0], same, [0]])))
     longest = int((ends[1::2] - ends[::2]).max(initial=0))
     return longest if longest > REPEATED * len(pixels) else 0
+
+
+def missing(pixels: np.ndarray) -> int:
+    """Number of rows of one grey level at the end, beyond those at the beginning; 0 if few."""
+    plain = (pixels == pixels[:, :1]).all(axis=1) & (pixels[:, 0] == pixels[-1, 0])
+    last = int(np.argmin(plain[::-1]))
+    first = int(np.argmin((pixels == pixels[:, :1]).all(axis=1)))
+    return last if last - first > ENDED * len(pixels) else 0
 
 
 def of_dataset(small: np.ndarray, sides: np.ndarray) -> dict[int, str]:

@@ -105,6 +105,8 @@ def spread(sizes: list[tuple[int, int]]) -> str:
 
 def header(path: Path) -> tuple[tuple[int, int] | None, str]:
     """Size and kind of an image by its header; a DICOM's size is not looked at."""
+    if not path.is_file():
+        raise OSError("no regular file")
     with path.open("rb") as file:
         if file.read(132)[128:] == b"DICM":
             return None, "DICOM"

@@ -173,7 +173,9 @@ def stat(path: Path) -> list[int]:
 
 
 def digest(path: Path) -> str:
-    """Checksum of a file; empty if it cannot be read."""
+    """Checksum of a file; empty if it cannot be read, or is none: a pipe might never end."""
+    if not path.is_file():
+        return ""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
