@@ -1,5 +1,7 @@
 """Lists of recipe settings become recipes with readable names, as the design says."""
 
+import re
+
 import pytest
 
 from cxrgrid.config.errors import UserError
@@ -90,6 +92,29 @@ def test_a_setting_whose_value_is_a_list_is_no_factor():
 def test_a_list_that_cannot_be_is_one_line(settings, words):
     with pytest.raises(UserError, match=words):
         expand("default", settings, "full")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lr": [0.01, 0.01]}, "lr: the level 0.01 stands there twice"),
+        ({"lr": [0.01, 0.010000000001]}, "would both be called 0.01; round them"),
+        ({"image": {"size": [32, "32x32"]}}, "size: the levels 32 and 32x32 mean the same"),
+        ({"train_where": [{}, {"view": []}]}, "train_where: the levels all and view none mean"),
+        ({"train_on": [[], ["own"]]}, "train_on: the levels none and own mean the same"),
+        ({"train_where": [{}, {"source": ["x" * 300]}]}, "too long for a folder; give it as a"),
+    ],
+)
+def test_levels_that_are_one_or_have_one_name_are_refused(settings, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        Grid(study(recipes={"default": settings, "source": {}}))
+
+
+def test_whole_image_recipes_are_levels_too():
+    levels = [{}, {"equalize": "clahe", "blur": 5}]
+    cells = Grid(study(recipes={"default": {"image": levels}, "source": {}}))
+    found = cells.levels["default"], cells.levels["default-image-equalize-clahe-blur-5"]
+    assert [level["image"] for level in found] == ["as the dataset's", "equalize clahe, blur 5"]
 
 
 def test_nested_settings_are_merged():
@@ -202,7 +227,7 @@ def test_a_size_may_be_width_by_height_and_a_square_has_one_spelling():
         ({"datasets.ward.image.size": [64, 96]}, r"datasets\.ward\.image\.size"),
         ({"datasets.ward.split": {"seed": [0, 1]}}, r"datasets\.ward\.split\.seed"),
         ({"recipes.default.lr": [0.1, [0.2]]}, r"recipes\.default\.lr"),
-        ({"overrides": [{"set": {"lr": [0.1, 0.2]}}]}, r"cell .*lr"),
+        ({"overrides": [{"set": {"lr": [0.1, 0.2]}}]}, r"overrides\[0\]\.set\.lr"),
     ],
 )
 def test_a_list_where_none_may_be_is_one_line_that_says_where_one_may(changes, where):

@@ -1,10 +1,14 @@
 """Checks of `recipes:` and of their lists, and the recipes of the grid that follow."""
 
+import contextlib
 from typing import Any
+
+import msgspec
 
 from cxrgrid.config.checks import check_keys, check_name, checked
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import LevelRecipe, expand, factors, merge
+from cxrgrid.config.pooling import OWN
 from cxrgrid.config.preparation import Image
 from cxrgrid.config.recipe import Recipe, StudyRecipe
 from cxrgrid.config.study import Study
@@ -30,12 +34,38 @@ def check_recipes(study: Study, designs: set[str]) -> dict[str, LevelRecipe]:
         }
         if twice := next((level for level in made if level in found), None):
             raise UserError(f"recipes.{name}: two recipes would be called {twice!r}; rename one")
-        for recipe in made.values():
-            checked(recipe.settings, Recipe, f"recipes.{name}")
+        check_levels(list(made.values()), f"recipes.{name}")
         found |= made
     for number, override in enumerate(study.overrides):
-        check_keys(override.set, Recipe, f"overrides[{number}].set")
+        where = f"overrides[{number}].set"
+        check_keys(override.set, Recipe, where)
+        checked(override.set, Recipe, where)
     return found
+
+
+def check_levels(made: list[LevelRecipe], where: str) -> None:
+    """`UserError` for a setting of a recipe that is none, and for two levels that mean the same."""
+    seen: dict[str, LevelRecipe] = {}
+    for recipe in made:
+        settings = checked(recipe.settings, Recipe, where)
+        other = seen.setdefault(meaning(settings), recipe)
+        if other is not recipe:
+            factor = next(
+                name for name in recipe.levels if recipe.levels[name] != other.levels[name]
+            )
+            raise UserError(
+                f"{where}.{factor}: the levels {other.levels[factor]} and {recipe.levels[factor]} "
+                "mean the same; leave one out"
+            )
+
+
+def meaning(settings: Recipe) -> str:
+    """A recipe's settings in one spelling; image settings that are none keep their own."""
+    image = dict(settings.image)
+    with contextlib.suppress(TypeError, ValueError):
+        image |= {"size": Image(size=image["size"]).size} if "size" in image else {}
+    train_on = () if settings.train_on == (OWN,) else settings.train_on
+    return repr(msgspec.structs.replace(settings, image=image, train_on=train_on))
 
 
 def check_choice(name: str, own: dict[str, Any], merged: dict[str, Any]) -> None:

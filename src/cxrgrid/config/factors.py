@@ -17,6 +17,7 @@ from cxrgrid.config.errors import UserError
 NESTED = ("image",)  # settings that hold settings, each of which may be a list
 LISTS = ("train_on",)  # settings whose value is a list: a list of lists is a factor
 MOST = 10_000  # recipes that the factors of one recipe may make
+LONGEST = 200  # characters in a recipe's name, which is that of a folder
 Setting = tuple[str, ...]  # its path, such as ("image", "size")
 
 
@@ -92,10 +93,23 @@ def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:
         where = f"recipes.{name}.{'.'.join(path)}"
         if not levels:
             raise UserError(f"{where}: a list without a value; give one or more levels")
-        words = [level_text(level) for level in levels]
-        if twice := next((word for word in words if words.count(word) > 1), None):
-            raise UserError(f"{where}: the level {twice} stands there twice")
+        check_apart(levels, where)
     return found
+
+
+def check_apart(levels: list, where: str) -> None:
+    """`UserError` for a level that stands in a list twice, or two that have one name."""
+    named: dict[str, Any] = {}
+    for level in levels:
+        word = level_text(level)
+        if word in named and named[word] != level:
+            raise UserError(
+                f"{where}: the levels {named[word]!r} and {level!r} would both be called {word}; "
+                "round them, or give one in a recipe of its own"
+            )
+        if word in named:
+            raise UserError(f"{where}: the level {word} stands there twice")
+        named[word] = level
 
 
 def leaves(settings: dict[str, Any]) -> Iterator[tuple[Setting, Any]]:
@@ -138,7 +152,14 @@ def level_recipe(
         chosen = merge(chosen, {path[0]: value}) if len(path) > 1 else {**chosen, path[0]: value}
     changed = [path for path, level in point.items() if level != found[path][0]]
     suffix = "".join(f"-{level_name(path[-1], point[path])}" for path in changed)
+    if len(name + suffix) > LONGEST:
+        raise UserError(
+            f"recipes.{name}: its level {suffix[1:41]}… would have a name of {len(name + suffix)} "
+            "characters, too long for a folder; give it as a recipe of its own"
+        )
     levels = {".".join(path): level_text(level) for path, level in point.items()}
+    if levels.get("image") == level_text({}):
+        levels["image"] = "as the dataset's"
     return LevelRecipe(name + suffix, name, chosen, levels)
 
 

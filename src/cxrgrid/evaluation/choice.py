@@ -5,6 +5,12 @@ weights of its best epoch, by the same definitions as on test images. A metric w
 (F1, balanced accuracy) is at the study's first operating point, which is fitted on these very
 images, of every cell alike. On the bias of choosing and judging on the same images: Cawley &
 Talbot, JMLR 11 (2010) 2079-2107.
+
+The choice is by the mean over seeds and folds. Validation images of one fold are test images of
+another, so that where a dataset is cross-validated the choice has seen test images of other folds
+(Varma & Simon, BMC Bioinformatics 7 (2006) 91). Beside it therefore stands the choice that each
+fold makes by its own validation images, which are no test images of that fold: nested
+cross-validation tests the configurations of these choices (reporting/nested_choice.py).
 """
 
 import numpy as np
@@ -20,7 +26,7 @@ from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.score_rows import sizes
 
 COLUMNS = [*CONFIGURATION, "entry", "metric", "value", "sd", "seeds", "planned", "n", "patients"]
-COLUMNS += ["of", "chosen", "recommended"]
+COLUMNS += ["of", "chosen", "recommended", "chosen_in", "recommended_in"]
 ENTRY = [*CONFIGURATION[:-1], "entry"]
 
 
@@ -49,7 +55,8 @@ def table(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
     cells: AXES, `done`, and of finished cells `value`, `n`, `patients`. value: mean over the seeds
     of which all folds are done; seeds, planned: how many of these; n, patients: of a fold; of:
     configurations from which the entry's is chosen; chosen: it stands for its entry; recommended:
-    of the chosen ones, the first of its dataset.
+    of the chosen ones, the first of its dataset; chosen_in, recommended_in: of a cross-validated
+    dataset, the folds whose own validation images make the same choice, such as `0 2`.
     """
     folds = cells.groupby([*CONFIGURATION, "seed"], sort=False)
     sums = {"value": "mean", "done": "all", "n": "max", "patients": "max"}
@@ -65,14 +72,40 @@ def table(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
         patients=("patients", "max"),
     ).reset_index()
     rows["entry"] = rows["recipe"].map(grid.entry)
+    marked(rows, [])
+    alone = by_fold(grid, cells)
+    for mark in ("chosen", "recommended"):
+        rows[f"{mark}_in"] = [folds_of(row, alone[alone[mark]]) for _, row in rows.iterrows()]
     rows["metric"] = grid.study.report.headline
     rows["of"] = rows.groupby(ENTRY)["recipe"].transform("size")
-    rows["chosen"] = first(rows, ENTRY)
-    rows["recommended"] = rows["chosen"] & first(rows[rows["chosen"]], ["dataset"]).reindex(
-        rows.index, fill_value=False
-    )
-    rows["recommended"] &= rows["value"].notna()
     return rows[COLUMNS]
+
+
+def marked(rows: pd.DataFrame, within: list[str]) -> None:
+    """Add `chosen` and `recommended` to rows of configurations; within: columns of more groups."""
+    rows["chosen"] = first(rows, [*ENTRY, *within])
+    best = first(rows[rows["chosen"]], ["dataset", *within])
+    rows["recommended"] = best.reindex(rows.index, fill_value=False) & rows["value"].notna()
+
+
+def by_fold(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
+    """The choice by each fold's own validation images: CONFIGURATION, `fold`, and the two marks.
+
+    Of datasets with several folds only; cells: as in `table`.
+    """
+    several = cells.groupby("dataset")["fold"].transform("nunique") > 1
+    rows = cells[several].groupby([*CONFIGURATION, "fold"], sort=False)
+    rows = rows.agg(value=("value", "mean"), seeds=("done", "sum"), planned=("done", "size"))
+    rows = rows.reset_index()
+    rows["entry"] = rows["recipe"].map(grid.entry)
+    marked(rows, ["fold"])
+    return rows
+
+
+def folds_of(row: pd.Series, alone: pd.DataFrame) -> str:
+    """Folds in which a configuration was chosen, such as `0 2`; alone: rows of `by_fold`."""
+    same = (alone[CONFIGURATION] == row[CONFIGURATION]).all(axis=1)
+    return " ".join(map(str, alone.loc[same, "fold"]))
 
 
 def ranked(rows: pd.DataFrame) -> pd.DataFrame:

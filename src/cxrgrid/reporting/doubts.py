@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.evaluation.wording import many
-from cxrgrid.reporting import readings, saturated
+from cxrgrid.reporting import nested_choice, readings, saturated
 from cxrgrid.reporting.dataset_cards import leaked
 from cxrgrid.reporting.results import Frames
 
@@ -21,7 +21,7 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
     found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
     for name in asked:
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
-        found += small(name, frames)
+        found += [*small(name, frames), nested_choice.sentence(frames, name)]
     found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
     found += [training(frames.history), saturated.sentence(frames), unrepeatable(frames.grid.cells)]
     for name in audits:

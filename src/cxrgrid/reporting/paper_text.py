@@ -14,6 +14,7 @@ from cxrgrid.config.checks import task_of
 from cxrgrid.config.operating_points import Target
 from cxrgrid.config.study import Source
 from cxrgrid.evaluation.wording import many, whole
+from cxrgrid.reporting import nested_choice
 from cxrgrid.reporting.markdown import escape
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Table
@@ -188,7 +189,11 @@ def evaluation(frames: Frames) -> list[str]:
             "but that of the primary effect were adjusted for multiplicity by Holm's method."
         ]
     chosen = "Epochs, thresholds and the configurations that are recommended"
-    return [*said, f"{chosen} were chosen on validation images alone."]
+    said += [f"{chosen} were chosen on validation images alone."]
+    return [
+        *said,
+        *filter(None, (nested_choice.sentence(frames, name) for name in frames.grid.targets())),
+    ]
 
 
 def point(one: object) -> str:

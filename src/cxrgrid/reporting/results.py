@@ -48,7 +48,7 @@ TEXT = dict.fromkeys(
     + ["truth", "decision"]
     + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
     + ["verdict", "sentence", "level", "against", "by", "by_level", "model", "family"]
-    + ["margin_verdict"],
+    + ["margin_verdict", "chosen_in", "recommended_in"],
     "str",
 )
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
@@ -270,4 +270,6 @@ def read_csv(path: Path) -> pd.DataFrame:
     found = pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
     if "seed" in found and "fold" not in found:  # written before there were folds
         found.insert(found.columns.get_loc("seed"), "fold", 0)
+    if "chosen" in found and "chosen_in" not in found:  # before each fold chose by itself
+        found[["chosen_in", "recommended_in"]] = ""
     return found

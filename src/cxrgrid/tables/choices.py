@@ -5,7 +5,7 @@ import pandas as pd
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.choice import COLUMNS, ENTRY, ranked
 from cxrgrid.evaluation.wording import number, part, whole
-from cxrgrid.reporting import cell_links
+from cxrgrid.reporting import cell_links, nested_choice
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING
 
@@ -20,7 +20,9 @@ CAPTION = (
 METHOD = (
     "Searches: for each dataset, backbone and init, the level with the highest validation value is "
     "chosen among those that have all seeds (of those with most seeds, if none has). The highest "
-    "of several validation values lies too high; the test value of the chosen level does not."
+    "of several validation values lies too high; the test value of the chosen level does not, "
+    "unless the dataset is cross-validated: then a note gives it with the level chosen in each "
+    "fold alone."
 )
 links = cell_links.of_configurations
 
@@ -33,6 +35,12 @@ def build(frames: Frames) -> pd.DataFrame:
     test = test.reset_index().merge(frames.ends(), on=CONFIGURATION)
     columns = [*rows, "value", "low", "high", "n", "patients"]
     return rows.merge(test, on=CONFIGURATION, how="left")[columns]
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The nested values of a cross-validated dataset's searches."""
+    [name] = rows["dataset"].unique()
+    return nested_choice.of_searches(frames, name)
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
