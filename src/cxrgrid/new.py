@@ -102,8 +102,11 @@ def main(argv: list[str] | None) -> None:
     while not text:
         try:
             text = draft(args, name, out)
-        except Question as question:
-            args = answered(question, args)
+        except UserError as error:
+            found = error if args.adapter else layouts.one_level_off(args.path, error)
+            if not isinstance(found, Question):
+                raise
+            args = answered(found, args)
     Grid(yaml.safe_load(text)).check_files()
     if args.dry_run:
         print(f"\n{out} would be:\n\n{text}", end="")

@@ -1,5 +1,6 @@
 """Files by name, and publishers' tables with their spaces, marks and mistakes."""
 
+import re
 import zipfile
 
 import pytest
@@ -79,3 +80,22 @@ def test_what_is_written_is_read_again(tmp_path):
     }
     publisher_files.write_sheet(tmp_path / "a.xlsx", rows)
     assert (tmp_path / "a.xlsx").read_bytes() == first
+
+
+def test_notes_before_the_table_and_cells_without_a_place_are_no_obstacle(tmp_path):
+    """Some programs number no cell; some people write about the table on a sheet before it."""
+    path, rows = tmp_path / "a.xlsx", [["name", "age"], ["a", "5"], ["b", ""]]
+    publisher_files.write_sheet(path, rows)
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name).decode() for name in file.namelist()}
+    table = parts[publisher_files.SHEET]
+    parts[publisher_files.SHEET.replace("1", "2")] = re.sub(r' r="[A-Z]+\d+"', "", table)
+    publisher_files.write_sheet(path, [["made by hand"], ["in spring"]])
+    with zipfile.ZipFile(path) as file:
+        parts[publisher_files.SHEET] = file.read(publisher_files.SHEET).decode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in parts.items():
+            file.writestr(name, text)
+    found = publisher_files.read_sheet(path)
+    assert [list(found.columns), *found.to_numpy().tolist()] == rows
+    assert [publisher_files.letters(at) for at in (0, 25, 26, 701)] == ["A", "Z", "AA", "ZZ"]

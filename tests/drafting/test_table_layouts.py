@@ -1,6 +1,7 @@
 """Tables as people have them: what `new` writes reads every image with the right labels."""
 
 import gzip
+import io
 import json
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
-from cxrgrid.data import publisher_files
+from cxrgrid.data import dicom, image_lookup, publisher_files
 from cxrgrid.drafting import layouts, questions
 
 # Twelve patients with two images each; the odd ones have an effusion, every third a mass.
@@ -69,6 +70,11 @@ def found_in(name) -> list[str]:
     return ["Effusion"] * EFFUSION[name] + ["Mass"] * MASS[name]
 
 
+def as_json(table: str, lines=False) -> str:
+    """A table as a list of objects, or an object a line."""
+    return pd.read_csv(io.StringIO(table)).to_json(orient="records", lines=lines)
+
+
 def listed(name, _):
     return f'"{[label for label, of in (("Effusion", EFFUSION), ("Mass", MASS)) if of[name]]}"'
 
@@ -118,6 +124,8 @@ TABLES = {
         for name, n in PEOPLE
         for finding in found_in(name) or ["No Finding"]
     ),
+    "json": ("labels.json", as_json(rows(**PLAIN))),
+    "json_lines": ("labels.jsonl", as_json(rows(**PLAIN), lines=True)),
     "below_one_level": ("about/labels.csv", rows(**PLAIN)),
     "above": ("../labels.csv", rows(**PLAIN)),
 }
@@ -358,3 +366,20 @@ def test_other_splits_and_starts_stand_as_comments_that_can_be_taken():
         assert f"# {line}" in text
         other = re.sub(rf"(?m)^( +){name}: .*\n", "", text).replace(f"# {line}", line)
         Grid(yaml.safe_load(other))
+
+
+def test_a_folder_inside_a_publishers_layout_names_the_one_that_is_meant(monkeypatch):
+    header = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum\n"
+    for n in range(30):
+        film(Path(f"CheXpert-v1.0/train/patient{n:05d}/study1/view1_frontal.jpg"), n)
+    Path("CheXpert-v1.0/train.csv").write_text(header)
+    with pytest.raises(UserError, match="lies in CheXpert-v1.0, which is laid out as 'chexpert'"):
+        drafted("CheXpert-v1.0/train")
+
+
+@pytest.mark.parametrize("shown", ["5", "00005"])
+@pytest.mark.parametrize("held", ["00005", "5"])
+def test_an_id_in_a_header_is_found_with_or_without_its_zeros(monkeypatch, shown, held):
+    monkeypatch.setattr(dicom, "attributes", lambda root, images, name: ["17", held])
+    find = image_lookup.lookup(Path(), ["a", "b"], "PatientID")
+    assert find(shown) == ["b"] and find("17") == ["a"] and find("18") == []

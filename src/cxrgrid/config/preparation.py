@@ -173,7 +173,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """File and column names for the `csv` adapter."""
 
     file: Annotated[
-        str, about("the table, below `root`: .csv, .tsv, gzipped or not, .xlsx or .parquet")
+        str,
+        about("the table, below `root`: .csv, .tsv, .txt, gzipped or not, .xlsx, .parquet, .json"),
     ] = "labels.csv"
     image: Annotated[str, about("column of the image paths, relative to `root`")] = "image"
     patient: Annotated[

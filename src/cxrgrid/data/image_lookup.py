@@ -27,7 +27,13 @@ def lookup(root: Path, images: list[str], how: str) -> Lookup:
     if how == "tail":
         return by_tail(images)
     found = by_part(images) if how == "part" else by_header(root, images, how)
-    return lambda value: found.get(value.casefold().replace("\\", "/").strip("/"), [])
+
+    def find(value: str) -> list[str]:
+        key = value.casefold().replace("\\", "/").strip("/")
+        short = str(int(key)) if key.isdigit() and key.isascii() else key
+        return found.get(key) or found.get(short, [])
+
+    return find
 
 
 def by_tail(images: list[str]) -> Lookup:
@@ -116,6 +122,8 @@ def by_header(root: Path, images: list[str], attribute: str) -> dict[str, list[s
     for image, value in zip(images, dicom.attributes(root, images, attribute), strict=True):
         if value:
             found[value.casefold()].append(image)
+        if value.isdigit() and value.isascii() and str(int(value)) != value:
+            found[str(int(value))].append(image)  # as a spreadsheet shows it
     return found
 
 

@@ -17,6 +17,7 @@ SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+OTHER_SHEET = re.compile(r"xl/worksheets/sheet\d+\.xml")
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 NEAR = 40  # folders that are asked whether they are a publisher's
 PARTS = {
@@ -104,23 +105,41 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def read_sheet(path: Path) -> pd.DataFrame:
-    """The first sheet of an Excel file (.xlsx) as text; the first row names the columns."""
+    """The first sheet with a table of an Excel file (.xlsx), as text.
+
+    The first row names the columns; sheets of one column or one row are notes.
+    """
     try:
         with zipfile.ZipFile(path) as file:
             shared = []
             if STRINGS in file.namelist():
                 shared = [text_of(item) for item in ElementTree.fromstring(file.read(STRINGS))]
-            sheet = ElementTree.fromstring(file.read(SHEET))
+            names = sorted(name for name in file.namelist() if OTHER_SHEET.fullmatch(name))
+            names.sort(key=len)  # sheet2 before sheet10
+            sheets = [ElementTree.fromstring(file.read(name)) for name in names or [SHEET]]
     except (zipfile.BadZipFile, KeyError, OSError, ElementTree.ParseError) as error:
         raise UserError(f"{path}: not a spreadsheet (.xlsx) that can be read ({error})") from None
-    rows = []
-    for row in sheet.iter(f"{SPACE}row"):
-        cells = {re.match("[A-Z]+", cell.get("r"))[0]: cell for cell in row}
-        rows.append({place: value_of(cell, shared) for place, cell in cells.items()})
-    frame = pd.DataFrame(rows).fillna("")
+    frames = [cells_of(sheet, shared) for sheet in sheets]
+    frame = next((found for found in frames if min(found.shape) > 1), frames[0])
     if frame.empty:
         raise UserError(f"{path}: its first sheet is empty")
     return frame.iloc[1:].set_axis(frame.iloc[0], axis=1).reset_index(drop=True)
+
+
+def cells_of(sheet: ElementTree.Element, shared: list[str]) -> pd.DataFrame:
+    """A sheet's cells as text, with columns in their order; some programs number no cell."""
+    rows = []
+    for row in sheet.iter(f"{SPACE}row"):
+        places = [re.match("[A-Z]+", cell.get("r", "")) for cell in row]
+        named = [place[0] if place else letters(at) for at, place in enumerate(places)]
+        rows.append({n: value_of(cell, shared) for n, cell in zip(named, row, strict=True)})
+    frame = pd.DataFrame(rows).fillna("")
+    return frame[sorted(frame.columns, key=lambda name: (len(name), name))]
+
+
+def letters(at: int) -> str:
+    """Name of a column by its number from 0: A, B, …, Z, AA."""
+    return (letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)
 
 
 def value_of(cell: ElementTree.Element, shared: list[str]) -> str:

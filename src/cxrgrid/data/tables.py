@@ -1,8 +1,9 @@
-"""Any table as text: CSV in any encoding and with any separator, gzipped or not, XLSX, Parquet."""
+"""Any table as text: CSV in any encoding and with any separator, gzipped, XLSX, Parquet, JSON."""
 
 import csv
 import gzip
 import io
+import json
 import re
 import zlib
 from pathlib import Path
@@ -14,7 +15,8 @@ from cxrgrid.data import publisher_files
 
 PLAIN = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LISTS = (".txt", ".txt.gz", ".lst")  # that may be tables, too
-SUFFIXES = (*PLAIN, ".xlsx", ".parquet")
+JSON = (".json", ".jsonl")
+SUFFIXES = (*PLAIN, ".xlsx", ".parquet", *JSON)
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # rows by which the separator is told
 EXCEL = re.compile(r"sep=(.)\r?\n", re.I)  # the line in which Excel writes its separator
@@ -36,6 +38,8 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
         rows = pd.DataFrame([list(sheet.columns), *sheet.to_numpy().tolist()])
     elif path.suffix.lower() == ".parquet":
         rows = from_parquet(path)
+    elif path.suffix.lower() in JSON:
+        rows = from_frame(from_json(path))
     else:
         rows = from_text(path, notes)
     rows = rows.fillna("").astype(str).apply(lambda column: column.str.strip())
@@ -146,8 +150,32 @@ def from_parquet(path: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise UserError(f"{path}: not a Parquet table ({first})") from None
-    if not isinstance(rows.index, pd.RangeIndex):
-        rows = rows.reset_index()
+    return from_frame(rows if isinstance(rows.index, pd.RangeIndex) else rows.reset_index())
+
+
+def from_json(path: Path) -> pd.DataFrame:
+    """A list of objects, an object a line, or {image: label or object}."""
+    try:
+        text = path.read_text("utf-8-sig")
+        many = path.suffix.lower() == ".jsonl"
+        data = (
+            [json.loads(line) for line in text.split("\n") if line.strip()]
+            if many
+            else json.loads(text)
+        )
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        pairs = data.items()
+        told = [each if isinstance(each, dict) else {"label": each} for _, each in pairs]
+        data = [{"image": name, **each} for (name, _), each in zip(pairs, told, strict=True)]
+    if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
+        raise UserError(f"{path}: not a table: neither a list of objects nor one object a line")
+    return pd.DataFrame(data)
+
+
+def from_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """A table as text, its columns' names as the first row."""
     columns = [rows[name].map(field, na_action="ignore").astype(object) for name in rows]
     text = pd.DataFrame(dict(enumerate(columns))).fillna("")
     return pd.concat([pd.DataFrame([list(map(str, rows.columns))]), text], ignore_index=True)

@@ -67,6 +67,17 @@ def one_of(path: Path, names: list[str]) -> str:
     return names[0] if names else ""
 
 
+def one_level_off(path: Path, error: UserError) -> UserError:
+    """The error; where a folder above is a publisher's layout, the `Question` that names it."""
+    for parent in list(path.absolute().parents)[:2]:
+        if inner := recognised(parent):
+            here = parent.is_relative_to(Path.cwd())
+            above = parent.relative_to(Path.cwd()) if here else parent
+            text = f"{path}: lies in {above}, which is laid out as {inner[0]!r}; give that folder"
+            return Question(text, {str(above): {"path": above}})
+    return error
+
+
 def fallback(path: Path) -> dict:
     """`csv` where a table names the images, else `folder` where sub-folders are classes.
 
