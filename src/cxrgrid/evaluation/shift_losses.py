@@ -17,15 +17,16 @@ from cxrgrid.evaluation.own_intervals import ranked, with_mean
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Spread, combine
+from cxrgrid.evaluation.wilson import Estimate
 
 METRICS = difference.RANKING
 
 
 @dataclass(frozen=True)
 class Values:
-    """AUROC and average precision of each label, then their mean over labels with both classes.
+    """Metrics of each label, then their mean over labels with both classes.
 
-    value, low, high: [2, L + 1]; moves: influence of each patient [2, P, L + 1]; images: those with
+    value, low, high: [M, L + 1]; moves: influence of each patient [M, P, L + 1]; images: those with
     a known label of each patient [P, L + 1].
     """
 
@@ -37,15 +38,29 @@ class Values:
 
 
 def values(made: Predictions) -> Values:
-    """`Values` of one file."""
+    """`Values` of one file, AUROC and average precision."""
+    patients, classes = grouped(made)
+    return averaged(made, ranked(made, patients, classes), patients, classes)
+
+
+def grouped(made: Predictions) -> tuple[influence.Patients, Classes]:
+    """The images of a file by patient, and each patient's positives and negatives."""
     patients = influence.patients(made.patient)
-    classes = Classes(*(patients.sums((made.labels == kind).astype(float)) for kind in (1, 0)))
+    counts = (patients.sums((made.labels == kind).astype(float)) for kind in (1, 0))
+    return patients, Classes(*counts)
+
+
+def averaged(
+    made: Predictions, metrics: list[Estimate], patients: influence.Patients, classes: Classes
+) -> Values:
+    """Several metrics of each label, with their means over the labels that have both classes."""
     both = np.flatnonzero((classes.m.sum(axis=0) > 0) & (classes.n.sum(axis=0) > 0))
     found, ends = [], []
-    for each in ranked(made, patients, classes):
+    for each in metrics:
         own = np.where(np.isin(np.arange(len(each.value)), both), each.value, np.nan)
-        mean, moved = own[both].mean() if len(both) else np.nan, each.influence[:, both]
-        average = moved.sum(axis=1, keepdims=True) / max(len(both), 1)
+        there = both[np.isfinite(own[both])]
+        mean, moved = own[there].mean() if len(there) else np.nan, each.influence[:, there]
+        average = moved.sum(axis=1, keepdims=True) / max(len(there), 1)
         found.append((np.append(own, mean), np.append(each.influence, average, axis=1)))
         ends.append(with_mean(each, classes, ENOUGH))
     value, moves = (np.stack(part) for part in zip(*found, strict=True))
@@ -97,7 +112,7 @@ def losses(
     points = [np.stack([fold_means.mean(stacked(s)) for s in side]) for side in (clean, changed)]
     error = np.sqrt(sampling_variance(clean, changed))
     ends = [distances(side) for side in (changed, clean)]
-    for number in range(len(METRICS)):
+    for number in range(len(error)):
         for at, one in enumerate(size):
             sides = (side[:, number, at] for side in points)
             own = [tuple(end[:, number, at]) for end in ends]
@@ -105,14 +120,14 @@ def losses(
 
 
 def stacked(folds: Sequence[Values]) -> np.ndarray:
-    """Values of each fold [V, 2, L + 1]."""
+    """Values of each fold [V, M, L + 1]."""
     return np.stack([fold.value for fold in folds])
 
 
 def sampling_variance(
     clean: Sequence[Sequence[Values]], changed: Sequence[Sequence[Values]]
 ) -> np.ndarray:
-    """Variance over patients of the mean loss over seeds and folds [2, L + 1]."""
+    """Variance over patients of the mean loss over seeds and folds [M, L + 1]."""
     total = 0.0
     share = fold_means.weights(stacked(clean[0]))
     for fold, weight in enumerate(share):
@@ -125,7 +140,7 @@ def sampling_variance(
 
 
 def distances(side: Sequence[Sequence[Values]]) -> np.ndarray:
-    """Mean distance of the seeds' own ends from their values, below and above [2, 2, L + 1]."""
+    """Mean distance of the seeds' own ends from their values, below and above [2, M, L + 1]."""
     found = []
     for folds in side:
         value = stacked(folds)

@@ -93,6 +93,7 @@ class Frames:
     beside: pd.DataFrame
     embeddings: pd.DataFrame
     folder: Path
+    data: Path
     papers: Path
     test_pairs: pd.DataFrame
     test_values: pd.DataFrame
@@ -202,7 +203,8 @@ def read(
 ) -> Frames:
     """All frames of a study; data: folder of the datasets; published: that of published results."""
     grid = read_grid(study)
-    tables = read_tables(grid, data or study.parent.parent / "data")
+    data = data or study.parent.parent / "data"
+    tables = read_tables(grid, data)
     firsts = {name: folds[0] for name, folds in tables.items()}
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, every = files["cells"], files.pop("metrics")
@@ -230,6 +232,7 @@ def read(
         beside=own[beside].reset_index(drop=True),
         embeddings=read_embeddings(study.parent, grid, cells),
         folder=study.parent,
+        data=data,
         papers=published,
         test_pairs=test_pairs,
         test_values=test_values,
