@@ -1,6 +1,7 @@
 """`site`: a profile that fits the cluster, whatever its layout; the answers are Slurm's."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from cxrgrid import site
 from cxrgrid.cluster import site_survey, slurm
 from cxrgrid.config.errors import UserError
+from test_architecture import ROOT, RULES
 
 PARTITION = (
     "PartitionName={} AllowGroups=ALL AllowAccounts={} AllowQos=ALL Default={} MaxTime={} "
@@ -68,6 +70,15 @@ def test_gpus_in_another_partition_than_the_default_are_found(cluster):
     assert "USR1" in found["set-resources"]["train"]["slurm_extra"]
     assert found["default-resources"]["mem_mb"] == 6000 and found["set-threads"]["pixels"] == 12
     assert found["jobs"] == 40, "the least of the limits that hold for me"
+
+
+def test_every_rule_that_wants_a_gpu_has_what_stands_in_the_one_place(cluster):
+    wanting = {name for name, body in RULES.items() if re.search(r"\bgpu=1", body)}
+    unedited = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    for found in (unedited, written()):
+        shared = found["set-resources"]["explain"].items()
+        assert wanting == set(found["set-resources"])
+        assert all(shared <= found["set-resources"][rule].items() for rule in wanting)
 
 
 def test_all_that_it_found_is_said_in_the_file_and_on_the_screen(cluster, caplog):

@@ -39,6 +39,7 @@ def lines(site: Site, gpu: Partition | None, wanted: dict[str, str]) -> list[str
         "  explain: &gpu".ljust(WHERE) + "# every job with a GPU",
         *stated(special, 4),
         "  predict: *gpu",
+        "  shift: *gpu",
         "  train:",
         "    <<: *gpu",
         """    slurm_extra: "'--signal=USR1@120'"  # a training saves 120 s before its limit""",
