@@ -15,6 +15,7 @@ from cxrgrid.cluster import slurm, training_progress
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import finished
+from cxrgrid.io import locks
 from cxrgrid.io.cli import PROMPT
 
 STATES = ("done", "running", "waiting", "failed", "never tried")
@@ -77,7 +78,7 @@ def survey(cells: list[Cell], study: Path) -> list[Progress]:
         job = queued.get(slurm.job_name("train", coordinates(cell)))
         if job and job.state != "PENDING":
             found.append(running(cell, folder, job.seconds, job.number))
-        elif folder.resolve() in local:
+        elif folder.resolve() in local or locks.taken(folder):
             found.append(running(cell, folder, 0.0, ""))
         elif job:
             found.append(Progress(cell, "waiting", reason=job.reason, job=job.number))

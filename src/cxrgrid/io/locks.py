@@ -6,6 +6,7 @@ system passes flock on (NFS does, Lustre if mounted so); where it does not, noth
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,7 @@ from typing import IO
 from cxrgrid.config.errors import UserError
 
 SHARED = (Path("/run/lock"), Path("/tmp"))  # folders of this machine that all users write to
+LOCK = "train.lock"  # in the folder of a cell that is being trained
 
 
 def hold(path: Path) -> IO[str] | None:
@@ -34,13 +36,27 @@ def claim(folder: Path) -> IO[str]:
 
     Two trainings of one cell would write over each other's state.
     """
-    held = hold(folder / "train.lock")
+    held = None
+    for _ in range(5):  # a second, since `taken` looks by holding it for a moment
+        held = held or hold(folder / LOCK)
+        if held is None:
+            time.sleep(0.2)
     if held is None:
         raise UserError(
             f"{folder}: another process is training this cell; wait for it, or end it first "
             "(python -m cxrgrid.status shows where it runs)"
         )
     return held
+
+
+def taken(folder: Path) -> bool:
+    """True if a process trains the cell of a folder, on any machine whose locks this one sees."""
+    if not (folder / LOCK).is_file():
+        return False
+    held = hold(folder / LOCK)
+    if held:
+        held.close()
+    return held is None
 
 
 def hold_for_all(name: str) -> IO[bytes] | None:
