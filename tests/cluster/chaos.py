@@ -41,6 +41,8 @@ class Storm:
         "slurmd_killed",
         "node_lost",
         "slurmctld_restarted",
+        "slurmctld_away",
+        "job_forgotten",
         "snakemake_interrupted",
         "snakemake_terminated",
         "snakemake_killed",
@@ -162,6 +164,20 @@ class Storm:
         time.sleep(self.chance.uniform(0, 3))
         self.cluster.again("slurmctld")
         return "it was away for a moment"
+
+    def slurmctld_away(self) -> str:
+        seconds = self.chance.uniform(10, 25)
+        self.cluster.end("slurmctld")
+        time.sleep(seconds)
+        self.cluster.again("slurmctld")
+        return f"for {seconds:.0f} s nobody could be asked"
+
+    def job_forgotten(self) -> str:
+        job, seed = self.job()
+        if job:
+            self.cluster.forget(job)
+            subprocess.run(["scancel", job], env=self.cluster.env)
+        return job and f"job {job}, seed {seed}, cancelled and forgotten"
 
     def snakemake_interrupted(self) -> str:
         return self.hit(signal.SIGINT, self.site.process.pid, "as by Ctrl-c")

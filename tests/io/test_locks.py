@@ -30,6 +30,17 @@ def test_a_lock_ends_with_its_holder_even_if_that_is_killed(tmp_path):
     assert locks.hold(tmp_path / "a.lock") is not None
 
 
+def test_a_cell_that_is_trained_is_seen_to_be_and_looking_costs_no_claim(tmp_path):
+    assert not locks.taken(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    other = holder(tmp_path / "train.lock")
+    assert locks.taken(tmp_path)
+    other.kill()
+    other.wait()
+    assert not locks.taken(tmp_path)
+    assert locks.claim(tmp_path)
+
+
 def test_a_cell_is_claimed_by_one_process_only(tmp_path):
     other = holder(tmp_path / "train.lock")
     with pytest.raises(UserError, match="another process is training this cell"):
