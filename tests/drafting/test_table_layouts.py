@@ -375,6 +375,8 @@ def test_a_folder_inside_a_publishers_layout_names_the_one_that_is_meant(monkeyp
     Path("CheXpert-v1.0/train.csv").write_text(header)
     with pytest.raises(UserError, match="lies in CheXpert-v1.0, which is laid out as 'chexpert'"):
         drafted("CheXpert-v1.0/train")
+    with pytest.raises(UserError, match="no column 'Cardiomegaly'"):
+        drafted("CheXpert-v1.0")
 
 
 @pytest.mark.parametrize("shown", ["5", "00005"])

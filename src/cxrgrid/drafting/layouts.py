@@ -68,7 +68,12 @@ def one_of(path: Path, names: list[str]) -> str:
 
 
 def one_level_off(path: Path, error: UserError) -> UserError:
-    """The error; where a folder above is a publisher's layout, the `Question` that names it."""
+    """The error; where a folder above is a publisher's layout, the `Question` that names it.
+
+    A folder that is a publisher's itself has said what is wrong with it.
+    """
+    if path.is_dir() and recognised(path):
+        return error
     for parent in list(path.absolute().parents)[:2]:
         if inner := recognised(parent):
             here = parent.is_relative_to(Path.cwd())
