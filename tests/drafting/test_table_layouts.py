@@ -385,3 +385,12 @@ def test_an_id_in_a_header_is_found_with_or_without_its_zeros(monkeypatch, shown
     monkeypatch.setattr(dicom, "attributes", lambda root, images, name: ["17", held])
     find = image_lookup.lookup(Path(), ["a", "b"], "PatientID")
     assert find(shown) == ["b"] and find("17") == ["a"] and find("18") == []
+
+
+def test_many_labels_still_fit_on_a_screen(capsys):
+    many = {f"finding {k:02d}": lambda name, n, k=k: int(n == k % 12) for k in range(40)}
+    lay(Path("mine"), rows(patient=patient, **many))
+    entry, _ = drafted("mine")
+    said = capsys.readouterr().out
+    assert len(entry["labels"]) == 40 and len(said.splitlines()) < 45
+    assert "and 24 more, in the study file" in said and "more labels are like these" in said

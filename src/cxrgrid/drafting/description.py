@@ -10,6 +10,7 @@ from cxrgrid.config.dataset import Dataset
 
 SAMPLE = 200  # image files that are opened
 FEW = 10  # positives below which nothing can be said of a label
+LABELS, DOUBTS = 16, 6  # labels, and remarks on labels, that are shown: a screen holds so much
 SHOWN = 4  # kinds named in a line
 
 
@@ -24,7 +25,9 @@ def describe(frame: pd.DataFrame, labels: list[str], files: dict) -> list[tuple[
         ("ages", f"{ages.min():.0f} to {ages.max():.0f}, median {ages.median():.0f}"
          if len(ages) else "unknown"),
     ]  # fmt: skip
-    lines += [("labels", f"{label}: {share(frame[label])}") for label in labels]
+    lines += [("labels", f"{label}: {share(frame[label])}") for label in labels[:LABELS]]
+    if len(labels) > LABELS:
+        lines.append(("labels", f"and {len(labels) - LABELS} more, in the study file"))
     lists = [name for name in frame if name.startswith("split:")]
     lines += [("splits", f"{name[6:]}: {tally(frame[name])}") for name in lists]
     kinds = f"{files['sizes']}; {count(files['modes'])}" if files["modes"] else "no image"
@@ -122,7 +125,10 @@ def odd(frame: pd.DataFrame, labels: list[str], files: dict, steps: list[dict]) 
         for before, after in zip(steps, steps[1:], strict=False)
         if after["images"] < before["images"]
     ]
-    return [*lost, *odd_files(files), *odd_labels(frame, labels), *odd_people(frame, labels)]
+    doubts = odd_labels(frame, labels)
+    if len(doubts) > DOUBTS:
+        doubts = [*doubts[:DOUBTS], f"{len(doubts) - DOUBTS} more labels are like these."]
+    return [*lost, *odd_files(files), *doubts, *odd_people(frame, labels)]
 
 
 def odd_files(files: dict) -> list[str]:
