@@ -190,3 +190,9 @@ def test_it_errs_in_five_per_cent_of_studies_without_a_difference():
             errors[at] += found.p < 0.05
     assert 0.03 <= errors[0] / tries <= 0.07
     assert errors[1] / tries > 0.12
+
+
+def test_an_interval_over_the_whole_range_excludes_no_difference():
+    found = difference.Combined(0.1, 0.5, np.nan, np.nan, -1.0, 1.0, 0.5, 0.9)
+    text = difference.sentence(("x", "y"), "auroc", found, 0.5, 1, "one training each")
+    assert "excludes no difference, and a true difference" in text

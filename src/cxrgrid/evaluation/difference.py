@@ -208,21 +208,20 @@ def sentence(
             f"A difference between {a} and {b} remains uncertain: {text}. It would be significant "
             "as a single comparison, but not among so many."
         )
+    excluded = f"differences larger than {max(size, 0.001):.3f}, but not smaller ones"
     return (
         f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
-        f"95 % interval excludes differences larger than {max(size, 0.001):.3f}, but not smaller "
-        f"ones{power(found)}."
+        f"95 % interval excludes {excluded if size < 1 else 'no difference'}{power(found)}."
     )
 
 
 def power(found: Combined) -> str:
     """The smallest difference that a study with these errors could have shown, as a clause."""
-    if np.isnan(found.detectable):
-        return ""
-    among = " between trainings such as these" if found.trained_once else ""
-    return (
-        f", and a true difference{among} had to be {found.detectable:.3f} to be shown 8 times in 10"
-    )
+    size, among = found.detectable, " between trainings such as these" * found.trained_once
+    if not size < 1:
+        none = ", and no true difference would have been shown 8 times in 10"
+        return "" if np.isnan(size) else none
+    return f", and a true difference{among} had to be {size:.3f} to be shown 8 times in 10"
 
 
 def times_needed(found: Combined, margin: float) -> float:
