@@ -69,6 +69,10 @@ def test_a_choice_that_all_folds_share_is_said_without_a_number():
     every = frames(study())
     every.validation = choice.table(study(), cells(study(), VAL | {"default": [0.9, 0.8, 0.95]}))
     assert "Each of the 3 folds chooses the same" in nested_choice.sentence(every, "ward")
+    assert nested_choice.doubt(every, "ward") == ""
+    assert nested_choice.doubt(frames(study()), "ward") == nested_choice.sentence(
+        frames(study()), "ward"
+    )
 
 
 def test_without_folds_or_rivals_or_values_nothing_is_said():

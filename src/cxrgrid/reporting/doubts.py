@@ -21,7 +21,7 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
     found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
     for name in asked:
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
-        found += [*small(name, frames), nested_choice.sentence(frames, name)]
+        found += [*small(name, frames), nested_choice.doubt(frames, name)]
     found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
     found += [training(frames.history), saturated.sentence(frames), unrepeatable(frames.grid.cells)]
     for name in audits:

@@ -16,6 +16,14 @@ from cxrgrid.evaluation.choice import ENTRY
 from cxrgrid.evaluation.wording import many, number
 from cxrgrid.reporting.results import Frames
 
+AGREED = "chooses the same by its own validation images."
+
+
+def doubt(frames: Frames, dataset: str) -> str:
+    """`sentence` where some fold chooses otherwise: only then may the value lie too high."""
+    text = sentence(frames, dataset)
+    return "" if text.endswith(AGREED) else text
+
 
 def sentence(frames: Frames, dataset: str) -> str:
     """The nested value of a dataset's recommendation; empty where there is nothing to say."""
@@ -46,7 +54,7 @@ def compared(rows: pd.DataFrame, mark: str, frames: Frames) -> str:
         "other folds. "
     )
     if list(picked.index) == list(top.index):
-        return f"{start}Each of the {folds} folds chooses the same by its own validation images."
+        return f"{start}Each of the {folds} folds {AGREED}"
     per_fold = frames.by_fold().headline().groupby([*CONFIGURATION, "fold"])["value"].mean()
     nested, whole = mean(picked, f"{mark}_in", per_fold), mean(top, "", per_fold)
     if math.isnan(nested) or math.isnan(whole):
