@@ -48,7 +48,7 @@ def write_shifted(study, names) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """study.json of a study with changes, and its four tables."""
-    report = {"shifts": ["blur", "noise"], "operating_points": [0.5]}
+    report = {"shifts": ["blur", "noise"], "operating_points": [0.5], "resamples": 100}
     study = write_study(tmp_path_factory.mktemp("shifted") / "results", report=report)
     write_shifted(study, ["noise", "blur"])
     robustness.main([str(study), "--out-dir", str(study.parent / "shifts")])
