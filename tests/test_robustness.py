@@ -66,6 +66,7 @@ def test_every_configuration_loses_more_under_a_stronger_change(made):
     assert np.allclose(macro["value"] - macro["unchanged"], macro["difference"])
 
 
+@pytest.mark.long
 def test_unchanged_values_are_those_of_the_study(made):
     study, tables = made
     report = write_report(study)
