@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import slurm
 from chaos import Storm
-from sites import SEEDS, STUDY, Site, finish_watched, of, under_way
+from sites import SEEDS, STUDY, Site, finish_watched, of, on_cpu, under_way
 
 pytestmark = pytest.mark.cluster
 
@@ -320,6 +320,8 @@ def test_the_first_day_with_the_profile_that_site_writes(site, cluster):
         words = [sys.executable, "-m", "cxrgrid.site", "--out", out, *more]
         done = subprocess.run(words, cwd=site.folder, env=site.env, capture_output=True, text=True)
         assert done.returncode == 0 and done.stderr.count("Slurm would take it") == 2, done.stderr
+        profile = site.folder / out / "config.yaml"
+        profile.write_text(on_cpu(profile.read_text()))
     drained = "NodeName=n1,n2"
     cluster.ask("scontrol", "update", drained, "State=DRAIN", "Reason=test")
     words = ["--slurm-init-seconds-before-status-checks", "1", "--until", "train", "study"]
