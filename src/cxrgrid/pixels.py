@@ -165,7 +165,7 @@ def make(args) -> tuple[int, int]:
     made.finish(args.out)
     odd = files_table.odd(images, made.aside, made.odd, made.sides, args.out)
     files_table.tell(odd, settings.suspicious)
-    table = files_table.table(images, made.aside, odd, settings.suspicious)
+    table = files_table.table(images, made.aside, odd, made.sides, settings.suspicious)
     write_parquet(table, args.files, own.facts)
     return len(images), len(made.aside)
 

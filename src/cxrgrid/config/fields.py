@@ -6,7 +6,7 @@ import msgspec
 
 
 def about(text: str, **bounds) -> msgspec.Meta:
-    """Metadata of a setting: its description and its bounds (ge, gt, le, lt)."""
+    """Metadata of a setting: its description and its bounds (ge, gt, le, lt, min_length)."""
     return msgspec.Meta(description=text, **bounds)
 
 

@@ -139,6 +139,14 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 0.0
     figures: Annotated[tuple[str, ...], about("files in src/cxrgrid/figures; empty: all")] = ()
+    curves: Annotated[
+        tuple[Literal["loss", "auroc", "accuracy", "f1", "monitor", "lr"], ...],
+        about(
+            "metrics whose curves over epochs are drawn, such as [f1, accuracy]; accuracy, f1 and "
+            "loss of training images too; monitor: the metric that chooses the epoch",
+            min_length=1,
+        ),
+    ] = ("auroc",)
     resamples: Annotated[int, about("bootstrap resamples of patients", ge=100)] = 1000
     interval: Annotated[
         Literal["wilson", "percentile", "bca"],

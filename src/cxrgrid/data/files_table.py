@@ -39,9 +39,16 @@ def odd(
 
 
 def table(
-    images: list[str], aside: dict[str, str], odd: dict[str, str], suspicious: str = "keep"
+    images: list[str],
+    aside: dict[str, str],
+    odd: dict[str, str],
+    sides: list[tuple[int, int]],
+    suspicious: str = "keep",
 ) -> pa.Table:
-    """pixels.parquet: the row of each image in pixels.npy, or why it has none, and what is odd."""
+    """pixels.parquet: the row of each image in pixels.npy, or why it has none, and what is odd.
+
+    sides: as of `odd`; they become `width` and `height`, null where an image cannot be read.
+    """
     readable = np.array([image not in aside for image in images])
     rows = np.where(readable, np.cumsum(readable) - 1, -1)
     reasons = [aside.get(image) for image in images]
@@ -53,7 +60,12 @@ def table(
         ]
     notes = pa.array([odd.get(image) for image in images], pa.string())
     columns = {"image": images, "row": rows.astype(np.int64)}
-    return pa.table({**columns, "reason": pa.array(reasons, pa.string()), "note": notes})
+    columns |= {"reason": pa.array(reasons, pa.string()), "note": notes}
+    known = iter(sides)
+    each = [next(known) if there else (None, None) for there in readable]
+    for name, of_images in zip(("width", "height"), zip(*each, strict=True), strict=True):
+        columns[name] = pa.array(of_images, pa.int32())
+    return pa.table(columns)
 
 
 def tell(odd: dict[str, str], suspicious: str) -> None:

@@ -1,18 +1,18 @@
-"""Validation AUROC over epochs."""
+"""Training and validation loss over epochs."""
 
 from matplotlib.figure import Figure
 
-from cxrgrid.reporting import figure_style
+from cxrgrid.reporting import epoch_curves
 from cxrgrid.reporting.results import Frames
 
 PART = "learning"
 CAPTION = (
-    "Mean over the labels that have both classes. Line: mean over seeds; band: range over seeds; "
-    "dot: the epoch whose weights are used, one per seed (and fold)."
+    "Line: mean over seeds; band: range over seeds; dot: the epoch whose weights are used, one per "
+    "seed. A validation loss that rises while the training loss falls shows over-fitting. n: "
+    "cells below each panel."
 )
 
 
 def draw(frames: Frames) -> Figure:
-    """Draw one row per dataset and one column per backbone; colours are inits."""
-    columns = {"val_auroc": ("validation", "")}
-    return figure_style.epochs(frames.cells, frames.history, columns, "validation AUROC")
+    """Draw one panel per dataset, backbone and recipe; colours are inits, solid is validation."""
+    return epoch_curves.draw(frames.cells, frames.history, ["loss"])

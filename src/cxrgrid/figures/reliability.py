@@ -8,8 +8,8 @@ from cxrgrid.reporting.results import Frames
 PART = "calibration"
 CAPTION = (
     "Share of positives against predicted probability. Line: smooth curve, one per seed (and "
-    "fold), with its 95 % band; dots: 15 bins of equally many images. Dashed: perfect calibration. "
-    "Up to eight labels per dataset. n: test images with a known label (positives)."
+    "fold), with its 95 % band; dots: 15 bins, their area by the number of images. Dashed: perfect "
+    "calibration. Up to eight labels. n: test images with a known label (positives)."
 )
 METHOD = (
     "Reliability: the smooth curve is a restricted cubic spline of the log odds, with pointwise "
@@ -30,4 +30,6 @@ def one(axes, points, colour: tuple, prevalence: float) -> None:
     band = (smooth[name] for name in ("x", "low", "high"))
     axes.fill_between(*band, color=colour, alpha=0.12, linewidth=0)
     axes.plot(smooth["x"], smooth["y"], color=colour, linewidth=1.2, alpha=0.9)
-    axes.plot(bins["x"], bins["y"], "o", color=colour, markersize=2.2, alpha=0.6)
+    n = bins["n"].astype(float)
+    axes.scatter(bins["x"], bins["y"], s=9 * n / max(1, n.max()), color=colour, alpha=0.6,
+                 linewidths=0)  # fmt: skip

@@ -34,7 +34,7 @@ def origin(name: str, frames: Frames) -> str:
 
 
 def samples(folder: Path, facts: dict) -> list[dict]:
-    """Example images of each label, then others: PNG in base64, with their labels."""
+    """Example images of each label, then others, by view: PNG in base64, with labels and view."""
     table = read_parquet(folder / "table.parquet")[0].to_pandas()
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     shown = []
@@ -42,7 +42,11 @@ def samples(folder: Path, facts: dict) -> list[dict]:
         present = [label for label in facts["labels"] if image[label] == 1]
         text = ", ".join(present) or "none of the labels"
         about = {"name": image["image"], "labels": text, "raw": raw(facts, image["image"])}
+        view = image.get("view")
+        about["view"] = view if isinstance(view, str) else "view unknown"
         shown.append({"png": png(pixels[image["row"]]), **about})
+    order = [*dict.fromkeys(one["view"] for one in shown)]
+    shown.sort(key=lambda one: (one["view"] == "view unknown", order.index(one["view"])))
     return shown
 
 

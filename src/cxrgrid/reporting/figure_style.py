@@ -8,7 +8,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from cxrgrid.config.cell import CONFIGURATION, REPLICATES
 from cxrgrid.reporting.results import Frames
@@ -139,6 +138,13 @@ def plain_log(axes: Axes, values: pd.Series) -> None:
     axes.minorticks_off()
 
 
+def say(axes: Axes, text: str) -> None:
+    """A sentence in an empty panel."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=QUIET,
+              fontsize=8.5)  # fmt: skip
+
+
 def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: int = 8) -> Figure:
     """One panel per dataset and label: `one` draws each seed of each init's chosen configuration.
 
@@ -184,54 +190,3 @@ def labels_of(frames: Frames, most: int) -> pd.DataFrame:
     test = frames.tested[frames.tested["dataset"].isin(frames.cells["dataset"])]
     rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
     return test[rank <= most]
-
-
-def epochs(cells: pd.DataFrame, history: pd.DataFrame, columns: dict, label: str) -> Figure:
-    """Draw columns of the history over epochs: rows are datasets and recipes, columns backbones.
-
-    columns: {column: (name in the legend, dashes)}; the last one has the dot at the best epoch.
-    """
-    colour = colours(cells["init"])
-    cells, history = named(cells), named(history)
-    rows, backbones = list(dict.fromkeys(cells["row"])), list(dict.fromkeys(cells["backbone"]))
-    width = 3.0 if len(backbones) > 2 else 4.6
-    figure, grid = panels(len(rows), len(backbones), width, 2.3, sharex="row", sharey="row")
-    for at, row in enumerate(rows):
-        for axes, backbone in zip(grid[at], backbones, strict=True):
-            here = (cells["row"] == row) & (cells["backbone"] == backbone)
-            there = (history["row"] == row) & (history["backbone"] == backbone)
-            epoch_panel(axes, history[there], columns, colour)
-            done = (cells[here]["state"] == "done").sum()
-            note = f"{done} of {here.sum()} cells" if here.any() else "not in the study"
-            axes.set_xlabel(f"epoch ({note})")
-            subtitle(axes, row, backbone)
-        grid[at][0].set_ylabel(label)
-    dashes = [Line2D([], [], color=QUIET, dashes=d or (None, None), label=name)
-              for name, d in columns.values()]  # fmt: skip
-    legend(figure, [*lines(colour), *(dashes if len(dashes) > 1 else [])])
-    return figure
-
-
-def named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the name of their row of panels: the dataset, and the recipe if it has several."""
-    several = frame.groupby("dataset")["recipe"].transform("nunique") > 1
-    row = frame["dataset"].where(~several, frame["dataset"] + ", " + frame["recipe"])
-    return frame.assign(row=row)
-
-
-def epoch_panel(axes: Axes, history: pd.DataFrame, columns: dict, colour: dict) -> None:
-    """Draw the cells of one dataset and backbone."""
-    axes.set(xlabel="epoch", ylabel="")
-    if history.empty:
-        return
-    for column, (_, dashes) in columns.items():
-        sns.lineplot(
-            history, x="epoch", y=column, hue="init", palette=colour, ax=axes, legend=False,
-            errorbar=lambda seeds: (seeds.min(), seeds.max()), linewidth=1.5,
-            dashes=dashes or (None, None), err_kws={"alpha": 0.15, "linewidth": 0},
-        )  # fmt: skip
-    best = history[history["best"].astype(bool)]
-    axes.scatter(best["epoch"], best[column], s=22, c=[colour[name] for name in best["init"]],
-                 edgecolors="white", linewidths=0.7, zorder=3)  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    axes.set_ylabel("")

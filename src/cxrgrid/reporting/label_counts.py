@@ -60,11 +60,25 @@ def count_tested(dataset: str, folds: list[tuple[pa.Table, dict]]) -> pd.DataFra
     return every.groupby(["dataset", "split", "label"], sort=False).sum().reset_index()
 
 
+def native_sides(grid: Grid, data: Path) -> pd.DataFrame:
+    """Sizes of the image files: dataset, width, height in pixels, images; none of older results."""
+    parts = [pd.DataFrame(columns=["dataset", "width", "height", "images"])]
+    for name in grid.used():
+        path = data / name / "pixels.parquet"
+        files = read_parquet(path)[0] if path.is_file() else None
+        if files is not None and "width" in files.column_names:
+            sides = files.select(["width", "height"]).to_pandas().dropna()
+            found = sides.groupby(["width", "height"]).size().reset_index(name="images")
+            parts.append(found.assign(dataset=name))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
 def count_views(dataset: str, table: pa.Table, facts: dict) -> pd.DataFrame:
-    """Positives by split, view and label; a dataset that has no views has none (`all`)."""
+    """Positives and negatives by split, view and label; without views the view is `all`."""
     frame = table.to_pandas()
     frame["view"] = frame["view"].fillna("unknown") if "view" in frame else "all"
-    positive = (frame[facts["labels"]] == 1).assign(split=frame["split"], view=frame["view"])
-    long = positive.melt(["split", "view"], var_name="label", value_name="positives")
-    counts = long.groupby(["split", "view", "label"], sort=False)["positives"].sum().reset_index()
+    long = frame[["split", "view", *facts["labels"]]].melt(["split", "view"], var_name="label")
+    long = long.assign(positives=long["value"] == 1, negatives=long["value"] == 0)
+    groups = long.groupby(["split", "view", "label"], sort=False)
+    counts = groups[["positives", "negatives"]].sum().reset_index()
     return counts.assign(dataset=dataset)

@@ -16,7 +16,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting import fold_frames, papers
+from cxrgrid.reporting import fold_frames, label_counts, papers
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 from cxrgrid.reporting.metric_rows import at_default, besides, by_default
 from cxrgrid.reporting.seed_means import seed_means
@@ -68,7 +68,7 @@ class Frames:
     `collect`; curves: of `score`, on each dataset's own test images; embeddings: those of
     `explain`, of cells that are done, with their axes; folder: the study's; papers: the folder of
     published results; test_pairs, test_values: comparisons and configurations on the datasets'
-    named test sets.
+    named test sets; sides: sizes of the image files.
     """
 
     grid: Grid
@@ -97,6 +97,7 @@ class Frames:
     papers: Path
     test_pairs: pd.DataFrame
     test_values: pd.DataFrame
+    sides: pd.DataFrame
 
     @property
     def metric(self) -> str:
@@ -236,6 +237,7 @@ def read(
         papers=published,
         test_pairs=test_pairs,
         test_values=test_values,
+        sides=label_counts.native_sides(grid, data or study.parent.parent / "data"),
     )
 
 
