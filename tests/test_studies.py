@@ -11,6 +11,7 @@ import long_tests
 from cxrgrid.config.cell import Point
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.overrides import matches
+from cxrgrid.reporting import sections
 from cxrgrid.reporting.findings import published_vs_right
 from test_workflow import ROOT, snakemake
 
@@ -202,6 +203,18 @@ def is_compared(folder, factor: str, levels: set[str]) -> bool:
     return levels == {str(level) for side in "ab" for level in pairs[f"level_{side}"]}
 
 
+def printed(folder, name: str, dataset: str) -> pd.DataFrame:
+    """A dataset's section of a table as a reader sees it."""
+    table = sections.read(folder / f"{name}.json")
+    [part] = [part for part in table.sections if part.title == dataset]
+    return pd.DataFrame(part.rows, columns=part.header)
+
+
+def drawn(folder) -> dict[str, str]:
+    """The figures' text by name."""
+    return {path.stem: path.read_text() for path in (folder / "figures").glob("*.svg")}
+
+
 def zoo(folder, report):
     """Table 1: the AUROC of each of 14 labels, and the parameters; the curves of the losses."""
     labels = pd.read_csv(folder / "labels.csv").groupby("backbone")
@@ -209,7 +222,11 @@ def zoo(folder, report):
     trainable = pd.read_csv(folder / "cells.csv").set_index("backbone")["trainable"]
     assert trainable["toh_densenet"] == 2_136_302 and trainable["toh_resnet"] == 6_299_342
     assert trainable["toh_xvt"] == 2_823_758 and trainable["densenet121"] == 6_968_206
-    assert set(pd.read_csv(folder / "history.csv")) > {"epoch", "train_loss", "val_loss"}
+    table = printed(folder, "label_models", "zoo-as-published").set_index("label")
+    assert {"Atelectasis", "Pleural_Thickening", "Hernia", "average", "parameters"} < {*table.index}
+    figure = drawn(folder)["together"]  # Figures 5 and 6: all models on one pair of axes
+    assert all(text in figure for text in ("training step", "validation loss", "toh_unet_encoder"))
+    assert "not recorded" not in figure
 
 
 def lungs(folder, report):
@@ -219,6 +236,14 @@ def lungs(folder, report):
     assert {"confusion", "embedding"} <= {path.stem for path in (folder / "figures").glob("*.svg")}
     assert "data:image/webp" in report
     assert (pd.read_csv(folder / "cells.csv")["multiply_adds"] > 0).all()
+    table = printed(folder, "class_counts", "All datasets").set_index("dataset")  # Table 1
+    assert {"classes", "images of each class", "file size (pixels)"} < {*table}
+    assert table.loc["covid-as-published", "classes"] == "3"
+    table = printed(folder, "backbones", "All datasets").set_index("backbone")  # Table 2
+    assert {"parameters", "layers", "multiply-adds (millions)", "ImageNet top-5 (%)"} < {*table}
+    assert {"resnet34", "efficientnet_b1", "mobilenetv3_large_100"} == {*table.index}
+    figure = drawn(folder)["curves"]  # Figure 3: training and validation F1 by epoch
+    assert "F1, mean over labels" in figure and "not recorded" not in figure
     assert is_compared(folder, "image.equalize", {"histogram", "none"})
     assert is_compared(folder, "image.blur", {"5", "0"})
 
@@ -230,6 +255,13 @@ def effusion(folder, report):
         rows = metrics[(metrics["metric"] == metric) & (metrics["threshold_rule"] == "0.5")]
         by_subset = rows.groupby("subset")["value"].count()
         assert by_subset[["all", "ap-pa", "lateral"]].min() >= 2
+    table = printed(folder, "subset_models", "effusion-as-published")
+    assert {"all", "ap-pa", "lateral"} < {*table["subset"]}
+    rates = {f"{name} (95 % interval)" for name in ("accuracy", "sensitivity", "specificity")}
+    assert rates | {"backbone", "init"} < {*table}
+    figure = drawn(folder)["balance"]  # Figure 3: both classes by view and split
+    assert all(f", {part}" in figure for part in ("training", "validation", "test"))
+    assert "LATERAL" in figure and "without" in figure
 
 
 def eleven(folder, report):
@@ -241,6 +273,15 @@ def eleven(folder, report):
     for metric in ("precision", "sensitivity", "f1"):
         assert counts[metric][["micro", "macro"]].min() == len(cells)
     assert (cells["seconds"] > 0).all()
+    table = printed(folder, "experiments", "eleven-as-published").set_index("experiment")
+    rows = ["training loss", "training accuracy", "validation loss", "validation accuracy"]
+    rows += ["test accuracy", "time (h:mm:ss)", "AUROC", "backbone", "batch size", "monitor"]
+    rows += [f"{name}, {by}" for name in ("precision", "recall", "F1") for by in ("micro", "macro")]
+    assert {*rows} < {*table.index} and (table.loc["training accuracy"] != "–").all()
+    assert "Hernia: AUROC" in drawn(folder)["roc_labels"]  # Figure 5
+    table = printed(folder, "classification_report", "eleven-as-published").set_index("label")
+    assert {"precision", "recall", "F1", "support"} < {*table}  # Figure 6
+    assert {"Hernia", "micro", "macro", "weighted", "samples"} < {*table.index}
     assert is_compared(folder, "sampling", {"natural", "balanced"})
     assert is_compared(folder, "epochs", {"2", "1"})
 

@@ -20,9 +20,9 @@ def test_experiments_are_means_of_the_best_epochs_and_of_the_test_values(read):
     table = experiments.build(read).set_index(CONFIGURATION)
     assert len(table) == 8
     key = ("ward", "resnet18", "scratch", "default")
-    best = read.history[read.history["best"] & (read.history[CONFIGURATION] == key).all(axis=1)]
+    best = read.history[read.history["best"] & (read.history[CONFIGURATION] == [*key]).all(axis=1)]
     assert table.loc[key, "val_loss"] == pytest.approx(best["val_loss"].mean())
-    rows = read.metrics[(read.metrics[CONFIGURATION] == key).all(axis=1)]
+    rows = read.metrics[(read.metrics[CONFIGURATION] == [*key]).all(axis=1)]
     macro = rows[(rows["label"] == "macro") & (rows["subset"] == "all")]
     for metric, column in (("auroc", "auroc"), ("f1", "F1_macro")):
         value = macro.loc[macro["metric"] == metric, "value"].mean()

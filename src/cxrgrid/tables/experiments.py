@@ -39,11 +39,12 @@ LINES = {
     "auroc": "AUROC",
     "ap": "average precision",
 }
-LINES |= {
+AVERAGES = {
     f"{name}_{average}": f"{name}, {average}"
     for name in AVERAGED.values()
     for average in ("micro", "macro")
 }
+LINES |= AVERAGES
 LINES |= {"n": "test images", "seeds": "seeds"}
 COLUMNS = [*CONFIGURATION, *LINES, "reason"]
 
@@ -111,13 +112,15 @@ def absent(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """Experiments as columns, numbered; lines that none of them has are left out."""
+    """Experiments as columns, numbered; lines that the task does not have are left out."""
     rows = chosen(rows, frames)
+    task = frames.facts.get(rows["dataset"].iloc[0], {}).get("task")
+    always = [*EPOCH, *(AVERAGES if task == "multilabel" else ())]
     lines = {axis: rows[axis] for axis in CONFIGURATION[1:] if rows[axis].nunique() > 1}
     lines |= settings(rows, frames)
     for name, text in LINES.items():
         alone = name == "seeds" and (rows[name] == 1).all()
-        if name in EPOCH or (rows[name].notna().any() and not alone):
+        if name in always or (rows[name].notna().any() and not alone):
             lines[text] = rows[name].map(FORMATS.get(name, number))
     shown = pd.DataFrame({name: list(values) for name, values in lines.items()}).T
     shown.columns = [str(at + 1) for at in range(len(rows))]
@@ -162,7 +165,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-FORMATS = {"seconds": duration, "n": whole, "seeds": whole}
+def loss(value: float) -> str:
+    """A loss; with an exponent where it is large, as that of saturated wrong answers."""
+    return f"{value:.2e}" if value >= 1e4 else number(value)
+
+
+FORMATS = dict.fromkeys(("train_loss", "val_loss", "test_loss"), loss)
+FORMATS |= {"seconds": duration, "n": whole, "seeds": whole}
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:

@@ -97,3 +97,10 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["seeds"] = rows["seeds"].map(whole)
     shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
     return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The reason for rates that are missing."""
+    if rows[list(METRICS)].notna().all(axis=None):
+        return []
+    return ["–: too few images of a class in the subset; `metrics.csv` says which."]
