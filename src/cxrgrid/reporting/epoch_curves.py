@@ -21,6 +21,7 @@ MEASURES = {
     "lr": ({"lr": VAL}, "learning rate"),
 }
 COLUMNS = 4  # panels beside each other, at most
+WIDEST = 36  # characters above a panel
 PANEL = ["dataset", "backbone", "recipe"]
 UNRECORDED = "not recorded by the version\nof cxrgrid that trained"
 
@@ -48,10 +49,15 @@ def draw(cells: pd.DataFrame, history: pd.DataFrame, names: list[str]) -> Figure
         axes.set_xlabel(f"epoch ({(here['state'] == 'done').sum()} of {len(here)} cells)")
         axes.set_ylabel("" if x else label)
         dataset, backbone, recipe = key
-        below = backbone if several[dataset] == 1 else f"{backbone}, {recipe}"
+        below = backbone if several[dataset] == 1 else f"{backbone}\n{shortened(recipe)}"
         figure_style.subtitle(axes, "" if x else dataset, below)
     figure_style.legend(figure, [*figure_style.lines(colour), *dashes(names)])
     return figure
+
+
+def shortened(recipe: str) -> str:
+    """A recipe's name, with its middle left out where it is wider than a panel."""
+    return recipe if len(recipe) <= WIDEST else f"{recipe[:14]}…{recipe[-(WIDEST - 15) :]}"
 
 
 def first_seen(values: pd.Series) -> pd.Series:

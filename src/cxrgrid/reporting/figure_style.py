@@ -91,8 +91,8 @@ def title(axes: Axes, name: str, note: str = "") -> None:
 
 
 def subtitle(axes: Axes, name: str, below: str) -> None:
-    """Set a narrow panel's title, on two lines."""
-    axes.set_title(name, pad=17)
+    """Set a narrow panel's title, on two lines, or on one more for each that `below` has."""
+    axes.set_title(name, pad=17 + 11 * below.count("\n"))
     axes.annotate(below, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8.5)
 
 
