@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -168,6 +169,20 @@ def test_what_became_of_another_studys_cell_is_not_told_of_this_one(study, folde
     path.parent.mkdir(parents=True)
     path.write_text(MEMORY)
     assert cell(study, capsys)["state"] == "never tried"
+
+
+def test_a_cell_of_other_settings_is_named_as_such(study, folder, capsys):
+    """As after an edited config and the command for one cell: it trained, and did not fail."""
+    [asked] = [c for c in Grid(CONFIG).cells if c.path() == MISSING]
+    edited = msgspec.structs.replace(asked, lr=0.5)
+    (folder / "cell.json").write_bytes(msgspec.json.encode(edited))
+    (folder / "predictions").mkdir(exist_ok=True)
+    for name in ("val", "ward"):
+        (folder / f"predictions/{name}.parquet").touch()
+    (folder / "train.log").write_text("val AUROC 0.9 in epoch 1 of 1\n")
+    found = cell(study, capsys)
+    assert (found["state"], found["cause"]) == ("never tried", "other settings")
+    assert found["reason"].endswith(f"study's last whole run: lr 0.5 instead of {asked.lr}")
 
 
 def test_our_own_lines_in_a_jobs_log_say_what_slurm_left_out(study, folder, capsys):

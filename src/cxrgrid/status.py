@@ -70,7 +70,7 @@ def detail(one: Progress) -> str:
         return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}{left}{job}"
     if one.state == "failed":
         return failure(one.cause, one.reason)
-    return "" if one.state == "never tried" else f"{one.reason}{job}"
+    return "" if one.state == "never tried" and not one.cause else f"{one.reason}{job}"
 
 
 def step_lines(broken: list[Failure]) -> list[str]:

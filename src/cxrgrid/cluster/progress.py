@@ -11,6 +11,8 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from cxrgrid.cluster import slurm, training_progress
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import Cell
@@ -123,10 +125,24 @@ def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
 
 
 def failed(cell: Cell, folder: Path) -> Progress:
-    """A cell that is neither done nor in the queue: why, as far as its logs tell."""
+    """A cell that is neither done nor in the queue: why, as far as its files and logs tell."""
+    other = other_settings(cell, folder)
+    if other:
+        return Progress(cell, "never tried", "other settings", other)
     jobs = slurm.logs(cell.study, "train", coordinates(cell))
     cause, reason = explain(folder / "train.log", jobs)
     return Progress(cell, "failed" if cause else "never tried", cause, reason)
+
+
+def other_settings(cell: Cell, folder: Path) -> str:
+    """Settings of a finished training that are not those of the study's last whole run."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        there = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell)
+        if there != cell and finished(folder, there):
+            pairs = [(n, getattr(there, n), getattr(cell, n)) for n in cell.__struct_fields__]
+            said = ", ".join(f"{n} {a} instead of {b}" for n, a, b in pairs if a != b)
+            return f"trained with other settings than this study's last whole run: {said}"
+    return ""
 
 
 def explain(log: Path, jobs: list[Path]) -> tuple[str, str]:
