@@ -9,12 +9,16 @@ from cxrgrid.config.operating_points import word
 
 
 class Explained:
-    """Cells chosen by `report.explain`; on an incomplete run, those already explained."""
+    """Cells chosen by `report.explain`; on an incomplete run, those already explained.
+
+    None of a dataset that is only a start for others: it is no result.
+    """
 
     def __init__(self, grid: Grid):
         self.grid = grid
-        firsts = {cell.configuration(): cell for cell in reversed(grid.cells)}
-        chosen = {"none": [], "first_seed": [*reversed(firsts.values())], "all": grid.cells}
+        cells = [cell for cell in grid.cells if cell.dataset not in grid.sources()]
+        firsts = {cell.configuration(): cell for cell in reversed(cells)}
+        chosen = {"none": [], "first_seed": [*reversed(firsts.values())], "all": cells}
         self.cells: list[Cell] = chosen[grid.study.report.explain]
 
     def files(self, part: str) -> list[str]:

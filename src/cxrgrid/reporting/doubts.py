@@ -110,9 +110,12 @@ def near_chance(frames: Frames) -> str:
     chance = (scored["low"] <= 0.5).sum()
     if not chance:
         return ""
+    total = many(len(scored), "scored cell")
+    among = f"{chance} of {total}" if chance < len(scored) else f"all {total}"
+    among = "the one scored cell" if len(scored) == 1 else among
     return (
-        f"In {chance} of {many(len(scored), 'scored cell')} the 95 % interval includes an AUROC of "
-        "0.5 (chance); these cells should not be ranked."
+        f"In {among} the 95 % interval includes an AUROC of "
+        "0.5 (chance); do not rank by these values."
     )
 
 

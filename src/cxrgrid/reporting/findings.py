@@ -122,12 +122,19 @@ def tested(frames: Frames, axis: str, a: str = "") -> str:
     if chosen.empty:
         return ""
     text = (
-        f"Tests in {NAMES[frames.compared]} on the same resampled patients and across seeds, with "
-        f"Holm's correction over the study's {many(len(rows), 'pair')} that differ in {axis} only: "
+        f"Tests in {NAMES[frames.compared]} on the same resampled patients and across seeds, "
+        f"{correction(len(rows), axis)}: "
         f"{verdicts(chosen, a)}."
     )
     clear = chosen[chosen["verdict"].isin(["better", "worse"])].sort_values("p", kind="stable")
     return f"{text} The clearest: {clear['sentence'].iloc[0]}" if len(clear) else text
+
+
+def correction(pairs: int, axis: str) -> str:
+    """The family of tests in words; one pair needs no correction."""
+    if pairs == 1:
+        return f"of the study's one pair that differs in {axis} only"
+    return f"with Holm's correction over the study's {pairs} pairs that differ in {axis} only"
 
 
 def verdicts(pairs: pd.DataFrame, a: str) -> str:
@@ -139,10 +146,10 @@ def verdicts(pairs: pd.DataFrame, a: str) -> str:
     if left == len(pairs):
         largest = pairs.loc[pairs["difference"].abs().idxmax()]
         ends = f"{signed(largest['low'])} to {signed(largest['high'])}"
-        return (
-            f"no difference shown in any of the {many(len(pairs), 'pair')} "
-            f"(largest {signed(largest['difference'])}, {ends})"
-        )
+        found = f"{signed(largest['difference'])}, {ends}"
+        if len(pairs) == 1:
+            return f"no difference shown ({found})"
+        return f"no difference shown in any of the {len(pairs)} pairs (largest {found})"
     text = f"{better + worse} of {many(len(pairs), 'pair')} differ"
     if a:
         text = f"{a} is better in {better} and worse in {worse} of {many(len(pairs), 'pair')}"
