@@ -36,7 +36,7 @@ TORCH_DOORS = {
     "weights",
 }
 # Tests of no one door or room.
-OVERALL = {"architecture", "console", "environments", "main", "studies", "workflow"}
+OVERALL = {"docs", "architecture", "console", "environments", "main", "studies", "workflow"}
 # A docstring that begins with one of these has no verb: "What a run says of itself".
 QUESTIONS = {"What", "Whether", "Whom", "Where", "How", "Which", "Whose", "Who"}
 HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
