@@ -5,6 +5,9 @@ two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run, and th
 `UNEXPLAINED` are explained.
 """
 
+import atexit
+import functools
+import hashlib
 import io
 import json
 import os
@@ -16,6 +19,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from PIL import Image
 
@@ -26,6 +30,7 @@ from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting.results import read_grid
+from warm_python import SERVED, warm_python
 
 # How long an example takes is the machine's affair, not the code's.
 settings.register_profile("cxrgrid", deadline=None)
@@ -62,6 +67,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--long`: which of the tests marked so are run."""
     said = "of the tests marked long: all, none, or those of the Nth turn of five"
     parser.addoption("--long", default="all", metavar="all|none|N", help=said)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of several workers one starts the server of warm_python.py, for all of them."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ[SERVED] = warm_python()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -229,8 +240,24 @@ def curve_rows(cell) -> list[dict]:
 
 def write_study(results: Path, **config) -> Path:
     """The whole study below `results`; its study.json. `config` replaces settings of `CONFIG`."""
+    shutil.copytree(drawn_study(json.dumps(CONFIG | config)), results, dirs_exist_ok=True)
+    return results / "demo/study.json"
+
+
+@functools.cache
+def kept_folder() -> Path:
+    """A folder for what several tests of this process copy."""
+    folder = Path(tempfile.mkdtemp(prefix="kept-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
+@functools.cache
+def drawn_study(config: str) -> Path:
+    """The results of a study, to copy. config: its settings as JSON."""
+    results = Path(tempfile.mkdtemp(prefix="study-", dir=kept_folder()))
     study = results / "demo"
-    grid = Grid(CONFIG | config)
+    grid = Grid(json.loads(config))
     done = [cell for cell in grid.cells if cell.path() != MISSING]
     for name in LABELS:
         write_dataset(results / "data", name)
@@ -241,17 +268,37 @@ def write_study(results: Path, **config) -> Path:
         if cell in done and cell.path() != UNEXPLAINED:
             write_explained(study / "cells", results / "data", cell)
     write_scores(study, done)
-    (study / "study.json").write_text(json.dumps(CONFIG | config))
-    return study / "study.json"
+    (study / "study.json").write_text(config)
+    return results
 
 
 def write_report(study: Path, drawn: bool = False) -> Path:
     """The report's folder, as `collect`, `choose`, `compare`, `table` and `figure` make it.
 
     drawn: false puts an empty picture for each figure, for tests that look at none: to draw them
-    takes longer than all the rest.
+    takes longer than all the rest; and the PDF longer than the SVG, which alone is drawn. Of equal
+    results the report is made once and copied.
     """
     report = study.parent / "report"
+    if report.exists() or Path(".snakemake").exists():
+        return make_report(study, report, drawn)
+    kept = kept_folder() / f"report-{digest(study.parents[1])}-{drawn}"
+    if not kept.is_dir():
+        shutil.copytree(make_report(study, report, drawn), kept)
+        return report
+    return Path(shutil.copytree(kept, report))
+
+
+def digest(folder: Path) -> str:
+    """Hash of the names and bytes of all files below a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def make_report(study: Path, report: Path, drawn: bool) -> Path:
+    """The folder `report`, made anew."""
     collect.main([str(study), "--out-dir", str(report)])
     validation = str(report / "validation.csv")
     choose.main([str(study), "--out", validation])
@@ -265,7 +312,9 @@ def write_report(study: Path, drawn: bool = False) -> Path:
     compare.main(["--study", str(study), "--out", str(report / "comparisons.csv"), *others])
     table.main([str(study), "--report", str(report)])
     if drawn:
-        figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(figure, "METADATA", {"svg": figure.METADATA["svg"]})
+            figure.main([str(study), "--report", str(report), "--out-dir", str(report / "figures")])
     else:
         leave_blank(read_grid(study).figures(), report / "figures")
     return report
@@ -286,7 +335,11 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """study.json of a study with its tables and figures, to read only."""
-    study = write_study(tmp_path_factory.mktemp("finished") / "results")
-    write_report(study, drawn=True)
-    return study
+    """study.json of a study with its tables and figures, to read only; one for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(base / "finished.lock"):
+        if not (base / "finished.made").exists():
+            write_report(write_study(base / "finished/results"), drawn=True)
+            (base / "finished.made").touch()
+    return base / "finished/results/demo/study.json"

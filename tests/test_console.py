@@ -3,7 +3,6 @@
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
 from snakemake_logger_plugin_cxrgrid.tally import Tally
 from test_architecture import ROOT
+from warm_python import warm_python
 
 CELL = "{dataset}/{recipe}/seed{seed}"
 SNAKEFILE = f"""
@@ -43,7 +43,7 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
 
 def command(*arguments: str) -> list[str]:
     """Snakemake with our console, one job at a time."""
-    base = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going"]
+    base = [warm_python(), "-m", "snakemake", "--cores", "1", "--keep-going"]
     return [*base, "--logger", "cxrgrid", *arguments]
 
 

@@ -16,6 +16,7 @@ from cxrgrid.config import shipped
 from cxrgrid.reporting import papers
 from test_architecture import ROOT
 from test_workflow import TINY
+from warm_python import warm_python
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
@@ -51,7 +52,7 @@ def plan(folder: Path, env: dict, *words: str) -> str:
 def test_a_deployed_folder_plans_its_own_config_and_another(tmp_path):
     deploy.deploy(tmp_path)
     (tmp_path / "config/config.yaml").write_text(yaml.safe_dump(TINY))
-    said = plan(tmp_path, {**os.environ, "PYTHONPATH": f"{ROOT}/src"}, sys.executable)
+    said = plan(tmp_path, dict(os.environ), warm_python())
     assert "results/tiny/report/report.html" in said and "profiles/default" in said
 
 
@@ -73,8 +74,8 @@ def test_a_module_from_a_git_repository_finds_its_rules(tmp_path):
         "    config: config\n"
         "use rule * from cxrgrid\n"
     )
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}/src"}
-    assert "results/tiny/report/report.html" in plan(folder, env, sys.executable)
+    said = plan(folder, dict(os.environ), warm_python())
+    assert "results/tiny/report/report.html" in said
 
 
 def test_versions_agree():

@@ -109,7 +109,9 @@ def test_the_card_shows_the_cells_scores_with_intervals(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not ONNX, reason="the extra `onnx` is not installed")
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+@pytest.mark.parametrize(
+    "backbone", ["test_resnet", pytest.param("test_vit", marks=pytest.mark.long)]
+)
 def test_onnx_gives_the_logits_for_any_number_of_images(tmp_path, backbone):
     import onnxruntime
 

@@ -33,7 +33,7 @@ TINY = {
     },
     "weights": {"pretrained": {"dataset": "far", "seed": 0}},
     "recipes": {"default": {"epochs": 2, "batch_size": 16, "channels": 1}},
-    "report": {"resamples": 100},
+    "report": {"resamples": 100, "figures": ["leaderboard", "roc"]},
     "grid": {
         "datasets": ["near"],
         "backbones": ["test_resnet"],

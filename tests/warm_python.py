@@ -32,10 +32,14 @@ from pathlib import Path
 import cxrgrid
 from cxrgrid.io import cli
 
+SERVED = "CXRGRID_TESTS_PYTHON"  # in the environment: the `python` of a server that runs already
+
 
 @functools.cache
 def warm_python() -> str:
     """Start the server, once a process; the path of the `python` that it serves."""
+    if SERVED in os.environ:
+        return os.environ[SERVED]
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     (folder / "PYTHONPATH").write_text(os.environ.get("PYTHONPATH", ""))
     for name in ("python", "snakemake"):
@@ -122,3 +126,4 @@ def become(asked: dict, streams: array.array, python: str) -> None:
 if __name__ == "__main__":
     import_all()
     serve(Path(sys.argv[1]))
+    cli.leave(0)  # some imports complain when an interpreter is taken down

@@ -17,6 +17,7 @@ STAGES = {
     "evaluate": ("study", "score", "robustness"),
     "report": ("overlap", "collect", "choose", "compare", "table", "figure", "report"),
 }
+TYPED = "CXRGRID_TYPED"  # in the environment: a command's name for its help (io/cli.py)
 USAGE = """usage: cxrgrid COMMAND …           the same as python -m cxrgrid.COMMAND …
        cxrgrid COMMAND --help      what a command makes, from what, with examples
        cxrgrid --version"""
@@ -74,7 +75,8 @@ def main() -> None:
         print(f"error: no command {name!r}; {suggest(command, known)}", file=sys.stderr)
         sys.exit(2)
     # Replaced, not called: `status` and the cluster's tests know a training by its command line.
-    os.execv(sys.executable, [sys.executable, "-m", f"cxrgrid.{command}", *arguments])
+    typed = os.environ | {TYPED: f"cxrgrid {name}"}
+    os.execve(sys.executable, [sys.executable, "-m", f"cxrgrid.{command}", *arguments], typed)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from test_train import make_cell
 
 NAMES = sorted(name for part in ("au", "toh", "toh_xvt") for name in timm.list_models(module=part))
 LARGE = {"toh_unet_encoder", "au_cnn2_wide", "au_cnn3_wide"}
+DEAR = {*LARGE, "toh_densenet", "toh_xvt"}
 COUNTS = {  # 3 channels, 14 labels
     "toh_cnn": 17_390,
     "toh_resnet": 6_299_342,
@@ -30,6 +31,15 @@ def build(name, channels=1, labels=2, size=64, **settings):
     """A network as a cell gets it, the same each time."""
     torch.manual_seed(0)
     return models.build(make_cell(backbone=name, channels=channels, **settings), labels, size)
+
+
+def several(values):
+    """Each network with each value; of those that take longest all but the first are long."""
+    return [
+        pytest.param(name, value, marks=[pytest.mark.long] * (name in DEAR and value != values[0]))
+        for name in NAMES
+        for value in values
+    ]
 
 
 def parameters(model):
@@ -62,8 +72,7 @@ def test_the_published_densenet_121_counts_running_statistics_as_trainable():
     assert parameters(model) + sum(b.numel() for b in statistics) == 7_051_854
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "channels"), several([1, 3]))
 def test_a_network_learns_and_comes_back_from_its_file(name, channels, tmp_path):
     """One step on 64 px lowers the loss of its images; its state gives the same answers."""
     model = build(name, channels)
@@ -100,10 +109,13 @@ def test_a_large_network_takes_224_pixels(name):
     test_a_network_takes_other_sizes(name, 224)
 
 
-@pytest.mark.parametrize(("had", "has"), [(1, 1), (3, 1), (1, 3)])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_network_starts_from_another_cell_with_other_labels(name, had, has, tmp_path):
-    """All weights but the classifier's carry over, and a grey image gives the same features."""
+@pytest.mark.parametrize(("name", "channels"), several([(3, 1), (1, 3), (1, 1)]))
+def test_a_network_starts_from_another_cell_with_other_labels(name, channels, tmp_path):
+    """All weights but the classifier's carry over, and a grey image gives the same features.
+
+    channels: of the network that the weights are of, and of the one that starts from them.
+    """
+    had, has = channels
     source = build(name, had, labels=14).eval()
     save_file(source.state_dict(), tmp_path / "w.safetensors")
     torch.manual_seed(1)

@@ -17,14 +17,19 @@ from pathlib import Path
 
 from cxrgrid.config.errors import UserError
 
+TYPED = "CXRGRID_TYPED"  # in the environment: what was typed for `python -m cxrgrid.<name>`
 PROMPT = "$ "  # before the command in the first line of a log
 
 
 def parser(name: str, doc: str) -> argparse.ArgumentParser:
-    """Argument parser of `python -m cxrgrid.<name>`; its help is the module's docstring."""
+    """Argument parser of `python -m cxrgrid.<name>`; its help is the module's docstring.
+
+    Both name the command as it was started: `cxrgrid <name>` where that was typed.
+    """
+    typed = os.environ.pop(TYPED, "")
     return argparse.ArgumentParser(
-        prog=f"python -m cxrgrid.{name}",
-        description=doc,
+        prog=typed or f"python -m cxrgrid.{name}",
+        description=doc.replace("python -m cxrgrid.", "cxrgrid ") if typed else doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -60,10 +60,10 @@ def of_cells(rows: pd.DataFrame, cells: pd.DataFrame) -> Links:
 
 def by_configuration(cells: pd.DataFrame) -> dict[tuple, list[dict]]:
     """{configuration: its cells}."""
-    return {
-        configuration: part.to_dict("records")
-        for configuration, part in cells.groupby(CONFIGURATION, sort=False)
-    }
+    found: dict[tuple, list[dict]] = {}
+    for cell in cells.to_dict("records"):
+        found.setdefault(tuple(cell[axis] for axis in CONFIGURATION), []).append(cell)
+    return found
 
 
 def pages(cells: list[dict], side: str = "") -> list[tuple[str, str]]:

@@ -17,8 +17,10 @@ from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import fold_frames, label_counts, papers
+from cxrgrid.reporting.kept_frames import kept
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 from cxrgrid.reporting.metric_rows import at_default, besides, by_default
+from cxrgrid.reporting.over_labels import over_labels
 from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.reporting.test_set_rows import apart
 
@@ -130,26 +132,17 @@ class Frames:
         macro = (rows["label"] == "macro") & (rows["metric"] == self.compared)
         return rows[macro & (rows["axis"] == axis)]
 
+    @kept
     def headline(self) -> pd.DataFrame:
         """One row per replicate of the study, scored or not: AXES, `value`, `low`, `high`, …"""
         return self.replicates.merge(self.whole(self.metric), on=AXES, how="left", validate="1:1")
 
-    def whole(self, metric: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """A metric over all labels, one row per scored cell: AXES, value, low, high, n, patients.
+    @kept
+    def whole(self, metric: str) -> pd.DataFrame:
+        """A metric over all labels (`over_labels`) of the cells on their own test images."""
+        return over_labels(metric, self.metrics)
 
-        rows: `across` or `beside`, of one target, instead of `metrics`.
-
-        For multi-class, the decision as a whole (`all`) is preferred to the mean over classes.
-        """
-        # A mean of the labels' accuracies would say little but how rare they are.
-        names = ["all"] if metric == "accuracy" else ["all", "macro"]
-        rows = self.metrics if rows is None else rows
-        rows = rows[
-            (rows["metric"] == metric) & rows["label"].isin(names) & (rows["subset"] == "all")
-        ]
-        rows = rows.sort_values([*AXES, "label"]).drop_duplicates(AXES)
-        return rows[[*AXES, "value", "low", "high", "n", "patients"]]
-
+    @kept
     def entered(self) -> pd.DataFrame:
         """Rows of `headline` of the configurations that are compared, with their `entry`.
 
@@ -158,6 +151,7 @@ class Frames:
         chosen = self.validation[self.validation["chosen"]][[*CONFIGURATION, "entry"]]
         return self.headline().merge(chosen, on=CONFIGURATION, how="inner")
 
+    @kept
     def best(self) -> pd.DataFrame:
         """The configuration of each dataset and init with the highest validation value.
 
@@ -171,6 +165,7 @@ class Frames:
         order = list(dict.fromkeys(["scratch", *self.cells["init"]]))
         return best.sort_values("init", key=lambda names: names.map(order.index), kind="stable")
 
+    @kept
     def ends(self) -> pd.DataFrame:
         """95 % interval of each configuration's mean over seeds: CONFIGURATION, `low`, `high`.
 

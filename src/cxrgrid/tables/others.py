@@ -6,6 +6,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.evaluation.ensemble import is_ensemble, members
 from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.wording import number, whole
+from cxrgrid.reporting.over_labels import over_labels
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
 from cxrgrid.tables.leaderboard import SECONDARY, beside, prevalence
@@ -26,9 +27,9 @@ METHOD = (
 
 def build(frames: Frames) -> pd.DataFrame:
     """One row per model, COLUMNS, best first in each dataset."""
-    table = frames.whole(frames.metric, frames.beside)
+    table = over_labels(frames.metric, frames.beside)
     for metric in SECONDARY:
-        other = frames.whole(metric, frames.beside)[[*AXES, "value"]]
+        other = over_labels(metric, frames.beside)[[*AXES, "value"]]
         table = table.merge(other.rename(columns={"value": metric}), on=AXES, how="left")
     table = table.merge(prevalence(frames.beside), on=AXES, how="left")
     sizes = {key: len(cells) for key, cells in members(frames.grid.cells).items()}

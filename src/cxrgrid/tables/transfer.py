@@ -10,6 +10,7 @@ from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.transfer_predictions import kept_out, masked, read_seen
 from cxrgrid.evaluation.wording import number, part, signed, whole
 from cxrgrid.reporting import cell_links
+from cxrgrid.reporting.over_labels import over_labels
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
 from cxrgrid.reporting.seed_means import seed_means
@@ -69,7 +70,7 @@ def numbers(frames: Frames, configuration: tuple, target: str, there: tuple | No
     there: the configuration with the same backbone, init and recipe that was trained on the target.
     """
     every = frames.across[frames.across["target"] == target]
-    rows, whole_of = of_configuration(every, configuration), frames.whole(frames.metric, every)
+    rows, whole_of = of_configuration(every, configuration), over_labels(frames.metric, every)
     each, means = (of_configuration(r, configuration) for r in (whole_of, seed_means(whole_of, [])))
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
     labels = list(dict.fromkeys(own_labels["label"]))
