@@ -194,7 +194,7 @@ def braces(folder: Path) -> dict:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     (folder / "w").mkdir()
-    (folder / "w/test_resnet.safetensors").write_bytes(b"weights")
+    (folder / "w/test_resnet.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     override = {"backbone": "test_resnet", "dataset": "mine", "set": {"lr": 0.01}}
     return {
         "study": "braces",

@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from cxrgrid import models
+from cxrgrid.config.check_starts import check_checkpoint
 from cxrgrid.config.errors import UserError
 from cxrgrid.models import checkpoint_file
 from test_train import make_cell
@@ -174,6 +176,27 @@ def test_a_folder_and_a_file_cut_short_are_one_line(tmp_path):
         (tmp_path / f"w.{ending}").write_bytes(whole[: len(whole) // 2])
         refused(tmp_path, f"w.{ending}")
     assert "cut short" in refused(tmp_path, "w.pth")
+
+
+def test_a_program_and_weights_that_are_no_numbers_are_one_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("w/constants.pkl", "")
+    assert "is a TorchScript program" in refused(tmp_path)
+    weights = network().state_dict()
+    weights["layer1.0.conv1.weight"][0] = torch.nan
+    torch.save(weights, tmp_path / "w.pth")
+    assert "layer1.0.conv1.weight holds values that are not finite" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_a_file_cut_short_stops_at_the_plan(tmp_path, ending):
+    path = tmp_path / f"w.{ending}"
+    (save_file if ending == "safetensors" else torch.save)(network().state_dict(), path)
+    check_checkpoint(str(path), "weights.x")
+    for length in (5, path.stat().st_size // 2, path.stat().st_size - 1):
+        path.write_bytes(path.read_bytes()[:length] if length > 5 else b"PK\x03\x04x")
+        with pytest.raises(UserError, match=r"weights.x: .* bytes\); fetch it again"):
+            check_checkpoint(str(path), "weights.x")
 
 
 def test_another_architecture_and_too_few_weights_are_refused(tmp_path):

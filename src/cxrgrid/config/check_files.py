@@ -52,6 +52,8 @@ def check_external_files(external: dict[str, External]) -> None:
 
 def check_input(path: str, where: str) -> None:
     """`UserError` unless a file is there, under a name that Snakemake takes as it is."""
+    if Path(path).is_dir():
+        raise UserError(f"{where}: {path!r} is a folder; name a file in it")
     if not Path(path).is_file():
         raise UserError(f"{where}: no file {path!r}")
     if set("{<") & set(path):

@@ -1,5 +1,7 @@
 """Checks of initial weights: what an entry of `weights:` names, and the input that it expects."""
 
+import json
+import zipfile
 from pathlib import Path
 
 from cxrgrid.config.checks import ADAPTERS, modules
@@ -52,10 +54,33 @@ def input_of(source: Source | str | None) -> dict[str, tuple[float, ...]]:
 
 
 def check_checkpoint(path: str, where: str) -> None:
-    """`UserError` if a checkpoint that is there is empty, or a pointer to where it really is."""
+    """`UserError` if a checkpoint that is there is empty, cut short or a pointer to another place.
+
+    Its weights are not read.
+    """
     with Path(path).open("rb") as file:
         start = file.read(len(POINTER))
     if not start:
         raise UserError(f"{where}: {path} is empty (0 bytes); fetch it again")
     if start == POINTER:
         raise UserError(f"{where}: {path} is a Git LFS pointer, not the weights; run git lfs pull")
+    safe = path.endswith(".safetensors")
+    if cut_short(path) if safe else start[:2] == b"PK" and not zipfile.is_zipfile(path):
+        what = "is no whole safetensors file" if safe else "is cut short"
+        raise UserError(
+            f"{where}: {path} {what} ({Path(path).stat().st_size:,} bytes); fetch it again"
+        )
+
+
+def cut_short(path: str) -> bool:
+    """True if a safetensors file has not the size that its header says, or no header."""
+    size = Path(path).stat().st_size
+    try:
+        with Path(path).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < size else None
+        header.pop("__metadata__", None)
+        ends = [tensor["data_offsets"][1] for tensor in header.values()]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return True
+    return 8 + length + max(ends, default=0) != size

@@ -37,11 +37,18 @@ def read(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     check(path)
+    if is_program(path):
+        raise UserError(
+            f"{path}: is a TorchScript program, not a checkpoint; ask its publisher for the "
+            "weights (a state_dict)"
+        )
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path}: not a readable safetensors file ({error})") from None
+            raise UserError(
+                f"{path}: not a readable safetensors file ({error}); fetch it again"
+            ) from None
     found = dict(tensors_in(unpickled(path)))
     if not found:
         raise UserError(f"{path}: holds no weights under any of the usual names")
@@ -63,6 +70,14 @@ def check(path: Path) -> None:
         raise UserError(f"{path}: is a Git LFS pointer, not the weights; run git lfs pull there")
 
 
+def is_program(path: Path) -> bool:
+    """True for what torch.jit.save writes."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
 def unpickled(path: Path) -> Any:
     """Content of a file that torch wrote: tensors and plain values only."""
     try:
@@ -78,7 +93,9 @@ def unpickled(path: Path) -> Any:
         raise UserError(f"{path}: is no checkpoint of torch, or is cut short") from None
     except Exception as error:  # torch raises its own kind for each way a file can be broken
         cut = isinstance(error, (EOFError, zipfile.BadZipFile)) or "zip archive" in str(error)
-        why = "is cut short; fetch it again" if cut else f"cannot be read ({type(error).__name__})"
+        why = (
+            "is cut short; fetch it again" if cut else "is no checkpoint of torch, or is cut short"
+        )
         raise UserError(f"{path}: {why}") from None
 
 

@@ -182,17 +182,21 @@ def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path)
     """`UserError` that names the first weight that is missing or has another shape."""
     missing = [name for name in wanted if name not in found]
     total = sum(tensor.numel() for tensor in wanted.values())
-    share = 1 - sum(wanted[name].numel() for name in missing) / total
+    empty = {*missing, *others(found, wanted)} if missing else set()
+    share = 1 - sum(wanted[name].numel() for name in empty) / total
     statistics = [name for name in missing if name.endswith(STATISTICS)]
     if missing and (share < LEAST or statistics):
         first = missing[0] if share < LEAST else statistics[0]
         raise UserError(
-            f"{path}: holds no {first}, and fills {share:.0%} of the backbone ({LEAST:.0%} is the "
-            "least); are these weights of another backbone?"
+            f"{path}: holds no {first}, and fills {int(100 * share)}% of the backbone "
+            f"({LEAST:.0%} is the least); are these weights of another backbone?"
         )
     for name in others(found, wanted):
         shapes = f"{tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
         raise UserError(f"{path}: {name} does not fit ({shapes}); another backbone or input size?")
+    for name in wanted:
+        if name in found and not found[name].isfinite().all():
+            raise UserError(f"{path}: {name} holds values that are not finite; fetch it again")
 
 
 def line(taken: list[str], new: list[str], left: list[str]) -> str:
