@@ -29,7 +29,7 @@ class Familiar:
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Mahalanobis distance of each image, features float [N, D]: float64 [N]."""
         apart = features[:, self.kept].astype(np.float64) - self.mean
-        squares = np.einsum("nd,nd->n", apart @ self.precision, apart)
+        squares = np.einsum("ij,ij->i", apart @ self.precision, apart)
         return np.sqrt(np.maximum(squares, 0))
 
 
