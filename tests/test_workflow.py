@@ -240,13 +240,14 @@ def test_pooled_cells_run_to_the_report_and_a_later_target_retrains_none(tmp_pat
 
 def test_another_operating_point_explains_anew_and_trains_nothing(finished):
     config = dict(TINY)
-    for name in (FAR, SCRATCH, PRETRAINED):
+    for name in (SCRATCH, PRETRAINED):
         assert (finished / name / "explain/gallery.parquet").is_file()
+    assert not (finished / FAR / "explain").exists()  # it only lends its weights
     tables = {"study", "score", "overlap", "collect", "choose", "compare", "table", "figure"}
     tables |= {"report"}
     config["report"] = TINY["report"] | {"operating_points": [0.5]}
     jobs = planned(finished, config)
-    assert jobs["explain"] == {f"{cell}/explain" for cell in (FAR, SCRATCH, PRETRAINED)}
+    assert jobs["explain"] == {f"{cell}/explain" for cell in (SCRATCH, PRETRAINED)}
     assert set(jobs) <= tables | {"explain"}
     config["report"] = TINY["report"] | {"explain": "none"}
     assert set(planned(finished, config)) <= tables

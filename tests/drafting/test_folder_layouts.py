@@ -325,3 +325,15 @@ def test_a_study_of_two_folders_may_be_named_by_both():
     entry, frame = drafted()
     assert entry["columns"]["match"] == "part" and len(frame) == 24
     assert frame["Effusion"].tolist() == [n % 2 for n in range(12) for _ in range(2)]
+
+
+def test_a_layout_in_another_folder_nearby_is_not_the_one_above():
+    Path("mine").mkdir()
+    Path("other/Train/Non-COVID").mkdir(parents=True)
+    error = UserError("no label is here")
+    assert layouts.recognised(Path()) == ["covid_qu_ex"]
+    assert layouts.one_level_off(Path("mine"), error) is error
+    Path("other/Train/Non-COVID").rename("mine/Non-COVID")
+    Path("other/Train").rmdir()
+    Path("mine").rename("Train")
+    assert "laid out as 'covid_qu_ex'" in str(layouts.one_level_off(Path("Train"), error))

@@ -74,13 +74,21 @@ def one_level_off(path: Path, error: UserError) -> UserError:
     """
     if path.is_dir() and recognised(path):
         return error
+    below = path.absolute()
     for parent in list(path.absolute().parents)[:2]:
-        if inner := recognised(parent):
+        own, below = below, parent
+        if (inner := recognised(parent)) and not beside(own):
             here = parent.is_relative_to(Path.cwd())
             above = parent.relative_to(Path.cwd()) if here else parent
             text = f"{path}: lies in {above}, which is laid out as {inner[0]!r}; give that folder"
             return Question(text, {str(above): {"path": above}})
     return error
+
+
+def beside(own: Path) -> bool:
+    """True if another folder beside this one is a publisher's layout: the one above is then not."""
+    others = image_columns.folders(own.parent, deep=False)
+    return any(item != own and recognised(item) for item in others)
 
 
 def fallback(path: Path) -> dict:
