@@ -246,3 +246,12 @@ def test_a_planted_square_that_a_network_has_learnt_is_where_its_map_is_hot(back
     assert loss < 0.4, "the network has learnt the square"
     # By chance a hit has a probability of about a quarter.
     assert hits >= 0.7 * shown.sum(), (backbone, layer.name, hits)
+
+
+def test_a_network_that_keeps_values_of_a_prediction_has_a_map_after_it():
+    model = build("convit_tiny", 64).eval()
+    with torch.inference_mode():
+        model(models.normalise(torch.zeros(1, 1, 64, 64), model))
+    layer = heat_layer.find_layer(model, 64)
+    found = gradcam.heat(model, layer, noise(1, 64), np.array([1]))
+    assert found.shape == (1, 64, 64) and np.isfinite(found).all()

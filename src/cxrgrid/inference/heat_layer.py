@@ -197,6 +197,7 @@ def map_and_gradient(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The layer's map and the gradient of each image's asked logit by it: float32 [N, C, h, w]."""
     device = model.mean.device
+    make_usable(model)
     images = torch.from_numpy(pixels).to(device).unsqueeze(1).float() / 255
     asked = torch.tensor(labels, dtype=torch.int64, device=device).unsqueeze(1)
     outputs: list[Tensor] = []
@@ -213,3 +214,11 @@ def map_and_gradient(
     finally:
         handle.remove()
     return tuple(layer.to_map(value).detach().cpu().numpy() for value in (*outputs, *found))
+
+
+def make_usable(model: nn.Module) -> None:
+    """Copy what a network has kept of a prediction (convit: positions), as gradients need it."""
+    for part in model.modules():
+        for name, value in [*vars(part).items(), *part.named_buffers(recurse=False)]:
+            if isinstance(value, Tensor) and value.is_inference():
+                setattr(part, name, value.clone())
