@@ -39,6 +39,7 @@ TORCH_DOORS = {
 OVERALL = {"docs", "architecture", "console", "environments", "main", "studies", "workflow"}
 # A docstring that begins with one of these has no verb: "What a run says of itself".
 QUESTIONS = {"What", "Whether", "Whom", "Where", "How", "Which", "Whose", "Who"}
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 HEAVY = {"numpy", "pandas", "pyarrow", "torch", "timm", "matplotlib", "sklearn", "scipy"}
 RULES = {
     name: body
@@ -160,7 +161,8 @@ def test_docstrings_say_what_a_thing_returns_or_does():
     found = []
     for path in [p for name in ("src", "tests", "benchmarks") for p in (ROOT / name).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                first = (ast.get_docstring(node) or "-").split()[0]
-                found += [f"{path.relative_to(ROOT)}: {first} …"] * (first in QUESTIONS)
+            if isinstance(node, DOCUMENTED):
+                summary = (ast.get_docstring(node) or "").partition("\n\n")[0]
+                firsts = [words.split()[0] for words in re.split(r"[.;:]\s+", summary) if words]
+                found += [f"{path.relative_to(ROOT)}: {first} …" for first in {*firsts} & QUESTIONS]
     assert found == []

@@ -146,8 +146,8 @@ def test_the_time_left_waits_for_a_training_and_counts_what_runs_side_by_side():
     assert tally.seconds_left(100) is None
     tally.end(2, 101)
     tally.end(3, 101)
-    # Three of 100 s, two at a time, as 201 busy seconds in 101 say.
-    assert tally.seconds_left(101) == pytest.approx(300 / (201 / 101))
+    # Three of 100 s, two at a time, as trainings did since the first of them.
+    assert tally.seconds_left(101) == pytest.approx(300 / 2)
     assert tally.counter() == "3/6"
 
 

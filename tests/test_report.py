@@ -28,6 +28,7 @@ from conftest import (
 from cxrgrid import report
 from cxrgrid.config import cell
 from cxrgrid.config.checks import FIGURES, modules
+from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import dataset_cards, doubts, findings, galleries, results
@@ -223,6 +224,14 @@ def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, mon
     pages = (finished.parent / "report/cells").glob("*/*/*/default/seed0.html")
     shown = [path.read_text().count("webp;base64,") for path in pages]
     assert sorted(shown) == [0] + [2] * 7
+
+
+def test_a_report_of_an_early_version_says_the_command_that_completes_it(study):
+    report = write_report(study)
+    for name in ("configurations", "effects"):
+        (report / f"{name}.csv").unlink()
+    with pytest.raises(UserError, match="no configurations.csv, effects.csv; .* snakemake --conf"):
+        results.read(study, report)
 
 
 def test_text_from_data_is_escaped(study):

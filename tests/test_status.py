@@ -132,6 +132,17 @@ def test_a_later_job_counts_not_an_earlier_one(study, folder, capsys):
     assert cell(study, capsys)["cause"] == "out of memory"
 
 
+def test_a_finished_cell_of_other_settings_has_a_state_of_its_own(study, folder, capsys):
+    path = next(path for path in sorted((study.parent / "cells").rglob("cell.json")))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lr": 0.5, "epochs": 3}))
+    said = look(study, capsys)
+    assert "14 done, 1 settings changed, 1 never tried" in said
+    assert "settings changed  epochs was 3, is " in said and "lr was 0.5, is " in said
+    where = f"results/demo/{path.parent.relative_to(study.parent)}/model.safetensors"
+    assert f"rerun: snakemake {where} --configfile" in said
+    assert "0 failed" not in said and "no failure is known" in look(study, capsys, "--failed")
+
+
 def answers(monkeypatch, **lines):
     monkeypatch.setattr(slurm, "ask", lambda *command: lines.get(command[0], []))
 
@@ -181,8 +192,8 @@ def test_a_cell_of_other_settings_is_named_as_such(study, folder, capsys):
         (folder / f"predictions/{name}.parquet").touch()
     (folder / "train.log").write_text("val AUROC 0.9 in epoch 1 of 1\n")
     found = cell(study, capsys)
-    assert (found["state"], found["cause"]) == ("never tried", "other settings")
-    assert found["reason"].endswith(f"study's last whole run: lr 0.5 instead of {asked.lr}")
+    assert (found["state"], found["cause"]) == ("settings changed", "other settings")
+    assert found["reason"] == f"lr was 0.5, is {asked.lr}"
 
 
 def test_our_own_lines_in_a_jobs_log_say_what_slurm_left_out(study, folder, capsys):

@@ -1,18 +1,23 @@
 """The workflow as its user meets it: it ends in a report, and it reruns exactly what it must."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
+from cxrgrid.config.cell import read_cell
+from cxrgrid.config.identity import identity
 from cxrgrid.io.parquet import read_parquet
 from demo_config import replaced
 from warm_python import warm_python
@@ -131,6 +136,32 @@ def test_cells_of_another_cluster_are_taken_and_nothing_trains(finished, tmp_pat
         jobs = planned(here, TINY)
         assert not jobs.keys() & {*LIGHT, "train", "explain"}, jobs
         assert jobs.keys() >= {"score", "report"}
+
+
+def test_results_without_snakemakes_records_are_known_by_their_settings(finished, tmp_path):
+    shutil.copytree(finished / "results", tmp_path / "results")
+    assert "train" not in planned(tmp_path, TINY)
+    jobs = planned(tmp_path, changed("recipes.default.lr", 0.002))
+    assert jobs["train"] == {FAR, SCRATCH, PRETRAINED}
+    assert "train" not in planned(tmp_path, TINY), "the settings are the cells' again"
+
+
+def test_a_long_recorded_command_is_printed_short(finished, tmp_path):
+    for part in ("results", ".snakemake"):
+        shutil.copytree(finished / part, tmp_path / part)
+    cell = read_cell(str(tmp_path / SCRATCH / "cell.json"))
+    short, whole = identity(cell), msgspec.json.encode(cell).decode()
+    changes = 0
+    for path in filter(Path.is_file, (tmp_path / ".snakemake/metadata").rglob("*")):
+        record = json.loads(path.read_text())
+        if repr(short) in (record.get("params") or []):
+            record["params"] = [repr(whole) if p == repr(short) else p for p in record["params"]]
+            path.write_text(json.dumps(record))
+            changes += 1
+    assert changes == 5 and "train" not in planned(tmp_path, TINY)
+    done = snakemake(tmp_path, TINY, "-n", "-p", "-R", "train")
+    said = done.stdout + done.stderr
+    assert f"python -m cxrgrid.train {shlex.quote(short)} " in said and whole not in said
 
 
 FOLDS = {s.replace("seed0", f"fold{f}/seed0") for s in (SCRATCH, PRETRAINED) for f in (1, 2)}

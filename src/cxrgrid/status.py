@@ -25,6 +25,8 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
+COLOURS |= {"settings changed": 35}
+AGAIN = ("failed", "settings changed")  # states whose cells have a command beside them
 
 
 def studies(names: list[str]) -> list[Path]:
@@ -70,7 +72,7 @@ def detail(one: Progress) -> str:
         return f"epoch {one.epoch}/{one.cell.epochs}, {within}{best}{left}{job}"
     if one.state == "failed":
         return failure(one.cause, one.reason)
-    return "" if one.state == "never tried" and not one.cause else f"{one.reason}{job}"
+    return "" if one.state == "never tried" else f"{one.reason}{job}"
 
 
 def step_lines(broken: list[Failure]) -> list[str]:
@@ -86,15 +88,16 @@ def step_lines(broken: list[Failure]) -> list[str]:
 
 
 def lines(found: list[Progress], colour: bool) -> list[str]:
-    """One line per cell, and below a failed one the command that reruns it."""
+    """One line per cell, and below one to be trained again the command that does so."""
     width = max(len(one.cell.path()) for one in found)
+    wide = max(len("never tried"), *(len(one.state) for one in found))
     text = []
     for one in found:
-        state = f"{one.state:<11}"
+        state = f"{one.state:<{wide}}"
         if colour:
             state = f"\033[{COLOURS[one.state]}m{state}\033[0m"
         text.append(f"{one.cell.path():<{width}}  {state}  {detail(one)}".rstrip())
-        if one.state == "failed":
+        if one.state in AGAIN:
             text.append(f"    rerun: {one.rerun}")
     return text
 

@@ -8,12 +8,14 @@ Example:
 """
 
 import importlib
+import logging
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 
 from cxrgrid.evaluation.effect_rows import ALL
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.reporting import dataset_cards, papers, sections, spreadsheet
 from cxrgrid.reporting.factor_columns import with_levels
@@ -87,6 +89,7 @@ def main(argv: list[str] | None) -> None:
     frames = read(args.study, args.report, args.data, args.papers)
     for name in frames.grid.tables():
         write(name, frames, args.report)
+    logging.info(many(len(frames.grid.tables()), "table"))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def news(one: Progress, study: Path, tested: dict[str, float], held: Mark) -> Ne
 
 
 def track(study: Path, sinks: list) -> tuple[int, bool]:
-    """Bring every sink up to date. How many cells had news, and whether all cells have ended."""
+    """Bring every sink up to date; the number of cells with news, and True if all have ended."""
     grid, found = read_grid(study), 0
     rows, states = scored(grid, study.parent), survey(grid.cells, study.parent)
     for one in states:

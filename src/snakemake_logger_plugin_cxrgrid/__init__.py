@@ -14,6 +14,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from cxrgrid.config import config_file
 from cxrgrid.config.errors import UserError
+from cxrgrid.evaluation.wording import many
 from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
 from snakemake_logger_plugin_cxrgrid.screen import RED, YELLOW, Screen
 from snakemake_logger_plugin_cxrgrid.tally import Tally
@@ -109,7 +110,7 @@ class LogHandler(LogHandlerBase):
         """Jobs that will run, by rule."""
         self.tally.plan(record.stats)
         rules = ", ".join(f"{rule} {count}" for rule, count in self.tally.planned.items())
-        self.screen.say(f"{sum(self.tally.planned.values())} jobs: {rules}")
+        self.screen.say(f"{many(sum(self.tally.planned.values()), 'job')}: {rules}")
 
     def started(self, record: LogRecord) -> None:
         """A job runs, or is sent to the cluster; the last line of a terminal says so."""

@@ -4,11 +4,13 @@ import time
 from statistics import mean
 
 from cxrgrid.cluster.wording import duration
+from cxrgrid.evaluation.wording import many
 from snakemake_logger_plugin_cxrgrid.job import Job
 
 SHOWN = 3  # jobs under way that are named, and asked how far they are
 WIDE = 48  # characters to which names are padded, at most
 DEAREST = "train"  # the rule without whose cost nothing can be said of the whole
+EARLY = 0.05  # share of the time to come that a training runs before its estimate counts
 LESS = 4  # times that a job of an unknown rule costs less than one of the dearest
 
 
@@ -74,8 +76,9 @@ class Tally:
         told: dict[str, list[float]] = {}
         for job in list(self.running.values())[:SHOWN]:
             training = None if job.rule in self.spent else job.training()
-            if training and training.left is not None:
-                told.setdefault(job.rule, []).append(now - job.began + training.left)
+            so_far = now - job.began
+            if training and training.left is not None and so_far > EARLY * training.left:
+                told.setdefault(job.rule, []).append(so_far + training.left)
         return {rule: mean(seconds) for rule, seconds in (told | self.spent).items()}
 
     def seconds_left(self, now: float) -> float | None:
@@ -87,8 +90,16 @@ class Tally:
         running = [(now - job.began, job.rule) for job in self.running.values()]
         work = sum(n * costs.get(rule, usual) for rule, n in self.waiting().items())
         work += sum(max(0.0, costs.get(rule, usual) - so_far) for so_far, rule in running)
-        busy = sum(map(sum, self.spent.values())) + sum(so_far for so_far, _ in running)
-        return work / max(1.0, busy / max(1.0, now - self.began))
+        return work / self.side_by_side(now)
+
+    def side_by_side(self, now: float) -> float:
+        """Mean number of jobs under way at a time: of trainings since the first of them, if any."""
+        jobs = [job for job in self.known.values() if job.rule == DEAREST]
+        rules = [DEAREST] if jobs else list(self.planned)
+        began = min([job.began for job in jobs], default=self.began)
+        busy = sum(sum(self.spent.get(rule, [])) for rule in rules)
+        busy += sum(now - job.began for job in self.running.values() if job.rule in rules)
+        return max(1.0, busy / max(1.0, now - began))
 
     def left(self, now: float) -> str:
         """The time that is left, in words; empty where it is not known, or nothing is to come."""
@@ -110,7 +121,7 @@ class Tally:
         """The last words of a run."""
         failed = f", {len(self.broken)} failed" if self.broken else ""
         total, spent = sum(self.planned.values()), duration(now - self.began)
-        return f"{self.done} of {total} jobs done{failed}, in {spent}"
+        return f"{self.done} of {many(total, 'job')} done{failed}, in {spent}"
 
 
 def epoch(job: Job) -> str:

@@ -52,6 +52,7 @@ def test_a_recorded_text_of_the_same_settings_is_used_again(command):
     assert len({whole, turned, short}) == 3
     for text in (whole, turned, short):
         assert identity.command_text(settings, ["other", text]) == text
+        assert f"{identity.command_text(settings, [text])}" == short, "what a command gets"
     assert identity.command_text(settings, []) == short
     for text in ("", "{}", "[]", "youden", whole.replace('"results":1', '"results":2')):
         assert identity.command_text(settings, [text]) == short

@@ -1,4 +1,4 @@
-"""State of each cell: done, running, waiting, failed (with the reason), or never tried.
+"""State of each cell: done, running, waiting, of other settings, failed, or never tried.
 
 `collect` and `status` ask here, so that cells.csv and the terminal never disagree. Read are the
 cell's files and, where there is one, Slurm's queue; no running Snakemake is needed.
@@ -11,16 +11,15 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from cxrgrid.cluster import slurm, training_progress
+from cxrgrid.cluster.other_settings import differences
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import finished
 from cxrgrid.io import locks
 from cxrgrid.io.cli import PROMPT
 
-STATES = ("done", "running", "waiting", "failed", "never tried")
+STATES = ("done", "running", "waiting", "settings changed", "failed", "never tried")
 # What an error line means, the first that matches.
 CAUSES = {
     r"loss is not finite": "NaN",
@@ -125,24 +124,13 @@ def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
 
 
 def failed(cell: Cell, folder: Path) -> Progress:
-    """A cell that is neither done nor in the queue: why, as far as its files and logs tell."""
-    other = other_settings(cell, folder)
-    if other:
-        return Progress(cell, "never tried", "other settings", other)
+    """A cell that is neither done nor in the queue: why, as its cell.json or its logs tell."""
     jobs = slurm.logs(cell.study, "train", coordinates(cell))
+    changed = differences(folder, cell)
+    if changed:
+        return Progress(cell, "settings changed", "other settings", changed)
     cause, reason = explain(folder / "train.log", jobs)
     return Progress(cell, "failed" if cause else "never tried", cause, reason)
-
-
-def other_settings(cell: Cell, folder: Path) -> str:
-    """Settings of a finished training that are not those of the study's last whole run."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        there = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell)
-        if there != cell and finished(folder, there):
-            pairs = [(n, getattr(there, n), getattr(cell, n)) for n in cell.__struct_fields__]
-            said = ", ".join(f"{n} {a} instead of {b}" for n, a, b in pairs if a != b)
-            return f"trained with other settings than this study's last whole run: {said}"
-    return ""
 
 
 def explain(log: Path, jobs: list[Path]) -> tuple[str, str]:

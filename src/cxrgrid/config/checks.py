@@ -95,6 +95,11 @@ def check_name(name: Any, where: str) -> None:
         )
 
 
+def declares(path: Path, name: str) -> bool:
+    """True if a module sets a constant; it is not imported."""
+    return f"\n{name} = " in path.read_text()
+
+
 def modules(folder: Path) -> list[str]:
     """Sorted names of the modules in one of the package's folders."""
     return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")

@@ -26,6 +26,7 @@ from cxrgrid.config.checks import (
     backbones,
     check_study,
     checked,
+    declares,
     modules,
 )
 from cxrgrid.config.dataset import Dataset
@@ -225,10 +226,8 @@ class Grid:
         return [name for name in modules(TABLES) if name not in idle_tables(self)]
 
     def rows(self) -> list[str]:
-        """The tables whose rows `table` writes; those of three are files of `compare`."""
-        return [
-            name for name in self.tables() if name not in ("comparisons", "effects", "recommended")
-        ]
+        """The tables whose rows `table` writes; the others say whose file they are read from."""
+        return [name for name in self.tables() if not declares(TABLES / f"{name}.py", "ROWS_OF")]
 
     def to_json(self) -> str:
         """The config as run, for `study.json`."""

@@ -66,13 +66,36 @@ def without_former(values: dict[str, Any], kind: type[msgspec.Struct]) -> dict[s
     return {n: v for n, v in values.items() if n not in old or v != FORMER[n][0]}
 
 
+class Nothing:
+    """A param without a value: Snakemake records none, so results of before stay as they are."""
+
+    def __str__(self) -> str:
+        return ""
+
+
+class Recorded(str):
+    """A param as Snakemake has recorded it, which a command gets in its short form.
+
+    Snakemake compares the text itself, and formats it where a command is written.
+    """
+
+    def __new__(cls, text: str, short: str) -> "Recorded":
+        made = super().__new__(cls, text)
+        made.short = short
+        return made
+
+    def __format__(self, spec: str) -> str:
+        return format(self.short, spec)
+
+
 def command_text(settings: msgspec.Struct, recorded: list[str]) -> str:
     """Settings as a command gets them; recorded: params of the run that made its output.
 
     Snakemake makes again what was made with another text. A recorded text of the same settings is
-    therefore used as it is: early versions of cxrgrid recorded every default.
+    therefore used as it is, but for the command: early versions of cxrgrid recorded every default.
     """
-    return next((text for text in recorded if same(text, settings)), identity(settings))
+    short = identity(settings)
+    return next((Recorded(text, short) for text in recorded if same(text, settings)), short)
 
 
 def another(text: str) -> str:

@@ -15,7 +15,7 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.identity import another, command_text
+from cxrgrid.config.identity import Nothing, another, command_text
 from cxrgrid.config.label_names import labels_of, same_labels
 from cxrgrid.config.pooling import (
     compared,
@@ -27,14 +27,6 @@ from cxrgrid.config.pooling import (
 )
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
-
-
-class Nothing:
-    """A param without a value: Snakemake records none, so results of before stay as they are."""
-
-    def __str__(self) -> str:
-        return ""
-
 
 CELL = "{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}"
 
@@ -60,6 +52,7 @@ class Rules:
     compared with them by identity, so that a result with the same settings is not made again.
     ancient: Snakemake's mark of an input that only has to be there, whatever its age.
     changed: datasets that are to be read again, as their files have changed.
+    remember: called with each cell and its folder (cluster/other_settings.py).
     """
 
     def __init__(
@@ -68,11 +61,10 @@ class Rules:
         recorded: Callable[[str], list[str]],
         ancient: Callable[[str], str] = str,
         changed: Collection[str] = (),
+        remember: Callable[[Cell, str], None] = lambda cell, folder: None,
     ):
-        self.grid = grid
-        self.recorded = recorded
-        self.ancient = ancient
-        self.changed = changed
+        self.grid, self.recorded, self.ancient = grid, recorded, ancient
+        self.changed, self.remember = changed, remember
 
     def settings(self, settings: msgspec.Struct, output: str) -> str:
         """JSON of a command's settings; output: a file that the command makes."""
@@ -150,6 +142,7 @@ class Rules:
         with the training images, `score` leaves out, so that nothing trains again for it.
         """
         cell = named(self.grid, wildcards)
+        self.remember(cell, self.grid.folder(cell))
         return {
             "tables": [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)],
             "pixels": training_arrays(self.grid, cell),

@@ -21,6 +21,7 @@ from cxrgrid.reporting.kept_frames import kept
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 from cxrgrid.reporting.metric_rows import at_default, besides, by_default
 from cxrgrid.reporting.over_labels import over_labels
+from cxrgrid.reporting.report_files import check_files
 from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.reporting.test_set_rows import apart
 
@@ -202,6 +203,7 @@ def read(
     data = data or study.parent.parent / "data"
     tables = read_tables(grid, data)
     firsts = {name: folds[0] for name, folds in tables.items()}
+    check_files(study, report, FILES)
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, every = files["cells"], files.pop("metrics")
     metrics, others = at_default(every, grid), every[~by_default(every, grid)]

@@ -8,6 +8,7 @@ from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING
 
+ROWS_OF = "compare"
 TEXTS = ["factor", "comparison", "at", "verdict"]
 PART = "comparisons"
 CAPTION = (

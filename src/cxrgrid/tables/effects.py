@@ -7,6 +7,7 @@ from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import MISSING
 
+ROWS_OF = "compare"
 TEXTS = ["factor", "comparison", "over", "family of tests", "verdict", "by the margin"]
 PART = "effects"
 CAPTION = (

@@ -9,6 +9,7 @@ from cxrgrid.evaluation.wording import difference, many, number, p_value, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import coordinates
 
+ROWS_OF = "compare"
 TEXTS = [*CONFIGURATION, "verdict"]
 PART = "leaderboard"
 CAPTION = (
