@@ -273,7 +273,7 @@ def test_another_operating_point_explains_anew_and_trains_nothing(finished):
     config = dict(TINY)
     for name in (SCRATCH, PRETRAINED):
         assert (finished / name / "explain/gallery.parquet").is_file()
-    assert not (finished / FAR / "explain").exists()  # it only lends its weights
+    assert not (finished / FAR / "explain").exists(), "it only lends its weights"
     tables = {"study", "score", "overlap", "collect", "choose", "compare", "table", "figure"}
     tables |= {"report"}
     config["report"] = TINY["report"] | {"operating_points": [0.5]}

@@ -90,6 +90,10 @@ def test_a_raised_number_is_another_identity(tmp_path, monkeypatch):
     old = {k: v for k, v in msgspec.to_builtins(before).items() if k != "results"}
     (tmp_path / "cell.json").write_text(json.dumps(old))
     assert finished(tmp_path, before)
+    for name, (value, since) in identity.FORMER.items():  # written when that was the default
+        former = {key: kept for key, kept in old.items() if key != since} | {name: value}
+        (tmp_path / "cell.json").write_text(json.dumps(former))
+        assert finished(tmp_path, before)
     assert not finished(tmp_path, Grid(replaced(DEMO, "recipes.default.lr", 0.5)).cells[0])
     for command in identity.RESULTS:
         monkeypatch.setitem(identity.RESULTS, command, 2)

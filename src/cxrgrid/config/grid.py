@@ -34,7 +34,7 @@ from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import study_levels
 from cxrgrid.config.folds import study_folds
-from cxrgrid.config.identity import RESULTS
+from cxrgrid.config.identity import RESULTS, same
 from cxrgrid.config.idle import idle_figures, idle_tables
 from cxrgrid.config.label_names import check_same_as
 from cxrgrid.config.overrides import overridden
@@ -260,11 +260,11 @@ def finished(folder: str | Path, cell: Cell) -> bool:
     """True if `folder` has the cell's predictions, and a cell.json of the same identity."""
     folder = Path(folder)
     try:
-        same = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell) == cell
-    except (OSError, msgspec.DecodeError):
+        alike = same((folder / "cell.json").read_text(), cell)
+    except (OSError, UnicodeDecodeError):
         return False
     names = ("val", cell.dataset)
-    return same and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
+    return alike and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
 
 
 def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:
