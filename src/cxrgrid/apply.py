@@ -43,6 +43,7 @@ from cxrgrid.inference import gradcam
 from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import replacing, write_text
 from cxrgrid.models.device import add_device, own
 
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
@@ -177,7 +178,8 @@ def write_maps(
         heat = gradcam.heat(model, layer, pixels[some[:, 0]], some[:, 1])
         for (row, label), of_image in zip(some, heat, strict=True):
             name = f"{names[row]}.{trained.labels[label].replace('/', '_')}.png"
-            gradcam.overlay(pixels[row], of_image, LARGEST).save(folder / name)
+            with replacing(folder / name) as partial:
+                gradcam.overlay(pixels[row], of_image, LARGEST).save(partial, format="png")
 
 
 def unique(names: list[str]) -> list[str]:
@@ -194,9 +196,8 @@ def unique(names: list[str]) -> list[str]:
 
 def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path) -> None:
     """As CSV, or as JSON with the cell and the rule said once."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
-        frame.to_csv(out, index=False)
+        write_text(out, frame.to_csv(index=False, lineterminator="\n"))
         return
     cut = next(iter(fit.thresholds.values()))
     labels = zip(trained.labels, cut, strict=True)
@@ -208,7 +209,7 @@ def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path)
     said["fallbacks"] = fit.by.reasons | {label: why for (_, label), why in fit.reasons.items()}
     keep = [name for name in frame.columns if not name.startswith(("threshold:", "rule"))]
     plain = frame[keep].astype(object).where(frame[keep].notna(), None)
-    out.write_text(json.dumps(said | {"images": plain.to_dict("records")}, indent=1) + "\n")
+    write_text(out, json.dumps(said | {"images": plain.to_dict("records")}, indent=1) + "\n")
 
 
 def table(frame: pd.DataFrame, trained: Trained) -> str:

@@ -22,6 +22,7 @@ from cxrgrid.data.label_policy import harden
 from cxrgrid.evaluation import metadata_baseline
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import replacing, write_text
 from cxrgrid.io.parquet import read_parquet
 
 SPLITS = ["train", "val", "test"]
@@ -170,7 +171,8 @@ def look(table: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
     """Equal and near-identical images in two splits; writes all hashes to `out`."""
     digests, hashes = near_duplicates.fingerprints(pixels)
     if out:
-        np.save(out, hashes)
+        with replacing(out) as partial, partial.open("wb") as file:
+            np.save(file, hashes)
     return {
         "equal": near_duplicates.equal(table, digests),
         "near": near_duplicates.alike(table, digests, hashes),
@@ -237,11 +239,10 @@ def main(argv: list[str] | None) -> None:
             f"{args.table}: {leakage(crossing)} Set {where}.split.name: patient, or, to go on all "
             f"the same, {where}.allow_leakage: true"
         )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     pixels = look(table, args.pixels, args.hashes) if args.pixels else {}
     found = audit(table, index, files, facts, pixels)
     text = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
-    args.out.write_text(text + "\n")
+    write_text(args.out, text + "\n")
     for warning in found["warnings"]:
         logging.warning(warning)
     logging.info(many(len(found["warnings"]), "warning"))

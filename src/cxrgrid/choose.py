@@ -21,6 +21,7 @@ from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.predictions import read_predictions
 from cxrgrid.evaluation.same_images import by_image, check_same
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.results import read_grid
 
@@ -51,9 +52,8 @@ def main(argv: list[str] | None) -> None:
     columns = [*AXES, "done", "value", "n", "patients"]
     cells = pd.DataFrame(values(grid, args.study.parent / "cells"), columns=columns)
     rows = choice.table(grid, cells)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     frame = with_levels(rows, grid.levels)
-    frame.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+    write_text(args.out, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     for row in rows[rows["recommended"]].itertuples():
         name = f"{row.backbone}/{row.init}/{row.recipe}"
         logging.info(f"{row.dataset}: {name}, {row.metric} {row.value:.4f} on validation images")

@@ -23,6 +23,7 @@ from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
@@ -156,7 +157,7 @@ def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """The same numbers give the same bytes on every machine."""
-    frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def main(argv: list[str] | None) -> None:

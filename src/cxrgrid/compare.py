@@ -42,6 +42,7 @@ from cxrgrid.evaluation.same_images import by_image, check_same, check_seeds
 from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting.results import read_csv, read_grid
 
 # ------------------------------------------------------------------ two models
@@ -73,14 +74,13 @@ def two(args) -> None:
     frame = two_models.rows(a, b, names, args.threshold, how)
     if args.specificity is not None:
         frame = pd.concat([frame, at_specificity.rows(a, b, names, args.specificity, how)])
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.out.suffix.lower() == ".json":
         facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
         facts |= {"resamples": args.resamples, "interval": args.interval, "stratify": args.stratify}
         table = json.loads(frame.to_json(orient="records"))
-        args.out.write_text(json.dumps({**facts, "rows": table}, indent=2) + "\n")
+        write_text(args.out, json.dumps({**facts, "rows": table}, indent=2) + "\n")
     else:
-        frame.to_csv(args.out, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv([frame], args.out)
     shown = frame[~frame["metric"].isin(["ap"])]
     print("\n".join(shown["sentence"]))
     for text in shown.get("no_test", pd.Series(dtype=str)).dropna().unique():
@@ -115,9 +115,8 @@ def study(args) -> None:
 
 def write_csv(parts: list[pd.DataFrame], path: Path) -> None:
     """Frames below each other; the same numbers give the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     frame = pd.concat(parts, ignore_index=True)
-    frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def share(text: str) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cxrgrid.config.shipped import FOLDER
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 
 SNAKEFILE = """# cxrgrid's rules with this folder's config; results go to results/ here.
 from cxrgrid.config.shipped import SNAKEFILE
@@ -52,8 +53,7 @@ def deploy(folder: Path) -> list[str]:
         if path.exists():
             said.append(f"kept   {path}")
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         said.append(f"wrote  {path}")
     return said
 

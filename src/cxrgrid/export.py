@@ -15,6 +15,7 @@ import logging
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import thresholds
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import readable
+from cxrgrid.io.atomic import replacing, write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.model_card import card
 
@@ -35,7 +36,7 @@ EXTRA = ("onnx", "onnxruntime", "onnxscript")
 
 
 def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
-    """config.json and model.safetensors, by timm's own writer."""
+    """config.json and model.safetensors, by timm's own writer; each is put in place whole."""
     shape, channels = trained.recipe.shape, trained.cell.channels
     data = {name: getattr(model, name).flatten().tolist() for name in ("mean", "std")}
     data |= {"input_size": (channels, *shape), "crop_pct": 1.0}
@@ -43,8 +44,11 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     about = {"tag": "", "license": "other", "origin_url": ""}
     config = {"label_names": trained.labels, "cxrgrid": facts(trained), "pretrained_cfg": about}
     arguments = {"in_chans": channels, **model.size_options}
-    save_for_hf(model, out, config, arguments, safe_serialization=True, data_config=data)
-    readable(out / "model.safetensors")
+    with TemporaryDirectory(dir=out, prefix=".") as partial:
+        save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
+        for file in sorted(Path(partial).iterdir()):
+            with replacing(out / file.name) as whole:
+                file.rename(whole)
 
 
 def facts(trained: Trained) -> dict:
@@ -91,7 +95,6 @@ def write_onnx(model: nn.Module, trained: Trained, path: Path) -> float:
     with torch.inference_mode():
         difference = np.abs(session.run(None, {"images": some.numpy()})[0] - model(some).numpy())
     if not difference.max() <= TOLERANCE:
-        path.unlink()
         raise UserError(
             f"--onnx: its logits differ by {difference.max():.2g} from torch's, more than "
             f"{TOLERANCE:g}; not written"
@@ -130,12 +133,15 @@ def main(argv: list[str] | None) -> None:
     model = trained.network().to("cpu", memory_format=torch.contiguous_format)
     args.out.mkdir(parents=True, exist_ok=True)
     write_folder(model, trained, args.out)
-    difference = write_onnx(model, trained, args.out / "model.onnx") if args.onnx else None
+    difference = None
+    if args.onnx:
+        with replacing(args.out / "model.onnx") as partial:
+            difference = write_onnx(model, trained, partial)
     history = args.cell / "history.parquet"
     run = read_parquet(history)[1] if history.is_file() else {}
     rest = json.loads((args.out / "config.json").read_text())
     text = card(trained, rest, run, scores(args.cell, trained), difference)
-    (args.out / "README.md").write_text(text)
+    write_text(args.out / "README.md", text)
     logging.info(f"{args.out}: " + ", ".join(sorted(path.name for path in args.out.iterdir())))
 
 

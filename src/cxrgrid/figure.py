@@ -16,6 +16,7 @@ import matplotlib
 
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_bytes
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames, read
 
@@ -49,11 +50,10 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     frames = read(args.study, args.report, args.data)
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # says of each font what it left out
-    args.out_dir.mkdir(parents=True, exist_ok=True)
     for name in frames.grid.figures():
         logging.info(f"drawing {name}")
         for kind, drawn in render(name, frames).items():
-            (args.out_dir / f"{name}.{kind}").write_bytes(drawn)
+            write_bytes(args.out_dir / f"{name}.{kind}", drawn)
     logging.info(many(len(frames.grid.figures()), "figure"))
 
 

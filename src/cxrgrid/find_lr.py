@@ -26,6 +26,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_training
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import replacing
 from cxrgrid.models.device import add_device, own, pick_device
 from cxrgrid.reporting import figure_style
 from cxrgrid.training.augment import augment, mix
@@ -116,8 +117,7 @@ def draw(rates: np.ndarray, losses: list[float], suggested: tuple[float, float])
 
 def write_csv(rates: np.ndarray, losses: list[float], path: Path) -> None:
     """Write one line per step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["lr", "loss", "smoothed"])
         columns = zip(rates, losses, smooth(losses), strict=True)
@@ -152,7 +152,8 @@ def main(argv: list[str] | None) -> None:
     if args.figure:
         with matplotlib.rc_context(figure_style.RC):
             metadata = {"Date": None, "Creator": None}
-            draw(rates, losses, suggested).savefig(args.figure, format="svg", metadata=metadata)
+            with replacing(args.figure) as partial:
+                draw(rates, losses, suggested).savefig(partial, format="svg", metadata=metadata)
     if len(losses) < args.steps:
         tqdm.write(f"the loss diverges at lr {rates[-1]:.1e}", file=sys.stderr)
     print(f"steepest slope: lr {suggested[0]:.1e}; a tenth of the minimum: lr {suggested[1]:.1e}")

@@ -32,7 +32,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.pooling import pool_name, read_by
 from cxrgrid.data.other_results import other_data, other_targets, same_rows
 from cxrgrid.io import cli, locks
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_bytes
 
 HERE = Path("results")
 OUTPUTS = ("cell.json", "model.safetensors", "history.parquet", "predictions/val.parquet")
@@ -167,8 +167,7 @@ def copy_cell(one: Found, moment: int) -> None:
     copy(one.source, one.target, moment, (*OWN, *other_targets(one.source, HERE)))
     path = one.target / "cell.json"
     if read_cell(str(path)) != one.cell:
-        with replacing(path) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(one.cell)) + b"\n")
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(one.cell)) + b"\n")
         os.utime(path, ns=(moment, moment))
     if lock:
         lock.close()

@@ -25,6 +25,7 @@ from cxrgrid.datasets import folder
 from cxrgrid.drafting import completion, description, layouts, study_file
 from cxrgrid.drafting.questions import Question, answered
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 
 PATIENTS = (
     "The patient is what",
@@ -111,8 +112,7 @@ def main(argv: list[str] | None) -> None:
     if args.dry_run:
         print(f"\n{out} would be:\n\n{text}", end="")
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    write_text(out, text)
     print(f"\nwrote {out}; next:")
     print(
         f"  snakemake -n --configfile {out}      # what would run\n  snakemake --configfile {out}"

@@ -24,6 +24,7 @@ from cxrgrid.data import near_duplicates
 from cxrgrid.data.hashed_images import Prepared, prepared
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting.results import read_grid
 
@@ -206,7 +207,7 @@ def main(argv: list[str] | None) -> None:
         known(grid) + seen_in_training(grid) + [text for pair in pairs for text in shared(pair)]
     )
     text = json.dumps({"pairs": pairs, "warnings": warnings}, indent=2, ensure_ascii=False)
-    args.out.write_text(text + "\n")
+    write_text(args.out, text + "\n")
     for warning in warnings:
         logging.warning(warning)
     logging.info(many(len(warnings), "warning"))

@@ -11,6 +11,7 @@ Example:
 import importlib
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -259,8 +260,12 @@ def main(argv: list[str] | None) -> None:
         # Readers mark few of many images; here those of every other patient.
         row["boxes"] = boxes(row, plan["boxed"]) if row["patient"] % 2 == 0 else {}
     draw = partial(radiograph, size=settings.size)
-    args.out.mkdir(parents=True, exist_ok=True)
-    adapter.write(args.out, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=args.out.parent, prefix=f".{args.out.name}.") as made:
+        folder = Path(made) / args.out.name  # the whole folder at once, or none of it
+        folder.mkdir()
+        adapter.write(folder, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
+        folder.replace(args.out)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting import (
     cell_pages,
     checklist,
@@ -204,13 +205,13 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
             config=json.dumps(frames.grid.config, indent=2),
         )
     )
-    args.out.write_text(policy.secured(html))
+    write_text(args.out, policy.secured(html))
     paper_text.write(frames, tables, drawn, args.out.parent)
     page = checklist.text(frames, audited, tables, data, about)
-    (args.out.parent / "checklist.md").write_text(page)
+    write_text(args.out.parent / "checklist.md", page)
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
-    (args.out.parent / "cells" / cell_pages.HOME).write_text(policy.secured(among_cells(html)))
+    write_text(args.out.parent / "cells" / cell_pages.HOME, policy.secured(among_cells(html)))
 
 
 def among_cells(html: str) -> str:

@@ -20,6 +20,7 @@ from cxrgrid.cluster.site_profile import facts, profile
 from cxrgrid.cluster.site_survey import Partition, Site, survey
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 
 NAMED = {
     "account": "who pays",
@@ -86,8 +87,7 @@ def main(argv: list[str] | None) -> None:
     wanted = {name: value for name in NAMED if (value := getattr(args, name))}
     gpu = chosen(site, wanted)
     text = profile(site, gpu, wanted)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    write_text(file, text)
     for line in facts(site):
         logging.info(line)
     logging.info(f"wrote {file}: jobs with a GPU go to {gpu.name if gpu else 'no partition'}")

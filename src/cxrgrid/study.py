@@ -10,6 +10,7 @@ from pathlib import Path
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 
 
 def read(text: str) -> dict:
@@ -28,7 +29,7 @@ def main(argv: list[str] | None) -> None:
     args = parser.parse_args(argv)
     config = read(args.config)
     Grid(config)
-    args.out.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    write_text(args.out, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pandas as pd
 from cxrgrid.evaluation.effect_rows import ALL
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting import dataset_cards, papers, sections, spreadsheet
 from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.markdown import latex, markdown
@@ -61,11 +62,12 @@ def write(name: str, frames: Frames, folder: Path) -> None:
         path = folder / f"{name}.csv"
         if "recipe" in rows and "factor" not in rows:  # comparisons name the one that differs
             rows = with_levels(rows.copy(), frames.grid.levels)
-        rows.round(6).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        text = rows.round(6).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        write_text(path, text)
     table = as_text(module, rows, frames)
     sections.write(table, folder / f"{name}.json")
-    (folder / f"{name}.md").write_text(markdown(table))
-    (folder / f"{name}.tex").write_text(latex(table, name))
+    write_text(folder / f"{name}.md", markdown(table))
+    write_text(folder / f"{name}.tex", latex(table, name))
     spreadsheet.write(sheets(rows.round(6), table), folder / f"{name}.xlsx")
 
 

@@ -34,7 +34,7 @@ from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_split, load_training, load_validation
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.io import cli, locks
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import replacing, write_bytes
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.io.signals import Stop, Stopped
 from cxrgrid.models import device as device_use
@@ -244,8 +244,7 @@ def run_cell(args) -> None:
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
     (args.out / training_progress.FILE).unlink(missing_ok=True)  # of an attempt before this one
-    with replacing(args.out / "cell.json") as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
+    write_bytes(args.out / "cell.json", msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, failures_explained(cell):
             checkpointer, seen, facts = train(cell, args.data, args.out, stop, args)

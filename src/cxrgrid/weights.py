@@ -23,6 +23,7 @@ from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.packaged_weights import PACKAGES, check_installed
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import replacing, write_text
 from cxrgrid.models import checksum, sizes
 from cxrgrid.models.starts import efficientnet_pytorch
 
@@ -34,12 +35,10 @@ def fetch(backbone: str, out: Path, folder: Path | None = None) -> str:
         model = carried(package, name)
     else:
         model = put_there(backbone, folder) if folder else published(backbone, out)
-    partial = out.with_name(f".{out.name}.partial")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), partial)
-    partial.replace(out)
+    with replacing(out) as partial:
+        save_file(model.state_dict(), partial)
     found = checksum(out)
-    out.with_name(f"{out.name}.sha256").write_text(f"{found}  {out.name}\n")
+    write_text(out.with_name(f"{out.name}.sha256"), f"{found}  {out.name}\n")
     return found
 
 

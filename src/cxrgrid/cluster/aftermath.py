@@ -16,7 +16,7 @@ from typing import Any
 from cxrgrid.cluster import forecast, preflight
 from cxrgrid.cluster.run_config import INCOMPLETE, failure_of
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_text
 
 FAULT = re.compile(r"(Error in (local)?rule|\w*(Error|Exception)\b)")  # in Snakemake's log
 LONG = 300  # characters of what is quoted
@@ -38,8 +38,7 @@ def failed(workflow: Any, grid: Grid, logs: list[str] | None) -> None:
         return
     lines = [f"Snakemake's log: {' '.join(map(str, logs))}"] if logs else []
     try:
-        with replacing(failure_of(grid.name)) as partial:
-            partial.write_text(why(logs))
+        write_text(failure_of(grid.name), why(logs))
         if any(finished(grid.folder(cell), cell) for cell in grid.cells):
             lines = [*report(workflow, grid), *lines]
         lines += said(["-m", "cxrgrid.status", grid.frozen, "--failed"])[1]

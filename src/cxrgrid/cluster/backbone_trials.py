@@ -20,7 +20,7 @@ import msgspec
 from cxrgrid.config.backbone_names import SOURCES
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_text
 
 TRIALS = "cxrgrid.models.trials"
 SECONDS = 600  # the longest that a plan waits; what is not answered by then is tried as it trains
@@ -119,5 +119,4 @@ def remember(said: dict[str, str]) -> None:
     """Keep the answers, but refusals of a hub or folder, which may be another tomorrow."""
     sources = tuple(f'["{source}--' for source in SOURCES)
     kept = {trial: line for trial, line in said.items() if not (line and trial.startswith(sources))}
-    with replacing(memory()) as partial:
-        partial.write_text(json.dumps(kept, indent=0, sort_keys=True))
+    write_text(memory(), json.dumps(kept, indent=0, sort_keys=True))

@@ -16,7 +16,7 @@ from cxrgrid.config.checks import ADAPTERS
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.config.steps import indexing
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_text
 
 FOUND = Path(FROZEN) / "data.checked.json"
 MOST = 300  # folders whose time is remembered
@@ -30,8 +30,7 @@ def check_data(workflow: Any, grid: Grid) -> None:
     found = {name: checked(grid, name, before.get(name)) for name in grid.used()}
     found = {name: seen for name, seen in found.items() if seen}
     if any(before.get(name) != seen for name, seen in found.items()):
-        with replacing(FOUND) as partial:
-            partial.write_text(json.dumps(before | found))
+        write_text(FOUND, json.dumps(before | found))
 
 
 def checked(grid: Grid, name: str, before: dict | None) -> dict:

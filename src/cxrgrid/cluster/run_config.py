@@ -19,7 +19,7 @@ from typing import Any
 from cxrgrid.config import config_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_text
 
 OWN = ("results", ".snakemake")  # folders whose files nobody edits
 TAKE_OVER = "take_over"  # setting of a run: end another machine's run of this folder first
@@ -67,11 +67,9 @@ def freeze(workflow: Any, grid: Grid) -> None:
         command = ["--configfile", *map(str, files)] if files else []
         command += ["--config", *words] if words else []
         command += profile(sys.argv)
-        with replacing(command_of(grid.name)) as partial:
-            partial.write_text(shlex.join(command))
+        write_text(command_of(grid.name), shlex.join(command))
     if not copy.is_file():
-        with replacing(copy) as partial:
-            partial.write_text(grid.to_json() + "\n")
+        write_text(copy, grid.to_json() + "\n")
     os.utime(copy)  # the newest copy of a study is its config now
     if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
         settings.configfiles = [copy.absolute()]

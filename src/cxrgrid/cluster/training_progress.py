@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_bytes
 
 FILE = "progress.json"
 
@@ -40,8 +40,7 @@ class TrainingProgress(msgspec.Struct, frozen=True):
 
 def write(progress: TrainingProgress, folder: Path) -> None:
     """Replace the file in a cell's folder in one step."""
-    with replacing(folder / FILE) as partial:
-        partial.write_bytes(msgspec.json.encode(progress))
+    write_bytes(folder / FILE, msgspec.json.encode(progress))
 
 
 def read(folder: Path) -> TrainingProgress | None:

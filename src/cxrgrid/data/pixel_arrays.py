@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from cxrgrid.config import preparation
 from cxrgrid.data.image import Decoded, Sides
+from cxrgrid.io.atomic import write_text
 
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
@@ -83,11 +84,9 @@ class Partial:
     def note(self) -> None:
         """Write down how far it has come; the pixels first."""
         self.file.flush()
-        fresh = self.state.with_suffix(".new")
         known = {"key": self.key, "done": self.done, "aside": self.aside}
         known |= {"odd": self.odd, "sides": self.sides}
-        fresh.write_text(json.dumps(known))
-        fresh.replace(self.state)
+        write_text(self.state, json.dumps(known))
 
     def finish(self, out: Path) -> None:
         """Put it in its place, all or nothing."""

@@ -9,6 +9,18 @@ from pathlib import Path
 
 from cxrgrid.config.errors import UserError
 
+REMEDIES = {
+    errno.EACCES: "give yourself the permission, or name another folder",
+    errno.EPERM: "give yourself the permission, or name another folder",
+    errno.EROFS: "name a folder on a disk that can be written to",
+    errno.ENAMETOOLONG: "shorten the names in the config, or the folder's path",
+    errno.EMFILE: "raise the limit: ulimit -n 4096",
+    errno.ENFILE: "the machine has too many files open; try again later",
+    errno.EIO: "the disk or network drive fails; try again, or name another one",
+    errno.ESTALE: "the network drive has lost the file; run the same command again",
+    errno.ENOTDIR: "a file stands where a folder is wanted; move it",
+    errno.EISDIR: "a folder stands where a file is wanted; move it",
+}
 # No space, over the quota, over the limit on a file's size.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -38,11 +50,33 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text, whole or not at all: UTF-8, with a line feed at each line's end."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
 def readable(path: Path) -> None:
     """Set a file's mode as the umask says: safetensors makes it readable for its owner only."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def said(error: OSError) -> str:
+    """What the system refused, where, and what to do, in one line; empty for other errors."""
+    if reason := full(error):
+        return f"{error.filename or 'the disk'}: {reason}; make room and run the command again"
+    remedy = REMEDIES.get(error.errno or 0)
+    if not remedy:
+        return ""
+    return f"{error.filename or 'a file'}: {os.strerror(error.errno)}; {remedy}"
 
 
 def full(error: BaseException | None) -> str:

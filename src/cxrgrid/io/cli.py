@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.io import atomic
 
 TYPED = "CXRGRID_TYPED"  # in the environment: what was typed for `python -m cxrgrid.<name>`
 PROMPT = "$ "  # before the command in the first line of a log
@@ -115,6 +116,11 @@ def status(main: Callable[[list[str] | None], None]) -> int:
         return 141
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not (line := atomic.said(error)):
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_bytes
 
 SAMPLE = 100  # images that always have a checksum
 BYTES = 2_000_000_000  # of images that are read for their checksums
@@ -44,8 +44,8 @@ def record(folder: Path, root: Path, tables: Iterable[Path], images: list[str]) 
         "images": described(root, images),
         "rows": {str(path): rows for path in tables if (rows := lines(path))},
     }
-    write(folder / MORE, gzip.compress(json.dumps(more).encode(), 1))
-    write(folder / NAME, json.dumps(seen).encode())
+    write_bytes(folder / MORE, gzip.compress(json.dumps(more).encode(), 1))
+    write_bytes(folder / NAME, json.dumps(seen).encode())
     content = [{Path(path).name: was[2] for path, was in seen["tables"].items()}]
     content += [{image: [was[0], was[2]] for image, was in more["images"].items()}]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -202,9 +202,3 @@ def read(path: Path) -> dict:
         return json.loads(gzip.decompress(path.read_bytes()))
     except (OSError, EOFError, ValueError, zlib.error):
         return {}
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put a file in place whole."""
-    with replacing(path) as partial:
-        partial.write_bytes(data)

@@ -12,6 +12,7 @@ from cxrgrid.cluster.progress import Progress
 from cxrgrid.config.cell import AXES, Cell, Point
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.evaluation.wording import number, whole
+from cxrgrid.io.atomic import write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.doubts import overfitted
 from cxrgrid.reporting.policy import secured
@@ -92,8 +93,7 @@ def write(
             rerun=Progress(cell, "").rerun.replace(" --configfile", " --force --configfile"),
         )
         path = out / "cells" / f"{cell.path()}.html"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(secured(html))
+        write_text(path, secured(html))
 
 
 def key(row: dict) -> tuple:

@@ -14,6 +14,7 @@ from cxrgrid.config.checks import task_of
 from cxrgrid.config.operating_points import Target
 from cxrgrid.config.study import Source
 from cxrgrid.evaluation.wording import many, whole
+from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting import nested_choice
 from cxrgrid.reporting.markdown import escape
 from cxrgrid.reporting.results import Frames
@@ -50,10 +51,10 @@ def write(frames: Frames, tables: dict[str, Table], figures: dict[str, dict], ou
     """Write methods.md, methods.tex and captions.md to the report's folder."""
     parts = methods(frames)
     text = "\n\n".join(f"**{title}.** {words}" for title, words in parts)
-    (out / "methods.md").write_text(f"{text}\n", encoding="utf-8")
+    write_text(out / "methods.md", f"{text}\n")
     text = "\n\n".join(rf"\paragraph{{{escape(title)}.}} {escape(words)}" for title, words in parts)
-    (out / "methods.tex").write_text(f"{text}\n", encoding="utf-8")
-    (out / "captions.md").write_text("\n\n".join(captions(tables, figures)) + "\n", "utf-8")
+    write_text(out / "methods.tex", f"{text}\n")
+    write_text(out / "captions.md", "\n\n".join(captions(tables, figures)) + "\n")
 
 
 def methods(frames: Frames) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import primary
 from cxrgrid.evaluation.effect_rows import primary_metric
 from cxrgrid.evaluation.wording import many
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_text
 
 NAME = "readings.jsonl"
 EARLIER = "unknown"  # question of a report made before readings were recorded
@@ -60,8 +60,7 @@ def record(study: Path, grid: Grid, scored: Iterable[tuple[str, ...]]) -> list[d
     if new or (shown and not known):
         one = {"date": stamp(datetime.now(UTC)), "hash": digest(asked)}
         found.append(one | {"question": asked, "shown": new})
-        with replacing(path) as partial:
-            partial.write_text("".join(json.dumps(each) + "\n" for each in found))
+        write_text(path, "".join(json.dumps(each) + "\n" for each in found))
     return found
 
 

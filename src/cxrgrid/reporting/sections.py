@@ -7,6 +7,7 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.io.atomic import write_bytes
 
 MISSING = "missing"  # stands for a value that a cell has not given yet
 Links = list[list[tuple[str, str]]]  # of each row: (text, address from the report's folder)
@@ -65,7 +66,7 @@ def coordinates(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def write(table: Table, path: Path) -> None:
     """The table as JSON, for `report`."""
-    path.write_bytes(msgspec.json.encode(table) + b"\n")
+    write_bytes(path, msgspec.json.encode(table) + b"\n")
 
 
 def read(path: Path) -> Table:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from cxrgrid.io.atomic import replacing
+
 SPACE = "http://schemas.openxmlformats.org/"
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in XML
@@ -36,7 +38,7 @@ def write(sheets: dict[str, Sheet], path: Path) -> None:
     }
     for (_, name), rows in zip(kinds, sheets.values(), strict=True):
         files[f"xl/{name}"] = sheet(rows)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    with replacing(path) as partial, zipfile.ZipFile(partial, "w") as file:
         for name, text in files.items():
             file.writestr(zipfile.ZipInfo(name, OLDEST), HEAD + text, zipfile.ZIP_DEFLATED)
 

@@ -17,7 +17,7 @@ import msgspec
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import write_bytes
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class TensorBoard:
             if values:
                 writer.add_event(Event(step=step, summary=Summary(value=values)))
         writer.close()
-        path.write_bytes(msgspec.json.encode(news.mark))
+        write_bytes(path, msgspec.json.encode(news.mark))
 
 
 class MLflow:
@@ -208,8 +208,7 @@ class WandB:
             run.finish(exit_code=int(news.state == "failed"))
         except wandb.errors.Error as error:
             raise UserError(f"--wandb: {' '.join(str(error).split())}") from None
-        with replacing(self.path(news.cell)) as partial:
-            partial.write_bytes(msgspec.json.encode(news.mark))
+        write_bytes(self.path(news.cell), msgspec.json.encode(news.mark))
 
 
 def parts(entries: list) -> list[list]:

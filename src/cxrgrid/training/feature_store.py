@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.io import locks
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import replacing, write_text
 from cxrgrid.io.signals import Stop
 
 WAIT = 1.0  # seconds between two looks at a lock that another training holds
@@ -89,8 +89,7 @@ class Store:
             return
         try:
             if not (self.folder / ABOUT).exists():
-                with replacing(self.folder / ABOUT) as partial:
-                    partial.write_text(json.dumps(self.about, indent=1) + "\n")
+                write_text(self.folder / ABOUT, json.dumps(self.about, indent=1) + "\n")
             name = hashlib.sha256(rows.tobytes()).hexdigest()[:16]
             with replacing(self.folder / f"{name}.safetensors") as partial:
                 save_file({"rows": rows, "features": values}, partial)
