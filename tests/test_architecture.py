@@ -166,3 +166,68 @@ def test_docstrings_say_what_a_thing_returns_or_does():
                 firsts = [words.split()[0] for words in re.split(r"[.;:]\s+", summary) if words]
                 found += [f"{path.relative_to(ROOT)}: {first} …" for first in {*firsts} & QUESTIONS]
     assert found == []
+
+
+# Calls that write a file, by the name of the method or function.
+WRITERS = {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_json", "savefig"}
+WRITERS |= {"save", "save_file", "write_table", "open", "ZipFile", "dump", "savetxt", "savez"}
+# What is written to: the file that io.atomic puts in place, or memory.
+WHOLE = {"partial", "file", "archive", "whole"}
+OTHERWISE = {
+    "io.atomic": "the one way itself",
+    "data.pixel_arrays": "an array that grows in a hidden file of its own, from which it goes on",
+    "io.locks": "an empty file",
+    "cluster.slurm": "notes of ours at the end of a job's log",
+    "data.publisher_files": "a table in memory",
+}
+
+
+def target(call: ast.Call) -> ast.expr | None:
+    """The expression that a call writes to; None if it writes nothing, or returns the text."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name not in WRITERS or (isinstance(call.func, ast.Name) and name.startswith("write_")):
+        return None
+    if name in ("open", "ZipFile"):
+        modes = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if is_text(a)]
+        if not any(mode[:1] in ("w", "x", "a") and len(mode) < 4 for mode in modes):
+            return None
+    method = name in ("write_text", "write_bytes") or (name == "open" and called_on_path(call))
+    if method:
+        return call.func.value
+    return ast.Tuple(call.args) if call.args else None
+
+
+def is_text(node: ast.expr) -> bool:
+    """True for a literal string."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def called_on_path(call: ast.Call) -> bool:
+    """True for `path.open(…)`, not for `open(path, …)` or a module's open."""
+    return isinstance(call.func, ast.Attribute)
+
+
+def half_written(tree: ast.Module) -> list[str]:
+    """Calls of a module that write to a file under its final name."""
+    found = []
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        to = target(call)
+        names = {node.id for node in ast.walk(to) if isinstance(node, ast.Name)} if to else WHOLE
+        if not names & WHOLE:
+            found.append(ast.unparse(call)[:80])
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_every_file_is_put_in_place_whole(name):
+    if name in OTHERWISE or name.startswith("datasets."):  # phantoms: the whole folder at once
+        return
+    assert half_written(modules()[name]) == []
+
+
+def test_a_writer_that_leaves_half_a_file_is_seen():
+    for line in ("path.write_text(text)", "np.save(out, x)", "open(path, 'w')", "a.to_csv(out)"):
+        assert half_written(ast.parse(line))
+    for line in ("partial.write_text(text)", "write_text(path, text)", "a.to_csv(index=False)"):
+        assert not half_written(ast.parse(line))
+    assert not half_written(ast.parse("path.open('rb')"))

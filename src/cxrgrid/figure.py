@@ -12,8 +12,6 @@ import io
 import logging
 from pathlib import Path
 
-import matplotlib
-
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_bytes
@@ -31,8 +29,8 @@ def render(name: str, frames: Frames) -> dict[str, bytes]:
     """A figure as `svg` and `pdf`; its text stays text."""
     module = importlib.import_module(f"cxrgrid.figures.{name}")
     drawn = {}
-    with matplotlib.rc_context(figure_style.RC):
-        figure = module.draw(frames)
+    with figure_style.applied():
+        figure = figure_style.as_plain_text(module.draw(frames))
         for kind, metadata in METADATA.items():
             file = io.BytesIO()
             figure.savefig(file, format=kind, metadata=metadata)

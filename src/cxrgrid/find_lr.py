@@ -14,7 +14,6 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -150,7 +149,7 @@ def main(argv: list[str] | None) -> None:
         raise UserError(f"find_lr: the loss diverges at once; try a --low below {args.low:g}")
     suggested = suggest(rates, smooth(losses))
     if args.figure:
-        with matplotlib.rc_context(figure_style.RC):
+        with figure_style.applied():
             metadata = {"Date": None, "Creator": None}
             with replacing(args.figure) as partial:
                 draw(rates, losses, suggested).savefig(partial, format="svg", metadata=metadata)

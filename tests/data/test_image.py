@@ -1,8 +1,10 @@
 """One file of whatever kind becomes the grey levels that Pillow says, in the recipe's square."""
 
+import os
+
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrgrid.config import preparation
 from cxrgrid.data import file_pixels, grey_levels, image
@@ -258,3 +260,16 @@ def test_a_png_that_says_how_it_lies_is_turned(tmp_path):
     recipe = preparation.Image(size=32)
     lying, upright = (image.decode(tmp_path / f"{n}.png", recipe) for n in ("lying", "upright"))
     assert np.array_equal(lying, upright)
+
+
+def test_no_program_is_started_for_a_file_of_another_kind(tmp_path, monkeypatch):
+    """Pillow would start Ghostscript for this one, whatever its name."""
+    tool, started = tmp_path / "gs", tmp_path / "started"
+    tool.write_text(f"#!/bin/sh\ntouch {started}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    path = tmp_path / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\n")
+    with pytest.raises(UnidentifiedImageError):
+        image.decode(path, preparation.Image(size=32))
+    assert not started.exists()

@@ -1,5 +1,7 @@
 """Every command explains itself, and a mistake is one line."""
 
+import errno
+import os
 import runpy
 import subprocess
 import sys
@@ -76,3 +78,27 @@ def test_a_users_mistake_is_one_line_and_status_one(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "No space left on device; make room"),
+        (errno.EACCES, "Permission denied; give yourself"),
+        (errno.EROFS, "Read-only file system; name a folder"),
+        (errno.EDQUOT, "Disk quota exceeded; make room"),
+        (errno.ENAMETOOLONG, "File name too long; shorten"),
+        (errno.EMFILE, "Too many open files; raise the limit"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(capsys, number, said):
+    def main(argv):
+        raise OSError(number, os.strerror(number), "out/x.csv")
+
+    assert cli.status(main) == 1
+    assert capsys.readouterr().err.startswith(f"error: out/x.csv: {said}")
+
+
+def test_an_error_of_no_known_remedy_is_raised(capsys):
+    with pytest.raises(ConnectionResetError):
+        cli.status(lambda argv: (_ for _ in ()).throw(ConnectionResetError(104, "reset")))

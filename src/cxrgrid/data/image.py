@@ -15,6 +15,8 @@ from cxrgrid.config import preparation
 from cxrgrid.data import dicom, file_pixels, grey_levels, lungs, oddities
 from cxrgrid.data.lungs import Box
 
+# No other decoder is asked, whatever a file begins with: Pillow's for EPS starts Ghostscript.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 ORIENTATION = 0x0112  # the EXIF tag
@@ -97,7 +99,7 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
             whole = pixels.shape[::-1]
             found = Opened(pixels, middle(whole, frame), whole, remark)
         else:
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 check(image)
                 whole = image.size  # a draft changes it
                 found = Opened(*upright_grey(image, path, recipe, frame, read), whole)
@@ -132,7 +134,7 @@ def sides(path: Path) -> Sides:
     with path.open("rb") as file:
         if dicom.is_dicom(path, file.read(132)):
             return dicom.sides(path)
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             # A PNG would be decoded whole to find the orientation that hardly any has.
             return upright(image.size, image.format != "PNG" and lies(image))
 

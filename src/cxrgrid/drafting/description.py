@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.dataset import Dataset
+from cxrgrid.data.image import FORMATS
 
 SAMPLE = 200  # image files that are opened
 FEW = 10  # positives below which nothing can be said of a label
@@ -113,7 +114,7 @@ def header(path: Path) -> tuple[tuple[int, int] | None, str]:
     with path.open("rb") as file:
         if file.read(132)[128:] == b"DICM":
             return None, "DICOM"
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         return image.size, f"{image.format} {image.mode}"
 
 

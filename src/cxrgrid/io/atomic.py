@@ -70,7 +70,7 @@ def readable(path: Path) -> None:
 
 
 def said(error: OSError) -> str:
-    """What the system refused, where, and what to do, in one line; empty for other errors."""
+    """One line: the path, the system's refusal and what to do; empty for other errors."""
     if reason := full(error):
         return f"{error.filename or 'the disk'}: {reason}; make room and run the command again"
     remedy = REMEDIES.get(error.errno or 0)

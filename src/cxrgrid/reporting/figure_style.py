@@ -1,13 +1,17 @@
 """One style for all figures: type, colours, panels. An init has one colour everywhere."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from cxrgrid.config.cell import CONFIGURATION, REPLICATES
 from cxrgrid.reporting.results import Frames
@@ -44,6 +48,29 @@ RC = {
     "ytick.labelcolor": "#333333",
     "ytick.labelsize": 8.5,
 }
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Context in which matplotlib draws in this style, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield
+
+
+def as_plain_text(figure: Figure) -> Figure:
+    """The figure with each $ of its words as it is; powers of ten on log axes stay formulas."""
+    powers = set()
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
+                powers |= set(axis.findobj(Text)) - {axis.label}
+    for text in set(figure.findobj(Text)) - powers:
+        text.set_parse_math(False)
+    return figure
+
+
 QUIET = "#767676"  # 4.5:1 on white
 INK = "#222222"
 SPLITS = {"train": "#40566b", "val": "#8ba3b8", "test": "#ccd8e2"}
