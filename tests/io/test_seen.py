@@ -130,7 +130,7 @@ def test_images_without_a_checksum_are_told_by_their_size_or_their_time(prepared
     folder = Path("results/data/mine")
     more = seen.read(folder / seen.MORE)
     more["images"] = {image: [*was[:2], ""] for image, was in more["images"].items()}
-    seen.write(folder / seen.MORE, gzip.compress(json.dumps(more).encode()))
+    seen.write_bytes(folder / seen.MORE, gzip.compress(json.dumps(more).encode()))
     overwrite(prepared)
     assert changes() == ["1 of 12 images was written anew"]
     fresh(prepared)
