@@ -61,6 +61,13 @@ def test_a_failed_step_is_named_with_its_reason_and_its_command(folder, log):
     assert failures(Grid(STUDY)) == []
 
 
+def test_results_of_a_release_with_fewer_figures_have_not_failed(folder):
+    leave("bad/report/figure.log", "drawing roc\n")
+    assert [found.step.rule for found in failures(Grid(STUDY))] == ["figure"]
+    leave("bad/report/figures/roc.svg", "drawn")
+    assert failures(Grid(STUDY)) == []
+
+
 def test_a_pool_that_failed_is_named(folder):
     other = {"adapter": "nih", "root": "images", "labels": ["Effusion"]}
     datasets = {"d": other, "e": other}
