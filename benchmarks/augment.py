@@ -30,6 +30,9 @@ CASES: dict[str, dict] = {
     "autocontrast": {"autocontrast": 0.5},
     "noise": {"noise": 0.1},
     "erasing": {"erasing": 0.5},
+    "randaugment": {"policy": "randaugment"},
+    "trivialaugment": {"policy": "trivialaugment"},
+    "augmix": {"policy": "augmix"},
 }
 
 
@@ -44,6 +47,9 @@ def torchvision(size: int) -> dict[str, Callable[[Tensor], Tensor]]:
         "autocontrast": v2.RandomAutocontrast(0.5),
         "noise": v2.GaussianNoise(sigma=0.1),
         "erasing": v2.RandomErasing(0.5, value=0.5),
+        "randaugment": v2.RandAugment(),
+        "trivialaugment": v2.TrivialAugmentWide(),
+        "augmix": v2.AugMix(),
     }
     return {name: over_images(call) for name, call in each.items()}
 

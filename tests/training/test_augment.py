@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as reference
 
 from cxrgrid.training.augment import (
+    POLICIES,
     augment,
     crops,
     erase,
@@ -212,3 +214,47 @@ def test_mixup_of_classes_adds_up_to_one_and_of_the_unknown_is_unknown():
 def test_without_mixup_nothing_is_touched():
     images, targets = torch.rand(2, 1, 4, 4), torch.rand(2, 3)
     assert mix(images, targets, make_cell(), rng()) == (images, targets)
+
+
+POLICY = ("randaugment", "trivialaugment", "augmix")
+
+
+@pytest.mark.parametrize("policy", POLICY)
+def test_a_policy_draws_for_each_image_from_the_steps_own_numbers(policy):
+    images = torch.rand(1, 1, 32, 32, generator=torch.manual_seed(0)).repeat(8, 1, 1, 1)
+    before = torch.get_rng_state()
+    first = augment(images, make_cell(policy=policy), rng())
+    assert torch.equal(before, torch.get_rng_state())  # the step's own chance is not touched
+    torch.manual_seed(7)
+    assert torch.equal(augment(images, make_cell(policy=policy), rng()), first)
+    assert len({tuple(image.flatten().tolist()) for image in first}) > 4
+    assert first.shape == images.shape and 0 <= first.min() <= first.max() <= 1
+
+
+@pytest.mark.parametrize("policy", POLICY)
+def test_a_policy_is_torchvisions(policy):
+    image = torch.rand(1, 1, 32, 32)
+    made = augment(image, make_cell(policy=policy), rng())
+    torch.manual_seed(int(rng().integers(2**63, size=1)[0]))
+    assert torch.equal(made[0], getattr(v2, POLICIES[policy])()(image[0]).clamp(0, 1))
+
+
+def test_cutmix_puts_in_as_much_of_another_image_as_the_labels_say():
+    images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 1, 20, 30)
+    targets = torch.eye(8)
+    mixed, shares = mix(images, targets, make_cell(policy="cutmix"), rng())
+    for number in range(8):
+        values, counts = mixed[number].unique(return_counts=True)
+        found = torch.zeros(8)
+        found[values.long()] = counts / 600
+        assert torch.allclose(found, shares[number], atol=1e-6)
+    assert (shares.max(dim=1).values < 1).sum() > 4
+
+
+def test_a_label_that_is_unknown_in_either_image_of_a_cutmix_is_unknown():
+    images, targets = torch.rand(2, 1, 8, 8), torch.tensor([[1.0, torch.nan], [0.0, 1.0]])
+    _, mixed = mix(images, targets, make_cell(policy="cutmix"), np.random.default_rng(1))
+    order = np.random.default_rng(1)
+    order.uniform(size=6)
+    crossed = list(order.permutation(2)) == [1, 0]
+    assert mixed[0, 1].isnan() and mixed[1, 1].isnan() == crossed

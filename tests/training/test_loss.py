@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.recipe import OPTIMIZERS
+from cxrgrid.config.optimizers import OPTIMIZERS
 from cxrgrid.training.loss import make_loss, make_optimizer
 from test_train import make_cell
 
@@ -185,3 +185,28 @@ def test_layers_step_less_the_deeper_they_lie():
     share = {id(p): group["lr_scale"] for group in groups for p in group["params"]}
     scales = [share[id(model.get_parameter(name))] for name in ("conv1.0.weight", "fc.weight")]
     assert scales[1] == 1.0 and scales[0] <= 0.25
+
+
+@pytest.mark.parametrize("tau", [0.5, 1.0])
+def test_the_logit_adjusted_loss_is_cross_entropy_of_shifted_logits(tau):
+    """Menon et al. 2021, eq. 10, for classes; for labels the same of each label's two classes."""
+    cell = make_cell(loss="logit_adjusted", adjust_tau=tau)
+    labels = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 1, 1, 2]]
+    logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+    priors = torch.tensor([5, 3, 2]) / 10
+    wanted = F.cross_entropy(logits + tau * priors.log(), torch.from_numpy(labels).argmax(1))
+    found = make_loss(cell, "multiclass", labels, CPU)(logits, torch.from_numpy(labels))
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-6)
+
+    one = labels[:, :1]  # four of seven are positive: 5 to 4 with one more of each
+    pair = torch.stack([torch.zeros(7), logits[:, 0]], dim=1)
+    pair = pair + tau * torch.tensor([4 / 9, 5 / 9]).log()
+    wanted = F.cross_entropy(pair, torch.from_numpy(one[:, 0]).long())
+    found = make_loss(cell, "multilabel", one, CPU)(logits[:, :1], torch.from_numpy(one))
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-6)
+
+
+def test_a_label_without_positives_leaves_the_logit_adjusted_loss_finite():
+    labels = np.zeros((4, 2), dtype=np.float32)
+    loss = make_loss(make_cell(loss="logit_adjusted"), "multilabel", labels, CPU)
+    assert loss(torch.zeros(4, 2), torch.from_numpy(labels)).isfinite()

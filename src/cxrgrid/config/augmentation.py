@@ -3,7 +3,7 @@
 from cxrgrid.config.recipe import Recipe
 
 NAMES = ("hflip", "rotate", "shear", "shift", "scale", "crop", "brightness", "contrast")
-NAMES += ("sharpness", "autocontrast", "noise", "erasing", "mixup", "dropout")
+NAMES += ("sharpness", "autocontrast", "noise", "erasing", "policy", "mixup", "dropout")
 
 
 def changing(recipe: Recipe) -> list[str]:

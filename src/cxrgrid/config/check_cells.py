@@ -57,8 +57,8 @@ def file_of(source: str | Source | None) -> str:
 
 
 LOSSES = {
-    "multilabel": ("auto", "bce", "focal", "asymmetric"),
-    "multiclass": ("auto", "ce", "focal"),
+    "multilabel": ("auto", "bce", "focal", "asymmetric", "logit_adjusted"),
+    "multiclass": ("auto", "ce", "focal", "logit_adjusted"),
 }
 
 

@@ -6,21 +6,7 @@ import msgspec
 
 from cxrgrid.config.dataset import Subset
 from cxrgrid.config.fields import Fraction, about
-
-# What timm's factory makes without a package or a card of its own, and that steps on plain
-# gradients: without bnb*, fused* (CUDA), kron* (a matrix as large as the weights) and adahessian.
-OPTIMIZERS = (
-    *("adabelief", "adadelta", "adafactor", "adafactorbv", "adafactorbvc", "adagrad", "adam"),
-    *("adamax", "adamc", "adamp", "adamuon", "adamw", "adamwlegacy", "adan", "adanw", "adopt"),
-    *("adoptc", "adoptw", "cadafactor", "cadafactorbv", "cadafactorbvc", "cadamc", "cadamp"),
-    *("cadamw", "cadan", "cadanw", "cadopt", "cadoptc", "cadoptw", "clamb", "clambw", "claprop"),
-    *("clion", "clionc", "cmars", "cnadamc", "cnadamw", "crmsproptf", "csgdc", "csgdp", "csgdw"),
-    *("lamb", "lambc", "lambcd", "lambcw", "lambw", "laprop", "lapropc", "larc", "lars", "lion"),
-    *("lionc", "madgrad", "madgradw", "mars", "momentum", "muon", "nadam", "nadamc"),
-    *("nadamlegacy", "nadamuon", "nadamw", "nesterov", "nesterovw", "nlarc", "nlars", "nmuon"),
-    *("novograd", "novogradc", "novogradw", "radabelief", "radam", "radamlegacy", "radamw"),
-    *("rmsprop", "rmsproptf", "rmsproptfc", "rmsproptfw", "sgd", "sgdc", "sgdp", "sgdw"),
-)
+from cxrgrid.config.optimizers import OPTIMIZERS
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -157,12 +143,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         float, about("onecycle: the final rate is the initial rate / this", ge=1)
     ] = 10000.0
     loss: Annotated[
-        Literal["auto", "bce", "ce", "focal", "asymmetric"],
+        Literal["auto", "bce", "ce", "focal", "asymmetric", "logit_adjusted"],
         about(
             "auto: bce for multi-label, ce (cross-entropy) for multi-class; focal (Lin et al. "
-            "2017) for both; asymmetric (Ridnik et al. 2021) for multi-label"
+            "2017) and logit_adjusted (Menon et al. 2021, for rare labels) for both; asymmetric "
+            "(Ridnik et al. 2021) for multi-label"
         ),
     ] = "auto"
+    adjust_tau: Annotated[
+        float, about("logit_adjusted: tau, by which the log of the training prior counts", ge=0)
+    ] = 1.0
     focal_gamma: Annotated[
         float, about("focal: gamma; the larger, the less easy images count", ge=0)
     ] = 2.0
@@ -202,6 +192,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     erasing: Annotated[
         Fraction, about("probability of erasing a rectangle of 2 to 33 % of the area to grey")
     ] = 0.0
+    policy: Annotated[
+        Literal["none", "randaugment", "trivialaugment", "augmix", "cutmix"],
+        about(
+            "a policy of torchvision with its usual settings, before the augmentations above "
+            "(RandAugment, TrivialAugmentWide, AugMix); cutmix: a rectangle of another image, "
+            "with its share of the labels (Yun et al. 2019). Each image has its own draw"
+        ),
+    ] = "none"
     mixup: Annotated[
         float, about("a: blend with another image, by a share drawn from Beta(a, a); 0: none", ge=0)
     ] = 0.0

@@ -23,6 +23,7 @@ from cxrgrid.reporting.sections import Table
 LOSSES = {"bce": "binary cross-entropy", "ce": "cross-entropy"}
 LOSSES |= {"focal": "focal loss (Lin et al. 2017)"}
 LOSSES |= {"asymmetric": "asymmetric loss (Ridnik et al. 2021)"}
+LOSSES |= {"logit_adjusted": "logit-adjusted loss (Menon et al. 2021)"}
 SCHEDULES = {"constant": "constant", "cosine": "decayed along a cosine"}
 SCHEDULES |= {"restarts": "decayed along a cosine with restarts", "step": "decayed in steps"}
 SCHEDULES |= {"plateau": "decayed when validation stopped improving"}

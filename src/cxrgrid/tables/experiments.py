@@ -74,8 +74,8 @@ def build(frames: Frames) -> pd.DataFrame:
 
 def why(cell: Cell) -> str:
     """Reason why a trained cell has no training accuracy."""
-    if cell.mixup:
-        return "mixup blends images, so that none has one truth"
+    if cell.mixup or cell.policy == "cutmix":
+        return f"{'mixup' if cell.mixup else 'cutmix'} blends images, so that none has one truth"
     return "trained by a version of cxrgrid that did not record it"
 
 

@@ -21,7 +21,7 @@ def counter(task: str, cell: Cell) -> Count:
     do not count, nor do images whose class is unknown. NaN where nothing can be counted: without a
     task, and where images are blended, so that none has one truth.
     """
-    if not task or cell.mixup:
+    if not task or cell.mixup or cell.policy == "cutmix":
         return lambda logits, labels: torch.tensor(torch.nan)
     return of_classes if task == "multiclass" else of_labels
 

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 from cxrgrid.config.cell import Cell
 from cxrgrid.data.loader import send
 
+POLICIES = {"randaugment": "RandAugment", "trivialaugment": "TrivialAugmentWide"}
+POLICIES |= {"augmix": "AugMix"}  # torchvision's names
+
 
 def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     """Augment `images` (float [N, 1, H, W], 0 to 1) by the cell's settings.
@@ -15,6 +18,8 @@ def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
     Without augmentation settings the images are returned unchanged. Options that are off draw no
     random numbers, so that they do not change the others' results.
     """
+    if cell.policy in POLICIES:
+        images = by_policy(images, POLICIES[cell.policy], rng)
     if cell.hflip or cell.rotate or cell.shift or cell.scale or cell.shear or cell.crop < 1:
         images = move(images, transforms(len(images), cell, rng, ratio(images)))
     if cell.brightness or cell.contrast:
@@ -37,10 +42,13 @@ def augment(images: Tensor, cell: Cell, rng: np.random.Generator) -> Tensor:
 def mix(
     images: Tensor, targets: Tensor, cell: Cell, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend each image and its targets [N, L] with another's (Zhang et al. 2018, arXiv 1710.09412).
+    """Blend each image and its targets [N, L] with another's: cutmix, then mixup, where asked.
 
-    Each image has its own share. A label that is unknown (NaN) in either of the two is unknown.
+    Mixup: Zhang et al. 2018, arXiv 1710.09412. Each image has its own share. A label that is
+    unknown (NaN) in either of the two is unknown.
     """
+    if cell.policy == "cutmix":
+        images, targets = cut_and_mix(images, targets, rng)
     if not cell.mixup:
         return images, targets
     share = rng.beta(cell.mixup, cell.mixup, len(images))
@@ -48,6 +56,40 @@ def mix(
     weight = on(images, share)
     mixed = images[other].lerp(images, weight)
     return mixed, targets[other].lerp(targets, weight.view(-1, 1).to(targets.dtype))
+
+
+def by_policy(images: Tensor, name: str, rng: np.random.Generator) -> Tensor:
+    """Images by a policy of torchvision, whose random numbers follow from a seed of each image."""
+    from torchvision.transforms import v2  # where it is asked for: it is long to import
+
+    transform = getattr(v2, name)()
+    changed = []
+    for image, seed in zip(images, rng.integers(2**63, size=len(images)), strict=True):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(seed))
+            changed.append(transform(image))
+    return torch.stack(changed).clamp(0, 1)
+
+
+def cut_and_mix(images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """CutMix (Yun et al. 2019, arXiv 1905.04899): a rectangle of each image is another image's.
+
+    The rectangle's share of the area is uniform before it is cut to the image; the targets are
+    mixed by the share that is left.
+    """
+    n, (height, width) = len(images), images.shape[2:]
+    side = np.sqrt(rng.uniform(0, 1, n))
+    corner = rng.uniform(0, 1, (n, 2)) - side[:, None] / 2
+    edges = np.concatenate([corner, corner + side[:, None]], axis=1).clip(0, 1)
+    # Whole pixels, so that the share of the targets is that of the pixels.
+    edges = np.rint(edges * [width, height, width, height])
+    area = (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1]) / (width * height)
+    other = send(torch.from_numpy(rng.permutation(n)), images.device)
+    mixed = torch.where(
+        inside(images, edges / [width, height, width, height]), images[other], images
+    )
+    kept = on(images, 1 - area).view(-1, 1).to(targets.dtype)
+    return mixed, targets[other].lerp(targets, kept)
 
 
 def uniform(rng: np.random.Generator, n: int, bound: float) -> np.ndarray:
@@ -160,10 +202,14 @@ def rectangles(n: int, cell: Cell, rng: np.random.Generator, ratio: float = 1.0)
 
 def erase(images: Tensor, boxes: np.ndarray) -> Tensor:
     """Fill each image's rectangle with the image's mean grey."""
+    return torch.where(inside(images, boxes), images.mean((1, 2, 3), keepdim=True), images)
+
+
+def inside(images: Tensor, boxes: np.ndarray) -> Tensor:
+    """True for the pixels within each image's rectangle, given as `rectangles`: [N, 1, H, W]."""
     height, width = images.shape[2:]
     box = send(torch.from_numpy(boxes.astype(np.float32)), images.device)
     left, top, right, bottom = box.view(-1, 4, 1, 1, 1).unbind(1)
     y = ((torch.arange(height, device=images.device) + 0.5) / height).view(1, 1, -1, 1)
     x = ((torch.arange(width, device=images.device) + 0.5) / width).view(1, 1, 1, -1)
-    inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    return torch.where(inside, images.mean((1, 2, 3), keepdim=True), images)
+    return (x >= left) & (x < right) & (y >= top) & (y < bottom)

@@ -46,9 +46,25 @@ def make_loss(cell: Cell, task: str, labels: np.ndarray, device: torch.device) -
     positives, known = np.nansum(labels, axis=0), np.isfinite(labels).sum(axis=0)
     if task == "multiclass":
         weight = known / (labels.shape[1] * np.maximum(positives, 1))
-        return multiclass(cell, on(device, weight) if cell.class_weight else None)
-    weight = (known - positives) / np.maximum(positives, 1)
-    return multilabel(cell, on(device, weight) if cell.pos_weight else None)
+        loss = multiclass(cell, on(device, weight) if cell.class_weight else None)
+    else:
+        weight = (known - positives) / np.maximum(positives, 1)
+        loss = multilabel(cell, on(device, weight) if cell.pos_weight else None)
+    if cell.loss != "logit_adjusted":
+        return loss
+    shift = on(device, cell.adjust_tau * log_priors(positives, known, task))
+    return lambda logits, targets: loss(logits.float() + shift, targets)
+
+
+def log_priors(positives: np.ndarray, known: np.ndarray, task: str) -> np.ndarray:
+    """Shift of the logits in training [L] (Menon et al. 2021, arXiv 2007.07314, eq. 10).
+
+    Multi-class: the log of each class's share. Multi-label: of each label's odds, which is the same
+    for its two classes. A label counts as if it had one more image of either kind.
+    """
+    if task == "multiclass":
+        return np.log((positives + 1) / (positives + 1).sum())
+    return np.log((positives + 1) / (known - positives + 1))
 
 
 def on(device: torch.device, weight: np.ndarray) -> Tensor:
