@@ -20,7 +20,7 @@ def people(frame: pd.DataFrame, wanted: Selection) -> Iterator[tuple[str, str, p
         there = set(frame["view"].dropna().str.upper())
         for view in wanted.view:
             if view.lower() not in VIEWS:
-                known(view.upper(), there | set(VIEWS), "view", "view")
+                known(view.upper(), there | {name.upper() for name in VIEWS}, "view", "view")
     named = {"view": " or ".join(wanted.view), "sex": " or ".join(wanted.sex)}
     named["age"] = " to ".join(f"{age:g}" for age in wanted.age)
     for setting, text in named.items():
