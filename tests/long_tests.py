@@ -22,3 +22,9 @@ def chosen(items: list[pytest.Item], asked: str) -> list[pytest.Item]:
         if not long or asked == "all" or ours:
             kept.append(item)
     return kept
+
+
+def by_turns(cases: list, quick: int) -> list:
+    """Cases of one parametrised test, of which all after the first `quick` are long ones."""
+    apart = [case if isinstance(case, tuple) else (case,) for case in cases[quick:]]
+    return cases[:quick] + [pytest.param(*case, marks=pytest.mark.long) for case in apart]

@@ -15,6 +15,7 @@ from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Phantom
 from cxrgrid.phantom import main, make_cohort, radiograph
+from long_tests import by_turns
 
 ADAPTERS_WITH = [name for name in modules(ADAPTERS) if adapter_facts(name).get("PHANTOM")]
 SIZE = 96
@@ -47,7 +48,7 @@ def phantom(out: Path, **settings) -> Path:
     return out
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS_WITH)
+@pytest.mark.parametrize("adapter", by_turns(ADAPTERS_WITH, 3))
 def test_same_settings_same_bytes(tmp_path, adapter):
     one = digest(phantom(tmp_path / "one", adapter=adapter))
     assert one == digest(phantom(tmp_path / "two", adapter=adapter))

@@ -20,6 +20,7 @@ from cxrgrid.config.cell import read_cell
 from cxrgrid.config.identity import identity
 from cxrgrid.io.parquet import read_parquet
 from demo_config import replaced
+from long_tests import by_turns
 from warm_python import warm_python
 
 ROOT = Path(__file__).parents[1]
@@ -197,7 +198,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "trained", "spared"), CHANGES, ids=[f"{c[0]}={c[1]}" for c in CHANGES]
+    ("path", "value", "trained", "spared"),
+    by_turns(CHANGES, 8),
+    ids=[f"{c[0]}={c[1]}" for c in CHANGES],
 )
 def test_a_changed_setting_reruns_exactly_its_cells(finished, path, value, trained, spared):
     jobs = planned(finished, changed(path, value))

@@ -13,6 +13,7 @@ from cxrgrid.config.cell import POOLED, fold_folder
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting.results import read_csv
+from long_tests import by_turns
 
 LABELS = ["effusion", "nodule"]
 PATIENTS = 40  # of each fold, with two images each
@@ -102,7 +103,7 @@ def of(rows, **wanted):
     return rows
 
 
-@pytest.mark.parametrize("interval", ["percentile", "bca", "wilson"])
+@pytest.mark.parametrize("interval", by_turns(["wilson", "percentile", "bca"], 1))
 def test_a_pooled_row_is_the_mean_over_folds_and_counts_each_image_once(study, interval):
     folder, grid = study
     rows, facts = scored(folder, interval=interval)

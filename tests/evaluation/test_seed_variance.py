@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import t
 
 from cxrgrid.evaluation.seed_variance import Spread, combine, over_seeds, pool
+from long_tests import by_turns
 
 
 def test_one_seed_leaves_the_error_of_sampling():
@@ -63,7 +64,7 @@ def test_what_is_not_defined_stays_so():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("seeds", by_turns([2, 3, 5], 1))
 @pytest.mark.parametrize("sampling, seed", [(1.0, 0.0), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)])
 def test_it_covers_the_truth_whatever_the_shares(seeds, sampling, seed):
     rng = np.random.default_rng([seeds, int(10 * sampling), int(10 * seed)])

@@ -12,6 +12,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.inference import gradcam, heat_layer, occlusion
+from long_tests import by_turns
 from test_architecture import ROOT
 
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())["grid"]["backbones"]
@@ -164,7 +165,7 @@ AWKWARD += [("coat_tiny", 64), ("swin_tiny_patch4_window7_224", 64), ("vit_tiny_
 AWKWARD += [("vit_small_patch16_rope_224", 64), ("hiera_tiny_224", 64), ("mixer_s32_224", 128)]
 
 
-@pytest.mark.parametrize("backbone, size", AWKWARD)
+@pytest.mark.parametrize("backbone, size", by_turns(AWKWARD, 5))
 def test_awkward_networks_have_a_sound_map_or_say_that_they_have_none(backbone, size):
     if backbone not in timm.list_models():
         pytest.skip("not in this timm")

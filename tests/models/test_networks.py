@@ -12,6 +12,7 @@ from cxrgrid.config.checks import MODELS, backbones, check_backbone
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.models.toh_xvt import ConvAttention
+from long_tests import by_turns
 from test_train import make_cell
 
 NAMES = sorted(name for part in ("au", "toh", "toh_xvt") for name in timm.list_models(module=part))
@@ -150,7 +151,7 @@ def test_a_network_is_a_citizen_of_timm(name):
     assert torch.equal(model(images), seen)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", by_turns(NAMES, 3))
 def test_a_network_gives_its_maps(name):
     options = {"img_size": 64} if timm.get_pretrained_cfg(name).fixed_input_size else {}
     maps = timm.create_model(name, features_only=True, **options)
@@ -170,7 +171,7 @@ def test_dropout_acts_in_training_alone(name):
         assert torch.equal(model.eval()(images), model(images))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", by_turns(NAMES, 3))
 def test_answers_do_not_depend_on_the_batch(name):
     model = build(name)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)

@@ -19,6 +19,7 @@ from cxrgrid.io.parquet import read_parquet
 from cxrgrid.io.signals import SIGNALS, Stop, Stopped
 from cxrgrid.training import checkpoint, history
 from cxrgrid.training.checkpoint import state_key
+from long_tests import by_turns
 from test_train import answers, make_cell, make_data, run
 
 STEPS = 9  # of a run: 24 training images in batches of 8, three epochs
@@ -83,7 +84,7 @@ def steps_taken(monkeypatch) -> list:
     return taken
 
 
-@pytest.mark.parametrize("step", range(1, STEPS + 1))
+@pytest.mark.parametrize("step", by_turns([*range(1, STEPS + 1)], 4))
 def test_a_signal_at_any_step(tmp_path, data, whole, monkeypatch, capfd, step):
     stop_at(tmp_path, data, monkeypatch, "augment", step)
     last = capfd.readouterr().err.splitlines()[-1]
@@ -94,7 +95,7 @@ def test_a_signal_at_any_step(tmp_path, data, whole, monkeypatch, capfd, step):
     assert not (tmp_path / train.STATE).exists()
 
 
-@pytest.mark.parametrize("step", range(2, STEPS + 1))
+@pytest.mark.parametrize("step", by_turns([*range(2, STEPS + 1)], 4))
 def test_death_at_any_step(tmp_path, data, whole, monkeypatch, step):
     die_at(CELL, tmp_path, data, monkeypatch, "augment", step)
     taken = steps_taken(monkeypatch)
@@ -116,7 +117,7 @@ def test_a_signal_while_judging_leaves_only_judging(tmp_path, data, whole, monke
     ("where", "module"),
     [("mean_auroc", metrics), ("close_epoch", history), ("save_state", checkpoint)],
 )
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", by_turns([1, 2, 3], 1))
 def test_death_around_the_end_of_an_epoch(tmp_path, data, whole, monkeypatch, where, module, call):
     die_at(CELL, tmp_path, data, monkeypatch, where, call, module=module)
     assert answers(run(CELL, data, tmp_path)) == whole
@@ -158,7 +159,7 @@ def test_a_signal_while_saving_lets_it_finish(tmp_path, data, whole, monkeypatch
     assert answers(run(CELL, data, tmp_path)) == whole
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", by_turns([1, 2, 3], 1))
 def test_death_while_writing_results(tmp_path, data, whole, monkeypatch, call):
     die_at(CELL, tmp_path, data, monkeypatch, "write_parquet", call)
     taken = steps_taken(monkeypatch)
@@ -189,7 +190,7 @@ def long_whole(tmp_path_factory, data) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGKILL"])
+@pytest.mark.parametrize("name", by_turns(["SIGUSR1", "SIGTERM", "SIGKILL"], 1))
 def test_a_real_process_stopped_in_mid_epoch(tmp_path, data, long_whole, name, capfd):
     command = [sys.executable, "-c", SLOWLY, msgspec.json.encode(LONG).decode()]
     command += ["--data", str(data), "--out", str(tmp_path), "--save-minutes", "0"]
@@ -328,7 +329,7 @@ STUDIES = [  # as published studies of chest X-rays trained
 ]
 
 
-@pytest.mark.parametrize("settings", STUDIES, ids=[str(sorted(s)) for s in STUDIES])
+@pytest.mark.parametrize("settings", by_turns(STUDIES, 3), ids=[str(sorted(s)) for s in STUDIES])
 def test_every_way_to_train_goes_on_with_the_same_bits(tmp_path, settings, monkeypatch):
     data = make_data(tmp_path / "data", masked=True)
     cell = make_cell(epochs=4, **settings)
