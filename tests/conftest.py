@@ -28,8 +28,8 @@ from cxrgrid import choose, collect, compare, figure, table
 from cxrgrid.cluster import run_config
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting.results import read_grid
 from warm_python import SERVED, warm_python
 
 # How long an example takes is the machine's affair, not the code's.

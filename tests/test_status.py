@@ -55,6 +55,18 @@ def test_one_line_a_cell_and_totals(study, folder, capsys):
     assert "\033" not in "".join(shown)
 
 
+def test_a_bad_file_of_one_study_does_not_hide_the_others(study, folder, capsys):
+    bad = study.parents[1] / "bad/study.json"
+    bad.parent.mkdir()
+    bad.write_text('{"study": "bad", "datasets": {}, "colour": 1}')
+    status.main([])
+    said = capsys.readouterr()
+    assert said.out.startswith("demo: 16 cells")
+    assert said.err.startswith("warning: results/bad/study.json: config: no setting 'colour'")
+    with pytest.raises(UserError, match="bad/study.json: config: no setting 'colour'"):
+        status.main(["bad"])
+
+
 ENDS = [
     ("error: cell x: the loss is not finite in epoch 2\n", "", "NaN"),
     ("Traceback (most recent call last):\nOSError: [Errno 28] No space left\n", "", "disk full"),

@@ -9,10 +9,10 @@ from conftest import LABELS, MISSING, write_report, write_study
 from cxrgrid import collect, table
 from cxrgrid.config.cell import AXES
 from cxrgrid.config.checks import TABLES, modules
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import sections
-from cxrgrid.reporting.results import read_grid
 from cxrgrid.tables import leaderboard
 
 CONFIGURATION = ["ward", "resnet18", "pretrained", "default"]

@@ -17,13 +17,13 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES
 from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.predictions import read_predictions
 from cxrgrid.evaluation.same_images import by_image, check_same
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
 from cxrgrid.reporting.factor_columns import with_levels
-from cxrgrid.reporting.results import read_grid
 
 
 def values(grid: Grid, folder: Path) -> Iterator[dict]:

@@ -18,6 +18,7 @@ from cxrgrid.cluster.progress import Progress, survey
 from cxrgrid.config.cell import AXES, Cell, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import finished
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.fold_scores import model_of
@@ -27,7 +28,6 @@ from cxrgrid.io.atomic import write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
-from cxrgrid.reporting.results import read_grid
 
 EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
 EPOCHS += ["best", "monitor", "monitored", "steps"]

@@ -27,6 +27,7 @@ import pandas as pd
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.study import Report
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import (
     at_specificity,
     bootstrap,
@@ -43,7 +44,7 @@ from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
-from cxrgrid.reporting.results import read_csv, read_grid
+from cxrgrid.reporting.results import read_csv
 
 # ------------------------------------------------------------------ two models
 

@@ -20,13 +20,13 @@ import pandas as pd
 from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.data.hashed_images import Prepared, prepared
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting.results import read_grid
 
 MOST = 1000  # pairs in the file
 SEEN = ["source", "target", "image", "reason"]

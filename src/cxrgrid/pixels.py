@@ -25,8 +25,8 @@ from PIL import Image
 from cxrgrid.cluster.wording import amount
 from cxrgrid.config import preparation
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import part, read_step
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.data import files_table, jpeg_damage
 from cxrgrid.data.image import Decoded, Sides, examined_all, reason, sides
 from cxrgrid.data.pixel_arrays import Array, Partial, in_order, shown
@@ -126,7 +126,7 @@ def others(args, index: pa.Table, facts: dict, frame: Callable[[], Sides | None]
     """
     if not (args.study and args.study.is_file()):
         return []
-    wanted = Grid(json.loads(args.study.read_text())).arrays(facts["dataset"])
+    wanted = read_grid(args.study).arrays(facts["dataset"])
     found = []
     for suffix, recipe in wanted.items():
         out = args.out.with_name(f"pixels{suffix}.npy")

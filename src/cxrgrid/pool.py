@@ -10,7 +10,6 @@ Example:
       --tested results/data/nih results/data/chexpert results/data/padchest --out pool.parquet
 """
 
-import json
 import logging
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import division, read_by
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.data import near_duplicates
 from cxrgrid.data.hashed_images import Prepared, prepared
 from cxrgrid.data.pooled_part import check_cells
@@ -102,7 +102,7 @@ def main(argv: list[str] | None) -> None:
     frame = pd.concat([empty, *(like_held_out(*pair) for pair in pairs)])
     frame = frame.sort_values(COLUMNS).reset_index(drop=True)
     if args.study:
-        grid = Grid(json.loads(args.study.read_text()))
+        grid = read_grid(args.study)
         read_again = (read_part(folder, "train") for folder in args.data)
         parts = {facts["dataset"]: (table, facts) for table, facts in read_again}
         like = frame.groupby("dataset")["image"].agg(set).to_dict()

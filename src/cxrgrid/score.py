@@ -15,7 +15,6 @@ Example:
 """
 
 import argparse
-import json
 import logging
 from collections.abc import Iterable
 from itertools import chain
@@ -30,6 +29,7 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.operating_points import rule
 from cxrgrid.config.study import External, Report
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import bootstrap, recalibration, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.external_models import add_external
@@ -150,11 +150,9 @@ def find(grid: Grid, folder: Path, target: str) -> tuple[dict[Cell, list[Path]],
 
 def score_study(args: argparse.Namespace) -> None:
     """Score the cells that are there; say which are not."""
-    if not args.study.is_file():
-        raise UserError(f"{args.study}: no such file; run snakemake to make it")
     if not args.target:
         raise UserError(f"{args.study}: --target says which dataset's test images are scored")
-    grid = Grid(json.loads(args.study.read_text()))
+    grid = read_grid(args.study)
     folder, target, how = args.study.parent / "cells", args.target, grid.study.report
     found, missing = find(grid, folder, target)
     cells = ((cell, *(read_predictions(path, cell) for path in found[cell])) for cell in found)

@@ -9,7 +9,6 @@ Example:
 """
 
 import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -21,8 +20,8 @@ import pyarrow as pa
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import DRAWN, TESTED
 from cxrgrid.config.errors import UserError, known
-from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import read_step
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.data.label_policy import harden
 from cxrgrid.data.publisher_files import count
 from cxrgrid.data.split_lists import read_lists
@@ -218,7 +217,7 @@ def split_hash(frame: pd.DataFrame) -> str:
 
 def cells_of(args, dataset: str) -> list[Cell]:
     """The study's cells that train on this split of the dataset."""
-    cells = [c for c in Grid(json.loads(args.study.read_text())).cells if c.dataset == dataset]
+    cells = [c for c in read_grid(args.study).cells if c.dataset == dataset]
     fold = read_step("split", args.settings).fold
     folds = {cell.fold for cell in cells}  # of a dataset that is not cross-validated: 0 alone
     return [cell for cell in cells if len(folds) == 1 or cell.fold == fold]

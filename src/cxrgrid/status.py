@@ -22,6 +22,7 @@ from cxrgrid.cluster.run_config import copies, last_failure
 from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
@@ -48,6 +49,21 @@ def studies(names: list[str]) -> list[Path]:
             known = ", ".join(sorted({*known, *begun}))
             raise UserError(f"{path}: no such study; there are: {known or 'none yet'}")
     return paths
+
+
+def read_grids(paths: list[Path], named: bool) -> tuple[list[Path], list[Grid]]:
+    """The studies that can be read, and their files; of `named` ones each has to be."""
+    found = []
+    for path in paths:
+        try:
+            found.append((path, read_grid(path)))
+        except UserError as error:
+            if named:
+                raise
+            print(f"warning: {error}", file=sys.stderr)
+    if not found:
+        raise UserError("results/: none of its studies can be read")
+    return [path for path, _ in found], [grid for _, grid in found]
 
 
 def recorded(name: str) -> Path:
@@ -153,8 +169,7 @@ def main(argv: list[str] | None) -> None:
     )
     args = parser.parse_args(argv)
     while True:
-        paths = studies(args.study)
-        grids = [Grid(json.loads(path.read_text())) for path in paths]
+        paths, grids = read_grids(studies(args.study), bool(args.study))
         found = [
             survey(grid.cells, results(grid, path)) for grid, path in zip(grids, paths, strict=True)
         ]

@@ -27,11 +27,11 @@ from cxrgrid.cluster.progress import Progress, survey
 from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.metric_rows import at_default
-from cxrgrid.reporting.results import read_grid
 from cxrgrid.reporting.trackers import Mark, MLflow, News, TensorBoard, WandB
 
 EPOCH = ("epoch", "train_loss", "train_accuracy", "train_f1", "lr", "seconds")

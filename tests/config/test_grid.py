@@ -11,6 +11,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.recipe import Recipe
 from cxrgrid.config.rules import Rules
+from cxrgrid.config.study_json import read_grid
 from demo_config import DEMO, replaced
 
 
@@ -101,6 +102,31 @@ def test_studies_share_a_dataset_unless_more_than_subsets_differs(tmp_path, monk
     Grid(DEMO).check_files()
     with pytest.raises(UserError, match="datasets.ward: the study 'other'"):
         Grid(changed("datasets.ward.uncertain", "one")).check_files()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"study": 1}', '{"study": "x"}', "[" * 9999]
+)
+def test_a_bad_file_of_another_study_is_passed_over_with_a_warning(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/other").mkdir(parents=True)
+    (tmp_path / "results/other/study.json").write_text(text)
+    [warning] = Grid(DEMO).check_files()
+    assert warning.startswith("results/other/study.json: no study (")
+    assert "\n" not in warning and "remove it" in warning
+    with pytest.raises(UserError, match=r"results/other/study.json: no study"):
+        read_grid("results/other/study.json")
+
+
+def test_another_study_with_settings_of_another_version_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = changed("datasets.ward.colour", "blue") | {"study": "other"}
+    (tmp_path / "results/other").mkdir(parents=True)
+    (tmp_path / "results/other/study.json").write_text(json.dumps(other))
+    [warning] = Grid(DEMO).check_files()
+    assert "results/other/study.json: ward: no setting 'colour'" in warning
+    with pytest.raises(UserError, match="other/study.json: datasets.ward: no setting 'colour'"):
+        read_grid("results/other/study.json")
 
 
 TYPOS = [

@@ -8,6 +8,7 @@ import pytest
 from conftest import MISSING
 from cxrgrid import report
 from cxrgrid.config.cell import AXES
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.reporting import cell_pages, results
@@ -21,7 +22,7 @@ def folder(finished):
 
 
 def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
-    cells = results.read_grid(finished).cells
+    cells = read_grid(finished).cells
     found = {str(path.relative_to(folder / "cells")) for path in folder.glob("cells/**/*.html")}
     assert found == {"index.html", *(f"{cell.path()}.html" for cell in cells)}
     for path in [folder / "report.html", *folder.glob("cells/**/*.html")]:
@@ -31,7 +32,7 @@ def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
 
 def test_every_scored_cell_is_linked_from_the_leaderboard_and_the_labels(folder, finished):
     text = (folder / "report.html").read_text()
-    for cell in results.read_grid(finished).cells:
+    for cell in read_grid(finished).cells:
         links = text.count(f'href="cells/{cell.path()}.html"')
         assert links >= (2 if cell.path() == MISSING else 4), cell.path()
 

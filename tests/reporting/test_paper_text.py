@@ -5,6 +5,7 @@ import re
 
 from conftest import CONFIG, write_report, write_study
 from cxrgrid import report
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.reporting import paper_text, results
 
 RECIPES = {
@@ -60,6 +61,6 @@ def test_the_files_are_whole_sentences_and_latex(finished, tmp_path):
         assert ".." not in paragraph and "  " not in paragraph and "nan" not in paragraph.split()
     assert r"\paragraph{Data.}" in latex.read_text() and "5 %" not in latex.read_text()
     captions = (tmp_path / "captions.md").read_text()
-    paths = [finished.parent / f"report/{t}.json" for t in results.read_grid(finished).tables()]
+    paths = [finished.parent / f"report/{t}.json" for t in read_grid(finished).tables()]
     shown = [path for path in paths if json.loads(path.read_text())["sections"]]
     assert captions.count("**Table.") == len(shown) and captions.count("**Figure.") > 3

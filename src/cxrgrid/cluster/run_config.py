@@ -54,6 +54,12 @@ def located(workflow: Any, error: UserError) -> str:
     return config_file.located(str(error), workflow.configfiles)
 
 
+def warn(workflow: Any, warnings: list[str]) -> None:
+    """Print warnings once a run: its jobs read the Snakefile as well."""
+    for line in warnings if workflow.is_main_process else []:
+        print(f"warning: {line}", file=sys.stderr)
+
+
 def freeze(workflow: Any, grid: Grid) -> None:
     """Copy the config before any job starts, and make the jobs of this run read the copy."""
     if not workflow.is_main_process:
@@ -103,10 +109,7 @@ def profile(arguments: list[str]) -> list[str]:
 
 def last_planned() -> dict[str, Path]:
     """The copy of each study's config that was run or planned last, by the study's name."""
-    copies = sorted(Path(FROZEN).glob("*.json"), key=lambda path: path.stat().st_mtime)
-    configs = {path: json.loads(path.read_text()) for path in copies}
-    named = {config["study"]: path for path, config in configs.items() if "study" in config}
-    return {study: path for study, path in named.items() if command_of(study).is_file()}
+    return {study: path for study, path in copies().items() if command_of(study).is_file()}
 
 
 def relative(path: Path) -> Path:
@@ -146,7 +149,7 @@ def copies() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(Path(FROZEN).glob("*.json"), key=lambda path: path.stat().st_mtime):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            found[json.loads(path.read_text())["study"]] = path
+            found[str(json.loads(path.read_bytes())["study"])] = path
     return found
 
 

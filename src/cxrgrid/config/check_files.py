@@ -12,6 +12,8 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.study import External
 
+ANEW = "remove it, and run snakemake with the study's config, which writes it anew"
+
 
 def check_root(name: str, dataset: Dataset) -> None:
     """`UserError` if a dataset's folder or a list of its split or test sets is missing.
@@ -70,25 +72,46 @@ def check_test_files(name: str, dataset: Dataset) -> None:
             check_input(one.files, f"datasets.{name}.tests.{test}.files")
 
 
-def check_shared(grid: Any, path: Path) -> None:
+def check_shared(grid: Any, path: Path) -> list[str]:
     """`UserError` if another study has a dataset of the same name with other settings.
 
     Studies share results/data: each of the two would overwrite the other's files and train again.
+    Returns a warning if the file holds no study: it is passed over, as it is none of this one's.
     """
     try:
-        other = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path}: no study ({error}); remove the file, or restore it") from None
-    for name in grid.used() if other["study"] != grid.name else []:
-        theirs = other["datasets"].get(name)
-        if theirs and stored(checked(theirs, Dataset, f"{path}: {name}")) != stored(
-            grid.study.datasets[name]
-        ):
+        other = read_config(path)
+        shared = [name for name in grid.used() if other["datasets"].get(name)]
+        shared = shared if other["study"] != grid.name else []
+        theirs = {n: checked(other["datasets"][n], Dataset, f"{path}: {n}") for n in shared}
+    except UserError as error:
+        return [f"{error}. Its datasets are not compared with this study's"]
+    for name, dataset in theirs.items():
+        if stored(dataset) != stored(grid.study.datasets[name]):
             raise UserError(
                 f"datasets.{name}: the study {other['study']!r} has this name with other settings, "
                 f"and studies share results/data; choose another name (or remove {path}, if that "
                 "study is not to be run again as it is)"
             )
+    return []
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The config in a study.json, its values unchecked. `UserError` if it holds none."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); see to it, or {ANEW}"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: no study ({error}); {ANEW}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("study"), str):
+        raise UserError(f"{path}: no study (no setting `study`); {ANEW}")
+    if not isinstance(found.get("datasets"), dict):
+        raise UserError(f"{path}: no study (no `datasets`); {ANEW}")
+    return found
 
 
 def stored(dataset: Dataset) -> Dataset:

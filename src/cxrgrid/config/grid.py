@@ -239,8 +239,8 @@ class Grid:
         name = hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
         return f"{FROZEN}/{name}.json"
 
-    def check_files(self) -> None:
-        """`UserError` if what a run would read is not there, or is another study's."""
+    def check_files(self) -> list[str]:
+        """`UserError` if what a run would read is not there, or is another study's; warnings."""
         for name in self.used():
             check_root(name, self.study.datasets[name])
         for cell in self.cells:
@@ -252,8 +252,8 @@ class Grid:
             if package and not Path(cell.weights).is_file():
                 check_installed(package, f"weights.{cell.init}")
         check_external_files(self.study.external)
-        for path in sorted(Path("results").glob("*/study.json")):
-            check_shared(self, path)
+        studies = sorted(Path("results").glob("*/study.json"))
+        return [warning for path in studies for warning in check_shared(self, path)]
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:

@@ -14,8 +14,9 @@ import pandas as pd
 from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.io.parquet import read_parquet
-from cxrgrid.reporting.results import read_csv, read_grid
+from cxrgrid.reporting.results import read_csv
 
 PARTS = ("test", "val", "transfer")
 

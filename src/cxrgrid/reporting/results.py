@@ -3,7 +3,6 @@
 The definitions of a cell's headline value and of the compared pairs are here only.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.parquet import read_parquet
@@ -256,13 +256,6 @@ def read_embeddings(study: Path, grid: Grid, cells: pd.DataFrame) -> pd.DataFram
         if tuple(configuration.values()) in done and path.is_file():
             parts.append(read_parquet(path)[0].to_pandas().assign(**configuration))
     return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
-def read_grid(study: Path) -> Grid:
-    """The study that a study.json holds."""
-    if not study.is_file():
-        raise UserError(f"{study}: no such file; run snakemake to make it")
-    return Grid(json.loads(study.read_text()))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
