@@ -39,6 +39,7 @@ from cxrgrid.data.split_arrays import Split
 from cxrgrid.evaluation import log_odds, thresholds
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.recalibration import recalibrated
+from cxrgrid.evaluation.wording import number
 from cxrgrid.inference import gradcam
 from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
@@ -217,7 +218,7 @@ def table(frame: pd.DataFrame, trained: Trained) -> str:
     shown = pd.DataFrame({"image": frame["image"]})
     for label in trained.labels:
         pairs = zip(frame[f"p:{label}"], frame[f"decision:{label}"], strict=True)
-        shown[label] = ["" if np.isnan(p) else f"{p:.3f}{'*' if d else ' '}" for p, d in pairs]
+        shown[label] = ["" if np.isnan(p) else f"{number(p)}{'*' if d else ' '}" for p, d in pairs]
     shown[""] = frame["reason"].fillna(frame["note"]).fillna("")
     return shown.to_string(index=False)
 

@@ -44,12 +44,8 @@ def audit(
     equal, near = pixels.get("equal", []), pixels.get("near", [])
     warnings = [
         *facts.get("warnings", []),
-        *([leakage(crossing)] if crossing else []),
-        *([anonymous(unknown, len(table))] if unknown else []),
-        *named(aside, "Unreadable images, set aside", "reason"),
-        *named(odd, "Images that look odd, kept (`suspicious: keep`)", "note"),
-        *([alike(equal)] if equal else []),
-        *([resembling(near)] if near else []),
+        *of_patients(crossing, unknown, len(table)),
+        *of_images(aside, odd, equal, near),
         *published_counts.sentences(counts),
         *[mixed(pair) for pair in shared if pair["lists"] and pair["images"]],
         *metadata_baseline.metadata_warnings(told),
@@ -76,6 +72,24 @@ def audit(
         "metadata_only": told,
         "warnings": warnings,
     }
+
+
+def of_patients(crossing: list, unknown: int, images: int) -> list[str]:
+    """Warnings about patients in two splits, and about images without one."""
+    return [
+        *([leakage(crossing)] if crossing else []),
+        *([anonymous(unknown, images)] if unknown else []),
+    ]
+
+
+def of_images(aside: pd.DataFrame, odd: pd.DataFrame, equal: list, near: list) -> list[str]:
+    """Warnings about images: set aside, odd but kept, equal or alike in two splits."""
+    return [
+        *named(aside, "Unreadable images, set aside", "reason"),
+        *named(odd, "Images that look odd, kept (`suspicious: keep`)", "note"),
+        *([alike(equal)] if equal else []),
+        *([resembling(near)] if near else []),
+    ]
 
 
 def account(table: pd.DataFrame, facts: dict) -> list[dict]:

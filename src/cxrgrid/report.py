@@ -166,44 +166,20 @@ def read_overlap(study: Path) -> list[str]:
 def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: Path) -> None:
     """The page, from the files in the report's folder."""
     tables = {n: sections.read(args.report / f"{n}.json") for n in frames.grid.tables()}
+    drawn = figures(frames, args.report / "figures")
+    shown = galleries.read(frames, args.study.parent)
+    asked = readings.history(readings.read(frames.folder / readings.NAME), frames.grid)
+    about = {"runs": run_facts.runs(frames.cells), "commit": run_facts.commit(), "question": asked}
     counts = {section.title: section for section in tables["datasets"].sections}
     cards = [
         card(name, frames, data / name, audited.get(name, {}), counts[name])
         for name in frames.facts
     ]
-    study = frames.grid.study
-    shown = galleries.read(frames, args.study.parent)
+    of_study = answers(frames, leaderboard, audited, read_overlap(args.study))
     explained = galleries.of_datasets(frames, shown)
-    overlap = read_overlap(args.study)
-    always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
-    drawn = figures(frames, args.report / "figures")
-    parts = page_parts.parts(tables, drawn, always)
-    asked = readings.history(readings.read(frames.folder / readings.NAME), frames.grid)
-    about = {"runs": run_facts.runs(frames.cells), "commit": run_facts.commit(), "question": asked}
-    html = (
-        cell_pages.environment()
-        .get_template("report.html.j2")
-        .render(
-            title=study.title or study.study,
-            study=study,
-            metric=frames.metric_name,
-            answer=answer(frames, leaderboard),
-            doubts=doubts(frames, audited, overlap),
-            findings=findings(frames, leaderboard),
-            overlap=overlap,
-            glance=glance(leaderboard, frames.cells),
-            overfitted=fitted_too_far(frames),
-            cells=frames.cells,
-            tables=tables,
-            parts=parts,
-            methods=page_parts.methods(parts),
-            sources=frames.grid.sources(),
-            missing=frames.cells[frames.cells["state"] == "missing"],
-            cards=cards,
-            explained=explained,
-            **about,
-            config=json.dumps(frames.grid.config, indent=2),
-        )
+    template = cell_pages.environment().get_template("report.html.j2")
+    html = template.render(
+        **of_study, **about, **laid_out(tables, drawn, explained), cards=cards, explained=explained
     )
     write_text(args.out, policy.secured(html))
     paper_text.write(frames, tables, drawn, args.out.parent)
@@ -212,6 +188,33 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
     write_text(args.out.parent / "cells" / cell_pages.HOME, policy.secured(among_cells(html)))
+
+
+def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: list[str]) -> dict:
+    """The words of the page on the study, by the names in its template."""
+    study = frames.grid.study
+    return {
+        "title": study.title or study.study,
+        "study": study,
+        "metric": frames.metric_name,
+        "answer": answer(frames, leaderboard),
+        "doubts": doubts(frames, audited, overlap),
+        "findings": findings(frames, leaderboard),
+        "overlap": overlap,
+        "glance": glance(leaderboard, frames.cells),
+        "overfitted": fitted_too_far(frames),
+        "cells": frames.cells,
+        "missing": frames.cells[frames.cells["state"] == "missing"],
+        "sources": frames.grid.sources(),
+        "config": json.dumps(frames.grid.config, indent=2),
+    }
+
+
+def laid_out(tables: dict[str, Table], drawn: dict[str, dict], explained: list) -> dict:
+    """The parts of the page that have content, and the methods that they rest on."""
+    always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
+    parts = page_parts.parts(tables, drawn, always)
+    return {"tables": tables, "parts": parts, "methods": page_parts.methods(parts)}
 
 
 def among_cells(html: str) -> str:

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from cxrgrid.evaluation import metrics
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.wording import number, whole
 
 FIELDS = ("age", "sex", "view", "source")
 KNOWN = 0.7  # an AUROC that deserves a warning, if its interval lies above
@@ -108,7 +109,7 @@ def rounded(value: float) -> float | None:
 def metadata_warnings(found: dict) -> list[str]:
     """Warnings about labels that metadata alone predicts well."""
     rows = [
-        f"{label} {row['auroc']['all']:.3f} ({row['low']:.3f}–{row['high']:.3f}; n = {row['n']:,})"
+        f"{label} {number(row['auroc']['all'], row['low'], row['high'])}, n = {whole(row['n'])}"
         for label, row in found["labels"].items()
         if row["low"] is not None
         and row["low"] > KNOWN

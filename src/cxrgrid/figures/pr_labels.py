@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from cxrgrid.evaluation.wording import number
 from cxrgrid.reporting import label_curves
 from cxrgrid.reporting.results import Frames
 
@@ -26,5 +27,5 @@ def one(axes, points, colour: tuple, scores) -> None:
 
 def say(scores) -> str:
     """Average precision, prevalence and numbers of a label."""
-    text = f"AP {scores['ap']:.3f}, prevalence {scores['prevalence']:.3f}"
+    text = f"AP {number(scores['ap'])}, prevalence {number(scores['prevalence'])}"
     return f"{text}, {label_curves.sizes(scores)}"

@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from cxrgrid.evaluation.wording import number
 from cxrgrid.reporting import figure_style, label_curves
 from cxrgrid.reporting.results import Frames
 
@@ -26,4 +27,4 @@ def one(axes, points, colour: tuple, scores) -> None:
 
 def say(scores) -> str:
     """Area and numbers of a label."""
-    return f"AUROC {scores['auroc']:.3f}, {label_curves.sizes(scores)}"
+    return f"AUROC {number(scores['auroc'])}, {label_curves.sizes(scores)}"

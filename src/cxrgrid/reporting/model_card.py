@@ -87,7 +87,7 @@ def use(trained: Trained, config: dict, onnx: float | None) -> str:
     ]
     if trained.task == "multilabel":
         pairs = config["cxrgrid"]["thresholds"].items()
-        cuts = ", ".join(f"{label} {at:.3f}" for label, at in pairs)
+        cuts = ", ".join(f"{label} {number(at)}" for label, at in pairs)
         lines.append(f"- Thresholds by Youden's index on its own validation images: {cuts}.")
     if onnx is not None:
         lines.append(f"- model.onnx: logits within {onnx:.1g} of torch's on random images.")
