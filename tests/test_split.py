@@ -236,6 +236,15 @@ def test_folds_beside_a_validation_list_or_shared_patients_are_refused_in_one_li
         divided(frame, name="official", folds=3)
 
 
+def test_more_folds_than_patients_are_refused_in_every_fold_with_the_number_that_there_are():
+    frame = listed(patients=40)
+    training = frame.loc[frame["split:official"] == "trainval", "patient"].nunique()
+    for name, most in (("patient", 40), ("official", training), ("image", len(frame))):
+        with pytest.raises(UserError, match=f"'{name}'.*: {most + 1} folds of {most} patients"):
+            divided(frame, name=name, folds=most + 1, fold=0)
+        assert (divided(frame, name=name, folds=most, fold=most - 1)["split"] == "test").any()
+
+
 def test_a_split_by_image_says_how_many_test_images_are_of_known_patients():
     frame = cohort(500)
     table, facts = split.divide(frame, FACTS, BY_PATIENT | {"name": "image"})

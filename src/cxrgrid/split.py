@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.checks import DRAWN, TESTED
+from cxrgrid.config.checks import DRAWN, TESTED, check_enough
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.steps import read_step
 from cxrgrid.config.study_json import read_grid
@@ -68,6 +68,7 @@ def folded(frame: pd.DataFrame, labels: list[str], settings: dict) -> pd.Series:
     The folds are the same for every `fold`: each patient is in one. Validation images are carved
     from the other folds, by patient, in the ratio of the fractions.
     """
+    check_enough(settings["folds"], frame["patient"].nunique(), f"split {settings['name']!r}")
     folds = dict.fromkeys(map(str, range(settings["folds"])), 1.0)
     test = by_patient(frame, labels, folds, settings["seed"]) == str(settings.get("fold", 0))
     shares = dict(zip(SPLITS[:2], settings["fractions"][:2], strict=True))

@@ -184,8 +184,9 @@ def test_an_override_of_a_recipe_reaches_all_its_levels():
         ({"image": {"size": 4}}, r"image.*size"),
         ({"lr": ["fast", 0.1]}, r"recipes\.default.*lr"),
         ({"uncertain": "won"}, r"cell ward/.*uncertain.*'won'.*did you mean"),
-        ({"train_share": 0}, r"recipes\.default.*train_share"),
-        ({"train_where": {"sex": ["X"]}}, r"recipes\.default.*train_where"),
+        ({"train_share": [1, 0]}, r"default.train_share: expected a number above 0, got 0"),
+        ({"train_where": {"sex": ["X"]}}, r"default.train_where.sex: no choice 'X'; known: F, M"),
+        ({"train_on": [["own"], "atlas"]}, r"default.train_on: each level is a list itself"),
         ({"train_where": {"age": [60, 20]}}, r"train_where\.age: \[low, high\]"),
     ],
 )

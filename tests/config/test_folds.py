@@ -69,7 +69,9 @@ FAULTS = [
     (crossed([3]), "grid.folds: no fold 3 of ward; it has 3"),
     (crossed([0, 0]), "grid.folds: 0, 0 names a fold twice"),
     (crossed("every"), "grid.folds"),
+    (crossed(3), r"grid.folds: .* got a whole number; write \[0, 1\], or \[0\] for one"),
     (crossed(split={"fold": 1}), "datasets.ward.split.fold: .* leave it out"),
+    (crossed(split={"folds": 9999}), r"datasets.ward.split.folds: 9999 folds of [\d,]+ patients"),
     (replaced(DEMO, "grid.folds", "all"), "grid.folds: no dataset of the block has folds"),
 ]
 

@@ -164,7 +164,7 @@ TYPOS = [
     ("datasets.ward.subsets", {"girls": {}}, ["subsets.girls", "no view, sex or age"]),
     ("datasets.ward.subsets", {"girls": {"sxe": ["F"]}}, ["subsets.girls", "sxe", "'sex'"]),
     ("report.operating_points", ["youdn"], ["operating_points[0]", "'youden'"]),
-    ("report.operating_points", [1.5], ["operating_points[0]", "<= 1"]),
+    ("report.operating_points", [1.5], ["operating_points[0]", "of at most 1, got 1.5"]),
     ("report.operating_points", [{"sensitivities": 0.9}], ["operating_points[0]", "'sensitivity'"]),
     ("report.operating_points", [{}], ["operating_points[0]", "one target"]),
     ("report.operating_points", [0.5, 0.5], ["operating_points[1]", "twice"]),

@@ -36,7 +36,7 @@ def test_the_question_is_the_init_else_the_first_factor_else_what_is_named():
         ("report.primary", {"factor": "bakbone"}, "did you mean 'backbone'"),
         ("report.primary", {"factor": "lr"}, "no factor that varies 'lr'"),
         ("report.primary", {"metric": "auc"}, "did you mean 'auroc'"),
-        ("report.margin", -0.1, ">= 0"),
+        ("report.margin", -0.1, "of at least 0, got -0.1"),
         ("datasets.all", DEMO["datasets"]["ward"], "rename it"),
     ],
 )

@@ -9,7 +9,7 @@ from cxrgrid.config.dataset import Subset
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import label_policy
 from cxrgrid.data.label_targets import RAW
-from cxrgrid.data.training_part import shared_patients, training_part
+from cxrgrid.data.training_part import check_cells, shared_patients, training_part
 from test_train import make_cell
 
 N, NAN = 400, np.nan
@@ -105,6 +105,18 @@ def test_what_is_left_without_a_label_is_said_before_any_step(table):
         kept(table, train_share=0.005, seed=0)
     with pytest.raises(UserError, match="train_where leaves none of 400 training images"):
         kept(table, train_where=Subset(view=("LATERAL",)))
+
+
+def test_a_view_or_source_that_no_image_has_is_named_also_beside_one_that_is_there(table):
+    table = table.append_column("split", pa.array(["train"] * N))
+    for where, words in (
+        ({"view": ("PA", "APP")}, "train_where.view: no view 'APP'; did you mean 'AP'"),
+        ({"source": ("her",)}, "train_where.source: no source 'her'; did you mean 'here'"),
+    ):
+        with pytest.raises(UserError, match=words):
+            check_cells(table, facts(table), [make_cell(train_where=Subset(**where))])
+    usual = Subset(view=("pa", "frontal", "lateral"), source=("here",))
+    check_cells(table, facts(table), [make_cell(train_where=usual)])
 
 
 def test_a_table_of_a_version_before_is_refused_where_its_source_labels_are_asked_for(table):

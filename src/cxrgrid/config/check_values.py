@@ -18,6 +18,7 @@ EMPTY = "is empty; write a value, or remove the line (a section of comments alon
 QUOTES = "put it in quotes"
 TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 TYPES |= {"array": "a list", "object": "settings (name: value)", "null": "nothing"}
+BOUNDS = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}
 # What to do about a value of another type, by msgspec's names of the wanted and the given type.
 REMEDIES = {
     ("str", "bool"): f"YAML reads yes, no, on and off as true and false: {QUOTES}",
@@ -94,13 +95,30 @@ def once(values: Iterable[Any], where: str) -> None:
             raise UserError(f"{where}[{number}]: {value!r} is listed twice; remove one")
 
 
-def in_words(message: str) -> str:
-    """A message of msgspec's with types in plain words, and what to do about them."""
+def in_words(message: str, value: Any = None) -> str:
+    """A message of msgspec's with types in plain words, and what to do about them.
+
+    value: that the message is about, if it is known.
+    """
+    if bound := re.fullmatch(r"Expected `(int|float)` ([<>]=?) (\S+)", message):
+        got = "" if value is None else f", got {value}"
+        return f"expected {TYPES[bound[1]]} {BOUNDS[bound[2]]} {float(bound[3]):g}{got}"
     types = re.fullmatch(r"Expected `([\w| ]+)`, got `(\w+)`", message)
     if types is None:
         return f"{message[0].lower()}{message[1:]}"
     wanted = types[1].split(" | ")
     said = " or ".join(TYPES.get(name, name) for name in wanted)
-    found = (REMEDIES[name, types[2]] for name in wanted if (name, types[2]) in REMEDIES)
-    remedy = next((f"; {text}" for text in found), "")
+    # A list first: what YAML read as a number is more often one entry than text without quotes.
+    found = (REMEDIES.get((name, types[2])) for name in sorted(wanted))
+    remedy = next((f"; {text}" for text in found if text), "")
     return f"expected {said}, got {TYPES.get(types[2], types[2])}{remedy}"
+
+
+def at_path(value: Any, path: str) -> Any:
+    """The value at msgspec's path into a config, such as `.recipes.a.lr[0]`; None if unknown."""
+    for name, number in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
+        try:
+            value = value[name] if name else value[int(number)]
+        except (LookupError, TypeError, ValueError):
+            return None
+    return value

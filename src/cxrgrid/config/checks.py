@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from cxrgrid.config.backbone_names import timm_name
-from cxrgrid.config.check_values import check_plain, in_words, once
+from cxrgrid.config.check_values import at_path, check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Split
@@ -40,8 +40,9 @@ def checked(value: Any, kind: type[T], where: str) -> T:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
+        said = in_words(message, at_path(value, path.rstrip("`")))
         path = re.sub(r"\[\.\.\.\]", "", path.rstrip("`"))
-        raise UserError(f"{where}{path}: {in_words(message)}") from None
+        raise UserError(f"{where}{path}: {said}") from None
 
 
 def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
@@ -52,8 +53,9 @@ def check_keys(value: Any, kind: type[msgspec.Struct], where: str) -> None:
     for key, below in value.items():
         known(key, fields, where, "setting")
         _, inner, words = fields[key]
-        if words and isinstance(below, str):
-            known(below, words, f"{where}.{key}", "choice")
+        for word in below if isinstance(below, list) else [below]:
+            if words and isinstance(word, str):
+                known(word, words, f"{where}.{key}", "choice")
         if inner and isinstance(below, dict):
             check_keys(below, inner, f"{where}.{key}")
     for name, (required, _, _) in fields.items():
@@ -71,9 +73,11 @@ def fields_of(kind: type[msgspec.Struct]) -> dict[str, tuple]:
 
 
 def words_in(annotation: Any) -> tuple[str, ...]:
-    """The words that a setting accepts; empty if it accepts anything else."""
+    """The words that a setting, or an entry of its list, accepts; empty for anything else."""
     while hasattr(annotation, "__metadata__"):  # Annotated[…]
         annotation = annotation.__origin__
+    if get_origin(annotation) is tuple:
+        annotation = get_args(annotation)[0]
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     return choices if all(isinstance(choice, str) for choice in choices) else ()
 
@@ -229,6 +233,8 @@ def check_dataset(name: str, dataset: Dataset) -> None:
             raise UserError(f"{where}.split.folds: {TESTED!r} has no training images to divide")
         fixed = facts.get("VALIDATED", []) + ["column"] * ("val" in dataset.columns.parts)
         check_folds(dataset.split, fixed, f"{where}.split")
+        if dataset.phantom and dataset.split.name != "image":  # others are known once listed
+            check_enough(dataset.split.folds, dataset.phantom.patients, f"{where}.split")
 
 
 def check_split(split: Split, shipped: list[str], where: str) -> None:
@@ -257,4 +263,13 @@ def check_folds(split: Split, validated: list[str], where: str) -> None:
         raise UserError(
             f"{where}.folds: {split.name!r} has a fixed validation list, which cannot stay apart "
             "when every training-list patient is tested; leave `folds` out, or choose `patient`"
+        )
+
+
+def check_enough(folds: int, patients: int, where: str) -> None:
+    """`UserError` for more folds than patients: each of them tests one or more."""
+    if folds > patients:
+        raise UserError(
+            f"{where}.folds: {folds} folds of {patients:,} patients; each fold tests one or "
+            f"more: at most {patients:,}"
         )

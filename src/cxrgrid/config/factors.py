@@ -93,6 +93,8 @@ def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:
         where = f"recipes.{name}.{'.'.join(path)}"
         if not levels:
             raise UserError(f"{where}: a list without a value; give one or more levels")
+        if path[-1] in LISTS and not all(isinstance(level, list | tuple) for level in levels):
+            raise UserError(f"{where}: each level is a list itself, such as [[own], [own, others]]")
         check_apart(levels, where)
     return found
 
@@ -125,9 +127,7 @@ def is_factor(path: Setting, value: Any) -> bool:
     """True if a setting's value is a list of levels."""
     if not isinstance(value, list | tuple):
         return False
-    if path[-1] in LISTS:
-        return bool(value) and all(isinstance(level, list | tuple) for level in value)
-    return True
+    return path[-1] not in LISTS or any(isinstance(level, list | tuple) for level in value)
 
 
 def points(found: dict[Setting, list], design: str) -> Iterator[dict[Setting, Any]]:

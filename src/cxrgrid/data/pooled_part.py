@@ -16,7 +16,7 @@ from cxrgrid.config.dataset import Subset
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.label_targets import training_targets
-from cxrgrid.data.training_part import check_shown, chosen_part
+from cxrgrid.data.training_part import check_shown, check_where, chosen_part
 from cxrgrid.io.parquet import read_parquet
 
 
@@ -146,6 +146,7 @@ def check_cells(
     """
     for cell in cells:
         if cell.train_share < 1 or cell.train_where != Subset():
+            check_where([parts[name][0] for name in cell.train_on], cell)
             own = parts[cell.dataset][1]
             every = [
                 member("train", *parts[name], cell, own, forbidden.get(name, set()))

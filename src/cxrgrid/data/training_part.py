@@ -9,7 +9,7 @@ import pyarrow.compute
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Subset
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.data import subsets
 from cxrgrid.data.hashed_draws import hashed_draw
 from cxrgrid.data.label_targets import training_targets
@@ -44,7 +44,20 @@ def check_cells(table: pa.Table, facts: dict, cells: list[Cell]) -> None:
     if parts:
         rows = table.filter(pa.compute.equal(table["split"], "train"))
         for cell in parts.values():
+            check_where([table], cell)
             training_part(rows, facts, cell)
+
+
+def check_where(tables: list[pa.Table], cell: Cell) -> None:
+    """`UserError` for a view or source of `train_where` that no image of some tables has."""
+    where = f"cell {cell.path()}: train_where"
+    for name, names in (("view", subsets.spelled(cell.train_where.view)), ("source", ())):
+        columns = [table[name].to_pylist() for table in tables if name in table.column_names]
+        there = {value for column in columns for value in column if value}
+        if name == "view":
+            there = {view.upper() for view in there}.union(*subsets.VIEWS.values())
+        for value in names or getattr(cell.train_where, name):
+            known(value, there, f"{where}.{name}", name)
 
 
 def steps(table: pa.Table, cell: Cell) -> Iterator[tuple[np.ndarray, str]]:
