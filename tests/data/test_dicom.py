@@ -159,10 +159,6 @@ def two_frames(path):
     film(path, NumberOfFrames=2, PixelData=GREY.tobytes() * 2)
 
 
-def palette(path):
-    film(path, PhotometricInterpretation="PALETTE COLOR")
-
-
 def bomb(path):
     film(path, Rows=20_000, Columns=20_000)
 
@@ -174,7 +170,6 @@ NO_FILM = {
     "text": (lambda path: path.write_text("no image"), "not a DICOM file"),
     "empty": (lambda path: path.touch(), "empty file"),
     "frames": (two_frames, "multi-frame: 2 frames"),
-    "palette": (palette, "no radiograph"),
     "bomb": (bomb, "exceeds limit"),
     "tiny": (lambda path: film(path, GREY[:1, :1]), "too small: 1 x 1"),
     "no decoder": (no_decoder, "JPEG-LS.*pip install python-gdcm"),

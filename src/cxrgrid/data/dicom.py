@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxrgrid.data import dicom_tone
+from cxrgrid.data import dicom_colour, dicom_tone
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -132,8 +133,8 @@ def read(path: Path, sixteen_bit: str) -> tuple[Image.Image, str]:
     film = load(path)
     check(film)
     pixels = pixels_of(film)
-    if pixels.ndim == 3:
-        return Image.fromarray(pixels).convert("L"), ""
+    if pixels.ndim == 3 or film.PhotometricInterpretation == dicom_colour.PALETTE:
+        return Image.fromarray(dicom_colour.eight_bit(pixels, film)), ""
     grey, remark = dicom_tone.eight_bit(pixels, film, sixteen_bit)
     return Image.fromarray(grey), remark
 
@@ -141,18 +142,18 @@ def read(path: Path, sixteen_bit: str) -> tuple[Image.Image, str]:
 def check(film) -> None:
     """`ValueError` with a reason for a file that holds no single film."""
     frames, kind = int(film.get("NumberOfFrames") or 1), film.get("PhotometricInterpretation", "")
-    if "PixelData" not in film or not film.PixelData:
+    if not any(film.get(name) for name in PIXELS):
         raise ValueError("a DICOM file without pixels")
     if frames > 1:
         raise ValueError(f"multi-frame: {frames} frames where one film is expected")
-    if kind == "PALETTE COLOR" or not kind:
-        raise ValueError(f"no radiograph: its photometric interpretation is {kind or 'missing'}")
+    if not kind:
+        raise ValueError("no radiograph: its photometric interpretation is missing")
     if film.Rows * film.Columns > 2 * Image.MAX_IMAGE_PIXELS:
         raise ValueError(f"image of {film.Columns} x {film.Rows} pixels exceeds limit")
 
 
 def pixels_of(film) -> np.ndarray:
-    """Stored values [H, W], or uint8 [H, W, 3] of a colour film."""
+    """Stored values [H, W], integers or floats, or [H, W, 3] of a colour film."""
     from pydicom.pixels import pixel_array
     from pydicom.uid import UID
 

@@ -25,8 +25,10 @@ def eight_bit(pixels: np.ndarray, film, sixteen_bit: str) -> tuple[np.ndarray, s
     """
     inverted = is_inverted(film)
     levels, counts, pixels = tabled(pixels)
-    rescaled = modality(levels, film)
     outside = padding(levels, film)
+    if not np.isfinite(levels).all():
+        levels = numbers(levels)
+    rescaled = modality(levels, film)
     counts[outside] = 0
     table, remark = None, ""
     if sixteen_bit == "voi":
@@ -47,12 +49,21 @@ def tabled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Of values too far apart for a table of all between, those that occur: pixels are then places.
     """
-    lowest, highest = int(pixels.min()), int(pixels.max())
+    floats = pixels.dtype.kind == "f"
+    lowest, highest = (0, grey_levels.TABLE) if floats else (int(pixels.min()), int(pixels.max()))
     if highest - lowest < grey_levels.TABLE:
         levels = np.arange(lowest, highest + 1)
         return levels, grey_levels.histogram(pixels, lowest, len(levels)), pixels
     levels, places, counts = np.unique(pixels, return_inverse=True, return_counts=True)
-    return levels.astype(np.int64), counts, places.reshape(pixels.shape)
+    return levels.astype(float if floats else np.int64), counts, places.reshape(pixels.shape)
+
+
+def numbers(levels: np.ndarray) -> np.ndarray:
+    """The levels, with the lowest number in place of what is none."""
+    finite = np.isfinite(levels)
+    if not finite.any():
+        raise ValueError("no pixel is a number")
+    return np.where(finite, levels, levels[finite].min())
 
 
 def is_byte(levels: np.ndarray, film) -> bool:
@@ -91,6 +102,8 @@ def within_bits(decode: Callable, film) -> np.ndarray:
 
 def padding(levels: np.ndarray, film) -> np.ndarray:
     """Mask of the stored levels that are padding around the image."""
+    if levels.dtype.kind == "f":
+        return float_padding(levels, film)
     value = film.get("PixelPaddingValue")
     if value is None:
         return np.zeros(len(levels), bool)
@@ -99,6 +112,17 @@ def padding(levels: np.ndarray, film) -> np.ndarray:
     ends = [int(value), int(value if limit is None else limit)]
     ends = sorted(end - below if below and end >= 2**15 else end for end in ends)
     return (levels >= ends[0]) & (levels <= ends[1])
+
+
+def float_padding(levels: np.ndarray, film) -> np.ndarray:
+    """Mask of levels that are no numbers, or that the file calls padding."""
+    outside = ~np.isfinite(levels)
+    for kind in ("Float", "DoubleFloat"):
+        if (value := film.get(f"{kind}PixelPaddingValue")) is not None:
+            limit = film.get(f"{kind}PixelPaddingRangeLimit")
+            low, high = sorted((float(value), float(value if limit is None else limit)))
+            outside |= (levels >= low) & (levels <= high)
+    return outside
 
 
 def modality(levels: np.ndarray, film) -> np.ndarray:
