@@ -21,7 +21,7 @@ import yaml
 from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
-from cxrgrid.datasets import folder
+from cxrgrid.data import patients
 from cxrgrid.drafting import completion, description, layouts, study_file
 from cxrgrid.drafting.questions import Question, answered
 from cxrgrid.io import cli
@@ -60,8 +60,9 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
 
 
 def place(pattern: str) -> str:
-    """The setting `patient` of the folder adapter."""
-    return "DICOM header" if pattern == folder.HEADER else "path" if "/" in pattern else "file name"
+    """Place in which the setting `patient` looks."""
+    inside = pattern == patients.HEADER
+    return "DICOM header" if inside else "path" if "/" in pattern else "file name"
 
 
 def called(path: Path, given: str, quick: bool) -> str:
@@ -126,7 +127,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", default="", help="of study and dataset; the folder's if left out")
     parser.add_argument("--out", type=Path, help="study file; studies/<name>.yaml if left out")
     parser.add_argument("--adapter", default="", help="a layout that is not to be guessed")
-    parser.add_argument("--classes", default="", help="of a table: the column that names classes")
+    classes = "of a table: the column that names classes; each: all columns of 1 and 0 are labels"
+    parser.add_argument("--classes", default="", help=classes)
     parser.add_argument("--quick", action="store_true", help="a small grid, for a laptop")
     parser.add_argument("--dry-run", action="store_true", help="print the study, write nothing")
     parser.add_argument("--force", action="store_true", help="write over the study file")

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,23 @@ def test_two_columns_that_could_be_classes_are_a_question():
     assert entry["labels"] == ["a", "b"]
 
 
+def test_a_column_of_classes_beside_another_of_ones_is_a_question():
+    lay(Path("mine"), rows(patient=patient, diagnosis=KINDS, smoker=mass))
+    with pytest.raises(UserError, match="could be in 'diagnosis'.*or smoker the labels"):
+        drafted("mine")
+    assert drafted("mine", "--classes", "each")[0]["labels"] == ["smoker"]
+    assert drafted("mine", "--classes", "diagnosis", "--force")[0]["labels"] == ["ill", "well"]
+    assert "--classes each  # smoker" in Path("studies/mine.yaml").read_text()
+
+
+def test_a_column_that_says_the_classes_again_in_numbers_is_no_question():
+    lay(Path("mine"), rows(patient=patient, target=effusion, diagnosis=KINDS))
+    assert drafted("mine")[0]["columns"]["classes"] == "diagnosis"
+    again = rows(**PLAIN, findings=named("|"))
+    lay(Path("mine"), again)
+    assert drafted("mine", "--force")[0]["labels"] == ["Effusion", "Mass"]
+
+
 def test_train_and_test_tables_are_parts():
     root = lay(Path("mine"), "", "empty.txt")
     lines = rows(**PLAIN).splitlines()
@@ -366,6 +384,49 @@ def test_other_splits_and_starts_stand_as_comments_that_can_be_taken():
         assert f"# {line}" in text
         other = re.sub(rf"(?m)^( +){name}: .*\n", "", text).replace(f"# {line}", line)
         Grid(yaml.safe_load(other))
+
+
+def test_other_patients_and_classes_stand_as_comments_that_can_be_taken():
+    family = {"patient_id": patient, "patient_family": lambda _, n: n // 2}
+    lay(Path("mine"), rows(**family, **{"class": KINDS, "grade": word("bad", "mild")}))
+    drafted("mine")
+    text = Path("studies/mine.yaml").read_text()
+    [line] = [line for line in text.splitlines() if "# columns: " in line]
+    assert "instead: 6 patients" in line
+    taken = re.sub(r"(?m)^ +columns: .*\n", "", text).replace("# columns: ", "columns: ")
+    [entry] = yaml.safe_load(taken)["datasets"].values()
+    assert layouts.read(entry, "mine")["patient"].nunique() == 6
+    [line] = [line for line in text.splitlines() if "# other classes: " in line]
+    new.main(shlex.split(line.split("cxrgrid.new ")[1], comments=True))
+    assert "classes: grade" in Path("studies/mine.yaml").read_text()
+
+
+@pytest.mark.parametrize("place", ["img/{name}.png", "p{n:02}/{m}.png", "x/p{n:02}/{m}.png"])
+def test_patients_that_only_names_or_folders_tell_are_found_beside_a_table(place):
+    lines = ["image,Effusion,Mass"]
+    for name, n in PEOPLE:
+        file = place.format(name=name, n=n, m=name[-1])
+        film(Path("mine") / file, n)
+        lines.append(f"{file},{EFFUSION[name]},{MASS[name]}")
+    Path("mine/labels.csv").write_text("\n".join(lines) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["patient"] and "patient" not in entry["columns"]
+    assert frame["patient"].nunique() == 12 and (frame.groupby("patient").size() == 2).all()
+
+
+def test_patients_views_sexes_and_ages_of_dicom_files_are_their_headers():
+    for name, n in PEOPLE:
+        who = {"patient": n, "study": int(name[-1]), "view": "PA", "sex": "F", "age": 40 + n}
+        dicom.write(Path(f"mine/img/{name}.dcm"), np.zeros((16, 16), np.uint8), who)
+    Path("mine/labels.csv").write_text(rows(image="img/{}.dcm", Effusion=effusion, Mass=mass))
+    entry, frame = drafted("mine")
+    assert entry["patient"] == "PatientID" and frame["patient"].nunique() == 12
+    assert set(frame["view"]) == {"PA"} and set(frame["sex"]) == {"F"} and frame["age"].max() == 51
+    assert any("DICOM header" in note for note in frame.attrs["notes"])
+    with pytest.raises(UserError, match="columns.patient is 'image' already; keep one of both"):
+        entry["columns"]["patient"] = "image"
+        Grid({"study": "mine", "datasets": {"mine": entry}, "recipes": {"default": {}},
+              "grid": {"datasets": ["mine"], "backbones": ["resnet10t"]}})  # fmt: skip
 
 
 def test_a_folder_inside_a_publishers_layout_names_the_one_that_is_meant(monkeypatch):

@@ -15,6 +15,9 @@ def check_selection(name: str, dataset: Dataset) -> None:
     where, facts = f"datasets.{name}", adapter_facts(dataset.adapter)
     if name in OVERALL:
         raise UserError(f"{where}: rows over all datasets or labels are called so; rename it")
+    if dataset.adapter == "csv" and dataset.patient and dataset.columns.patient:
+        column = dataset.columns.patient
+        raise UserError(f"{where}.patient: columns.patient is {column!r} already; keep one of both")
     labels = dataset.labels or facts["LABELS"]
     policies = {name: getattr(dataset, name) for name in POLICIES}
     check_policies(where, policies, dataset)

@@ -139,8 +139,9 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     patient: Annotated[
         str,
         about(
-            "for `folder`: regular expression whose match in a file's name is the patient id (in "
-            "its path if the expression has a /), or `PatientID` of the DICOM header"
+            "for `folder`, and for `csv` without `columns.patient`: regular expression whose match "
+            "in a file's name is the patient id (in its path if the expression has a /), or "
+            "`PatientID` of the DICOM header"
         ),
     ] = ""
     classes: Annotated[

@@ -5,6 +5,7 @@ of another computer, names without an ending and resized copies are found. `part
 folder in the path, or how a file's name begins. Else the DICOM attribute of that name.
 """
 
+import posixpath
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -125,6 +126,17 @@ def by_header(root: Path, images: list[str], attribute: str) -> dict[str, list[s
         if value.isdigit() and value.isascii() and str(int(value)) != value:
             found[str(int(value))].append(image)  # as a spreadsheet shows it
     return found
+
+
+def listed(root: Path, images: pd.Series) -> list[bool]:
+    """Mask of the files that exist; each folder is listed once: faster on network disks."""
+    names: dict[str, set[str]] = {}
+    for folder in {posixpath.dirname(image) for image in images}:
+        try:
+            names[folder] = {item.name for item in (root / folder).iterdir()}
+        except OSError:  # not there, a file, or a name that is too long for the disk
+            names[folder] = set()
+    return [posixpath.basename(image) in names[posixpath.dirname(image)] for image in images]
 
 
 def one(value: str, found: list[str], where: str) -> list[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import image_lookup, label_text, publisher_files, tables, walk
+from cxrgrid.data import image_lookup, label_text, patients, publisher_files, tables, walk
 
 TASK = "multilabel"
 LABELS = []
@@ -58,12 +58,14 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept = distinct(there, path)
     if kept.empty:
         raise UserError(f"{path}: {none_there(root, once['image'].tolist(), columns)}")
-    kept = kept.sort_values("image", ignore_index=True)
+    kept = with_headers(root, kept.sort_values("image", ignore_index=True), settings)
     steps = {f"rows in {path.name}": frame, "listed once": once, "image file found": kept}
     counts = (len(frame), len(once), there.index.nunique())
     kept.attrs["labels"] = labels
     kept.attrs["accounting"] = publisher_files.accounting(steps)
-    kept.attrs["notes"] = [*said, *notes(*counts, int(blank.sum()), settings)]
+    anonymous = 0 if settings.get("patient") else int(blank.sum())
+    kept.attrs["notes"] = [*said, *notes(*counts, anonymous, settings)]
+    kept.attrs["notes"] += [patients.note(settings)] if settings.get("patient") else []
     return kept
 
 
@@ -206,7 +208,7 @@ def distinct(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.DataFrame:
     """The rows whose image is there, with its path below root; a row for each image of an id."""
     if columns.match == "path":
-        return rows[listed(root, rows["image"])]
+        return rows[image_lookup.listed(root, rows["image"])]
     look = image_lookup.lookup(root, walk.images(root).images, columns.match)
     found = [look(field) for field in rows["image"]]
     if columns.match == "tail":
@@ -221,15 +223,14 @@ def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.
     return placed.assign(image=placed["place"]).drop(columns="place")
 
 
-def listed(root: Path, images: pd.Series) -> list[bool]:
-    """Mask of the files that exist; each folder is listed once: faster on network disks."""
-    names: dict[str, set[str]] = {}
-    for folder in {posixpath.dirname(image) for image in images}:
-        try:
-            names[folder] = {item.name for item in (root / folder).iterdir()}
-        except OSError:  # not there, a file, or a name that is too long for the disk
-            names[folder] = set()
-    return [posixpath.basename(image) in names[posixpath.dirname(image)] for image in images]
+def with_headers(root: Path, kept: pd.DataFrame, settings: dict) -> pd.DataFrame:
+    """The rows with the patients that `patient` finds, and with views, sexes and ages of DICOM
+    headers where the table tells none of these."""
+    if settings.get("patient"):
+        kept = kept.assign(patient=patients.of(root, kept["image"], settings))
+    untold = [name for name in ("view", "sex", "age") if kept[name].isna().all()]
+    told = patients.about(root, kept["image"]) if untold else {}
+    return kept.assign(**{name: told[name] for name in untold})
 
 
 def none_there(root: Path, images: list[str], columns: Columns) -> str:

@@ -10,11 +10,10 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cxrgrid.config.errors import UserError, known
-from cxrgrid.data import dicom, folder_layout, walk
+from cxrgrid.data import dicom, folder_layout, patients, walk
 
 TASK = "multiclass"
 LABELS = []
@@ -29,7 +28,6 @@ CREDENTIALED = False
 PHANTOM = {}
 
 UNDECODED = re.compile("[\udc80-\udcff]")  # how Python shows bytes of a name that are not UTF-8
-HEADER = "PatientID"  # as `patient`: the DICOM attribute instead of an expression
 
 
 def read(root: Path, settings: dict) -> pd.DataFrame:
@@ -39,12 +37,12 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     paths = [path for path in found.images if not UNDECODED.search(path)]
     if not paths:
         raise UserError(f"{root}: no image ({', '.join(walk.SUFFIXES)}) in it. {SOURCE}")
-    layout = folder_layout.read(paths, expression(settings, "classes"))
+    layout = folder_layout.read(paths, patients.expression(settings, "classes"))
     frame = pd.DataFrame(layout.rows)
     labels = sorted(set(frame["class"])) if len(frame) else []
     if len(labels) < 2:
         raise UserError(f"{root}: {too_few(labels, settings)}. {SOURCE}")
-    frame["patient"] = patients(root, frame["image"], settings)
+    frame["patient"] = patients.of(root, frame["image"], settings)
     frame = finish(root, frame, labels)
     kept = {"images": len(frame), "patients": int(frame["patient"].nunique())}
     frame.attrs["labels"] = labels
@@ -54,7 +52,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     ]
     left_out = {"Images whose path is not UTF-8": len(found.images) - len(paths), **layout.left_out}
     said = [f"{text}, left out: {count:,}." for text, count in left_out.items() if count]
-    frame.attrs["notes"] = [*said, *notes(settings), *found.notes()]
+    frame.attrs["notes"] = [*said, patients.note(settings), *found.notes()]
     return frame
 
 
@@ -63,7 +61,7 @@ def check(root: Path, settings: dict) -> list[Path]:
     paths = [path for path in walk.images(root).images if not UNDECODED.search(path)]
     if not paths:
         raise UserError(f"{root}: no image ({', '.join(walk.SUFFIXES)}) in it. {SOURCE}")
-    layout = folder_layout.read(paths, expression(settings, "classes"))
+    layout = folder_layout.read(paths, patients.expression(settings, "classes"))
     labels = sorted({row["class"] for row in layout.rows})
     if len(labels) < 2:
         raise UserError(f"{root}: {too_few(labels, settings)}. {SOURCE}")
@@ -114,41 +112,9 @@ def is_film(path: Path) -> bool:
         return False
 
 
-def expression(settings: dict, name: str) -> re.Pattern | None:
-    """A regular expression of the settings; None where there is none."""
-    text = settings.get(name)
-    try:
-        return re.compile(text) if text else None
-    except re.error as error:
-        raise UserError(
-            f"datasets.{settings['dataset']}.{name}: {text!r} is not a regular expression ({error})"
-        ) from None
-
-
-def patients(root: Path, images: pd.Series, settings: dict) -> pd.Series:
-    """The expression's match in each file's name, in its path if it names a `/`; else the image."""
-    if not settings["patient"]:
-        return images
-    if settings["patient"] == HEADER:
-        told = pd.Series(dicom.attributes(root, images.tolist(), HEADER), images.index, object)
-        return told.where(told != "", images)
-    where, pattern = f"datasets.{settings['dataset']}.patient", expression(settings, "patient")
-    whole = "/" in settings["patient"]
-    group = min(pattern.groups, 1)
-    matches = [pattern.search(image if whole else image.rsplit("/", 1)[-1]) for image in images]
-    found = pd.Series([match[group] if match else None for match in matches], images.index, object)
-    missing = images[found.isna() | (found == "")]
-    if len(missing):
-        raise UserError(
-            f"{where}: {settings['patient']!r} finds no patient in {len(missing)} of "
-            f"{len(images)} file names, first {missing.iloc[0]!r}; widen the expression"
-        )
-    return found
-
-
 def finish(root: Path, frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     """The contract's columns: what neither a folder nor a DICOM header tells is unknown."""
-    told = about(root, frame["image"])
+    told = patients.about(root, frame["image"])
     unknown = {"study": frame["image"], **told}
     one_hot = {label: (frame["class"] == label).astype(float) for label in labels}
     clash = sorted(set(one_hot) & {*frame, *unknown} - {"class"})
@@ -157,24 +123,3 @@ def finish(root: Path, frame: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     return pd.concat(
         [frame.drop(columns="class"), pd.DataFrame({**unknown, **one_hot}, frame.index)], axis=1
     ).sort_values("image", ignore_index=True)
-
-
-def about(root: Path, images: pd.Series) -> dict:
-    """View, sex and age by the headers of DICOM files; unknown of pictures."""
-    films = images[~images.str.lower().str.endswith(walk.PICTURES)]
-    if films.empty:
-        return {"view": None, "sex": None, "age": np.nan}
-    told = pd.DataFrame(dicom.people(root, films.tolist()), films.index).reindex(images.index)
-    text = told[["view", "sex"]].astype(object)
-    return {**text.where(text.notna(), None), "age": told["age"].astype(float)}
-
-
-def notes(settings: dict) -> list[str]:
-    """Sentences for the reader on how the folder was read."""
-    if settings["patient"]:
-        where = "DICOM header" if settings["patient"] == HEADER else "file name"
-        return [f"The patient is what {settings['patient']!r} finds in the {where}."]
-    return [
-        "No patient is known: each image counts as its own, so that one patient's images may "
-        f"stand in several splits; set datasets.{settings['dataset']}.patient if names tell."
-    ]

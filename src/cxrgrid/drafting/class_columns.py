@@ -45,13 +45,7 @@ def find(
     if chosen:
         known(chosen, list(rows.columns), "--classes", "column")
         return by_rows(understood(chosen, rows[chosen]), rows, images)
-    found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
-    found = [classes for classes in found if 2 <= len(classes.labels) <= MOST]
-    named = [classes for classes in found if NAMED.fullmatch(classes.column)]
-    # Numbers are classes only in a column that is called so, and where no such one has names.
-    text = [one for one in found if not all(is_number(label) for label in one.labels)]
-    graded = [one for one in found if GRADED.fullmatch(one.column)]
-    choice = [one for one in named if one in text] or named or text or graded
+    choice = likely(candidates(rows))
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
         raise Question(
@@ -60,6 +54,37 @@ def find(
             {f"{c.column}: {', '.join(c.labels[:5])}": {"classes": c.column} for c in choice},
         )
     return by_rows(choice[0], rows, images) if choice else None
+
+
+def candidates(rows: pd.DataFrame) -> list[Classes]:
+    """Every column that may hold classes."""
+    found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
+    return [classes for classes in found if 2 <= len(classes.labels) <= MOST]
+
+
+def likely(found: list[Classes]) -> list[Classes]:
+    """The columns that are called like classes, else those with names in them.
+
+    Numbers are classes only in a column that is called so, and where no such one has names.
+    """
+    named = [classes for classes in found if NAMED.fullmatch(classes.column)]
+    text = [one for one in found if not all(is_number(label) for label in one.labels)]
+    graded = [one for one in found if GRADED.fullmatch(one.column)]
+    return [one for one in named if one in text] or named or text or graded
+
+
+def rivals(rows: pd.DataFrame, labels: list[str]) -> list[Classes]:
+    """Columns called like classes that hold names, none of which is one of the labels."""
+    taken = set(map(plain, labels))
+    found = candidates(rows.drop(columns=labels))
+    text = [one for one in found if not all(is_number(label) for label in one.labels)]
+    named = [one for one in text if NAMED.fullmatch(one.column)]
+    return [one for one in named if not taken & set(map(plain, one.labels))]
+
+
+def same_rows(one: pd.Series, other: pd.Series) -> bool:
+    """True if two columns tell the same rows apart."""
+    return bool((pd.factorize(one)[0] == pd.factorize(other)[0]).all())
 
 
 def by_rows(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> Classes:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.drafting import description, folder_names, guesses
+from cxrgrid.drafting import alternatives, description, folder_names, guesses
 from cxrgrid.drafting.questions import Question
 
 
@@ -39,6 +39,8 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
             if name != split and not lists.get(name)
         },
         "patient": about_patients(frame),
+        "other_patients": alternatives.of_patients(entry, frame),
+        "other_classes": alternatives.of_classes(entry),
         "task": exclusive(frame, chosen)
         if entry["adapter"] == "csv" and "task" not in entry
         else "",

@@ -8,12 +8,13 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, folder_layout, walk
-from cxrgrid.datasets.folder import HEADER
+from cxrgrid.data.patients import HEADER
 
 PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
 # After a prefix of these: digits, a word with digits, or all but the last part.
 PATTERNS = [r"^(\d+)[-_]", r"^([A-Za-z]+[-_]?\d+)[-_]", r"^(.+)[-_][^-_]*$"]
 ABOVE = [r"^[^/]+/([^/]+)/", r"^[^/]+/[^/]+/([^/]+)/", r"^[^/]+/[^/]+/[^/]+/([^/]+)/"]
+FIRST = r"^([^/]+)/"
 CLASSES = [r"^([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\(?\d", r"[-_]([A-Za-z]+|[01])\.\w+$"]
 CLASSES += [r"^[^_-]*\d[^_-]*[_-]([A-Za-z]+)[_-]"]
 VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r"}
@@ -23,23 +24,26 @@ PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]
 FEWEST = 5  # patients of a class below which it is asked whether it is one
 
 
-def patient_pattern(images: list[str], classes: list[str] = ()) -> str:
-    """The expression that finds a patient in every file's name, with several images for some.
+def patient_patterns(images: list[str], classes: list[str] = (), first: bool = False) -> list[str]:
+    """The expressions that find a patient in every file's name or path, with several images for
+    some; the likeliest one first.
 
-    classes: names of folders that are no patients.
+    classes: names of folders that are no patients. first: the first folder may be a patient, as
+    where a table says the classes.
     """
     names = [image.rsplit("/", 1)[-1] for image in images]
-    first = re.match(r"([A-Za-z]+)([-_]?)\d", names[0])
-    person = first and first[1].lower() in PREFIXES
-    for pattern in [rf"^({first[1]}{first[2]}\d+)", *PATTERNS] if person else PATTERNS:
-        if are_people([re.match(pattern, name) for name in names]):
-            return pattern
+    word = re.match(r"([A-Za-z]+)([-_]?)\d", names[0])
+    person = word and word[1].lower() in PREFIXES
+    tried = [rf"^({word[1]}{word[2]}\d+)", *PATTERNS] if person else PATTERNS
+    found = [p for p in tried if are_people([re.match(p, name) for name in names])]
     taken = {name.casefold() for name in classes}
-    for pattern in ABOVE:
+    for pattern in [*ABOVE, *([FIRST] if first else [])]:
         matches = [re.match(pattern, image) for image in images]
-        if are_people(matches) and not {match[1].casefold() for match in matches} <= taken:
-            return pattern
-    return ""
+        folders = {match[1] for match in matches if match}
+        numbered = not first or all(map(PERSON.fullmatch, folders))
+        if numbered and are_people(matches) and not {f.casefold() for f in folders} <= taken:
+            found.append(pattern)
+    return found
 
 
 def are_people(matches: list[re.Match | None]) -> bool:
@@ -51,13 +55,19 @@ def are_people(matches: list[re.Match | None]) -> bool:
     return 3 <= patients < total and total / patients <= 20 and max(images.values()) <= total / 4
 
 
-def header_patients(root: Path, images: list[str]) -> str:
-    """`PatientID` where the images are DICOM files that name patients; else empty."""
-    films = [image for image in images if not image.lower().endswith(walk.PICTURES)]
-    if len(films) < len(images):
-        return ""
+def patient_settings(
+    root: Path, images: list[str], classes: list[str] = (), first: bool = False
+) -> list[str]:
+    """Values of the setting `patient` that fit all images, the likeliest one first.
+
+    A DICOM header that says the same of several images is believed before names.
+    """
+    found = patient_patterns(images, classes, first)
+    if any(image.lower().endswith(walk.PICTURES) for image in images):
+        return found
     told = dicom.attributes(root, images, HEADER)
-    return HEADER if all(told) and len(set(told)) > 2 else ""
+    header = [HEADER] if all(told) and len(set(told)) > 2 else []
+    return [*header, *found] if len(set(told)) < len(images) else [*found, *header]
 
 
 def class_pattern(root: Path) -> str:

@@ -15,8 +15,10 @@ from cxrgrid.data.label_text import NUMBERS, meanings
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, image_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
+from cxrgrid.drafting.questions import Question
 
 PATIENT = re.compile(r"patient|subject|person|^p_?id$|^pt(_?id)?$|^mrn$|^case", re.I)
+EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
 # What is 0 or 1 at times and still no finding: numbers, lists, people.
 NO_LABEL = re.compile(
@@ -65,7 +67,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     split = "" if "parts" in columns else split_column(rows.drop(columns=image))
     patient = patient_column(rows.drop(columns=[n for n in (image, split) if n]))
     left = rows.drop(columns=[n for n in (image, patient, split) if n])
-    found = [] if classes or only_words(left) else label_columns(left)
+    found = taken_labels(left, path, classes)
     named = class_columns.find(left, path, classes, rows[image]) if not found else None
     if not found and named is None:
         raise UserError(f"{path}: no column holds labels or classes; {LABELS}")
@@ -81,6 +83,29 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     made = {"adapter": "csv", "root": where.base.as_posix(), "labels": labels, "columns": columns}
     made |= {"blank": "absent"} if found and only_marks(left[found]) else {}
     return made | ({"task": "multiclass"} if named and not named.separator else {})
+
+
+def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
+    """The columns that are labels of 1 and 0; none where another column names the classes.
+
+    `Question` where both could be meant.
+    """
+    if (classes and classes != EACH) or (not classes and only_words(left)):
+        return []
+    found = label_columns(left)
+    rivals = class_columns.rivals(left, found) if found and not classes else []
+    if not rivals:
+        return found
+    first = rivals[0]
+    if len(found) == 1 and class_columns.same_rows(left[found[0]], left[first.column]):
+        return []  # the same in numbers
+    raise Question(
+        f"{path}: the classes could be in {first.column!r} ({', '.join(first.labels[:5])}), or "
+        f"{', '.join(found[:5])} the labels; choose, as --classes {first.column!r} or --classes "
+        f"{EACH}",
+        {f"{one.column}: {', '.join(one.labels[:5])}": {"classes": one.column} for one in rivals}
+        | {f"{', '.join(found[:5])}: each a label, 1 or 0": {"classes": EACH}},
+    )
 
 
 def only_marks(labels: pd.DataFrame) -> bool:
@@ -110,7 +135,12 @@ def only_words(rows: pd.DataFrame) -> bool:
 
 
 def patient_column(rows: pd.DataFrame) -> str:
-    """The column named like a patient, else one that ends in `id` and has values that repeat."""
+    """The likeliest column of patients; empty if there is none."""
+    return next(iter(patient_columns(rows)), "")
+
+
+def patient_columns(rows: pd.DataFrame) -> list[str]:
+    """The columns named like a patient, else those that end in `id` and have values that repeat."""
     distinct = {name: rows[name].nunique() for name in rows.columns}
     named = [name for name in distinct if PATIENT.search(name) and not PERSON.match(name)]
     named = [name for name in named if distinct[name] > 2]
@@ -118,7 +148,7 @@ def patient_column(rows: pd.DataFrame) -> str:
         repeats = [name for name in distinct if 2 < distinct[name] < len(rows)]
         named = [name for name in repeats if ID.search(name) and "study" not in name.lower()]
     # Of several, the identifier has the most values.
-    return max(named, key=lambda name: distinct[name], default="")
+    return sorted(named, key=lambda name: -distinct[name])
 
 
 def split_column(rows: pd.DataFrame) -> str:

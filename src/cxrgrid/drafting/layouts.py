@@ -1,6 +1,7 @@
 """The `datasets:` entry of a folder or table: a publisher's layout, a table, or class folders."""
 
 import importlib
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
 from cxrgrid.drafting.questions import Question
 
 FALLBACKS = ("csv", "folder")
+BESIDE = 500  # folders beside one that are looked at
 
 
 def recognised(root: Path) -> list[str]:
@@ -72,7 +74,7 @@ def one_level_off(path: Path, error: UserError) -> UserError:
 
     A folder that is a publisher's itself has said what is wrong with it.
     """
-    if path.is_dir() and recognised(path):
+    if not path.exists() or (path.is_dir() and recognised(path)):
         return error
     below = path.absolute()
     for parent in list(path.absolute().parents)[:2]:
@@ -87,8 +89,8 @@ def one_level_off(path: Path, error: UserError) -> UserError:
 
 def beside(own: Path) -> bool:
     """True if another folder beside this one is a publisher's layout: the one above is then not."""
-    others = image_columns.folders(own.parent, deep=False)
-    return any(item != own and recognised(item) for item in others)
+    others = (item for item in own.parent.iterdir() if item != own and item.is_dir())
+    return any(map(recognised, itertools.islice(others, BESIDE)))
 
 
 def fallback(path: Path) -> dict:
@@ -122,16 +124,17 @@ def folder_entry(path: Path) -> dict:
 
 
 def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd.DataFrame]:
-    """For `folder`: read anew with the patients that names or DICOM headers tell, if they do."""
+    """Read anew with the patients that names or DICOM headers tell, if nothing else names them."""
     images = frame["image"].tolist()
-    if entry["adapter"] != "folder":
+    if entry["adapter"] not in FALLBACKS or not frame["patient"].equals(frame["image"]):
         return entry, frame
-    pattern = folder_names.patient_pattern(images, frame.attrs["labels"])
-    pattern = pattern or folder_names.header_patients(Path(entry["root"]), images)
-    if not pattern:
-        return entry, frame
-    entry = entry | {"patient": pattern}
-    return entry, read(entry, name)
+    table, classes = entry["adapter"] == "csv", frame.attrs["labels"]
+    found = folder_names.patient_settings(Path(entry["root"]), images, classes, table)
+    if found:
+        entry = entry | {"patient": found[0]}
+        frame = read(entry, name)
+        frame.attrs["other_patients"] = found[1:]
+    return entry, frame
 
 
 def read(entry: dict, name: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """A first study file for a dataset: runs as it stands, and every line says what it sets."""
 
 import json
+import shlex
 
 import yaml
 
@@ -42,7 +43,8 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
 
     notes: `labels` {label: counts}, `left_out` {label: why}, `source` (the folder, as it was
     given), `out` (the file), `split` and `patient` (about them), `splits` {other: about it}, `task`
-    (a suggestion, or empty).
+    (a suggestion, or empty), `other_patients` [(settings, about them)], `other_classes` {column:
+    some of them}.
     schema: its path as seen from the file; empty if there is none.
     """
     plan = LAPTOP if quick else GPU
@@ -83,12 +85,10 @@ def dataset(entry: dict, notes: dict) -> list[str]:
     if columns := entry.get("columns"):
         lines += [f"    columns: {flow(columns)}"]
     if pattern := entry.get("patient"):
-        lines.append(
-            beside(f"    patient: {scalar(pattern)}", "finds the patient in a file's name")
-        )
+        lines.append(beside(f"    patient: {scalar(pattern)}", "finds each image's patient"))
     if pattern := entry.get("classes"):
         lines.append(beside(f"    classes: {scalar(pattern)}", "finds the class in a file's name"))
-    lines += [f"    # {notes['patient']}"]
+    lines += [f"    # {notes['patient']}", *others(notes)]
     lines += [f"    task: {entry['task']}"] if "task" in entry else []
     lines += [beside("    # task: multiclass", notes["task"])] if notes["task"] else []
     if "blank" in entry:
@@ -99,8 +99,26 @@ def dataset(entry: dict, notes: dict) -> list[str]:
         beside(f"      # - {scalar(label)}", text) for label, text in notes["left_out"].items()
     ]
     lines += [beside(f"    split: {{name: {entry['split']['name']}}}", notes["split"])]
-    others = notes["splits"].items()
-    return [*lines, *(beside(f"    # split: {{name: {name}}}", text) for name, text in others)]
+    more = notes["splits"].items()
+    return [*lines, *(beside(f"    # split: {{name: {name}}}", text) for name, text in more)]
+
+
+def others(notes: dict) -> list[str]:
+    """Comments: settings under which patients are others, and commands that take other classes."""
+    lines = []
+    for given, text in notes["other_patients"]:
+        [(key, value)] = given.items()
+        shown = flow(value) if isinstance(value, dict) else scalar(value)
+        lines.append(beside(f"    # {key}: {shown}", f"instead: {text}"))
+    again = f"python -m cxrgrid.new {notes['source']} --force --classes"
+    classes = notes["other_classes"].items()
+    return [
+        *lines,
+        *(
+            f"    # other classes: {again} {shlex.quote(column)}  # {text}"
+            for column, text in classes
+        ),
+    ]
 
 
 def flow(settings: dict) -> str:

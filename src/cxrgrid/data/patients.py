@@ -1,0 +1,65 @@
+"""Patients of images by the setting `patient`, and what DICOM headers say of people."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxrgrid.config.errors import UserError
+from cxrgrid.data import dicom, walk
+
+HEADER = "PatientID"  # as `patient`: the DICOM attribute instead of an expression
+
+
+def expression(settings: dict, name: str) -> re.Pattern | None:
+    """A regular expression of the settings; None where there is none."""
+    text = settings.get(name)
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        raise UserError(
+            f"datasets.{settings['dataset']}.{name}: {text!r} is not a regular expression ({error})"
+        ) from None
+
+
+def of(root: Path, images: pd.Series, settings: dict) -> pd.Series:
+    """The expression's match in each file's name, in its path if it names a `/`; else the image."""
+    if not settings["patient"]:
+        return images
+    if settings["patient"] == HEADER:
+        told = pd.Series(dicom.attributes(root, images.tolist(), HEADER), images.index, object)
+        return told.where(told != "", images)
+    where, pattern = f"datasets.{settings['dataset']}.patient", expression(settings, "patient")
+    whole = "/" in settings["patient"]
+    group = min(pattern.groups, 1)
+    matches = [pattern.search(image if whole else image.rsplit("/", 1)[-1]) for image in images]
+    found = pd.Series([match[group] if match else None for match in matches], images.index, object)
+    missing = images[found.isna() | (found == "")]
+    if len(missing):
+        raise UserError(
+            f"{where}: {settings['patient']!r} finds no patient in {len(missing)} of "
+            f"{len(images)} file names, first {missing.iloc[0]!r}; widen the expression"
+        )
+    return found
+
+
+def about(root: Path, images: pd.Series) -> dict:
+    """View, sex and age by the headers of DICOM files; unknown of pictures."""
+    films = images[~images.str.lower().str.endswith(walk.PICTURES)]
+    if films.empty:
+        return {"view": None, "sex": None, "age": np.nan}
+    told = pd.DataFrame(dicom.people(root, films.tolist()), films.index).reindex(images.index)
+    text = told[["view", "sex"]].astype(object)
+    return {**text.where(text.notna(), None), "age": told["age"].astype(float)}
+
+
+def note(settings: dict) -> str:
+    """Sentence for the reader on how patients are told apart by the setting."""
+    if settings["patient"]:
+        where = "DICOM header" if settings["patient"] == HEADER else "file name"
+        return f"The patient is what {settings['patient']!r} finds in the {where}."
+    return (
+        "No patient is known: each image counts as its own, so that one patient's images may "
+        f"stand in several splits; set datasets.{settings['dataset']}.patient if names tell."
+    )
