@@ -66,8 +66,8 @@ def test_efficientnet_pytorch_blocks_are_numbered_through():
     own, values = numbered("efficientnet_b0")
     given = {theirs: values[ours] for theirs, ours in EFFICIENTNET.items()}
     expanding = {f"_blocks.{n}._expand_conv.weight": torch.zeros(1) for n in range(1, 16)}
-    assert efficientnet_pytorch.recognise(set(given))
-    assert not efficientnet_pytorch.recognise(set(own))
+    assert efficientnet_pytorch.recognise(given)
+    assert not efficientnet_pytorch.recognise(own)
     found = efficientnet_pytorch.convert({**expanding, **given}, own)
     for ours in EFFICIENTNET.values():
         assert torch.equal(found[ours], values[ours]) and found[ours].shape == own[ours].shape
@@ -144,7 +144,7 @@ def test_torchvisions_networks_give_the_same_answers_in_timm(name):
     source, model = noisy(theirs()), ours().eval()
     given = source.state_dict()
     if layout:
-        assert layout.recognise(set(given)) and not layout.recognise(set(model.state_dict()))
+        assert layout.recognise(given) and not layout.recognise(model.state_dict())
         given = layout.convert(given, model.state_dict())
     model.load_state_dict(given)
     images = torch.rand(2, 3, 32, 32)
@@ -164,7 +164,7 @@ def test_radimagenet_numbers_the_children_of_torchvisions_networks(theirs, ours)
     source = theirs()
     backbone = torch.nn.Sequential(*list(source.children())[:-1])
     given, own = backbone.state_dict(), timm.create_model(ours).state_dict()
-    assert radimagenet.recognise(set(given)) and not radimagenet.recognise(set(own))
+    assert radimagenet.recognise(given) and not radimagenet.recognise(own)
     found, wanted = radimagenet.convert(given, own), source.state_dict()
     body = {name for name in own if name in wanted and not name.startswith(("fc", "classifier"))}
     assert body and all(torch.equal(found[name], wanted[name]) for name in body)
@@ -218,7 +218,7 @@ def as_transformers(own, block):
 def test_transformers_vits_are_timms(block, scale):
     own = noisy(VisionTransformer(**SMALL, init_values=scale)).state_dict()
     given = as_transformers(own, block)
-    assert transformers_vit.recognise(set(given)) and not transformers_vit.recognise(set(own))
+    assert transformers_vit.recognise(given) and not transformers_vit.recognise(own)
     found = transformers_vit.convert(given, own)
     body = [name for name in own if not name.startswith("head.")]
     assert all(torch.equal(found[name], own[name]) for name in body)
@@ -241,12 +241,14 @@ def test_with_registers_the_class_tokens_position_is_in_the_token():
 
 def test_every_layout_is_looked_for_and_is_no_networks_own():
     assert [layout.__name__.rpartition(".")[2] for layout in start.layouts()] == [
+        "dinov2",
         "efficientnet_pytorch",
         "radimagenet",
         "torchvision_convnext",
         "torchvision_efficientnet",
         "torchvision_vit",
         "torchxrayvision",
+        "transformers_siglip",
         "transformers_vit",
     ]
     for layout in start.layouts():

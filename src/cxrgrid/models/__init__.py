@@ -19,7 +19,9 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.models import au as au
+from cxrgrid.models import chexfound as chexfound
 from cxrgrid.models import device as device_use
+from cxrgrid.models import eva_x as eva_x
 from cxrgrid.models import sizes, start
 from cxrgrid.models import toh as toh
 from cxrgrid.models import toh_xvt as toh_xvt

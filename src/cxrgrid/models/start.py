@@ -66,9 +66,16 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     check(wanted, found, path)
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.beside
-    given = checkpoint_file.metadata(path) or getattr(best.layout, "INPUT", {})
-    given = given or checkpoint_file.input_beside(path)
-    return Start(taken, line([*taken], [name for name in own if name not in taken], left), given)
+    new = [name for name in own if name not in taken]
+    return Start(taken, line([*taken], new, left), known_input(path, best.layout))
+
+
+def known_input(path: str | Path, layout: ModuleType | None) -> dict[str, list[float]]:
+    """`mean` and `std` that a checkpoint was trained with; empty for those of its network."""
+    given = checkpoint_file.metadata(path)
+    if given or (Path(path).parent / "cell.json").is_file():  # a cell says where they are others
+        return given
+    return getattr(layout, "INPUT", {}) or checkpoint_file.input_beside(path)
 
 
 def readings(
@@ -78,7 +85,7 @@ def readings(
     for prefix in prefixes(weights):
         inside = {n[len(prefix) :]: t for n, t in weights.items() if n.startswith(prefix)}
         beside = [name for name in weights if not name.startswith(prefix)]
-        of_layout = [layout for layout in layouts() if layout.recognise(set(inside))]
+        of_layout = [layout for layout in layouts() if layout.recognise(inside)]
         if prefix == "" and own.keys() <= inside.keys():
             # It is the network's own: nothing could fill more.
             yield Reading(inside, beside, next(iter(of_layout), None))

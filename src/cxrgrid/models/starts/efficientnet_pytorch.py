@@ -17,9 +17,9 @@ PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw"
 SQUEEZE = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand"}
 
 
-def recognise(names: set[str]) -> bool:
+def recognise(weights: dict[str, Tensor]) -> bool:
     """True for keys of this layout."""
-    return {"_conv_stem.weight", "_blocks.0._depthwise_conv.weight"} <= names
+    return {"_conv_stem.weight", "_blocks.0._depthwise_conv.weight"} <= weights.keys()
 
 
 def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,9 +12,9 @@ BLOCK = {"block.0": "conv_dw", "block.2": "norm", "block.3": "mlp.fc1", "block.5
 HEAD = {"classifier.0": "head.norm", "classifier.2": "head.fc"}
 
 
-def recognise(names: set[str]) -> bool:
+def recognise(weights: dict[str, Tensor]) -> bool:
     """True for keys of this layout."""
-    return {"features.0.0.weight", "features.1.0.layer_scale"} <= names
+    return {"features.0.0.weight", "features.1.0.layer_scale"} <= weights.keys()
 
 
 def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

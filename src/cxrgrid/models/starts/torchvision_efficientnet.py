@@ -15,9 +15,9 @@ EXPANDED = [("conv_pw", "bn1"), ("conv_dw", "bn2"), None, ("conv_pwl", "bn3")]
 PLAIN = [("conv_dw", "bn1"), None, ("conv_pw", "bn2")]
 
 
-def recognise(names: set[str]) -> bool:
+def recognise(weights: dict[str, Tensor]) -> bool:
     """True for keys of this layout."""
-    return {"features.0.0.weight", "features.1.0.block.0.0.weight"} <= names
+    return {"features.0.0.weight", "features.1.0.block.0.0.weight"} <= weights.keys()
 
 
 def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

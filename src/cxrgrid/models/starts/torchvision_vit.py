@@ -15,9 +15,9 @@ BLOCK |= {"mlp.0": "mlp.fc1", "mlp.3": "mlp.fc2", "mlp.linear_1": "mlp.fc1"}
 BLOCK |= {"mlp.linear_2": "mlp.fc2"}
 
 
-def recognise(names: set[str]) -> bool:
+def recognise(weights: dict[str, Tensor]) -> bool:
     """True for keys of this layout."""
-    return {"class_token", "conv_proj.weight", "encoder.pos_embedding"} <= names
+    return {"class_token", "conv_proj.weight", "encoder.pos_embedding"} <= weights.keys()
 
 
 def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,8 +1,9 @@
 """DINOv2 (RAD-DINO is one) and ViT as the library transformers names them.
 
 Names: huggingface/transformers, models/dinov2/convert_dinov2_to_hf.py (create_rename_keys,
-read_in_q_k_v), models/dinov2_with_registers and models/vit/modeling_vit.py. Queries, keys and
-values are matrices of their own there; timm stacks them, in this order.
+read_in_q_k_v), models/dinov2_with_registers and models/vit/modeling_vit.py; from its version 5 on a
+network's own names are others (`layers.0.attention.q_proj`), while its files keep these. Queries,
+keys and values are matrices of their own there; timm stacks them, in this order.
 """
 
 import re
@@ -25,6 +26,7 @@ BLOCK = {
     "layernorm_before": "norm1",
     "layernorm_after": "norm2",
     "attention.output.dense": "attn.proj",
+    "attention.o_proj": "attn.proj",
     "intermediate.dense": "mlp.fc1",
     "output.dense": "mlp.fc2",
     "mlp.weights_in": "mlp.fc1",
@@ -32,14 +34,15 @@ BLOCK = {
     "layer_scale1.lambda1": "ls1.gamma",
     "layer_scale2.lambda1": "ls2.gamma",
 }
-LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)")
-QKV = re.compile(r"attention\.attention\.(query|key|value)\.(weight|bias)")
+LAYER = re.compile(r"(?:encoder\.)?layers?\.(\d+)\.(.+)")
+QKV = re.compile(r"attention\.(?:attention\.)?(query|key|value|[qkv]_proj)\.(weight|bias)")
 
 
-def recognise(names: set[str]) -> bool:
+def recognise(weights: dict[str, Tensor]) -> bool:
     """True for keys of this layout."""
-    first = "encoder.layer.0.attention.attention.query.weight"
-    return {"embeddings.cls_token", "embeddings.position_embeddings", first} <= names
+    outside = {"embeddings.cls_token", "embeddings.position_embeddings"}
+    layers = [layer[2] for name in weights if (layer := LAYER.fullmatch(name))]
+    return outside <= weights.keys() and any(map(QKV.fullmatch, layers))
 
 
 def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -50,12 +53,12 @@ def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Ten
         part = QKV.fullmatch(layer[2]) if layer else None
         if part:
             target = f"blocks.{layer[1]}.attn.qkv.{part[2]}"
-            stacks.setdefault(target, {})[part[1]] = tensor
+            stacks.setdefault(target, {})[part[1][0]] = tensor
         else:
             found[translate(name)] = tensor
     for target, parts in stacks.items():
         if len(parts) == 3:
-            found[target] = torch.cat([parts["query"], parts["key"], parts["value"]])
+            found[target] = torch.cat([parts[part] for part in "qkv"])
     return without_class_position(found, own)
 
 
