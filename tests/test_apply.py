@@ -143,6 +143,28 @@ def test_a_copied_cell_says_what_it_lacks_and_works_with_it(tmp_path, cell, file
         run(copy, [files], tmp_path / "out.csv", *data)
 
 
+def test_weights_that_are_not_those_of_the_training_are_noticed(tmp_path, cell, files):
+    copy = tmp_path / "copy"
+    shutil.copytree(cell, copy)
+    data = f"--data={cell.parents[6] / 'data/toy'}"
+    path = copy / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1  # a weight that is nearly the same
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"model.safetensors: damaged, or of another training"):
+        run(copy, [files / "00.png"], tmp_path / "out.csv", data)
+    path.write_bytes(content[:-100])
+    with pytest.raises(UserError, match=r"model.safetensors: damaged, or of another training"):
+        run(copy, [files / "00.png"], tmp_path / "out.csv", data)
+    (copy / "history.parquet").unlink()  # a copy without it has no checksum; cut short, it shows
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        run(copy, [files / "00.png"], tmp_path / "out.csv", data)
+    for text in ("", "[]", "{}", '{"seed": "x"}'):
+        (copy / "cell.json").write_text(text)
+        with pytest.raises(UserError, match=r"cell.json: not a cell \(.*\); copy its whole folder"):
+            run(copy, [files / "00.png"], tmp_path / "out.csv", data)
+
+
 def test_without_out_a_table_is_printed(capsys, cell, files):
     apply.main([str(files / TEST[0]), "--cell", str(cell)])
     printed = capsys.readouterr().out

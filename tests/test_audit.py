@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ def make(folder, name="patient", **change):
 def run(folder, *more):
     audit.main([*(f"--{name}={folder / path}" for name, path in FILES.items()), *more])
     return json.loads((folder / "audit.json").read_text())
+
+
+def repaint(folder, array):
+    """pixels.npy with other pixels, as if its images had been decoded so."""
+    np.save(folder / "pixels.npy", array)
+    table, facts = read_parquet(folder / "pixels.parquet")
+    frame = table.to_pandas()
+    there = frame["row"] >= 0
+    rows = frame.loc[there, "row"]
+    frame.loc[there, "crc32"] = [zlib.crc32(array[row].tobytes()) for row in rows]
+    write_parquet(frame, folder / "pixels.parquet", facts)
 
 
 @pytest.fixture
@@ -129,10 +141,26 @@ def test_equal_images_in_two_splits_are_named(dataset):
     array[test["row"]] = array[train["row"]]
     other = table.loc["val"].iloc[:2]
     array[other["row"].iloc[0]] = array[other["row"].iloc[1]]  # within one split: no matter
-    np.save(dataset / "pixels.npy", array)
+    repaint(dataset, array)
     found = run(dataset)
     assert found["equal_images_in_two_splits"] == [sorted([train["image"], test["image"]])]
     assert any(train["image"] in warning for warning in found["warnings"])
+
+
+def test_a_flipped_bit_among_the_pixels_is_found_with_its_image(dataset):
+    files = read_parquet(dataset / "pixels.parquet")[0].to_pandas().set_index("row")
+    content = bytearray((dataset / "pixels.npy").read_bytes())
+    content[128 + 5 * 16 * 16 + 7] ^= 1  # behind the header, in the row 5
+    (dataset / "pixels.npy").write_bytes(content)
+    with pytest.raises(UserError, match="1 image changed since decoding: ") as refused:
+        run(dataset)
+    assert files.loc[5, "image"] in str(refused.value)
+
+
+def test_pixels_of_before_have_no_checksums_and_are_audited_all_the_same(dataset):
+    table, facts = read_parquet(dataset / "pixels.parquet")
+    write_parquet(table.drop(["crc32"]), dataset / "pixels.parquet", facts)
+    assert run(dataset)["aside"][0]["image"] == "A/p99_0.png"
 
 
 def test_a_near_copy_in_another_split_is_named_and_hashes_are_kept(dataset):
@@ -141,7 +169,7 @@ def test_a_near_copy_in_another_split_is_named_and_hashes_are_kept(dataset):
     array = np.load(dataset / "pixels.npy")
     copy = np.clip(array[train["row"]].astype(int) + 9, 0, 255)
     array[test["row"]] = copy
-    np.save(dataset / "pixels.npy", array)
+    repaint(dataset, array)
     found = run(dataset, f"--hashes={dataset / 'hashes.npy'}")
     assert found["equal_images_in_two_splits"] == []
     [pair] = found["near_images_in_two_splits"]["first"]

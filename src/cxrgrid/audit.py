@@ -181,9 +181,19 @@ def resembling(pairs: list[dict]) -> str:
     )
 
 
-def look(table: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
-    """Equal and near-identical images in two splits; writes all hashes to `out`."""
-    digests, hashes = near_duplicates.fingerprints(pixels)
+def look(table: pd.DataFrame, files: pd.DataFrame, pixels: Path, out: Path | None) -> dict:
+    """Equal and near-identical images in two splits; writes all hashes to `out`.
+
+    `UserError` if the array is not what was decoded, by the checksum of each image.
+    """
+    digests, hashes, sums = near_duplicates.fingerprints(pixels)
+    if table["row"].max() >= len(sums):
+        raise UserError(f"{pixels}: is of other images than table.parquet; run snakemake again")
+    if changed := files_table.damaged(files, sums):
+        raise UserError(
+            f"{pixels}: {many(len(changed), 'image')} changed since decoding: {some(changed)}. The "
+            f"file or its disk is damaged: remove it and prepare it again (snakemake {pixels})"
+        )
     if out:
         with replacing(out) as partial, partial.open("wb") as file:
             np.save(file, hashes)
@@ -253,7 +263,7 @@ def main(argv: list[str] | None) -> None:
             f"{args.table}: {leakage(crossing)} Set {where}.split.name: patient, or, to go on all "
             f"the same, {where}.allow_leakage: true"
         )
-    pixels = look(table, args.pixels, args.hashes) if args.pixels else {}
+    pixels = look(table, files, args.pixels, args.hashes) if args.pixels else {}
     found = audit(table, index, files, facts, pixels)
     text = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
     write_text(args.out, text + "\n")

@@ -56,7 +56,7 @@ def grids_of(configs: list[Path], forgotten: list[str]) -> list[Grid]:
     found = []
     for path in files:
         try:
-            grid = Grid(yaml.safe_load(path.read_text()))
+            grid = Grid(yaml.safe_load(path.read_text("utf-8")))
         except (OSError, yaml.YAMLError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
         except UserError as error:
@@ -105,7 +105,7 @@ def stale_state(folder: Path, cells: list[Cell]) -> Iterator[Unused]:
         return
     try:
         begun = msgspec.json.decode((folder / "cell.json").read_bytes(), type=Cell)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):
         begun = None
     if begun not in cells or any(finished(folder, cell) for cell in cells):
         yield Unused([folder / STATE], "state of other settings, or of a finished cell")
@@ -141,7 +141,7 @@ def of_features(folder: Path, used: set[str]) -> Iterator[Unused]:
     for features in sorted(path for path in folder.glob("features*/*") if path.is_dir()):
         array = folder / f"{features.parent.name.replace('features', 'pixels', 1)}.npy"
         try:
-            made = json.loads((features / "features.json").read_text())["array"]
+            made = json.loads((features / "features.json").read_text("utf-8"))["array"]
             now = [array.name, array.stat().st_size, array.stat().st_mtime_ns]
         except (OSError, ValueError, KeyError):
             made, now = None, []

@@ -139,7 +139,7 @@ def main(argv: list[str] | None) -> None:
             difference = write_onnx(model, trained, partial)
     history = args.cell / "history.parquet"
     run = read_parquet(history)[1] if history.is_file() else {}
-    rest = json.loads((args.out / "config.json").read_text())
+    rest = json.loads((args.out / "config.json").read_text("utf-8"))
     text = card(trained, rest, run, scores(args.cell, trained), difference)
     write_text(args.out / "README.md", text)
     logging.info(f"{args.out}: " + ", ".join(sorted(path.name for path in args.out.iterdir())))

@@ -93,7 +93,7 @@ def near(error: UserError, settings: dict, adapter: ModuleType) -> str:
 
 def selection(settings: dict) -> Selection:
     """The settings that say what is taken; what they leave out is at its default."""
-    names = set(Selection.__struct_fields__) & set(settings)
+    names = [name for name in Selection.__struct_fields__ if name in settings]
     return msgspec.convert({name: settings[name] for name in names}, Selection, strict=False)
 
 

@@ -166,7 +166,7 @@ def make(args) -> tuple[int, int]:
     odd = files_table.odd(images, made.aside, made.odd, made.sides, args.out)
     files_table.tell(odd, settings.suspicious)
     table = files_table.table(images, made.aside, odd, made.sides, settings.suspicious)
-    write_parquet(table, args.files, own.facts)
+    write_parquet(files_table.with_checksums(table, made.sums), args.files, own.facts)
     return len(images), len(made.aside)
 
 

@@ -23,6 +23,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
+from cxrgrid.io.json_file import read_facts
 from cxrgrid.reporting import (
     cell_pages,
     checklist,
@@ -92,7 +93,7 @@ def figures(frames: Frames, folder: Path) -> dict[str, dict]:
             raise UserError(f"{path}: no such file; run snakemake to make it")
         module = importlib.import_module(f"cxrgrid.figures.{name}")
         title = module.__doc__.splitlines()[0].rstrip(".")
-        svg = inline(path.read_text(), name)
+        svg = inline(path.read_text("utf-8"), name)
         part, method = (getattr(module, attribute, "") for attribute in ("PART", "METHOD"))
         found[name] = {"svg": svg, "title": title, "caption": module.CAPTION}
         found[name] |= {"part": part, "method": method}
@@ -149,7 +150,7 @@ def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
     for name in frames.facts:
         folds = frames.grid.folds[name]
         paths = {fold: data / f"{name}{fold_folder(fold)}" / "audit.json" for fold in folds}
-        audits = {f: json.loads(path.read_text()) for f, path in paths.items() if path.is_file()}
+        audits = {f: read_facts(path) for f, path in paths.items() if path.is_file()}
         for fold, audit in audits.items():
             first = found.setdefault(name, audit)
             more = [text for text in audit["warnings"] if text not in first["warnings"]]
@@ -160,7 +161,7 @@ def read_audits(frames: Frames, data: Path) -> dict[str, dict]:
 def read_overlap(study: Path) -> list[str]:
     """Warnings on images that datasets of the study share."""
     path = study.parent / "overlap.json"
-    return json.loads(path.read_text())["warnings"] if path.is_file() else []
+    return read_facts(path)["warnings"] if path.is_file() else []
 
 
 def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: Path) -> None:

@@ -24,7 +24,7 @@ import pandas as pd
 
 from cxrgrid.cluster import training_progress
 from cxrgrid.cluster.progress import Progress, survey
-from cxrgrid.config.cell import AXES, Cell
+from cxrgrid.config.cell import AXES, Cell, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
@@ -50,7 +50,7 @@ def epochs(one: Progress, folder: Path) -> list[dict[str, float]]:
     if one.state == "done" and path.is_file():
         return [shown(row) for row in read_parquet(path)[0].to_pylist()]
     asked = folder / "cell.json"
-    if not asked.is_file() or msgspec.json.decode(asked.read_bytes(), type=Cell) != one.cell:
+    if not asked.is_file() or read_cell(str(asked)) != one.cell:
         return []
     found = training_progress.read(folder)
     return [shown(row) for row in found.history] if found else []

@@ -250,6 +250,7 @@ def run_cell(args) -> None:
             checkpointer, seen, facts = train(cell, args.data, args.out, stop, args)
             write_predictions(checkpointer, seen, cell, args.data[0], args.out)
             facts |= seen.facts() | {"cost": checkpointer.meter.read()}
+            facts |= {"model": models.size_and_checksum(args.out / "model.safetensors")}
             write_history(checkpointer.run, facts, args.out)
         print(history.result_line(checkpointer.run.history, cell), file=sys.stderr)
     except Stopped as stopped:

@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_voi_lut
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from cxrgrid.config import preparation
 from cxrgrid.data import dicom, image
@@ -44,6 +50,21 @@ def test_eight_bit_levels_stay_and_monochrome1_is_turned_round(tmp_path, kind, s
     np.testing.assert_array_equal(levels(path, sixteen_bit), GREY)
     stored = pydicom.dcmread(path).pixel_array
     assert (stored == (255 - GREY if kind == "MONOCHROME1" else GREY)).all()
+
+
+def test_a_deflated_film_is_read_and_one_that_would_fill_the_memory_is_not(tmp_path, monkeypatch):
+    path = film(tmp_path / "a.dcm")
+    found = pydicom.dcmread(path)
+    found.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    found.save_as(path)
+    np.testing.assert_array_equal(levels(path), GREY)
+    found.ImageComments = " " * 60_000
+    found.save_as(path)
+    assert path.stat().st_size < 5_000
+    monkeypatch.setattr(dicom, "INFLATED", 30_000)
+    monkeypatch.setattr(dicom, "CHUNK", 10_000)
+    with pytest.raises(ValueError, match="deflated: holds more than"):
+        dicom.load(path, stop_before_pixels=True)
 
 
 WINDOWS = {

@@ -111,7 +111,7 @@ def test_a_copy_in_another_split_is_found_and_one_within_a_split_is_not(chests, 
     table["patient"] = [f"p{n}" for n in range(40)]
     table["split"] = ["train"] * 25 + ["val"] * 5 + ["test"] * 10
     np.save(tmp_path / "pixels.npy", pixels)
-    digests, hashes = near_duplicates.fingerprints(tmp_path / "pixels.npy")
+    digests, hashes, _ = near_duplicates.fingerprints(tmp_path / "pixels.npy")
     [pair] = near_duplicates.alike(table, digests, hashes)
     assert pair["images"] == ["02.png", "30.png"] and pair["splits"] == ["train", "test"]
     assert 0 <= pair["bits"] <= near_duplicates.NEAR and pair["same_patient"] is False

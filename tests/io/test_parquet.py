@@ -1,7 +1,11 @@
 """Tables that carry facts, and the images of a split."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cxrgrid.config.errors import UserError
@@ -56,3 +60,47 @@ def test_what_is_not_there_or_not_parquet_is_named(tmp_path):
     (tmp_path / "t.parquet").write_text("text")
     with pytest.raises(UserError, match="not a readable Parquet file"):
         read_parquet(tmp_path / "t.parquet")
+
+
+def test_a_flipped_bit_is_found_or_changes_nothing(tmp_path):
+    """Of single-bit flips anywhere in a file none reads back as another table or other facts."""
+    rng, path = np.random.default_rng(0), tmp_path / "t.parquet"
+    columns = {"image": [f"{n:03}.png" for n in range(99)], "y": rng.random(99), "row": range(99)}
+    write_parquet(columns, path, FACTS)
+    good, found = path.read_bytes(), 0
+    table, facts = read_parquet(path)
+    for bit in rng.choice(8 * len(good), 120, replace=False):
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            assert read_parquet(path) == (table, facts), f"bit {bit} of {8 * len(good)}"
+        except UserError as error:
+            assert "remove it and run snakemake" in str(error) and "\n" not in str(error)
+            found += 1
+    assert found > 80  # the others stand where nothing is read from
+
+
+def test_files_of_before_without_checksums_are_read(tmp_path):
+    table = pa.table({"x": [1, 2]}).replace_schema_metadata({b"cxrgrid": json.dumps(FACTS)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    read, facts = read_parquet(tmp_path / "t.parquet", "x")
+    assert facts == FACTS and read["x"].to_pylist() == [1, 2]
+
+
+def test_missing_columns_facts_and_permissions_are_one_line_each(tmp_path):
+    write_parquet({"x": [1]}, tmp_path / "t.parquet", {})
+    with pytest.raises(UserError, match="needs one column 'image'"):
+        read_parquet(tmp_path / "t.parquet", "x", "image")
+    with pytest.raises(UserError, match="has no fact 'labels'"):
+        read_parquet(tmp_path / "t.parquet")[1]["labels"]
+    with pytest.raises(UserError, match="is a folder"):
+        read_parquet(tmp_path)
+    dataset(tmp_path)
+    pixels = tmp_path / "pixels.npy"
+    pixels.write_bytes(pixels.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"pixels.npy: .*prepare it again"):
+        load_split(tmp_path, "train")
+    np.save(pixels, np.zeros((2, 1, 1), np.uint8))
+    with pytest.raises(UserError, match="is of other images than table.parquet"):
+        load_split(tmp_path, "val")

@@ -110,7 +110,7 @@ def memory() -> Path:
 def remembered() -> dict[str, str]:
     """The answers so far."""
     try:
-        return json.loads(memory().read_text())
+        return json.loads(memory().read_text("utf-8"))
     except (OSError, ValueError):
         return {}
 

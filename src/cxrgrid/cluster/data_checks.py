@@ -63,7 +63,7 @@ def known(before: dict | None, digest: str) -> bool:
 
 def source(adapter: str) -> str:
     """Text of an adapter's module, which is not imported."""
-    return (ADAPTERS / f"{adapter}.py").read_text()
+    return (ADAPTERS / f"{adapter}.py").read_text("utf-8")
 
 
 def unchanged(seen: dict[str, list[int]]) -> bool:
@@ -83,6 +83,6 @@ def times(path: Path) -> list[int]:
 def remembered() -> dict[str, dict]:
     """Records of earlier checks, by dataset."""
     try:
-        return json.loads(FOUND.read_text())
+        return json.loads(FOUND.read_text("utf-8"))
     except (OSError, ValueError):
         return {}

@@ -158,5 +158,8 @@ def array_bytes(grid: Grid, dataset: str, suffix: str) -> int | None:
         return None
     import pyarrow.parquet  # at the start of a run only, not at each parse
 
-    images = pyarrow.parquet.read_metadata(index).num_rows
+    try:
+        images = pyarrow.parquet.read_metadata(index).num_rows
+    except (OSError, ValueError):  # damaged: the command that reads it says so
+        return None
     return images * prod(grid.arrays(dataset)[suffix].shape)

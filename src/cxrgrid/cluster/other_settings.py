@@ -22,7 +22,7 @@ SHOWN = 3  # differences that are told
 def made_with(folder: Path) -> str:
     """Settings of the cell that a folder holds, as JSON; empty if it has no cell.json."""
     with contextlib.suppress(OSError):
-        return (folder / "cell.json").read_text()
+        return (folder / "cell.json").read_text("utf-8")
     return ""
 
 
@@ -34,7 +34,7 @@ def differences(folder: Path, cell: Cell) -> str:
         return ""
     try:
         made = msgspec.json.decode(text, type=Cell)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return UNREADABLE
     names = [n for n in Cell.__struct_fields__ if getattr(made, n) != getattr(cell, n)]
     told = [f"{n} was {getattr(made, n)!r}, is {getattr(cell, n)!r}" for n in names[:SHOWN]]

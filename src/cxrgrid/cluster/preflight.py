@@ -140,7 +140,7 @@ def end_orphans(study: str) -> None:
     """
     jobs = slurm.queue(Path.cwd())
     for path in sorted([*RUNS.glob("*.run"), *RUNS.glob(f"*{TAKEN}")]):
-        run = path.read_text()
+        run = path.read_text("utf-8")
         mine = [job.number for job in jobs if job.run == run]
         if ended(path):
             if mine:

@@ -187,7 +187,7 @@ def with_states(found: list[Progress]) -> list[Progress]:
 def benchmark(folder: Path) -> float:
     """Seconds that the run took which finished a cell; 0 where Snakemake did not measure it."""
     with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-        return float(json.loads((folder / "train.jsonl").read_text().splitlines()[-1])["s"])
+        return float(json.loads((folder / "train.jsonl").read_text("utf-8").splitlines()[-1])["s"])
     return 0.0
 
 

@@ -51,7 +51,7 @@ class Needs:
         """Snakemake's benchmarks of the cells of the same kind, read once."""
         if kind(cell) not in self.measured:
             paths = [Path(self.grid.folder(c)) / "train.jsonl" for c in self.alike[kind(cell)]]
-            runs = [json.loads(path.read_text().splitlines()[-1]) for path in paths if full(path)]
+            runs = [run for path in paths if (run := benchmark(path))]
             numeric = [run for run in runs if number(run.get("s")) and number(run.get("max_rss"))]
             self.measured[kind(cell)] = numeric
         return self.measured[kind(cell)]
@@ -66,9 +66,12 @@ class Needs:
         return min(MOST, 2 ** causes[:ended].count(cause))
 
 
-def full(path: Path) -> bool:
-    """True if a file exists and is not empty."""
-    return path.is_file() and path.stat().st_size > 0
+def benchmark(path: Path) -> dict:
+    """The last run that Snakemake measured; empty where there is none that can be read."""
+    try:
+        return dict(json.loads(path.read_text("utf-8").splitlines()[-1]))
+    except (OSError, ValueError, TypeError, IndexError):
+        return {}
 
 
 def number(value: Any) -> bool:

@@ -128,7 +128,7 @@ def asked_by(study: str) -> str:
     `study.json` is the config file where no run has recorded another.
     """
     with contextlib.suppress(OSError):
-        return command_of(study).read_text()
+        return command_of(study).read_text("utf-8")
     return f"--configfile results/{study}/study.json"
 
 
@@ -140,7 +140,7 @@ def failure_of(study: str) -> Path:
 def last_failure(study: str) -> str:
     """Why the last run of a study failed, in Snakemake's words; empty if it did not."""
     with contextlib.suppress(OSError):
-        return failure_of(study).read_text()
+        return failure_of(study).read_text("utf-8")
     return ""
 
 

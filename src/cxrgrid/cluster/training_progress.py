@@ -47,5 +47,5 @@ def read(folder: Path) -> TrainingProgress | None:
     """The progress of the training in a cell's folder; None where it is not known."""
     try:
         return msgspec.json.decode((folder / FILE).read_bytes(), type=TrainingProgress)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):
         return None

@@ -63,7 +63,7 @@ def check_source(name: str) -> None:
             "end: the name becomes a folder of the results; link to it"
         )
     try:
-        known = json.loads((Path(place) / "config.json").read_text())
+        known = json.loads((Path(place) / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"backbone {name!r}: {place}/config.json cannot be read ({error.__class__.__name__}); "

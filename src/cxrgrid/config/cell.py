@@ -11,6 +11,7 @@ from cxrgrid.config.recipe import Recipe
 REPLICATES = ["fold", "seed"]
 POOLED = -1  # fold of a row that is the mean over all folds of a model
 CONFIGURATION = ["dataset", "backbone", "init", "recipe"]  # what is compared
+TRAIN_AGAIN = "copy its whole folder anew, or remove that and run snakemake, which trains it again"
 AXES = [*CONFIGURATION, *REPLICATES]
 
 
@@ -83,10 +84,11 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def read_cell(text: str) -> Cell:
-    """A cell from its JSON or from the path of a cell.json."""
+    """A cell from its JSON or from the path of a cell.json; `UserError` if it is none."""
+    given = text.startswith("{")
+    where, again = ("the cell's settings", "") if given else (text, f"; {TRAIN_AGAIN}")
     try:
-        return msgspec.json.decode(
-            text if text.startswith("{") else Path(text).read_bytes(), type=Cell
-        )
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"not a cell: {error}") from None
+        return msgspec.json.decode(text if given else Path(text).read_bytes(), type=Cell)
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{where}: not a cell ({why}){again}") from None

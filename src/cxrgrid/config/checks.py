@@ -101,7 +101,7 @@ def check_name(name: Any, where: str) -> None:
 
 def declares(path: Path, name: str) -> bool:
     """True if a module sets a constant; it is not imported."""
-    return f"\n{name} = " in path.read_text()
+    return f"\n{name} = " in path.read_text("utf-8")
 
 
 def modules(folder: Path) -> list[str]:
@@ -112,7 +112,7 @@ def modules(folder: Path) -> list[str]:
 @functools.cache
 def adapter_facts(adapter: str) -> dict[str, Any]:
     """The constants of an adapter (TASK, LABELS, SOURCE, …), read without importing it (pandas)."""
-    tree = ast.parse((ADAPTERS / f"{adapter}.py").read_text())
+    tree = ast.parse((ADAPTERS / f"{adapter}.py").read_text("utf-8"))
     return {
         target.id: ast.literal_eval(node.value)
         for node in tree.body
@@ -135,7 +135,7 @@ def backbones() -> set[str]:
     """All timm model names, with and without weight tag, from its source: importing takes 8 s."""
     spec = importlib.util.find_spec("timm")
     folders = [MODELS, *(Path(path) / "models" for path in spec.submodule_search_locations)]
-    text = "\n".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
+    text = "\n".join(path.read_text("utf-8") for folder in folders for path in folder.glob("*.py"))
     names = set(re.findall(r"^@register_model\s+def (\w+)\(", text, re.MULTILINE))
     quoted = re.findall(r"['\"](\w+)\.([\w.-]+)['\"]", text)
     return names | {f"{name}.{tag}" for name, tag in quoted if name in names}
@@ -147,7 +147,7 @@ def renamed() -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in spec.submodule_search_locations:
         for path in (Path(folder) / "models").glob("*.py"):
-            for call in ast.walk(ast.parse(path.read_text())):
+            for call in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(call, ast.Call) and ast.unparse(call.func) == RENAMING:
                     found |= ast.literal_eval(call.args[1])
     return found

@@ -260,7 +260,7 @@ def finished(folder: str | Path, cell: Cell) -> bool:
     """True if `folder` has the cell's predictions, and a cell.json of the same identity."""
     folder = Path(folder)
     try:
-        alike = same((folder / "cell.json").read_text(), cell)
+        alike = same((folder / "cell.json").read_text("utf-8"), cell)
     except (OSError, UnicodeDecodeError):
         return False
     names = ("val", cell.dataset)

@@ -50,7 +50,7 @@ def same(text: str, settings: msgspec.Struct) -> bool:
     try:
         read = msgspec.json.decode(text, type=dict[str, Any])
         return msgspec.convert(without_former(read, type(settings)), type(settings)) == settings
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return False
 
 

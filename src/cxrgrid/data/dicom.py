@@ -4,6 +4,7 @@ pydicom is imported when the first such file is met, not before. Modality and VO
 to grey levels, not to pixels: a film of 16 bits costs its pixels twice, not as floats.
 """
 
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,9 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
+DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax
+INFLATED = 400_000_000  # bytes: two for each pixel of the largest image that is read
+CHUNK = 1_000_000  # bytes inflated at a time
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 PREFIX = "1.2.826.0.1.3680043.8.498."  # pydicom's own root of identifiers
 
@@ -48,10 +52,34 @@ def load(path: Path, **options):
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
         with path.open("rb") as file:
-            bare = starts(file.read(128))  # without a preamble, which pydicom wants to be told
+            start = file.read(4096)
+        bare = starts(start[:128])  # without a preamble, which pydicom wants to be told
+        if DEFLATED in start:
+            check_inflated(path)
         return whole_header(pydicom.dcmread(path, force=bare, **options))
     except pydicom.errors.InvalidDicomError:
         raise ValueError("not a DICOM file" if path.stat().st_size else "empty file") from None
+
+
+def check_inflated(path: Path) -> None:
+    """`ValueError` for a deflated file that would become larger than any film: read to be counted.
+
+    pydicom inflates it at once: half a megabyte can ask for gigabytes.
+    """
+    from pydicom.filereader import read_file_meta_info, read_preamble
+
+    if read_file_meta_info(path).get("TransferSyntaxUID") != DEFLATED.decode():
+        return
+    with path.open("rb") as file:
+        read_preamble(file, False)
+        file.seek(12 + read_file_meta_info(path).FileMetaInformationGroupLength, 1)
+        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        packed = file.read(CHUNK)
+        while packed and not inflater.eof:
+            size += len(inflater.decompress(packed, CHUNK))
+            if size > INFLATED:
+                raise ValueError(f"deflated: holds more than {INFLATED // 10**6:,} MB")
+            packed = inflater.unconsumed_tail or file.read(CHUNK)
 
 
 def whole_header(film):

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.data import oddities
+from cxrgrid.data.stored_array import open_array
 
 SUSPICIOUS = "suspicious: "  # begins the reason of an image that is readable and set aside
 THUMB = 16  # pixels a side, for a look at all images together
@@ -27,7 +28,7 @@ def odd(
     sides: width and height in the file of each readable image.
     """
     readable = [image for image in images if image not in aside]
-    array = np.load(pixels, mmap_mode="r")
+    array = open_array(pixels)
     small = [cv2.resize(image, (THUMB, THUMB), interpolation=cv2.INTER_AREA) for image in array]
     found = oddities.of_dataset(np.array(small), np.array(sides).reshape(-1, 2))
     beside = {readable[at]: text for at, text in found.items()}
@@ -66,6 +67,28 @@ def table(
     for name, of_images in zip(("width", "height"), zip(*each, strict=True), strict=True):
         columns[name] = pa.array(of_images, pa.int32())
     return pa.table(columns)
+
+
+def with_checksums(table: pa.Table, sums: list[int]) -> pa.Table:
+    """pixels.parquet with `crc32`: of each readable image's pixels, null where there are none.
+
+    sums: of the rows of pixels.npy.
+    """
+    known = iter(sums)
+    each = [next(known) if there else None for there in table["width"].is_valid().to_pylist()]
+    return table.append_column("crc32", pa.array(each, pa.int64()))
+
+
+def damaged(files: pd.DataFrame, sums: list[int]) -> list[str]:
+    """The images whose pixels are not those that were decoded; none where no checksum is known.
+
+    sums: of the rows of pixels.npy, as it is read now.
+    """
+    if "crc32" not in files:
+        return []
+    known = files[(files["row"] >= 0) & (files["row"] < len(sums)) & files["crc32"].notna()]
+    now = np.array(sums, np.int64)[known["row"]]
+    return list(known.loc[known["crc32"].to_numpy() != now, "image"])
 
 
 def tell(odd: dict[str, str], suspicious: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data.stored_array import open_array
 from cxrgrid.io.parquet import read_parquet
 
 
@@ -28,10 +29,8 @@ def prepared(name: str, folder: Path, people: str) -> Prepared:
     """One dataset; `UserError` if its files do not belong together."""
     table, facts = read_parquet(folder / "table.parquet")
     path = folder / "hashes.npy"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run snakemake to make it")
     columns = [n for n in ("image", "patient", "split", "row") if n in table.column_names]
-    frame, hashes = table.select(columns).to_pandas(), np.load(path)
+    frame, hashes = table.select(columns).to_pandas(), open_array(path, 2)
     if frame["row"].max() >= len(hashes):
         raise UserError(f"{path}: is of other pixels than table.parquet; run snakemake again")
     return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}), people)

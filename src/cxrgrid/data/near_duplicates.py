@@ -11,11 +11,14 @@ brighter by 15 % and saved as JPEG of quality 40, differ in 4 (median) to 18 bit
 """
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from cxrgrid.data.stored_array import open_array
 
 NEAR = 20  # bits: images that differ in no more are near-identical
 SIDE = 16  # lowest frequencies along each side
@@ -43,22 +46,24 @@ def phash(images: np.ndarray) -> np.ndarray:
     return np.packbits(found > np.median(found, axis=1, keepdims=True), axis=1)
 
 
-def fingerprints(path: Path) -> tuple[list[str], np.ndarray]:
-    """Of each row of pixels.npy its digest and its perceptual hash uint8 [N, 32].
+def fingerprints(path: Path) -> tuple[list[str], np.ndarray, list[int]]:
+    """Of each row of pixels.npy its digest, its perceptual hash uint8 [N, 32] and its CRC-32.
 
     Read block by block: the array may be larger than memory.
     """
-    pixels = np.load(path, mmap_mode="r")
+    pixels = open_array(path)
     digests: list[str] = []
+    sums: list[int] = []
     hashes = np.zeros((len(pixels), 32), np.uint8)
     with path.open("rb") as file:
         file.seek(pixels.offset)
         for start in range(0, len(pixels), ROWS):
             shape = (min(ROWS, len(pixels) - start), *pixels.shape[1:])
             block = np.frombuffer(file.read(int(np.prod(shape))), np.uint8).reshape(shape)
+            sums += [zlib.crc32(image) for image in block]
             digests += [hashlib.blake2b(image, digest_size=16).hexdigest() for image in block]
             hashes[start : start + len(block)] = phash(block)
-    return digests, hashes
+    return digests, hashes, sums
 
 
 def near(one: np.ndarray, other: np.ndarray, bits: int = NEAR) -> tuple[np.ndarray, ...]:

@@ -3,8 +3,10 @@
 import json
 import logging
 import math
+import os
 import sys
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,16 +49,25 @@ class Partial:
         self.state = out.with_name(f".{out.stem}.partial.json")
         self.key, self.shape = key, shape  # height and width of an image
         self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
+        self.sums: list[int] = []  # CRC-32 of each readable image
         out.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(self.state.read_text()) if self.state.is_file() else {}
-        if known.get("key") == key and self.path.is_file() and "sides" in known:
+        known = self.noted()
+        if known.get("key") == key and self.path.is_file() and "sums" in known:
             self.done, self.aside = known["done"], known["aside"]
-            self.odd, self.sides = known["odd"], known["sides"]
+            self.odd, self.sides, self.sums = known["odd"], known["sides"], known["sums"]
             logging.info(f"going on after {self.done:,} images")
         self.file = self.path.open("r+b" if self.done else "w+b")
         self.header()
         self.file.seek((self.done - len(self.aside)) * math.prod(shape), 1)
         self.file.truncate()  # what a killed run wrote after its last note
+
+    def noted(self) -> dict:
+        """The note of a run before; empty where there was none, or it is damaged."""
+        try:
+            known = json.loads(self.state.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
 
     def header(self) -> None:
         """NumPy's header: as long for any number of rows, so that it can be written over."""
@@ -74,7 +85,9 @@ class Partial:
         if isinstance(result, str):
             self.aside[image] = result
         else:
-            self.file.write(result.pixels.tobytes())
+            pixels = result.pixels.tobytes()
+            self.file.write(pixels)
+            self.sums.append(zlib.crc32(pixels))
             self.sides.append(result.sides)
             self.odd |= {image: result.oddity} if result.oddity else {}
         self.done += 1
@@ -85,12 +98,14 @@ class Partial:
         """Write down how far it has come; the pixels first."""
         self.file.flush()
         known = {"key": self.key, "done": self.done, "aside": self.aside}
-        known |= {"odd": self.odd, "sides": self.sides}
+        known |= {"odd": self.odd, "sides": self.sides, "sums": self.sums}
         write_text(self.state, json.dumps(known))
 
     def finish(self, out: Path) -> None:
         """Put it in its place, all or nothing."""
         self.header()
+        self.file.flush()
+        os.fsync(self.file.fileno())
         self.file.close()
         self.path.replace(out)
         self.state.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Helpers of adapters: files by their names, and the columns of a publisher's table."""
 
 import contextlib
-import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from xml.sax.saxutils import escape
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import walk
 
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -41,10 +41,10 @@ def by_name(root: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
     Of two files with one name the first by path; hidden ones (macOS adds `._x`) are not read.
     """
     found: dict[str, str] = {}
-    for folder, below, names in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+    for folder, below, names in walk.tree(root):
+        below[:] = [name for name in below if not name.startswith(".")]
         inner = Path(folder).relative_to(root)
-        for name in sorted(names):
+        for name in names:
             if name.lower().endswith(suffixes) and not name.startswith("."):
                 found.setdefault(name, (inner / name).as_posix())
     return found

@@ -20,6 +20,7 @@ from cxrgrid.data.pooled_part import (
     names_there,
     shown_as,
 )
+from cxrgrid.data.stored_array import open_array
 from cxrgrid.data.training_part import training_part
 from cxrgrid.io.parquet import read_parquet
 
@@ -141,7 +142,7 @@ def pixels_folder(folder: str | Path) -> Path:
 def read_part(folder: str | Path, split: str) -> tuple[pa.Table, dict]:
     """The rows of one split in table.parquet, and its facts."""
     path = Path(folder) / "table.parquet"
-    table, facts = read_parquet(path)
+    table, facts = read_parquet(path, "image", "patient", "split", "row")
     chosen = table.filter(pa.compute.equal(table["split"], split))
     if chosen.num_rows == 0:
         raise UserError(f"{path}: the {split} split is empty")
@@ -151,11 +152,12 @@ def read_part(folder: str | Path, split: str) -> tuple[pa.Table, dict]:
 def arrays(folder: str | Path, table: pa.Table, labels: np.ndarray, image: dict) -> Split:
     """The rows of a table with their pixels and the given labels, float32 [N, L]."""
     path = pixels_folder(folder) / f"pixels{array_suffix(image)}.npy"
-    if not path.is_file():
-        raise UserError(f"{path}: is missing; prepare it (snakemake {path})")
+    pixels, rows = open_array(path), table["row"].to_numpy()
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(pixels):
+        raise UserError(f"{path}: is of other images than table.parquet; run snakemake again")
     return Split(
-        pixels=np.load(path, mmap_mode="r"),
-        rows=table["row"].to_numpy(),
+        pixels=pixels,
+        rows=rows,
         labels=labels,
         image=table["image"].to_pylist(),
         patient=table["patient"].to_pylist(),

@@ -6,6 +6,7 @@ an ending a PNG, JPEG or TIFF file.
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,13 +42,13 @@ def images(root: Path) -> Found:
 
     Links are followed, but not round. A folder that cannot be opened counts as left out.
     """
-    found, left_out, waiting = [], Counter(), [Path(root)]
+    found, left_out, waiting = [], Counter(), [(Path(root), (Path(root).resolve(),))]
     while waiting:
-        folder = waiting.pop()
+        folder, above = waiting.pop()
         for item in entries(folder, root, left_out):
             path = folder / item.name
-            if item.is_dir() and ends(path):
-                waiting.append(path)
+            if item.is_dir() and (real := real_folder(path, above)):
+                waiting.append((path, (*above, real)))
             elif why := "links to a folder above" if item.is_dir() else fault(item, path):
                 left_out[why] += 1
             else:
@@ -66,9 +67,29 @@ def entries(folder: Path, root: Path, left_out: Counter) -> list[os.DirEntry]:
         return []
 
 
-def ends(folder: Path) -> bool:
-    """True if a walk into the folder ends: a link to a folder above it would be a cycle."""
-    return not folder.is_symlink() or not folder.parent.resolve().is_relative_to(folder.resolve())
+def real_folder(folder: Path, above: tuple[Path, ...]) -> Path | None:
+    """The folder itself, without links; None for a link to one that the walk has come through.
+
+    above: the real folders on the way, outermost first. Without this two links across, each to the
+    folder of the other, would be followed round until the path is too long.
+    """
+    if not folder.is_symlink():
+        return above[-1] / folder.name
+    real = folder.resolve()
+    return None if any(each.is_relative_to(real) for each in above) else real
+
+
+def tree(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`: links are followed, but not round; folders and names are sorted."""
+    above = {str(root): (root.resolve(),)}
+    for folder, below, names in os.walk(root, followlinks=True):
+        way, inner = above.pop(folder), {}
+        for name in sorted(below):
+            if real := real_folder(Path(folder, name), way):
+                inner[name] = (*way, real)
+        above |= {f"{folder}{os.sep}{name}": there for name, there in inner.items()}
+        below[:] = list(inner)
+        yield folder, below, sorted(names)
 
 
 def fault(item: os.DirEntry, path: Path) -> str:

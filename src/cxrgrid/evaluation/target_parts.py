@@ -1,6 +1,5 @@
 """Parts of a target's test images that are scored too, and its metadata-only baseline."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cxrgrid.data import subsets
 from cxrgrid.evaluation import frequency_rows, test_sets
 from cxrgrid.evaluation.score_rows import Parts
 from cxrgrid.evaluation.subgroup_gaps import too_few
+from cxrgrid.io.json_file import read_facts
 from cxrgrid.io.parquet import read_parquet
 
 
@@ -56,7 +56,7 @@ def folder(data: Path, fold: int) -> Path:
 def metadata(path: Path) -> dict:
     """The audit's metadata-only baseline; empty without an audit."""
     audit = path / "audit.json"
-    return json.loads(audit.read_text()).get("metadata_only", {}) if audit.is_file() else {}
+    return read_facts(audit).get("metadata_only", {}) if audit.is_file() else {}
 
 
 def rare_labels(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cxrgrid import models
-from cxrgrid.config.cell import Cell, fold_folder, read_cell
+from cxrgrid.config.cell import TRAIN_AGAIN, Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.image import Sides
@@ -18,6 +18,8 @@ from cxrgrid.models.device import pick_device, prepare
 from cxrgrid.models.input import set_input
 from cxrgrid.models.probe import classifier_of, replace_classifier
 from cxrgrid.models.sizes import Size
+
+MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
             f"{folder}: no cell.json; name a cell's folder, such as results/demo/cells/…/seed0"
         )
     cell = read_cell(str(folder / "cell.json"))
-    for name in ("model.safetensors", "predictions/val.parquet"):
+    for name in (MODEL, "predictions/val.parquet"):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: no {name}; train the cell to its end, or copy it whole")
     val = read_predictions(folder / "predictions/val.parquet", cell)
@@ -119,6 +121,19 @@ def history_facts(folder: Path) -> dict:
     return read_parquet(path)[1] if path.is_file() else {}
 
 
+def check_weights(folder: Path) -> None:
+    """`UserError` unless a cell's weights are those that its training wrote, by size and checksum.
+
+    Cells of before, and copies without history.parquet, have neither: their weights are read.
+    """
+    made, path = history_facts(folder).get("model"), folder / MODEL
+    if made and models.size_and_checksum(path) != made:
+        size = f"{path.stat().st_size:,} bytes, of {made.get('bytes')} written"
+        raise UserError(
+            f"{path}: damaged, or of another training than history.parquet ({size}); {TRAIN_AGAIN}"
+        )
+
+
 def image_there(folder: Path, cell: Cell, facts: dict) -> dict:
     """The cell's image settings, and its size, as far as they differ from a dataset's own.
 
@@ -139,7 +154,8 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     device = pick_device()
     prepare(cell, device)
     model = models.build(cell, labels, size)
-    path = folder / "model.safetensors"
+    check_weights(folder)
+    path = folder / MODEL
     weights = models.read_weights(path)
     if cell.head == "knn":
         name = classifier_of(model)[0]

@@ -45,6 +45,9 @@ def resamples(text: str) -> int:
 
 def run(main: Callable[[list[str] | None], None]) -> None:
     """Call `main` and end the process; a `UserError` becomes one line on stderr and status 1."""
+    in_utf8()
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks ends no command
+        stream.reconfigure(errors="backslashreplace")
     gc.enable()
     gc.freeze()  # what was imported stays: looking through it is never worth the time
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -54,6 +57,16 @@ def run(main: Callable[[list[str] | None], None]) -> None:
         leave(status(main))
     finally:  # only where something unforeseen was raised
         gc.unfreeze()
+
+
+def in_utf8() -> None:
+    """Start the process anew in Python's UTF-8 mode, where the locale has another encoding.
+
+    Names of images and texts are then the same under every locale.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def logged() -> bool:

@@ -1,9 +1,12 @@
-"""Parquet tables that carry facts.
+"""Parquet tables that carry facts, and notice damage.
 
-A table's facts are a JSON object in the Parquet metadata under the key `cxrgrid`. No pandas here:
-a training process starts a second sooner without it.
+A table's facts are a JSON object in the Parquet metadata under the key `cxrgrid`. Each page of
+values has a checksum, and so have the facts, the names and kinds of the columns and the number of
+rows: a flipped bit is found when the table is read. Files of before, without checksums, are read as
+they are. No pandas here: a training process starts a second sooner without it.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,8 +16,11 @@ import pyarrow.parquet as pq
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import replacing
+from cxrgrid.io.json_file import AGAIN, Facts
 
 KEY = b"cxrgrid"
+SUM = b"cxrgrid.sha256"  # of everything but the values, which have checksums of their own
+OWN = (SUM, b"ARROW:schema")  # metadata that the checksum leaves out: pyarrow writes the latter
 
 
 def write_parquet(table, path: str | Path, facts: dict) -> None:
@@ -23,27 +29,56 @@ def write_parquet(table, path: str | Path, facts: dict) -> None:
         table = pa.table(table)
     elif not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
-    metadata = {**(table.schema.metadata or {}), KEY: json.dumps(facts).encode()}
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), KEY: json.dumps(facts).encode()}
+    )
+    table = table.replace_schema_metadata({**table.schema.metadata, SUM: checksum(table)})
     with replacing(Path(path)) as partial:
-        pq.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
-def read_parquet(path: str | Path) -> tuple[pa.Table, dict]:
-    """A table and its facts ({} if it has none). `UserError` if missing or not Parquet."""
+def checksum(table: pa.Table) -> bytes:
+    """Checksum of a table's facts and shape: number of rows, names and kinds of the columns."""
+    shape = [table.num_rows, [[field.name, field.type.id] for field in table.schema]]
+    found = hashlib.sha256(json.dumps(shape).encode())
+    for key, value in sorted((table.schema.metadata or {}).items()):
+        if key not in OWN:
+            found.update(b"\0" + key + b"\0" + value)
+    return found.hexdigest().encode()
+
+
+def read_parquet(path: str | Path, *needs: str) -> tuple[pa.Table, Facts]:
+    """A table and its facts ({} if it has none).
+
+    needs: columns. `UserError`, one line, if the file is missing, damaged or lacks a column.
+    """
     try:
-        with pq.ParquetFile(path) as file:  # read_table would first import all of pyarrow.dataset
+        # read_table would first import all of pyarrow.dataset
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
+        metadata = table.schema.metadata or {}
+        if metadata.get(SUM, b"") not in (b"", checksum(table)):
+            raise ValueError("its checksum does not fit")
+        facts = Facts(json.loads(metadata.get(KEY, b"{}")), path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error})") from None
-    return table, json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
+    except PermissionError:
+        raise UserError(f"{path}: permission denied; ask its owner, or copy it") from None
+    # A damaged file may ask for anything: more memory than there is, names that are no text, …
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+        if Path(path).is_dir():
+            raise UserError(f"{path}: is a folder; name a file in it") from None
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: not a readable Parquet file ({why}); {AGAIN}") from None
+    for name in [name for name in needs if table.schema.get_field_index(name) < 0][:1]:
+        raise UserError(f"{path}: needs one column {name!r}; {AGAIN}")
+    return table, facts
 
 
 def facts_of(path: str | Path) -> dict:
     """A table's facts alone; {} where it has none, or cannot be read."""
     try:
         metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
+        return Facts(json.loads(metadata.get(KEY, b"{}")), path)
+    except (OSError, pa.ArrowException, ValueError, TypeError):
         return {}
-    return json.loads(metadata.get(KEY, b"{}"))

@@ -68,7 +68,7 @@ def described(root: Path, images: list[str]) -> dict[str, list]:
 def changes(folder: Path) -> tuple[str, list[str]]:
     """The dataset's root, and what has changed there since `record`, in words; none if unknown."""
     try:
-        seen = json.loads((folder / NAME).read_text())
+        seen = json.loads((folder / NAME).read_text("utf-8"))
     except (OSError, ValueError):
         return "", []
     root = Path(seen["root"])

@@ -109,6 +109,11 @@ def checksum(path: str | Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def size_and_checksum(path: Path) -> dict[str, int | str]:
+    """`bytes` and `sha256` of a weights file, as the facts of a cell's history hold them."""
+    return {"sha256": checksum(path), "bytes": path.stat().st_size}
+
+
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights of a safetensors file; nothing is unpickled."""
     try:

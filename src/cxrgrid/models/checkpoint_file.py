@@ -116,7 +116,7 @@ def input_beside(path: str | Path) -> dict[str, Any]:
     `rescale_factor` is 1/255, as it is unless it is given.
     """
     try:
-        found = json.loads((Path(path).parent / "preprocessor_config.json").read_text())
+        found = json.loads((Path(path).parent / "preprocessor_config.json").read_text("utf-8"))
         mean, std = list(found["image_mean"]), list(found["image_std"])
         usual = abs(found.get("rescale_factor", 1 / 255) - 1 / 255) < 1e-6
     except (OSError, ValueError, KeyError, TypeError):
@@ -130,6 +130,9 @@ def metadata(path: str | Path) -> dict[str, Any]:
     """Facts that cxrgrid wrote beside the weights of a safetensors file; empty for other files."""
     if Path(path).suffix != ".safetensors":
         return {}
-    with safe_open(path, "pt") as file:
-        found = (file.metadata() or {}).get("cxrgrid")
-    return json.loads(found) if found else {}
+    try:
+        with safe_open(path, "pt") as file:
+            found = (file.metadata() or {}).get("cxrgrid")
+        return json.loads(found) if found else {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error})") from None

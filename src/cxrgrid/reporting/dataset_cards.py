@@ -12,6 +12,7 @@ from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.explained_cells import hidden
 from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import decode
+from cxrgrid.data.stored_array import open_array
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.results import Frames
@@ -36,7 +37,7 @@ def origin(name: str, frames: Frames) -> str:
 def samples(folder: Path, facts: dict) -> list[dict]:
     """Example images of each label, then others, by view: PNG in base64, with labels and view."""
     table = read_parquet(folder / "table.parquet")[0].to_pandas()
-    pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+    pixels = open_array(folder / "pixels.npy")
     shown = []
     for _, image in choose(table, facts["labels"]).iterrows():
         present = [label for label in facts["labels"] if image[label] == 1]

@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import primary
 from cxrgrid.evaluation.effect_rows import primary_metric
@@ -41,7 +44,14 @@ def digest(asked: dict[str, Any]) -> str:
 
 def read(path: Path) -> list[dict]:
     """The readings so far, oldest first: `date`, `hash`, `question`, `shown`."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    try:
+        return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); mend the line, or move the file away: it then counts the "
+            "readings of the test images from now on"
+        ) from None
 
 
 def record(study: Path, grid: Grid, scored: Iterable[tuple[str, ...]]) -> list[dict]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 
-from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import write_bytes
+from cxrgrid.io.json_file import read_json
 
 MISSING = "missing"  # stands for a value that a cell has not given yet
 Links = list[list[tuple[str, str]]]  # of each row: (text, address from the report's folder)
@@ -71,6 +71,4 @@ def write(table: Table, path: Path) -> None:
 
 def read(path: Path) -> Table:
     """The table from its JSON."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run snakemake to make it")
-    return msgspec.json.decode(path.read_bytes(), type=Table)
+    return read_json(path, Table)

@@ -18,6 +18,7 @@ import msgspec
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.io.atomic import write_bytes
+from cxrgrid.io.json_file import read_json
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class TensorBoard:
     def held(self, cell: Cell) -> Mark:
         """The mark of a cell."""
         path = self.path(cell)
-        return msgspec.json.decode(path.read_bytes(), type=Mark) if path.is_file() else Mark()
+        return read_json(path, Mark) if path.is_file() else Mark()
 
     def write(self, news: News) -> None:
         """Add an event file with what is new."""
@@ -189,7 +190,7 @@ class WandB:
     def held(self, cell: Cell) -> Mark:
         """The mark of a cell."""
         path = self.path(cell)
-        return msgspec.json.decode(path.read_bytes(), type=Mark) if path.is_file() else Mark()
+        return read_json(path, Mark) if path.is_file() else Mark()
 
     def write(self, news: News) -> None:
         """Log the news; other settings are another run, and the older one stays."""

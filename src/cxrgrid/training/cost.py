@@ -96,7 +96,7 @@ def peak_memory() -> float:
     """Peak memory of this process in MB; NaN if the system does not report it."""
     # Not getrusage: a child's figure begins with what its parent once used.
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text("utf-8")
     except OSError:
         return float("nan")
     return int(status.split("VmHWM:")[1].split()[0]) / 1000

@@ -124,7 +124,7 @@ def run_facts(run: Run, cell: Cell, facts: dict, images: dict[str, int], more: d
 def processor() -> str:
     """Name of the processor, if the system reports it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), "CPU")

@@ -1,0 +1,41 @@
+"""Reading of JSON that a command has written for another: a file's content, or a table's facts."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from cxrgrid.config.errors import UserError
+
+T = TypeVar("T")
+AGAIN = "remove it and run snakemake, which makes it again, or copy it anew"
+
+
+class Facts(dict):
+    """Facts of a file; to ask for one that it does not have is a `UserError`."""
+
+    def __init__(self, values: dict, path: str | Path):
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise UserError(
+            f"{self.path}: has no fact {name!r}, so another program or version wrote it; {AGAIN}"
+        )
+
+
+def read_facts(path: Path) -> Facts:
+    """A file's JSON object."""
+    return Facts(read_json(path, dict[str, Any]), path)
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """A file's content as a `kind`; `UserError`, one line, if it is none or cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged, or of another version ({error}); {AGAIN}") from None
