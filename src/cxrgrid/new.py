@@ -22,7 +22,7 @@ from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.data import patients
-from cxrgrid.drafting import completion, description, layouts, study_file
+from cxrgrid.drafting import alternatives, completion, description, layouts, study_file
 from cxrgrid.drafting.questions import Question, answered
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
@@ -54,6 +54,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
     if columns := entry.get("columns"):
         lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
+    odd += alternatives.unused(entry)
     # Who the patients are is above.
     notes = [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]
     return [*lines, *(f"  - {text}" for text in notes), *(f"  ! {text}" for text in odd)]

@@ -134,7 +134,7 @@ BAD = {
     "no_image": ([HEADER, ",p,1,0"], "line 2: the image '' is no path"),
     "header": (["image,patient,mass,Edema", *ROWS], "no column 'Mass'; did you mean 'mass'"),
     "no_header": (ROWS, "no column 'image'.* columns: column 1, column 2, column 3"),
-    "twice": ([HEADER + ",Mass", "a.png,p,1,0,1"], "two columns 'Mass'"),
+    "twice": ([HEADER + ",Mass", "a.png,p,1,0,0"], "two columns 'Mass'"),
     "long_row": ([HEADER, "a.png,p,1,0,1"], "Expected 4 fields in line 2, saw 5"),
     "empty": ([""], "labels.csv"),
     "rows": ([HEADER], "no row below it"),

@@ -96,6 +96,7 @@ MASKS = {
     "lung_masks": ("{kind}/images/{n}.png", "{kind}/lung masks/{n}.png"),
     "above": ("images/{kind}/{n}.png", "masks/{kind}/{n}.png"),
     "names": ("{kind}/{n}.png", "{kind}/{n}_mask.png"),
+    "truths": ("{kind}/{n}.png", "{kind}/{n}_GT.png"),
     "segmentations": ("{kind}/{n}.png", "{kind}/segmentation/{n}-seg.png"),
 }
 
@@ -143,13 +144,38 @@ def test_the_class_may_be_in_the_files_name(name, capsys):
     assert entry["classes"] in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("end", ["", "_PA"])
+def test_a_class_of_several_words_in_a_name_is_not_cut(end):
+    for n, kind in enumerate(["viral_pneumonia", "bacterial_pneumonia", "normal"] * 6):
+        lay_one(Path(f"mine/patient{n:03d}_{kind}{end}.png"))
+    entry, _ = drafted()
+    assert entry["labels"] == ["bacterial_pneumonia", "normal", "viral_pneumonia"]
+
+
+def test_test_images_without_a_class_are_left_out_and_said(capsys):
+    root = lay("train/{kind}/{n}.png")
+    for n in NUMBERS:
+        lay_one(root / f"test/{n}.png")
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and entry["split"] == {"name": "patient"}
+    assert len(frame) == 12 and "Images in no class folder, left out: 6" in capsys.readouterr().out
+
+
 def test_a_digit_at_the_end_may_be_the_class():
     lay("CHNCXR_{n}{kind}_0.png", "CHNCXR_{n}{kind}_1.png")
     entry, frame = drafted()
     assert entry["labels"] == ["0", "1"] and frame["1"].sum() == 12
 
 
+def test_sites_above_parts_are_passed_through():
+    lay("site{part}/train/{kind}/{n}.png", "site{part}/test/{kind}/t{n}.png", parts=("A", "B"))
+    entry, frame = drafted()
+    assert entry["labels"] == list(KINDS) and len(frame) == 48
+    assert frame["split:folders"].value_counts().to_dict() == {"train": 24, "test": 24}
+
+
 QUESTIONS = {
+    "parts_alone": ("{part}/{n}{kind}.png", "are parts of a split, not classes"),
     "patients": ("patient{n}/{kind}.png", "look like patients: no label is here"),
     "as_many_as_patients": ("{kind}{n}/a.png", "12 classes of 12 patients"),
     "flat": ("image_{n}.png", "no labels to learn"),
@@ -160,7 +186,7 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_folder_without_labels_says_that_there_are_none(name):
     pattern, said = QUESTIONS[name]
-    lay(pattern)
+    lay(pattern, parts=("train", "test") if "part" in pattern else ("",))
     with pytest.raises(UserError, match=said):
         drafted()
     assert not Path("studies").exists()

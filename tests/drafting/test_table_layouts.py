@@ -127,6 +127,12 @@ TABLES = {
     ),
     "json": ("labels.json", as_json(rows(**PLAIN))),
     "json_lines": ("labels.jsonl", as_json(rows(**PLAIN), lines=True)),
+    "titles_above": "Films of the ward,,,\n,,,\n" + rows(**PLAIN),
+    "a_line_of_text_above": "Films of the ward\n" + rows(separator=";", **PLAIN),
+    "findings_on_lines": rows(patient=patient, findings=named("\n")),
+    "a_column_twice": "".join(
+        f"{line},{line.split(',')[-1]}\n" for line in rows(**PLAIN).splitlines()
+    ),
     "below_one_level": ("about/labels.csv", rows(**PLAIN)),
     "above": ("../labels.csv", rows(**PLAIN)),
 }
@@ -236,6 +242,47 @@ def test_a_column_that_says_the_classes_again_in_numbers_is_no_question():
     assert drafted("mine", "--force")[0]["labels"] == ["Effusion", "Mass"]
 
 
+def test_what_looks_like_a_split_is_no_label_and_is_said(capsys):
+    lay(Path("mine"), rows(**PLAIN, is_test=mass, fold=lambda _, n: n % 5))
+    assert drafted("mine")[0]["labels"] == ["Effusion", "Mass"]
+    said = capsys.readouterr().out
+    assert said.count("may say a split, which is not used") == 2
+
+
+def test_a_column_that_is_nearly_a_label_is_said(capsys):
+    lay(Path("mine"), rows(**PLAIN, Edema=lambda _, n: (0, 1, 9)[n % 3]))
+    assert drafted("mine")[0]["labels"] == ["Effusion", "Mass"]
+    assert "The column 'Edema' is no label, as it holds '9', too." in capsys.readouterr().out
+
+
+def test_a_column_of_crosses_everywhere_does_not_hide_the_classes():
+    lay(Path("mine"), rows(patient=patient, MeSH=lambda *_: "x", problems=KINDS))
+    assert drafted("mine")[0]["labels"] == ["ill", "well"]
+
+
+def test_lists_of_parts_beside_folders_of_parts_are_read(capsys):
+    lines = {"train": [], "test": []}
+    for name, n in PEOPLE:
+        part = "test" if n > 8 else "train"
+        film(Path(f"mine/{part}/{name}.png"), n)
+        lines[part].append(f"{n} {name}.png {'positive' if n % 2 else 'negative'} rsna")
+    for part, text in lines.items():
+        Path(f"mine/{part}.txt").write_text("\n".join(text) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["parts"] == {"train": "train.txt", "test": "test.txt"}
+    assert entry["labels"] == ["column 3"] and len(frame) == 24
+    assert frame["column 3"].tolist() == [EFFUSION[stem] for stem in stems(frame)]
+    assert frame["split:column"].value_counts().to_dict() == {"train": 18, "test": 6}
+
+
+def test_images_that_are_still_packed_are_named():
+    Path("mine").mkdir()
+    Path("mine/images.zip").touch()
+    Path("mine/labels.csv").write_text(rows(**PLAIN))
+    with pytest.raises(UserError, match="unpack 'images.zip' first"):
+        drafted("mine")
+
+
 def test_train_and_test_tables_are_parts():
     root = lay(Path("mine"), "", "empty.txt")
     lines = rows(**PLAIN).splitlines()
@@ -253,6 +300,68 @@ def test_images_in_several_folders_are_all_found():
     Path("mine/labels.csv").write_text(rows(image="{}.png", **PLAIN))
     entry, frame = drafted("mine")
     assert entry["columns"]["match"] == "tail" and len(frame) == 24
+
+
+def test_boxes_in_cocos_form_are_findings():
+    """Images without a box have none."""
+    kinds = {"Effusion": 1, "Mass": 7}
+    root = lay(Path("mine"), "", "empty.txt")
+    boxes = [
+        {"image_id": at, "category_id": kinds[kind], "bbox": [1, 1, 2, 2]}
+        for at, (name, _) in enumerate(PEOPLE)
+        for kind in found_in(name)
+    ]
+    data = {
+        "images": [{"id": at, "file_name": f"{name}.png"} for at, (name, _) in enumerate(PEOPLE)],
+        "annotations": boxes,
+        "categories": [{"id": number, "name": name} for name, number in kinds.items()],
+    }
+    (root / "annotations.json").write_text(json.dumps(data))
+    entry, frame = drafted("mine")
+    assert entry["labels"] == ["Effusion", "Mass"] and entry["patient"]
+    assert frame["Effusion"].tolist() == list(EFFUSION.values())
+    assert frame["Mass"].tolist() == list(MASS.values())
+
+
+def test_ids_that_pandas_wrote_as_floats_are_found_and_joined():
+    for number in range(24):
+        film(Path(f"mine/img/{number}.png"), number)
+    lines = [f"{number}.0,{100 + number // 2}.0" for number in range(24)]
+    Path("mine/images.csv").write_text("\n".join(["id,patient_id", *lines]) + "\n")
+    people = [f"{100 + n},{n % 2},{'MF'[n % 2]},{40 + n:03d}Y" for n in range(12)]
+    Path("mine/people.csv").write_text(
+        "\n".join(["patient_id,Effusion,Patient Gender,Patient Age", *people]) + "\n"
+    )
+    _, frame = drafted("mine")
+    frame = frame.sort_values("age", kind="stable")
+    assert frame["patient"].nunique() == 12 and frame["age"].tolist()[::2] == [*range(40, 52)]
+    assert frame["Effusion"].tolist() == [0, 0, 1, 1] * 6 == [int(s == "F") for s in frame["sex"]]
+
+
+def test_a_third_table_and_a_second_column_of_images_are_said_to_be_unused(capsys):
+    root = lay(Path("mine"), rows(study=lambda name, n: name, second=lambda n, _: f"img/{n}.jpg"))
+    for name, n in PEOPLE:
+        film(root / f"img/{name}.jpg", n)
+    studies = [f"{name},p{n:02},{EFFUSION[name]}" for name, n in PEOPLE]
+    (root / "studies.csv").write_text("\n".join(["study,patient,Effusion", *studies]) + "\n")
+    people = [f"p{n:02},{50 + n}" for n in range(12)]
+    (root / "zones.csv").write_text("\n".join(["patient,height", *people]) + "\n")
+    assert drafted("mine")[1]["Effusion"].tolist() == list(EFFUSION.values())
+    said = capsys.readouterr().out
+    assert "not used: mine/zones.csv: says height of each patient" in said
+    assert "The column 'second' names images, too" in said
+
+
+def test_studies_of_dicom_files_are_of_the_patients_in_their_headers():
+    for name, n in PEOPLE:
+        who = {"patient": n, "study": int(name[-1]), "view": "PA", "sex": "F", "age": 40}
+        dicom.write(Path(f"mine/img/{name}.dcm"), np.zeros((16, 16), np.uint8), who)
+    uids = [dicom.attributes(Path("mine"), [f"img/{p}.dcm"], "StudyInstanceUID") for p, _ in PEOPLE]
+    lines = [f"{uid},{EFFUSION[name]}" for [uid], (name, _) in zip(uids, PEOPLE, strict=True)]
+    Path("mine/labels.csv").write_text("\n".join(["uid,Effusion", *lines]) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["match"] == "StudyInstanceUID" and entry["patient"] == "PatientID"
+    assert frame["patient"].nunique() == 12 and len(frame) == 24
 
 
 def test_a_table_of_patients_is_joined():

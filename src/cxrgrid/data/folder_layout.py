@@ -22,11 +22,17 @@ MASK = re.compile(
 )
 IMAGES = re.compile(r"images?|imgs?|cxrs?|x-?rays?", re.I)  # beside which labels are masks
 MAPS = re.compile(r"labels?|gts?|truths?|annots?", re.I)
+MOST_CLASSES = 10  # below sites
 TWICE = re.compile(r"(^|/)([^/]+)/\2/")
 SMALL = re.compile(r"thumb(nail)?s?|previews?|\.?cache", re.I)
 OF_MASK = re.compile(
     r"(.*[ _.-])?(lung|heart)?(masks?|seg|segmentations?)([ _.-]?(left|right|lungs?|\d+))*"
     r"|masks?[ _-].*",
+    re.I,
+)
+MAP_OF = re.compile(
+    r"(.+)[ _.-](gt|ground[ _-]?truth|labels?|annot(ation|ated)?s?|overlay|heat[ _-]?map"
+    r"|contours?)",
     re.I,
 )
 UNLABELLED = re.compile(
@@ -86,7 +92,15 @@ def without_masks(paths: list[str]) -> list[str]:
     start = len(above) + 1 if above else 0
     names = {folder for path in folders for folder in path[start:].split("/")}
     paired = any(map(IMAGES.fullmatch, names))
-    return [path for path in paths if not is_mask(path[start:], paired)] or paths
+    images = [path for path in paths if not is_mask(path[start:], paired)] or paths
+    stems = {path.rpartition(".")[0] for path in images}
+    return [path for path in images if not is_map_of(path, stems)]
+
+
+def is_map_of(path: str, stems: set[str]) -> bool:
+    """True for `a_GT.png` beside `a.png`; stems: paths of all images without their endings."""
+    found = MAP_OF.fullmatch(path.rpartition(".")[0])
+    return bool(found) and found[1] in stems
 
 
 def is_mask(path: str, paired: bool = False) -> bool:
@@ -122,14 +136,31 @@ def order_of(paths: list[str], named: bool) -> list[str]:
     """
     split = [path.split("/") for path in paths]
     first = {part_of(parts[0]) for parts in split if len(parts) > 2 - named}
+    tops = {part_of(parts[0]) for parts in split if len(parts) > 1}
+    if first == {"train"} and len(tops) > 1 and "" not in tops:  # the test images have no class
+        return ["part"] if named else ["part", "class"]
     if "train" in first and len(first - {""}) > 1:
         return ["part"] if named else ["part", "class"]
     second = [parts[1] for parts in split if len(parts) > 2]
     if second and len(second) == len([parts for parts in split if len(parts) > 1]):
         below = {part_of(name) for name in second}
         if "" not in below and "train" in below and len(below) > 1:
-            return ["class", "part"]
+            return ["site", "part", "class"] if are_sites(split) else ["class", "part"]
     return ["class"]
+
+
+def are_sites(split: list[list[str]]) -> bool:
+    """True if the same few folders lie below the parts of each first folder: siteA/train/COVID."""
+    below: dict[str, set[str]] = {}
+    for folders in split:
+        below.setdefault(folders[0], set()).add(folders[2] if len(folders) > 3 else "")
+    names = set().union(*below.values())
+    words = all(re.search("[A-Za-z]", name) and not re.search(r"\d", name) for name in names)
+    return (
+        words
+        and 2 <= len(names) <= MOST_CLASSES
+        and all(kinds == names for kinds in below.values())
+    )
 
 
 def place(path: str, order: list[str]) -> tuple[str, str]:

@@ -20,6 +20,7 @@ Lookup = Callable[[str], list[str]]
 ZEROS = "\0zeros"  # begins the key of a number without zeros in front
 SPANS = [(at, at + length) for at in range(4) for length in (2, 3)]  # folders read as one id
 LONGEST = 6  # parts of a path that are compared
+WHOLE = re.compile(r"^(\d+)\.0+$")
 BEGINNING = re.compile(r"[-_. ]")
 
 
@@ -30,7 +31,7 @@ def lookup(root: Path, images: list[str], how: str) -> Lookup:
     found = by_part(images) if how == "part" else by_header(root, images, how)
 
     def find(value: str) -> list[str]:
-        key = value.casefold().replace("\\", "/").strip("/")
+        key = WHOLE.sub(r"\1", value.casefold().replace("\\", "/").strip("/"))
         short = str(int(key)) if key.isdigit() and key.isascii() else key
         return found.get(key) or found.get(short, [])
 
@@ -51,6 +52,8 @@ def by_tail(images: list[str]) -> Lookup:
 
     def find(value: str) -> list[str]:
         wanted = parts(value)
+        if (wanted[0],) not in known:  # 12.0, as pandas writes where some are missing
+            wanted[0] = WHOLE.sub(r"\1", wanted[0])
         if (wanted[0],) not in known and wanted[0].isdigit() and wanted[0].isascii():
             return known.get((ZEROS, str(int(wanted[0]))), [])
         ends = (tuple(wanted[:length]) for length in range(min(len(wanted), LONGEST), 0, -1))

@@ -13,7 +13,10 @@ NUMBERS = tuple(value for value in VALUES if value)
 VALUES |= dict.fromkeys(("yes", "y", "true", "t", "positive", "pos", "present"), 1.0)
 VALUES |= dict.fromkeys(("no", "n", "false", "f", "negative", "neg", "absent"), 0.0)
 VALUES |= dict.fromkeys(("na", "n/a", "nan", "<na>", "null", "unknown"), np.nan)
-VALUES |= dict.fromkeys(("uncertain", "?"), -1.0)
+VALUES |= dict.fromkeys(
+    ("k.a.", "k. a.", "n.a.", "not reported", "not available", "missing"), np.nan
+)
+VALUES |= dict.fromkeys(("uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0)
 VALUES |= dict.fromkeys(("ja", "oui", "si", "sí", "sim", "x", "✓", "✔"), 1.0)
 VALUES |= dict.fromkeys(("nein", "non", "não", "nao"), 0.0)
 SIGNS = {"+": 1.0, "-": 0.0, "−": 0.0, "": np.nan}  # of a column that holds nothing else

@@ -16,6 +16,7 @@ from cxrgrid.data import publisher_files
 PLAIN = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LISTS = (".txt", ".txt.gz", ".lst")  # that may be tables, too
 JSON = (".json", ".jsonl")
+COCO = ("images", "annotations", "categories")  # keys of a file of boxes
 SUFFIXES = (*PLAIN, ".xlsx", ".parquet", *JSON)
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # rows by which the separator is told
@@ -43,16 +44,43 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
     else:
         rows = from_text(path, notes)
     rows = rows.fillna("").astype(str).apply(lambda column: column.str.strip())
+    above = lines_above(rows)
+    rows = rows.iloc[above:].reset_index(drop=True)
+    notes += [f"{path.name}: lines above the header, passed over: {above}."] if above else []
     # Spreadsheets break long headers into lines.
     header = rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist()
     if any(PICTURE.fullmatch(name) for name in header):  # an image: the first row is one of them
         notes.append(f"{path.name}: no header, so its columns are called column 1 and so on.")
         header = headless(len(header))
         rows = pd.concat([rows.iloc[:1], rows], ignore_index=True)
-    rows = rows.iloc[1:].set_axis(header, axis=1).set_axis(range(2, len(rows) + 1))
+    rows = rows.iloc[1:].set_axis(header, axis=1)
+    rows = rows.set_axis(range(above + 2, above + 2 + len(rows)))
+    rows = without_repeated(rows)
     rows = rows[(rows != "").any(axis=1)]
     rows.attrs["notes"] = notes
     return rows
+
+
+def without_repeated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without columns that are there twice, with the same fields."""
+    names, kept = list(rows.columns), []
+    for at, name in enumerate(names):
+        earlier = [other for other in kept if names[other] == name]
+        if not any(rows.iloc[:, other].equals(rows.iloc[:, at]) for other in earlier):
+            kept.append(at)
+    return rows if len(kept) == len(names) else rows.iloc[:, kept]
+
+
+def lines_above(rows: pd.DataFrame) -> int:
+    """Number of rows above the header: titles, which fill less than half of the columns."""
+    filled = (rows.iloc[:LOOKED_AT] != "").sum(axis=1).to_numpy()
+    most = int(filled.max(initial=0))
+    return int((filled == most).argmax()) if most > 2 and filled[0] * 2 < most else 0
+
+
+def whole(ids: pd.Series) -> pd.Series:
+    """The ids, whole numbers without the `.0` that programs add."""
+    return ids.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
 
 
 def headless(columns: int) -> list[str]:
@@ -74,6 +102,7 @@ def from_text(path: Path, notes: list[str]) -> pd.DataFrame:
     separator = excel[1] if excel else separator_of(text)
     if separator != ",":
         notes.append(f"{path.name}: columns are separated by {separator!r}.")
+    widths = widths_of(text, separator)
     try:
         # The header is read as a row: pandas would rename a column that is there twice.
         return pd.read_csv(
@@ -85,6 +114,7 @@ def from_text(path: Path, notes: list[str]) -> pd.DataFrame:
             na_filter=False,
             skip_blank_lines=False,
             low_memory=False,
+            names=range(max(widths)) if widths and widths[0] * 2 <= max(widths) else None,
         )
     except ValueError as error:
         first = str(error).strip().splitlines()[-1]
@@ -132,15 +162,22 @@ def separator_of(text: str) -> str:
     """
 
     def columns(separator: str) -> tuple[bool, int]:
-        lines = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=separator)
-        try:
-            widths = [len(row) for row, _ in zip(lines, range(LOOKED_AT), strict=False) if row]
-        except csv.Error:  # a NUL, or a field of 100,000 letters
-            return False, 0
+        widths = widths_of(text, separator)
+        while len(widths) > 2 and widths[0] == 1:  # a title above the header
+            widths.pop(0)
         return len(set(widths[:-1])) < 2 and max(widths, default=0) > 1, (widths or [0])[0]
 
     best = max(SEPARATORS, key=columns)
     return " " if columns(best)[1] < 2 and columns(" ")[0] else best
+
+
+def widths_of(text: str, separator: str) -> list[int]:
+    """Number of fields of each of the first lines that are not empty; none if they are no lines."""
+    lines = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=separator)
+    try:
+        return [len(row) for row, _ in zip(lines, range(LOOKED_AT), strict=False) if row]
+    except csv.Error:  # a NUL, or a field of 100,000 letters
+        return []
 
 
 def from_parquet(path: Path) -> pd.DataFrame:
@@ -154,7 +191,7 @@ def from_parquet(path: Path) -> pd.DataFrame:
 
 
 def from_json(path: Path) -> pd.DataFrame:
-    """A list of objects, an object a line, or {image: label or object}."""
+    """A list of objects, an object a line, {image: label or object}, or COCO's annotations."""
     try:
         text = path.read_text("utf-8-sig")
         many = path.suffix.lower() == ".jsonl"
@@ -165,6 +202,8 @@ def from_json(path: Path) -> pd.DataFrame:
         )
     except ValueError:
         data = None
+    if isinstance(data, dict) and set(COCO) <= set(data):
+        data = from_coco(data)
     if isinstance(data, dict):
         pairs = data.items()
         told = [each if isinstance(each, dict) else {"label": each} for _, each in pairs]
@@ -172,6 +211,22 @@ def from_json(path: Path) -> pd.DataFrame:
     if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
         raise UserError(f"{path}: not a table: neither a list of objects nor one object a line")
     return pd.DataFrame(data)
+
+
+def from_coco(data: dict) -> list[dict]:
+    """One row per image: its own fields, and the names of the categories that it is annotated with.
+
+    Images without an annotation have an empty list.
+    """
+    names = {kind.get("id"): str(kind.get("name")) for kind in data["categories"]}
+    shown: dict = {}
+    for box in data["annotations"]:
+        shown.setdefault(box.get("image_id"), set()).add(names.get(box.get("category_id"), "?"))
+    return [
+        {**image, "findings": sorted(shown.get(image.get("id"), ()))}
+        for image in data["images"]
+        if isinstance(image, dict)
+    ]
 
 
 def from_frame(rows: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ PICTURES += (".pgm", ".ppm", ".pnm")
 SUFFIXES = (*PICTURES, *dicom.SUFFIXES)
 NO_ENDING = "without an ending"
 BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")  # PNG, JPEG, TIFF
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar", ".zst")
 SHOWN = 6  # kinds that a sentence names
 
 
@@ -113,6 +114,12 @@ def ending(path: Path) -> str:
     """The ending of a name, as `.txt`."""
     suffix = path.suffix.lower()
     return suffix if suffix[1:].isalnum() and not suffix[1:].isdigit() else NO_ENDING
+
+
+def packed(root: Path) -> str:
+    """Hint at archives in a folder, in which images may be; empty without any."""
+    found = sorted(path.name for path in root.glob("*") if path.name.lower().endswith(ARCHIVES))
+    return f"; unpack {found[0]!r} first" if found else ""
 
 
 def unopened(root: Path) -> list[str]:

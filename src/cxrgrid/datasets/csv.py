@@ -11,7 +11,15 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import image_lookup, label_text, patients, publisher_files, tables, walk
+from cxrgrid.data import (
+    image_lookup,
+    label_text,
+    patients,
+    people_columns,
+    publisher_files,
+    tables,
+    walk,
+)
 
 TASK = "multilabel"
 LABELS = []
@@ -29,10 +37,8 @@ PHANTOM = {}
 PARTS = {name: name for name in ("train", "trainval", "val", "test")}
 PARTS |= {"training": "train", "testing": "test", "dev": "val", "": None}
 PARTS |= dict.fromkeys(("valid", "validate", "validation"), "val")
-SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
 FILES = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.SUFFIXES)
-OPTIONAL = ("study", "view", "sex", "age")
 PART = "\0part"  # of a row, by the table that it stands in
 
 
@@ -44,17 +50,20 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     raw, said = stacked(root, columns)
     rows = select(raw, columns, labels, path)
     rows = gathered(rows) if columns.separator == label_text.ROWS else rows
-    frame = rows.assign(image=spelled(rows["image"], path, columns.match), **optional(rows))
+    frame = rows.assign(
+        image=spelled(rows["image"], path, columns.match), **people_columns.read(rows)
+    )
     frame = frame.drop(columns="classes", errors="ignore").assign(
         **one_hot(rows, columns, labels, path)
     )
     if "split:column" in frame:
         frame["split:column"] = parts(frame["split:column"], columns.split or "parts", path)
     blank = frame["patient"].str.lower().isin(MISSING)
-    frame["patient"] = frame["patient"].where(~blank, frame["image"])
-    frame["study"] = frame["study"].where(frame["study"] != "", frame["image"])
+    own = pd.DataFrame({"patient": blank, "study": frame["study"] == ""})  # nobody is named
+    for name in own:
+        frame[name] = frame[name].where(~own[name], frame["image"])
     once = distinct(frame, path)
-    there = on_disk(root, once, columns, path)
+    there = on_disk(root, once, columns, path, own)
     kept = distinct(there, path)
     if kept.empty:
         raise UserError(f"{path}: {none_there(root, once['image'].tolist(), columns)}")
@@ -113,12 +122,17 @@ def joined(rows: pd.DataFrame, path: Path, on: str, theirs: str = "") -> pd.Data
     for table in (rows, more):
         if list(table.columns).count(on) != 1:
             raise UserError(f"columns.join.by: {describe(on, list(table.columns))}")
+    if not rows[on].isin(more[on]).any():  # 12 and 12.0, as pandas writes where some are missing
+        more = more.assign(**{on: tables.whole(more[on])})
+        keys = tables.whole(rows[on])
+    else:
+        keys = rows[on]
     more = more.drop_duplicates()
     if more[on].duplicated().any():
         twice = more.loc[more[on].duplicated(), on].iloc[0]
         raise UserError(f"{path}: several rows say different things of {on} {twice!r}; keep one")
     fresh = [name for name in more.columns if name == on or name not in set(rows.columns)]
-    return rows.join(more[fresh].set_index(on), on=on).fillna("")
+    return rows.join(more[fresh].set_index(on).reindex(keys).set_axis(rows.index)).fillna("")
 
 
 def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) -> pd.DataFrame:
@@ -126,7 +140,7 @@ def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) 
     header = rows.columns.tolist()
     taken = {"image": columns.image, "patient": columns.patient}
     taken |= {"split:column": PART if columns.parts else columns.split}
-    taken |= {name: same(name, header) for name in OPTIONAL}
+    taken |= {name: people_columns.column(name, header) for name in people_columns.NAMES}
     taken |= {"classes": columns.classes} if columns.classes else {name: name for name in labels}
     for name in filter(None, taken.values()):
         if header.count(name) != 1:
@@ -146,11 +160,6 @@ def gathered(rows: pd.DataFrame) -> pd.DataFrame:
     together = rows.groupby("image", sort=False)["classes"].agg("\n".join)
     once = rows.drop_duplicates([name for name in rows if name != "classes"])
     return once.assign(classes=once["image"].map(together))
-
-
-def same(name: str, header: list[str]) -> str:
-    """The column of that name in upper or lower case; empty if there is none."""
-    return next((column for column in header if column.lower() == name), "")
 
 
 def describe(name: str, header: list[str]) -> str:
@@ -205,8 +214,13 @@ def distinct(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return once
 
 
-def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.DataFrame:
-    """The rows whose image is there, with its path below root; a row for each image of an id."""
+def on_disk(
+    root: Path, rows: pd.DataFrame, columns: Columns, path: Path, own: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows whose image is there, with its path below root; a row for each image of an id.
+
+    own: True where an image is a patient, or a study, of its own.
+    """
     if columns.match == "path":
         return rows[image_lookup.listed(root, rows["image"])]
     look = image_lookup.lookup(root, walk.images(root).images, columns.match)
@@ -218,8 +232,7 @@ def on_disk(root: Path, rows: pd.DataFrame, columns: Columns, path: Path) -> pd.
         ]
     placed = rows.assign(place=found).explode("place").dropna(subset="place")
     for name in ("patient", "study") if columns.match == "tail" else ():
-        own = placed[name] == placed["image"]  # nobody is named
-        placed[name] = placed[name].where(~own, placed["place"])
+        placed[name] = placed[name].where(~own.loc[placed.index, name], placed["place"])
     return placed.assign(image=placed["place"]).drop(columns="place")
 
 
@@ -244,18 +257,6 @@ def none_there(root: Path, images: list[str], columns: Columns) -> str:
         some = f"{len(near):,} of {len(images):,} lie there under another path or ending"
         return f"{text}; {some}, as {near[0]!r}: set columns.match: tail"
     return f"{text}; paths in the column {columns.image!r} start from {root}"
-
-
-def optional(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Study, view, sex and age where the file has such columns."""
-    age = pd.to_numeric(rows["age"].str.replace(",", "."), errors="coerce").astype(float)
-    view = rows["view"].str.upper()
-    return {
-        "study": rows["study"],
-        "view": view.astype(object).where(view != "", None),
-        "sex": pd.Series([SEXES.get(sex.lower()) for sex in rows["sex"]], rows.index, object),
-        "age": age.where(age.between(0, 120)),
-    }
 
 
 def notes(rows: int, once: int, there: int, blank: int, settings: dict) -> list[str]:

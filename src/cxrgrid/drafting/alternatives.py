@@ -8,9 +8,10 @@ import pandas as pd
 from cxrgrid.config.preparation import Columns
 from cxrgrid.data import patients
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses
+from cxrgrid.drafting import class_columns, guesses, image_columns
 
 MOST = 3  # alternatives of a kind that are written
+KEYS = ("image", "patient", "split", "classes")
 NAMES = 4  # classes that are named
 
 
@@ -49,8 +50,7 @@ def of_classes(entry: dict) -> dict[str, str]:
     if not columns:
         return {}
     rows = table(columns, entry["root"])
-    keys = [key for key in ("image", "patient", "split", "classes") if columns.get(key)]
-    taken = {*guesses.patient_columns(rows), *(columns[key] for key in keys), *entry["labels"]}
+    taken = {*guesses.patient_columns(rows), *(columns.get(key) for key in KEYS), *entry["labels"]}
     left = rows.drop(columns=[name for name in rows if name in taken])
     each = guesses.label_columns(left) if "classes" in columns else []
     found = {one.column: one.labels for one in class_columns.candidates(left)}
@@ -59,6 +59,36 @@ def of_classes(entry: dict) -> dict[str, str]:
         name: ", ".join(labels[:NAMES]) + ", …" * (len(labels) > NAMES)
         for name, labels in list(found.items())[-MOST:]
     }
+
+
+def unused(entry: dict) -> list[str]:
+    """Sentences on columns that are not read, though they look like something."""
+    if not (columns := entry.get("columns")):
+        return []
+    rows = table(columns, entry["root"])
+    taken = {*entry["labels"], *(columns.get(key) for key in KEYS)}
+    left = rows.drop(columns=[name for name in rows if name in taken])
+    nearly = [
+        f"The column {name!r} is no label, as it holds {', '.join(map(repr, values))}, too."
+        for name, values in guesses.nearly_labels(left).items()
+    ]
+    splits = [
+        f"The column {name!r} may say a split, which is not used."
+        for name in left
+        if class_columns.PART.fullmatch(name) and left[name].nunique() > 1
+    ]
+    return [*nearly[:MOST], *splits, *of_images(rows, columns, Path(entry["root"]))]
+
+
+def of_images(rows: pd.DataFrame, columns: dict, base: Path) -> list[str]:
+    """Sentences on columns that name other images."""
+    found = image_columns.candidates(rows.drop(columns=columns["image"]))
+    return [
+        f"The column {name!r} names images, too, which are not read."
+        for name, values in found.items()
+        if sum(image_columns.is_file(base, value) for value in values) * 2 > len(values)
+        and not rows[name].equals(rows[columns["image"]])
+    ]
 
 
 def table(columns: dict, root: str) -> pd.DataFrame:

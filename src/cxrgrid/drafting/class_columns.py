@@ -12,7 +12,7 @@ from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
     r"(image[ _]?)?(class(es)?|labels?|diagnos[ie]s|findings?|diseases?|category|target|condition"
-    r"|pathology|ground.?truth)"
+    r"|pathology|problem|ground.?truth)s?"
     r"([ _]?(name|label|type|category)s?)?",
     re.I,
 )
@@ -24,8 +24,14 @@ OTHERWISE = re.compile(
     r"|age|set|.*\bid|id",
     re.I,
 )
+PART = re.compile(
+    r"fold|split|partition|usage|train|valid|val|test|(is|in)[ _]?(train|test|val).*"
+    r"|.*(train|test|val|validation|hold.?out)[ _]?(ing|set|split|data|fold)",
+    re.I,
+)  # names of columns that may say a split
 MOST = 60  # classes that a column may hold
-SEPARATORS = ("|", ";", ",", "/", "+", "&", " and ")
+SEPARATORS = ("\n", "|", ";", ",", "/", "+", "&", " and ")
+SURE = SEPARATORS[:3]  # hardly ever within the name of a class
 HEALTHY = re.compile(r"no[ _]?findings?|normal|none|healthy|negative|no disease", re.I)
 
 
@@ -100,7 +106,8 @@ def by_rows(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> Cla
 def could_be(name: str, values: pd.Series) -> bool:
     """True if a column may hold classes: its name says nothing else, and its values repeat."""
     distinct = values[values != ""].nunique()
-    if not name or (OTHERWISE.fullmatch(name) and not NAMED.fullmatch(name)):
+    says = OTHERWISE.fullmatch(name) or PART.fullmatch(name)
+    if not name or (says and not NAMED.fullmatch(name)):
         return False
     return 2 <= distinct <= len(values) / 2 or bool(NAMED.fullmatch(name))
 
@@ -123,7 +130,8 @@ def separator_of(fields: list[str]) -> str:
         several = [names_ for names_ in combined if len(names_) > 1]
         used = Counter(name for names_ in combined for name in set(names_))
         among = {name for names_ in several for name in names_}
-        if among and sum(used[name] > 1 for name in among) * 2 > len(among):
+        again = sum(used[name] > 1 for name in among) * 2
+        if among and (again > len(among) or (separator in SURE and again == len(among))):
             return separator
     return ""
 

@@ -185,5 +185,6 @@ def in_several(frame: pd.DataFrame, labels: list[str]) -> int:
     """Patients with images in several classes, where these are folders and patients are many."""
     tops = frame["image"].str.rsplit("/", n=1).str[0]
     by_folder = (frame[labels].sum(axis=1) == 1).all() and tops.nunique() <= 3 * len(labels)
+    by_folder &= frame[labels].idxmax(axis=1).groupby(tops).nunique().max() == 1
     crossing = int(tops.groupby(frame["patient"]).nunique().gt(1).sum()) if by_folder else 0
     return crossing if crossing > frame["patient"].nunique() / 2 else 0

@@ -15,7 +15,11 @@ PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", 
 PATTERNS = [r"^(\d+)[-_]", r"^([A-Za-z]+[-_]?\d+)[-_]", r"^(.+)[-_][^-_]*$"]
 ABOVE = [r"^[^/]+/([^/]+)/", r"^[^/]+/[^/]+/([^/]+)/", r"^[^/]+/[^/]+/[^/]+/([^/]+)/"]
 FIRST = r"^([^/]+)/"
-CLASSES = [r"^([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\(?\d", r"[-_]([A-Za-z]+|[01])\.\w+$"]
+CLASSES = [
+    r"^([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\(?\d",
+    r"[-_]([A-Za-z]+(?:[-_][A-Za-z]+)*|[01])\.\w+$",
+]
+CLASSES += [r"[-_]([A-Za-z]+(?:[-_][A-Za-z]+)*)[-_](?:PA|AP|LAT|LL|lateral|frontal)\.\w+$"]
 CLASSES += [r"^[^_-]*\d[^_-]*[_-]([A-Za-z]+)[_-]"]
 VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r"}
 SEXES = {"m", "f", "male", "female"}
@@ -87,12 +91,13 @@ def class_pattern(root: Path) -> str:
         matches = [re.search(pattern, image.rsplit("/", 1)[-1]) for image in images]
         counts = Counter(match[1] for match in matches if match)
         known_as = {name.casefold() for name in counts}
-        if known_as <= VIEWS or known_as <= SEXES:
+        if {re.split("[-_ ]", name)[-1] for name in known_as} <= VIEWS or known_as <= SEXES:
             continue
         if all(matches) and 2 <= len(counts) <= 10 and min(counts.values()) >= FEWEST:
-            found[pattern] = counts
-    if len(found) > 1:
-        choices = " or ".join(", ".join(sorted(counts)) for counts in found.values())
+            found[pattern] = pd.factorize(pd.Series([match[1] for match in matches]))
+    first = next(iter(found.values()), None)
+    if any((codes != first[0]).any() for codes, _ in found.values()):
+        choices = " or ".join(", ".join(sorted(names)) for _, names in found.values())
         raise UserError(
             f"{root}: the files' names tell classes in two ways ({choices}): write them "
             "into a table, or put the images into one folder per class"
@@ -102,6 +107,10 @@ def class_pattern(root: Path) -> str:
 
 def question(frame: pd.DataFrame, labels: list[str]) -> str:
     """Why folders may not be classes after all; empty where nothing speaks against it."""
+    if all(map(folder_layout.part_of, labels)):
+        return (
+            f"the folders {', '.join(labels)} are parts of a split, not classes: no label is here"
+        )
     ids = [label for label in labels if PERSON.fullmatch(label)]
     named = [label for label in ids if not label[0].isdigit()] if len(ids) > 2 else []
     if len(named) == len(labels) or (len(ids) == len(labels) > 10):

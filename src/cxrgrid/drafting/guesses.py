@@ -17,7 +17,10 @@ from cxrgrid.drafting import class_columns, image_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
 from cxrgrid.drafting.questions import Question
 
-PATIENT = re.compile(r"patient|subject|person|^p_?id$|^pt(_?id)?$|^mrn$|^case", re.I)
+PATIENT = re.compile(
+    r"patient|subj|person|proband|^p_?id$|^pt(_?id)?$|^pat([^a-z]|id|nr|$)|^mrn$|^case", re.I
+)
+FEW = 3  # values beside 1 and 0 of a column that is nearly a label
 EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
 # What is 0 or 1 at times and still no finding: numbers, lists, people.
@@ -93,6 +96,8 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     if (classes and classes != EACH) or (not classes and only_words(left)):
         return []
     found = label_columns(left)
+    if not classes and all(left[name].nunique() < 2 for name in found):  # a column of crosses
+        found = found if not class_columns.candidates(left.drop(columns=found)) else []
     rivals = class_columns.rivals(left, found) if found and not classes else []
     if not rivals:
         return found
@@ -108,6 +113,19 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     )
 
 
+def nearly_labels(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that would be labels of 1 and 0 but for a few other values, with these."""
+    found = {}
+    for name in rows.columns:
+        fields = rows[name].str.lower()
+        known = fields.map(meanings(rows[name]))
+        other = fields[known.isna() & ~fields.isin(list(meanings(rows[name])))]
+        few = 0 < other.nunique() <= FEW and len(other) * 2 < len(fields)
+        if few and {0, 1} <= set(known) and not NO_LABEL.fullmatch(name):
+            found[name] = sorted(set(rows.loc[other.index, name]))
+    return found
+
+
 def only_marks(labels: pd.DataFrame) -> bool:
     """True if each label is marked where it is present, and blank everywhere else."""
     values = labels.apply(lambda column: column.str.lower().map(meanings(column)))
@@ -120,6 +138,7 @@ def label_columns(rows: pd.DataFrame) -> list[str]:
         name
         for name in rows.columns
         if not NO_LABEL.fullmatch(name)
+        and not class_columns.PART.fullmatch(name)
         and not PERSON.match(name)
         and set(rows[name].str.lower()) <= set(meanings(rows[name]))
         and any(meanings(rows[name])[value] in (0, 1) for value in set(rows[name].str.lower()))

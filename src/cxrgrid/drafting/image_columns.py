@@ -128,4 +128,5 @@ def no_image(rows: pd.DataFrame, bases: list[Path]) -> str:
             return f"the column {name!r} holds absolute paths, as {values[0]!r}; {remedy}"
     named = ", ".join(f"{name!r}" for name in candidates(rows))
     tried = f"the files in {named} are not there" if named else "no column holds file names"
-    return f"{tried}, looked for in {bases[0]} and the folders below; {remedy}"
+    packed = walk.packed(bases[0])
+    return f"{tried}, looked for in {bases[0]} and the folders below{packed or f'; {remedy}'}"

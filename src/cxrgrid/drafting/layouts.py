@@ -10,7 +10,7 @@ import pandas as pd
 from cxrgrid.config.checks import ADAPTERS, checked, modules
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import walk
+from cxrgrid.data import folder_layout, walk
 from cxrgrid.datasets import csv, folder
 from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
 from cxrgrid.drafting.questions import Question
@@ -98,7 +98,7 @@ def fallback(path: Path) -> dict:
 
     `Question` where both could be meant: a table with patients or images that says no label.
     """
-    classes = folder.recognise(path)
+    classes = folder.recognise(path) and not only_parts(path)
     if csv.recognise(path) or (not classes and table_files.has_text(path)):
         try:
             return table_files.entry(path)
@@ -107,13 +107,20 @@ def fallback(path: Path) -> dict:
                 raise
             if table_files.unused(path):
                 raise Question(
-                    f"{error} If the folders are the classes, say --adapter folder",
+                    f"{str(error).rstrip('.')}. If the folders are the classes, say --adapter "
+                    "folder",
                     {"the folders are the classes": {"adapter": "folder"}},
                 ) from None
             print(f"not used: {error}")
     elif not classes and (above := table_files.above(path)):
         return above
     return folder_entry(path)
+
+
+def only_parts(path: Path) -> bool:
+    """True if the folders are parts of a split without any folder in them: no class is here."""
+    inner = folder.inside(path)
+    return all(folder_layout.part_of(item.name) and not folder.inside(item) for item in inner)
 
 
 def folder_entry(path: Path) -> dict:
@@ -126,15 +133,17 @@ def folder_entry(path: Path) -> dict:
 def with_patients(entry: dict, frame: pd.DataFrame, name: str) -> tuple[dict, pd.DataFrame]:
     """Read anew with the patients that names or DICOM headers tell, if nothing else names them."""
     images = frame["image"].tolist()
-    if entry["adapter"] not in FALLBACKS or not frame["patient"].equals(frame["image"]):
+    if entry["adapter"] not in FALLBACKS or entry.get("columns", {}).get("patient"):
         return entry, frame
     table, classes = entry["adapter"] == "csv", frame.attrs["labels"]
     found = folder_names.patient_settings(Path(entry["root"]), images, classes, table)
-    if found:
-        entry = entry | {"patient": found[0]}
-        frame = read(entry, name)
-        frame.attrs["other_patients"] = found[1:]
-    return entry, frame
+    if not found:
+        return entry, frame
+    again = read(entry | {"patient": found[0]}, name)
+    if again["patient"].nunique() > frame["patient"].nunique():  # an id of the table's says more
+        return entry, frame
+    again.attrs["other_patients"] = found[1:]
+    return entry | {"patient": found[0]}, again
 
 
 def read(entry: dict, name: str) -> pd.DataFrame:
@@ -143,7 +152,7 @@ def read(entry: dict, name: str) -> pd.DataFrame:
     adapter = importlib.import_module(f"cxrgrid.datasets.{entry['adapter']}")
     frame = adapter.read(Path(entry["root"]), settings | {"dataset": name})
     frame.attrs.setdefault("labels", list(adapter.LABELS))
-    if entry.get("blank") == "absent":
+    if entry.get("blank", getattr(adapter, "BLANK", "")) == "absent":
         labels = frame.attrs["labels"]
         frame[labels] = frame[labels].fillna(0.0)
     frame.attrs["notes"] = [*frame.attrs["notes"], *walk.unopened(Path(entry["root"]))]

@@ -16,6 +16,7 @@ from cxrgrid.drafting.questions import Question
 
 TEXTS = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.LISTS)
 TABLES = 20  # tables that are looked at
+MENTIONED = 3  # tables in a message
 Imaged = dict[Path, tuple[pd.DataFrame, Images]]
 
 
@@ -31,10 +32,11 @@ def entry(path: Path, classes: str = "") -> dict:
     rows, where = imaged[table]
     columns = {"file": os.path.relpath(table, where.base)}
     if parts:
-        columns = {
-            "parts": {part: os.path.relpath(file, where.base) for part, file in parts.items()}
-        }
         rows = pd.concat([imaged[file][0] for file in parts.values()], ignore_index=True).fillna("")
+        if len({found for _, found in imaged.values()}) > 1:  # each names the images of its folder
+            where = Images(path, where.column, "tail")
+        base = where.base
+        columns = {"parts": {part: os.path.relpath(file, base) for part, file in parts.items()}}
     return joined(rows, where, columns, table, others, classes)
 
 
@@ -83,7 +85,7 @@ def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError 
 def by_part(imaged: Imaged) -> dict[str, Path]:
     """Tables called train, val and test, by part; none unless all are and have the same columns."""
     parts = {part_of(file): file for file in imaged}
-    same = len({(tuple(rows.columns), where) for rows, where in imaged.values()}) == 1
+    same = len({(tuple(rows.columns), where.column) for rows, where in imaged.values()}) == 1
     whole = len(parts) == len(imaged) and {"train", "test"} <= set(parts) and same
     return (
         {part: parts[part] for part in ("train", "val", "test") if part in parts} if whole else {}
@@ -108,7 +110,8 @@ def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
                 raise
             first = first or error
     if len(found) > 1:
-        names = " and ".join(str(file) for file in found)
+        names = " and ".join(str(file) for file in list(found)[:MENTIONED])
+        names += f" and {len(found) - MENTIONED} more" if len(found) > MENTIONED else ""
         raise Question(
             f"{names}: each names images and labels; give the one that is meant",
             {str(file): {"path": file} for file in found},
@@ -131,10 +134,19 @@ def joined(
             if fresh:
                 join = {"file": os.path.relpath(file, where.base), "by": ours}
                 join |= {"theirs": theirs} if theirs != ours else {}
-                right = more[[theirs, *fresh]].set_index(theirs)
-                rows = rows.join(right, on=ours).fillna("")
+                rows = csv.joined(rows, file, ours, join.get("theirs", ""))
+                tell_unused(rows, {path: t for path, t in others.items() if path != file})
                 return guesses.entry(rows, where, columns | {"join": join}, table, classes)
     return guesses.entry(rows, where, columns, table, classes)
+
+
+def tell_unused(rows: pd.DataFrame, others: dict) -> None:
+    """Name the tables that say more of the same patients or images: one alone can be joined."""
+    for file, more in others.items():
+        for ours, _ in keys(rows, more)[:1]:
+            fresh = [column for column in more.columns if column not in rows.columns]
+            if fresh:
+                print(f"not used: {file}: says {', '.join(fresh[:5])} of each {ours}")
 
 
 def keys(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
@@ -149,5 +161,11 @@ def keys(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
     return [
         (ours, theirs)
         for ours, theirs in same
-        if more[theirs].is_unique and rows[ours][rows[ours] != ""].isin(more[theirs]).mean() > 0.5
+        if more[theirs].is_unique and max(matched(rows[ours], more[theirs])) > 0.5
     ]
+
+
+def matched(ours: pd.Series, theirs: pd.Series) -> tuple[float, float]:
+    """Share of the fields that another table's column holds, as they are and as whole numbers."""
+    there = ours[ours != ""]
+    return there.isin(theirs).mean(), tables.whole(there).isin(tables.whole(theirs)).mean()
