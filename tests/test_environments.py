@@ -1,7 +1,9 @@
 """The code's imports, pyproject.toml, both locks and conda's file agree."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -72,3 +74,36 @@ def test_conda_installs_the_same():
     listed = yaml.safe_load((ROOT / "envs/cxrgrid.yaml").read_text())["dependencies"]
     found = {CONDA.get(name, name) for name in names(listed)}
     assert found - {"python", "pip", "setuptools"} == names(PROJECT["dependencies"])
+
+
+IMAGES = {name: (ROOT / "envs" / name).read_text() for name in ("Containerfile", "cxrgrid.def")}
+APPTAINER = """#!/bin/sh
+if [ "$1" = --version ]; then echo apptainer version 1.3.0; exit; fi
+echo "$@" >> said.txt
+while [ "$2" != -c ]; do shift; done
+exec "$@"
+"""
+
+
+def test_both_images_hold_the_package_with_all_that_it_ships():
+    lines = re.findall(r"^COPY (.+) \S+$", IMAGES["Containerfile"], re.M)
+    copied = {name for line in lines for name in line.split()}
+    assert copied == set(re.findall(r"^    (\S+) /opt/cxrgrid/", IMAGES["cxrgrid.def"], re.M))
+    assert {path.name for path in (SOURCE / "shipped").iterdir()} <= {
+        name.split("/")[0] for name in copied
+    }
+    assert all("pip install --no-cache-dir --require-hashes" in text for text in IMAGES.values())
+
+
+def test_the_rules_run_in_the_image_if_asked_to(tmp_path):
+    """With an `apptainer` that notes how it is called, and runs the command where it is."""
+    (tmp_path / "apptainer").write_text(APPTAINER)
+    (tmp_path / "apptainer").chmod(0o755)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--sdm", "apptainer", "--cores", "1", "--configfile", str(ROOT / "config.yaml")]
+    command += ["--directory", str(tmp_path), "results/demo/study.json"]
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env=os.environ | path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (said,) = (tmp_path / "said.txt").read_text().splitlines()
+    assert " envs/cxrgrid.sif " in said and "python -m cxrgrid.study " in said

@@ -159,6 +159,27 @@ def test_a_signal_while_saving_lets_it_finish(tmp_path, data, whole, monkeypatch
     assert answers(run(CELL, data, tmp_path)) == whole
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_best_weights_are_in_the_file_once_where_they_are_the_present_ones(
+    tmp_path, data, monkeypatch, ema
+):
+    """And else beside them: read back they are those of the run, whatever was saved."""
+    real, alone = checkpoint.save_state, []
+
+    def read_back(run, path, key):
+        real(run, path, key)
+        state = torch.load(path, weights_only=True)
+        assert all(map(torch.equal, state["best"].values(), run.best.values()))
+        present = state["average" if ema else "model"]
+        if run.best:
+            name = next(iter(run.best))
+            alone.append(state["best"][name].data_ptr() == present[name].data_ptr())
+
+    monkeypatch.setattr(checkpoint, "save_state", read_back)
+    run(make_cell(ema_decay=ema), data, tmp_path, "--save-minutes", "0")
+    assert set(alone) == {True, False}
+
+
 @pytest.mark.parametrize("call", by_turns([1, 2, 3], 1))
 def test_death_while_writing_results(tmp_path, data, whole, monkeypatch, call):
     die_at(CELL, tmp_path, data, monkeypatch, "write_parquet", call)

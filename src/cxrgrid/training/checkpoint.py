@@ -101,6 +101,9 @@ def save_state(run: Run, path: Path, key: str) -> None:
         "average": run.ema.module.state_dict() if run.ema else {},
         **{name: getattr(run, own) for name, own in (STORED | ADDED).items()},
     }
+    if run.step == 0 and run.history and run.history[-1]["best"]:
+        # The best weights are the present ones: of tensors in one storage torch saves one.
+        state["best"] = run.eval_model.state_dict()
     with replacing(path) as partial, partial.open("wb") as file:
         torch.save(state, file)
 
