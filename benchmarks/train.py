@@ -96,7 +96,7 @@ def ours(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> list
     cell |= {"schedule": "constant", "weight_decay": 0}
     cell |= {"amp": args.fast, "channels_last": args.fast}
     call = [sys.executable, "-m", "cxrgrid.train", json.dumps(cell), "--data", str(folder)]
-    return [*call, "--out", str(out), "--threads", str(args.threads)]
+    return [*call, "--out", str(out), "--threads", str(args.threads), "--device", args.device]
 
 
 def timms(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> list[str]:
@@ -105,7 +105,8 @@ def timms(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> lis
     options |= {"model": args.backbone, "num-classes": len(CLASSES), "img-size": args.size}
     options |= {"batch-size": args.batch_size, "opt": "momentum", "lr": args.lr, "epochs": epochs}
     options |= {"weight-decay": 0, "sched": "step", "decay-epochs": 999, "warmup-epochs": 0}
-    options |= {"workers": 0, "device": "cpu", "output": out, "log-interval": 10_000}
+    options |= {"workers": args.workers, "device": args.device}
+    options |= {"output": out, "log-interval": 10_000}
     flat = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     fast = ["--amp", "--amp-dtype", "bfloat16", "--channels-last"] if args.fast else []
     return [sys.executable, str(args.timm), *flat, "--no-aug", *fast]
@@ -116,6 +117,7 @@ def plain(folder: Path, out: Path, epochs: int, args: argparse.Namespace) -> lis
     call = [sys.executable, __file__, "--plain", str(folder), "--out", str(out)]
     call += ["--epochs", str(epochs), "--backbone", args.backbone, "--size", str(args.size)]
     call += ["--batch-size", str(args.batch_size), "--lr", str(args.lr)]
+    call += ["--device", args.device, "--workers", str(args.workers)]
     return [*call, "--threads", str(args.threads), *(["--fast"] if args.fast else [])]
 
 
@@ -131,15 +133,17 @@ def train_plainly(args: argparse.Namespace) -> None:
     loaders = {}
     for split in ("train", "val"):
         images = datasets.ImageFolder(args.plain / split, transforms.Compose(steps))
-        drop = {"shuffle": split == "train"}
-        loaders[split] = torch.utils.data.DataLoader(images, args.batch_size, **drop)
+        ways = {"shuffle": split == "train", "num_workers": args.workers}
+        ways["pin_memory"] = args.device != "cpu"
+        loaders[split] = torch.utils.data.DataLoader(images, args.batch_size, **ways)
     model = timm.create_model(args.backbone, num_classes=len(CLASSES))
     layout, autocast = speed(args)
-    model.to(memory_format=layout)
+    model.to(args.device, memory_format=layout)
     optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
     for _ in range(args.epochs):
         model.train()
         for images, labels in loaders["train"]:
+            images, labels = images.to(args.device), labels.to(args.device)
             optimizer.zero_grad()
             with autocast:
                 answers = model(images.contiguous(memory_format=layout))
@@ -156,7 +160,7 @@ def speed(args: argparse.Namespace):
     import torch
 
     layout = torch.channels_last if args.fast else torch.contiguous_format
-    return layout, torch.autocast("cpu", torch.bfloat16, enabled=args.fast)
+    return layout, torch.autocast(args.device, torch.bfloat16, enabled=args.fast)
 
 
 def answer(model, loader):
@@ -165,7 +169,8 @@ def answer(model, loader):
 
     model.eval()
     with torch.inference_mode():
-        return torch.cat([model(images) for images, _ in loader])
+        device = next(model.parameters()).device
+        return torch.cat([model(images.to(device)).cpu() for images, _ in loader])
 
 
 # ------------------------------------------------------------------ measuring
@@ -195,6 +200,7 @@ def race(folder: Path, args: argparse.Namespace) -> dict[str, list[dict[str, flo
                 )
             epoch = (long["cpu"] - short["cpu"]) / (more - few)
             row = {"epoch": epoch, "start": short["cpu"] - few * epoch}
+            row["epoch_wall"] = (long["wall"] - short["wall"]) / (more - few)
             found[name].append(row | {"wall": long["wall"], "cpu": long["cpu"]})
             print(f"round {number + 1} {name}: {found[name][-1]}", file=sys.stderr)
     return found
@@ -223,20 +229,21 @@ def report(kind: str, found: dict, prepared: float, args: argparse.Namespace) ->
         )
 
 
-def steady(folder: Path, args: argparse.Namespace) -> None:
-    """cxrgrid's epochs and the same model's on images in memory, in turn, in one process."""
+def steady(folder: Path, args: argparse.Namespace) -> tuple[float, float]:
+    """Images a second of cxrgrid's epochs and of the same model on images in memory, in turn."""
     with tempfile.TemporaryDirectory() as temporary:
         cell = ours(folder, Path(temporary), 1 + 2 * args.rounds, args)[3:]
         command = [sys.executable, __file__, "--steady", json.dumps(cell)]
         command += ["--backbone", args.backbone, "--size", str(args.size)]
         command += ["--batch-size", str(args.batch_size), "--train", str(args.train)]
-        command += ["--fast"] if args.fast else []
+        command += ["--device", args.device, *(["--fast"] if args.fast else [])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     pairs = json.loads(done.stdout)[1:]  # the first epoch warms both up
     rate, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(ours / limit for ours, limit in pairs)
     print(f"steady, images/s: {rate:.1f}; the same model on images in memory {limit:.1f}; ", end="")
     print(f"cxrgrid / this: {rate / limit:.2f}, median of {len(pairs)} pairs of epochs {ratio:.2f}")
+    return rate, limit
 
 
 def train_beside(args: argparse.Namespace) -> None:
@@ -279,10 +286,11 @@ def synthetic(args: argparse.Namespace) -> Iterator[float]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     layout, autocast = speed(args)
     model = timm.create_model(args.backbone, num_classes=len(CLASSES)).train()
-    model.to(memory_format=layout)
+    model.to(args.device, memory_format=layout)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
-    images = torch.randn(args.batch_size, 3, args.size, args.size).contiguous(memory_format=layout)
-    labels = torch.randint(len(CLASSES), (args.batch_size,))
+    images = torch.randn(args.batch_size, 3, args.size, args.size, device=args.device)
+    images = images.contiguous(memory_format=layout)
+    labels = torch.randint(len(CLASSES), (args.batch_size,), device=args.device)
     steps = args.train // args.batch_size
     while True:
         started = time.perf_counter()
@@ -292,15 +300,18 @@ def synthetic(args: argparse.Namespace) -> Iterator[float]:
             torch.nn.functional.cross_entropy(answers.float(), labels).backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        answers.sum().item()  # a GPU may still be at work
         yield steps * args.batch_size / (time.perf_counter() - started)
 
 
 FIRST_STEP = """
 import os, sys
 sys.argv[0] = "-m"  # as it is while `python -m cxrgrid.train` finds its module
-from cxrgrid import command, step, train
-step.Step.__call__ = lambda *batch: os._exit(0)
-command.run(train.main)
+from cxrgrid import train
+from cxrgrid.io import cli
+from cxrgrid.training.step import Step
+Step.__call__ = lambda *batch: os._exit(0)
+cli.run(train.main)
 """
 IMPORTS = "import os, torch, timm; os._exit(0)"
 
@@ -322,8 +333,8 @@ def start(folder: Path, args: argparse.Namespace) -> None:
     print(f"start-up, CPU-s: {middle}; until the first step / torch and timm = {share:.2f}")
 
 
-def main() -> None:
-    """Draw, race, report."""
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -337,12 +348,19 @@ def main() -> None:
     parser.add_argument("--val", type=int, default=128, help="validation images")
     parser.add_argument("--epochs", type=int, nargs="+", default=[1, 3], help="few and more")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--workers", type=int, default=0, help="of timm's and the plain loop")
     parser.add_argument("--fast", action="store_true", help="bfloat16 and channels_last, for all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--steady", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Draw, race, report."""
+    args = arguments().parse_args()
     if args.steady:
         return train_beside(args)
     if args.plain:
