@@ -138,6 +138,20 @@ def test_of_a_search_one_level_enters_the_comparisons(searched):
         assert row.recipe_b == standing[(row.dataset, row.b, row.init)]
 
 
+def test_every_file_with_rows_of_a_recipe_has_its_level_of_each_factor(searched):
+    found = {path.stem: pd.read_csv(path, dtype=str) for path in searched.glob("*.csv")}
+    of_recipes = [name for name in found if "recipe" in found[name] and "factor" not in found[name]]
+    assert {"configurations", "confusions", "leaderboard", "metrics", "recommended"} < {*of_recipes}
+    lacking = [
+        name for name in of_recipes if not {"factor:lr", "factor:weight_decay"} < {*found[name]}
+    ]
+    assert not lacking
+    rows = found["configurations"].query("recipe == 'tuned-lr0.0003'")
+    assert set(rows["factor:lr"]) == {"0.0003"} and set(rows["factor:weight_decay"]) == {"0.05"}
+    rows = found["recommended"].groupby("recipe")["factor:lr"].unique()
+    assert [*rows["tuned"]] == ["chosen"] and rows["default"] != ["chosen"]
+
+
 def test_the_numbers_of_a_pair_are_those_of_the_chosen_level(searched):
     pairs = pd.read_csv(searched / "comparisons.csv")
     configurations = pd.read_csv(searched / "configurations.csv")

@@ -341,6 +341,12 @@ def test_the_first_seed_of_each_place_is_explained_or_all_or_none():
     ]
 
 
+def test_what_only_lends_weights_is_looked_up_once_for_all_cells(monkeypatch):
+    grid, asked, targets = Grid(TINY | {"report": {"explain": "all"}}), [], Grid.targets
+    monkeypatch.setattr(Grid, "targets", lambda self: asked.append(self) or targets(self))
+    assert len(Explained(grid).cells) > len(asked) == 1
+
+
 def test_a_study_that_explains_nothing_has_no_empty_figure():
     config = replaced(TINY, "report", {})
     assert "embedding" in Grid(config).figures()

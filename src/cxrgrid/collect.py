@@ -181,10 +181,10 @@ def main(argv: list[str] | None) -> None:
         "metrics": stack(scores, grid.cells, tuple(grid.study.external)),
         "history": history_table(histories),
         "cells": cell_table(rows),
+        "confusions": confusion_table(histories, study),
     }
     for name, rows_of in frames.items():
         write_csv(with_levels(rows_of, grid.levels), args.out_dir / f"{name}.csv")
-    write_csv(confusion_table(histories, args.study.parent), args.out_dir / "confusions.csv")
     readings.record(study, grid, [cell.configuration() for cell in histories])
     for row in rows:
         if row["state"] == "missing":

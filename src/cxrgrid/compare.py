@@ -44,6 +44,7 @@ from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
+from cxrgrid.reporting.factor_columns import entry_levels, with_levels
 from cxrgrid.reporting.results import read_csv
 
 # ------------------------------------------------------------------ two models
@@ -107,10 +108,11 @@ def study(args) -> None:
         write_csv([effect_rows.table(grid, sets["all", ""], standing)], args.effects)
     if args.recommended:
         chosen = read_csv(args.validation)
-        write_csv([recommended.table(grid, sets["all", ""], chosen)], args.recommended)
+        apart = recommended.table(grid, sets["all", ""], chosen)
+        write_csv([with_levels(apart, entry_levels(grid))], args.recommended)
     if args.configurations:
         values = [study_pairs.intervals(grid, each, *name) for name, each in sets.items()]
-        write_csv(values, args.configurations)
+        write_csv([with_levels(each, grid.levels) for each in values], args.configurations)
     logging.info(f"{many(len(pairs(grid, standing)), 'pair')} compared")
 
 

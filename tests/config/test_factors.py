@@ -3,11 +3,13 @@
 import re
 
 import pytest
+import yaml
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import expand, merge
 from cxrgrid.config.grid import Grid
 from demo_config import DEMO, replaced
+from test_architecture import ROOT
 
 TWO = {"epochs": 5, "lr": [0.001, 0.0003], "image": {"size": [224, "768x640"], "blur": 5}}
 
@@ -237,3 +239,37 @@ def test_a_list_where_none_may_be_is_one_line_that_says_where_one_may(changes, w
         config = replaced(config, path, value)
     with pytest.raises(UserError, match=rf"{where}.*got a list; write one value; lists of levels"):
         Grid(config)
+
+
+def pages_lines() -> list[dict]:
+    """The settings that open each row of the table in docs/vary.md, as YAML."""
+    text = (ROOT / "docs/vary.md").read_text()
+    rows = re.findall(r"^\| (?!to vary)[^|`]+ \| `([^`]+)`", text, re.MULTILINE)
+    return [yaml.safe_load(f"{{{line}}}") for line in rows]
+
+
+def test_every_line_of_the_page_how_do_i_vary_makes_as_many_levels_as_it_says():
+    lines = pages_lines()
+    [axes] = [line for line in lines if "backbones" in line]
+    [split] = [line["split"] for line in lines if "split" in line]
+    own = {
+        f"row{at}": line for at, line in enumerate(lines) if not {"backbones", "split"} & {*line}
+    }
+    assert len(own) >= 12
+    pooled = {
+        name: {"train_on": ["own", "others"]} for name in own if "dataset_sampling" in own[name]
+    }
+    labels = {"nih": "Effusion", "chexpert": "Pleural Effusion", "padchest": "pleural effusion"}
+    datasets = {
+        name: {"adapter": name, "phantom": {}, "labels": [label]} for name, label in labels.items()
+    }
+    datasets["nih"]["split"] = split
+    recipes = {name: line | pooled.get(name, {}) for name, line in own.items()}
+    block = axes | {"datasets": [*datasets], "recipes": [*own], "folds": "all"}
+    block["design"] = "one_at_a_time"
+    grid = Grid({"study": "s", "datasets": datasets, "recipes": recipes, "grid": block})
+    for name, [given] in ((name, line.values()) for name, line in own.items()):
+        levels = next(iter(given.values())) if isinstance(given, dict) else given
+        made = [recipe for recipe in grid.recipes.values() if recipe.base == name]
+        assert len(made) == len(levels) > 1, own[name]
+    assert {cell.fold for cell in grid.cells} == set(range(split["folds"]))

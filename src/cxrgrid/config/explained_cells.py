@@ -16,7 +16,8 @@ class Explained:
 
     def __init__(self, grid: Grid):
         self.grid = grid
-        cells = [cell for cell in grid.cells if cell.dataset not in grid.sources()]
+        lending = grid.sources()  # once: it looks at all cells
+        cells = [cell for cell in grid.cells if cell.dataset not in lending]
         firsts = {cell.configuration(): cell for cell in reversed(cells)}
         chosen = {"none": [], "first_seed": [*reversed(firsts.values())], "all": cells}
         self.cells: list[Cell] = chosen[grid.study.report.explain]

@@ -6,6 +6,7 @@ import pandas as pd
 from cxrgrid.config.cell import AXES, CONFIGURATION, POOLED
 
 MODEL = [axis for axis in AXES if axis != "fold"]
+COUNTED = ["truth", "decision"]  # of a confusion matrix
 
 
 def replicates(cells: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +73,8 @@ def among(rows: pd.DataFrame, cells: pd.DataFrame, names: list[str]) -> np.ndarr
 
 def summed(confusions: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """The confusion matrices of replicates: each image of a model is tested once."""
-    keys = [*MODEL, "truth", "decision"]
+    confusions = confusions[[*AXES, *COUNTED, "n"]]
+    keys = [*MODEL, *COUNTED]
     several = among(confusions, cells[crossed(cells)], MODEL)
     sums = confusions[several].groupby(keys, sort=False)["n"].sum().reset_index()
     both = [confusions[~several], sums.assign(fold=POOLED)]
