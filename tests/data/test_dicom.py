@@ -186,6 +186,7 @@ def bomb(path):
 
 NO_FILM = {
     "without pixels": (lambda path: film(path, PixelData=None), "without pixels"),
+    "without rows": (lambda path: film(path, Rows=None), "its header has no Rows"),
     "cut": (cut, "pixel data"),
     "cut in the header": (cut_header, "without pixels"),
     "text": (lambda path: path.write_text("no image"), "not a DICOM file"),

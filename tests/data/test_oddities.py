@@ -20,6 +20,12 @@ ODD = {
         (64, 64),
         "26 of 64 rows at its end are all 0",
     ),
+    "columns_repeat": (ROWS.T, (64, 64), "of 64 columns repeat the one to the left"),
+    "columns_missing": (
+        np.where(np.arange(64) < 38, FILM, 128).astype(np.uint8),
+        (64, 64),
+        "of 64 columns repeat the one to the left",
+    ),
     "narrow": (FILM, (900, 200), "900 x 200 pixels: aspect 4.5"),
 }
 

@@ -1,4 +1,4 @@
-"""Publishers' sets without a phantom: their tables and folders, made by hand, and their copies."""
+"""Publishers' sets: tables and folders made by hand as they publish them, and copies of these."""
 
 import importlib
 import json

@@ -172,6 +172,8 @@ def check(film) -> None:
     frames, kind = int(film.get("NumberOfFrames") or 1), film.get("PhotometricInterpretation", "")
     if not any(film.get(name) for name in PIXELS):
         raise ValueError("a DICOM file without pixels")
+    if lacking := [name for name in ("Rows", "Columns") if not film.get(name)]:
+        raise ValueError(f"its header has no {lacking[0]}")
     if frames > 1:
         raise ValueError(f"multi-frame: {frames} frames where one film is expected")
     if not kind:

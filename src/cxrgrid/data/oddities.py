@@ -7,7 +7,7 @@ import numpy as np
 
 FEW_LEVELS = 16  # grey levels below which an image is no radiograph but a mask or a drawing
 MOSTLY = 0.9  # share of one grey level
-REPEATED = 0.1  # share of the rows that are the same one after another
+REPEATED = 0.1  # share of the rows, or columns, that are the same one after another
 SOME = 1 << 16  # pixels of an image that are looked at for its grey levels
 ENDED = 1 / 3  # share of the rows that may be plain at the end alone
 DARK, BRIGHT = 8, 247  # borders are that dark or bright, and may be as large as they like
@@ -32,10 +32,11 @@ def of_image(pixels: np.ndarray, sides: tuple[int, int], whole: np.ndarray | Non
     share = (inner == np.bincount(inner.reshape(-1), minlength=256).argmax()).mean()
     if share > MOSTLY:
         return f"{share:.0%} of it have one grey level"
-    if rows := repeated(pixels):
-        return f"{rows} of {len(pixels)} rows repeat the one above"
-    if rows := missing(pixels):
-        return f"{rows} of {len(pixels)} rows at its end are all {pixels[-1, 0]}"
+    for lines, what, before in ((pixels, "rows", "above"), (pixels.T, "columns", "to the left")):
+        if number := repeated(lines):
+            return f"{number} of {len(lines)} {what} repeat the one {before}"
+        if number := missing(lines):
+            return f"{number} of {len(lines)} {what} at its end are all {lines[-1, 0]}"
     if max(sides) > ASPECT * min(sides):
         return f"{sides[0]} x {sides[1]} pixels: aspect {max(sides) / min(sides):.1f}"
     return ""

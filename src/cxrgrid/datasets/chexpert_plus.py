@@ -5,9 +5,11 @@ chexbert_labels/impression_fixed.json  one JSON object a line: path_to_image and
 PNG/train/patient00001/study1/view1_frontal.png
 """
 
+import json
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import image_lookup, publisher_files
@@ -43,7 +45,33 @@ TERMS = (
     "cite Chambon et al., arXiv 2405.19538."
 )
 CREDENTIALED = True
-PHANTOM = {}
+PHANTOM = {
+    "findings": {
+        "Enlarged Cardiomediastinum": 0.06,
+        "Cardiomegaly": 0.12,
+        "Lung Opacity": 0.2,
+        "Lung Lesion": 0.06,
+        "Edema": 0.16,
+        "Consolidation": 0.09,
+        "Pneumonia": 0.06,
+        "Atelectasis": 0.15,
+        "Pneumothorax": 0.1,
+        "Pleural Effusion": 0.22,
+        "Pleural Other": 0.05,
+        "Fracture": 0.04,
+    },
+    "drawn": {
+        "Enlarged Cardiomediastinum": ["Wide Mediastinum"],
+        "Lung Opacity": ["Infiltration"],
+        "Lung Lesion": ["Nodule"],
+        "Pleural Effusion": ["Effusion"],
+        "Pleural Other": ["Pleural_Thickening"],
+        "Fracture": [],  # not drawn: nothing can learn it, and a score above chance is a warning
+    },
+    "ages": [18, 90],
+    "views": {"AP": 0.55, "PA": 0.25, "LATERAL": 0.2},
+    "images": 2,
+}
 
 TABLE = "df_chexpert_plus*.csv"
 COLUMNS = ["path_to_image", "deid_patient_id", "frontal_lateral", "ap_pa", "age", "sex", "split"]
@@ -134,3 +162,26 @@ def about(listed: pd.DataFrame) -> pd.DataFrame:
             "split:official": listed["split"].map(PARTS).astype(object),
         }
     )
+
+
+def write(root: Path, cohort: list[dict], draw) -> None:
+    """The phantom cohort as PNG files, with CheXbert's labels of the impressions."""
+    rows, lines = [",".join([*COLUMNS, "report"])], []
+    for row, study, image in chexpert.studies(cohort):
+        part = "valid" if row["split"] == "test" else "train"
+        side = "Lateral" if row["view"] == "LATERAL" else "Frontal"
+        person = f"patient{row['patient']:05d}"
+        place = f"{part}/{person}/study{study}/view{image}_{side.lower()}"
+        path = Path(root) / "PNG" / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw(row)).save(path)
+        beam = "" if side == "Lateral" else row["view"]
+        sex = {"M": "Male", "F": "Female"}[row["sex"]]
+        about = [f"{place}.jpg", person, side, beam, f"{row['age']:.0f}", sex, part]
+        rows.append(",".join([*about, '"IMPRESSION:\n1. as labelled"']))
+        given = {label: chexpert.mention(row, study, label) for label in LABELS}
+        shown = {label: float(text) if text else None for label, text in given.items()}
+        lines.append(json.dumps({"path_to_image": f"{place}.jpg", **shown}))
+    (Path(root) / "df_chexpert_plus_240401.csv").write_text("\n".join(rows) + "\n")
+    (Path(root) / "chexbert_labels").mkdir()
+    (Path(root) / "chexbert_labels" / LABELLED[0]).write_text("\n".join(lines) + "\n")

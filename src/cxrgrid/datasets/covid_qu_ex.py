@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files, walk
@@ -28,10 +29,20 @@ PUBLISHED = {
     "images": 33_920,
     "labels": {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701},
 }
-PHANTOM = {}
+PHANTOM = {
+    "classes": {
+        "COVID-19": [0.35, ["Interstitial", "Consolidation"]],
+        "Non-COVID": [0.33, ["Consolidation"]],
+        "Normal": [0.32, []],
+    },
+    "ages": [1, 90],
+    "views": {"PA": 0.6, "AP": 0.4},
+    "images": 1,
+}
 
 PLACE = re.compile(r"(.*?)(?:^|/)(Train|Val|Test)/(COVID-19|Non-COVID|Normal)/(images/)?[^/]+")
 PARTS = {"Train": "train", "Val": "val", "Test": "test"}
+LUNGS = "Lung Segmentation Data"
 SUBSET = "infection"  # in the path of the images that have a mask of the infection
 NOTES = [
     "No patient is published: each image counts as its own patient, so that one patient's images "
@@ -72,3 +83,15 @@ def recognise(root: Path) -> bool:
     """True if a folder Train with the class Non-COVID lies in it, up to two folders down."""
     places = (root.glob(f"{below}Train/Non-COVID") for below in ("", "*/", "*/*/"))
     return any(True for found in places for _ in found)
+
+
+def write(root: Path, cohort: list[dict], draw) -> None:
+    """The phantom cohort as the lung part, with masks beside the images."""
+    folders = {part: folder for folder, part in PARTS.items()}
+    for row in cohort:
+        [label], film = row["labels"], draw(row)
+        base = Path(root) / LUNGS / LUNGS / folders[row["split"]] / label
+        for folder, pixels in (("images", film), ("lung masks", (film < 90) * np.uint8(255))):
+            (base / folder).mkdir(parents=True, exist_ok=True)
+            name = f"{label.lower()}_{row['patient']}_{row['study']}.png"
+            Image.fromarray(pixels).save(base / folder / name)

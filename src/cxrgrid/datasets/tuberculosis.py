@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import folder_layout, publisher_files, walk
@@ -25,7 +26,13 @@ SOURCE = (
 )
 TERMS = "As stated by the NLM; cite Jaeger et al., Quant Imaging Med Surg 2014;4(6):475-477."
 CREDENTIALED = False
-PHANTOM = {}
+PHANTOM = {
+    "findings": {"Tuberculosis": 0.5},
+    "drawn": {"Tuberculosis": ["Infiltration", "Nodule"]},
+    "ages": [15, 90],
+    "views": {"PA": 1.0},
+    "images": 1,
+}
 
 NAME = re.compile(r"((CHNCXR|MCUCXR)_\d+)_([01])(\.\w+)?", re.I)
 HOSPITALS = {"CHNCXR": "Shenzhen", "MCUCXR": "Montgomery"}
@@ -88,3 +95,19 @@ def age(text: str) -> float:
     found = AGE.search(text)
     years = int(found[1]) * YEARS[found[2].lower()] if found else np.nan
     return years if years <= 120 else np.nan
+
+
+def write(root: Path, cohort: list[dict], draw) -> None:
+    """The phantom cohort as images of both hospitals, with their readings and a lung's mask."""
+    for row in cohort:
+        ill = "Tuberculosis" in row["labels"]
+        hospital = [*HOSPITALS][row["patient"] % 4 == 0]
+        name, film = f"{hospital}_{row['patient']:04d}_{int(ill)}", draw(row)
+        sex = {"M": "male", "F": "female"}[row["sex"]]
+        files = {"CXR_png": film, "ManualMask/leftMask": (film < 90) * np.uint8(255)}
+        for folder, pixels in files.items():
+            (Path(root) / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(Path(root) / folder / f"{name}.png")
+        text = f"{sex} {row['age']:.0f}yrs\n{'PTB' if ill else 'normal'}\n"
+        (Path(root) / "ClinicalReadings").mkdir(exist_ok=True)
+        (Path(root) / "ClinicalReadings" / f"{name}.txt").write_text(text)

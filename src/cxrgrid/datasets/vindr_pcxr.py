@@ -38,7 +38,27 @@ SOURCE = (
 TERMS = "PhysioNet Credentialed Health Data Use Agreement 1.5.0; cite Pham et al., Sci Data 2023."
 CREDENTIALED = True
 PUBLISHED = {"images": 9_125}
-PHANTOM = {}
+PHANTOM = {
+    "findings": {
+        "Bronchitis": 0.14,
+        "Broncho-pneumonia": 0.12,
+        "Bronchiolitis": 0.1,
+        "Pneumonia": 0.12,
+        "Pleuro-pneumonia": 0.05,
+        "Other disease": 0.06,
+    },
+    "drawn": {
+        "Bronchitis": ["Interstitial"],
+        "Broncho-pneumonia": ["Infiltration"],
+        "Bronchiolitis": ["Emphysema"],
+        "Pneumonia": ["Consolidation"],
+        "Pleuro-pneumonia": ["Consolidation", "Effusion"],
+        "Other disease": [],  # not drawn: a score above chance is a warning
+    },
+    "ages": [0, 10],
+    "views": {"AP": 1.0},
+    "images": 1,
+}
 
 TYPOS = {"Brocho-pneumonia": "Broncho-pneumonia", "Diagphramatic hernia": "Diaphragmatic hernia"}
 NOTES = [
@@ -76,3 +96,19 @@ def recognise(root: Path) -> bool:
     """True if one of its tables lies in root, with its own diseases."""
     paths = [root / f"image_labels_{part}.csv" for part in vindr.FOLDERS]
     return any(path.is_file() and vindr.OTHER in vindr.header(path) for path in paths)
+
+
+def write(root: Path, cohort: list[dict], draw) -> None:
+    """The phantom cohort as PhysioNet's release, whose headers misspell two diseases."""
+    spelled = {name: typo for typo, name in TYPOS.items()}
+    header = ["image_id", "rad_ID", "No finding", *(spelled.get(name, name) for name in LABELS)]
+    lines = {part: [",".join(header)] for part in vindr.FOLDERS}
+    for row in cohort:
+        part, name = "test" if row["split"] == "test" else "train", f"{row['patient']:032x}"
+        film = draw(row).astype("uint16") * 16
+        dicom.write(Path(root) / part / f"{name}.dicom", film, row)
+        shown = [not row["labels"], *(label in row["labels"] for label in LABELS)]
+        reader = f"R{row['patient'] % 3 + 1}"
+        lines[part].append(",".join([name, reader, *(f"{value:.1f}" for value in shown)]))
+    for part, rows in lines.items():
+        (Path(root) / f"image_labels_{part}.csv").write_text("\n".join(rows) + "\n")
