@@ -4,7 +4,7 @@
 # make cluster  tests on a Slurm of its own on this machine (skipped where it is not installed)
 # make test-all  both, with the long ones: whole studies, and what clusters do to trainings
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
-# make pictures  the pictures of the README, from the demo (needs Chromium)
+# make pictures  the pictures of the README, from a report (needs Chromium)
 # make lock   pin both files of envs/ anew (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,14 +19,16 @@ status: .venv/ready
 
 # Of the tests marked long: none, all, or those of turn N of five (.ci/run takes turns).
 LONG ?= none
-# The README's pictures of the demo's answer, light and dark, by a headless Chromium.
-CARD := chromium --headless --no-sandbox --hide-scrollbars --window-size=1100,900 \
+# The README's pictures of a report's answer, light and dark, by a headless Chromium:
+# make pictures STUDY=kermany-imagenet
+STUDY ?= demo
+CARD := chromium --headless --no-sandbox --hide-scrollbars --window-size=1100,940 \
     --virtual-time-budget=2000
 pictures:
-	$(CARD) --blink-settings=preferredColorScheme=1 --screenshot=docs/answer-light.png \
-	    file://$(CURDIR)/results/demo/report/report.html
-	$(CARD) --blink-settings=preferredColorScheme=0 --screenshot=docs/answer-dark.png \
-	    file://$(CURDIR)/results/demo/report/report.html
+	$(CARD) --blink-settings=preferredColorScheme=1 --screenshot=docs/$(STUDY)-light.png \
+	    file://$(CURDIR)/results/$(STUDY)/report/report.html
+	$(CARD) --blink-settings=preferredColorScheme=0 --screenshot=docs/$(STUDY)-dark.png \
+	    file://$(CURDIR)/results/$(STUDY)/report/report.html
 
 test cluster: export OMP_NUM_THREADS ?= 1
 

@@ -29,7 +29,7 @@ def test_the_share_counts_what_single_precision_rounds_to_0_or_1(frames):
     logits = np.array([-20.0, -10, 0, 10, 17, 20])
     write(frames, 0, list(1 / (1 + np.exp(-logits))))
     assert saturated.sentence(frames).startswith("In 1 of 1 cell predictions are saturated: up to")
-    assert "50% of the test probabilities" in saturated.sentence(frames)
+    assert "50 % of the test probabilities" in saturated.sentence(frames)
 
 
 def test_certain_predictions_are_no_saturated_ones(frames):

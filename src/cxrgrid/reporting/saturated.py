@@ -23,7 +23,7 @@ def sentence(frames: Frames) -> str:
         return ""
     return (
         f"In {len(high)} of {many(len(shares), 'cell')} predictions are saturated: up to "
-        f"{max(high):.0%} of the test probabilities are within {NEAR:.6f} of 0 or 1, more certain "
+        f"{100 * max(high):.0f} % of the test probabilities are within {NEAR:.6f} of 0 or 1, more certain "
         "than any test set can confirm; do not read them as risks."
     )
 
