@@ -41,7 +41,7 @@ def test_each_cell_is_counted_and_cells_without_predictions_are_not(frames):
     write(frames, 0, [0.0, 0.5, 0.5, 0.5])
     write(frames, 1, [0.2] * 4)
     assert saturated.sentence(frames).startswith("In 1 of 2 cells")
-    assert "25%" in saturated.sentence(frames)
+    assert "25 %" in saturated.sentence(frames)
 
 
 def test_one_in_a_hundred_is_not_worth_a_word(frames):

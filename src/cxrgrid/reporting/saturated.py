@@ -23,8 +23,8 @@ def sentence(frames: Frames) -> str:
         return ""
     return (
         f"In {len(high)} of {many(len(shares), 'cell')} predictions are saturated: up to "
-        f"{100 * max(high):.0f} % of the test probabilities are within {NEAR:.6f} of 0 or 1, more certain "
-        "than any test set can confirm; do not read them as risks."
+        f"{100 * max(high):.0f} % of the test probabilities are within {NEAR:.6f} of 0 or 1, more "
+        "certain than any test set can confirm; do not read them as risks."
     )
 
 
