@@ -54,7 +54,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
     if columns := entry.get("columns"):
         lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
-    odd += alternatives.unused(entry)
+    odd += [*alternatives.unused(entry), *alternatives.not_named(entry, frame)]
     # Who the patients are is above.
     notes = [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]
     return [*lines, *(f"  - {text}" for text in notes), *(f"  ! {text}" for text in odd)]

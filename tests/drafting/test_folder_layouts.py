@@ -353,6 +353,17 @@ def test_a_study_of_two_folders_may_be_named_by_both():
     assert frame["Effusion"].tolist() == [n % 2 for n in range(12) for _ in range(2)]
 
 
+def test_a_part_of_a_publishers_folder_names_the_whole_unless_it_is_meant():
+    for n, kind in itertools.product(range(6), ("NORMAL", "PNEUMONIA")):
+        name = f"IM-{n:04d}-0001" if kind == "NORMAL" else f"person{n}_bacteria_1"
+        lay_one(Path(f"mine/train/{kind}/{name}.jpeg"))
+        lay_one(Path(f"mine/test/{kind}/{name}.jpeg"))
+    Path("mine").rename("chest_xray")
+    with pytest.raises(UserError, match="lies in chest_xray, which is laid out as 'kermany'"):
+        new.main(["chest_xray/train"])
+    new.main(["chest_xray/train", "--adapter", "folder"])
+
+
 def test_a_layout_in_another_folder_nearby_is_not_the_one_above():
     Path("mine").mkdir()
     Path("other/Train/Non-COVID").mkdir(parents=True)

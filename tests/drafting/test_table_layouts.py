@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +128,21 @@ TABLES = {
     ),
     "json": ("labels.json", as_json(rows(**PLAIN))),
     "json_lines": ("labels.jsonl", as_json(rows(**PLAIN), lines=True)),
+    "numbered_columns": rows(
+        patient=patient,
+        **{
+            "Finding 1": lambda name, _: (found_in(name) or ["None"])[0],
+            "Finding 2": lambda name, _: (found_in(name) + ["", ""])[1],
+        },
+    ),
     "titles_above": "Films of the ward,,,\n,,,\n" + rows(**PLAIN),
     "a_line_of_text_above": "Films of the ward\n" + rows(separator=";", **PLAIN),
     "findings_on_lines": rows(patient=patient, findings=named("\n")),
     "a_column_twice": "".join(
         f"{line},{line.split(',')[-1]}\n" for line in rows(**PLAIN).splitlines()
     ),
+    "upper_case_ending": ("LABELS.CSV", rows(**PLAIN)),
+    "addresses": rows(image="https://a.org/x/{}.png?raw=true", **PLAIN),
     "below_one_level": ("about/labels.csv", rows(**PLAIN)),
     "above": ("../labels.csv", rows(**PLAIN)),
 }
@@ -280,6 +290,58 @@ def test_images_that_are_still_packed_are_named():
     Path("mine/images.zip").touch()
     Path("mine/labels.csv").write_text(rows(**PLAIN))
     with pytest.raises(UserError, match="unpack 'images.zip' first"):
+        drafted("mine")
+
+
+def test_letters_that_a_disk_writes_as_two_are_found():
+    """macOS takes ü apart."""
+    for n in range(12):
+        film(Path("mine") / unicodedata.normalize("NFD", f"für {n}.png"), n)
+    lines = [unicodedata.normalize("NFC", f"für {n}.png,{n % 2}") for n in range(12)]
+    Path("mine/labels.csv").write_text("\n".join(["image,Effusion", *lines]) + "\n")
+    assert len(drafted("mine")[1]) == 12
+
+
+@pytest.mark.parametrize("folders", [("annotations", "images"), ("masks", "x")])
+def test_masks_of_the_same_names_are_not_taken_for_the_images(folders, capsys):
+    for name, n in PEOPLE:
+        for folder in folders:
+            film(Path(f"mine/{folder}/{name}.png"), n)
+    Path("mine/labels.csv").write_text(rows(image="{}.png", **PLAIN))
+    assert drafted("mine")[0]["root"] == f"mine/{folders[1]}"
+
+
+def test_images_of_the_same_names_in_two_folders_are_a_question():
+    for name, n in PEOPLE:
+        for folder in "xy":
+            film(Path(f"mine/{folder}/{name}.png"), n)
+    Path("mine/labels.csv").write_text(rows(image="{}.png", **PLAIN))
+    with pytest.raises(UserError, match="could be those in mine/x or in mine/y"):
+        drafted("mine")
+    assert drafted("mine/y")[0]["root"] == "mine/y"
+
+
+def test_images_that_the_table_does_not_name_are_counted(capsys):
+    film(lay(Path("mine"), rows(**PLAIN)) / "img/other.png", 3)
+    drafted("mine")
+    assert "1 images lie there that the table does not name, as" in capsys.readouterr().out
+
+
+def test_a_column_of_one_patient_is_not_passed_over():
+    lay(Path("mine"), rows(patient=lambda *_: "p1", Effusion=effusion))
+    with pytest.raises(UserError, match="3 patients are needed"):
+        drafted("mine")
+
+
+def test_a_table_of_another_program_is_named():
+    lay(Path("mine"), "no table", "labels.ods")
+    with pytest.raises(UserError, match="labels.ods: a table that is not read; save it as"):
+        drafted("mine")
+
+
+def test_a_row_of_totals_is_named():
+    lay(Path("mine"), rows(patient=patient, Effusion=effusion) + "Total,,12\n")
+    with pytest.raises(UserError, match="'Effusion' holds '12', too"):
         drafted("mine")
 
 

@@ -193,7 +193,10 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "path"
     classes: Annotated[
         str,
-        about("column of the class or finding names; empty: each label has a column of its own"),
+        about(
+            "column of the class or finding names; with a *, as `Finding *`, all columns that are "
+            "called so; empty: each label has a column of its own"
+        ),
     ] = ""
     separator: Annotated[
         str,

@@ -7,6 +7,7 @@ folder in the path, or how a file's name begins. Else the DICOM attribute of tha
 
 import posixpath
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ ZEROS = "\0zeros"  # begins the key of a number without zeros in front
 SPANS = [(at, at + length) for at in range(4) for length in (2, 3)]  # folders read as one id
 LONGEST = 6  # parts of a path that are compared
 WHOLE = re.compile(r"^(\d+)\.0+$")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of the web, or of a store
 BEGINNING = re.compile(r"[-_. ]")
 
 
@@ -96,9 +98,9 @@ def by_id(root: Path, ids: pd.Series, what: str, source: str) -> pd.Series:
 
 def parts(path: str) -> list[str]:
     """The parts of a path from its end, in lower case, the last without the ending of an image."""
-    found = [
-        part for part in path.casefold().replace("\\", "/").split("/") if part not in ("", ".")
-    ]
+    path = path.split("?")[0] if ADDRESS.match(path) else path
+    path = unicodedata.normalize("NFC", path.casefold().replace("\\", "/"))
+    found = [part for part in path.split("/") if part not in ("", ".")]
     suffix = next((end for end in walk.SUFFIXES if found and found[-1].endswith(end)), "")
     return [found[-1].removesuffix(suffix), *found[-2::-1]] if found else [""]
 

@@ -1,5 +1,6 @@
 """Labels as tables write them: 1 and 0, yes and no, or the names of findings in one field."""
 
+import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,16 @@ def findings(
         for label in labels
     }
     return {label: pd.Series(row, given.index) for label, row in values.items()}
+
+
+def together(rows: pd.DataFrame, pattern: str) -> pd.DataFrame:
+    """The rows with one more column, called like the pattern: the fields of all columns that match,
+    a line each."""
+    found = [name for name in rows.columns if fnmatch.fnmatchcase(name, pattern)]
+    if not found:
+        return rows
+    lines = rows[found].agg(lambda row: "\n".join(filter(None, row)), axis=1)
+    return rows.assign(**{pattern: lines})
 
 
 def plain(name: str) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -89,9 +90,18 @@ def headless(columns: int) -> list[str]:
     return two if columns == 2 else [f"column {at}" for at in range(1, columns + 1)]
 
 
-def is_table(path: Path) -> bool:
-    """True if a file is a table by its ending."""
-    return path.name.lower().endswith(SUFFIXES)
+def is_table(path: Path, endings: tuple[str, ...] = SUFFIXES) -> bool:
+    """True if a file is a table by its ending, in any case; macOS's `._x.csv` is none."""
+    return path.name.lower().endswith(endings) and not path.name.startswith(".")
+
+
+def below(root: Path, endings: tuple[str, ...] = SUFFIXES) -> Iterator[Path]:
+    """Tables in a folder and in those in it."""
+    for item in root.glob("*"):
+        if item.suffix and is_table(item, endings):
+            yield item
+        elif not item.suffix or item.is_dir():
+            yield from (inner for inner in item.glob("*") if is_table(inner, endings))
 
 
 def from_text(path: Path, notes: list[str]) -> pd.DataFrame:

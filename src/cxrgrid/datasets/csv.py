@@ -38,7 +38,6 @@ PARTS = {name: name for name in ("train", "trainval", "val", "test")}
 PARTS |= {"training": "train", "testing": "test", "dev": "val", "": None}
 PARTS |= dict.fromkeys(("valid", "validate", "validation"), "val")
 MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
-FILES = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.SUFFIXES)
 PART = "\0part"  # of a row, by the table that it stands in
 
 
@@ -93,7 +92,7 @@ def check(root: Path, settings: dict) -> list[Path]:
 
 def recognise(root: Path) -> bool:
     """True if there is a table; `cxrgrid.drafting.guesses` looks at its content."""
-    return any(True for pattern in FILES for _ in root.glob(pattern))
+    return any(True for _ in tables.below(root))
 
 
 def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
@@ -137,6 +136,8 @@ def joined(rows: pd.DataFrame, path: Path, on: str, theirs: str = "") -> pd.Data
 
 def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) -> pd.DataFrame:
     """The columns that are used, by the names that they have here."""
+    if "*" in columns.classes:
+        rows = label_text.together(rows, columns.classes)
     header = rows.columns.tolist()
     taken = {"image": columns.image, "patient": columns.patient}
     taken |= {"split:column": PART if columns.parts else columns.split}

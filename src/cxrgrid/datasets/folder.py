@@ -36,7 +36,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     found = walk.images(root)
     paths = [path for path in found.images if not UNDECODED.search(path)]
     if not paths:
-        raise UserError(f"{root}: {no_image(Path(root))}. {SOURCE}")
+        raise UserError(f"{root}: {no_image(Path(root), found)}. {SOURCE}")
     layout = folder_layout.read(paths, patients.expression(settings, "classes"))
     frame = pd.DataFrame(layout.rows)
     labels = sorted(set(frame["class"])) if len(frame) else []
@@ -58,9 +58,10 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 
 def check(root: Path, settings: dict) -> list[Path]:
     """The folders of the images, among whose classes are the labels of the settings."""
-    paths = [path for path in walk.images(root).images if not UNDECODED.search(path)]
+    found = walk.images(root)
+    paths = [path for path in found.images if not UNDECODED.search(path)]
     if not paths:
-        raise UserError(f"{root}: {no_image(Path(root))}. {SOURCE}")
+        raise UserError(f"{root}: {no_image(Path(root), found)}. {SOURCE}")
     layout = folder_layout.read(paths, patients.expression(settings, "classes"))
     labels = sorted({row["class"] for row in layout.rows})
     if len(labels) < 2:
@@ -71,9 +72,11 @@ def check(root: Path, settings: dict) -> list[Path]:
     return [root / folder for folder in sorted(above)]
 
 
-def no_image(root: Path) -> str:
-    """That there is no image, and what may hold some."""
-    return f"no image ({', '.join(walk.SUFFIXES)}) in it{walk.packed(root)}"
+def no_image(root: Path, found: walk.Found) -> str:
+    """That there is no image, what lies there instead, and what may hold some."""
+    others = ", ".join(f"{number:,} {kind}" for kind, number in found.left_out.most_common(3))
+    instead = f", but {others}" if others else ""
+    return f"no image ({', '.join(walk.SUFFIXES)}) in it{instead}{walk.packed(root)}"
 
 
 def too_few(labels: list[str], settings: dict) -> str:

@@ -6,7 +6,7 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import patients
+from cxrgrid.data import folder_layout, patients
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, guesses, image_columns
 
@@ -78,6 +78,17 @@ def unused(entry: dict) -> list[str]:
         if class_columns.PART.fullmatch(name) and left[name].nunique() > 1
     ]
     return [*nearly[:MOST], *splits, *of_images(rows, columns, Path(entry["root"]))]
+
+
+def not_named(entry: dict, frame: pd.DataFrame) -> list[str]:
+    """A sentence on images below the root that the table does not name."""
+    if entry["adapter"] != "csv":
+        return []
+    below = folder_layout.without_masks(image_columns.images_below(Path(entry["root"]).absolute()))
+    known = set(frame["image"])
+    others = [image for image in below if image not in known]
+    text = f"{len(others):,} images lie there that the table does not name"
+    return [f"{text}, as {others[0]!r}."] if others else []
 
 
 def of_images(rows: pd.DataFrame, columns: dict, base: Path) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from cxrgrid.config.errors import known
-from cxrgrid.data.label_text import ROWS, is_empty_list, names, plain
+from cxrgrid.data.label_text import ROWS, is_empty_list, names, plain, together
 from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
@@ -29,6 +29,7 @@ PART = re.compile(
     r"|.*(train|test|val|validation|hold.?out)[ _]?(ing|set|split|data|fold)",
     re.I,
 )  # names of columns that may say a split
+NUMBERED = re.compile(r"(.*?[ _-]?)\d+")
 MOST = 60  # classes that a column may hold
 SEPARATORS = ("\n", "|", ";", ",", "/", "+", "&", " and ")
 SURE = SEPARATORS[:3]  # hardly ever within the name of a class
@@ -48,9 +49,13 @@ def find(
 ) -> Classes | None:
     """The column of classes, or None. images: of the rows; those that repeat name one finding each.
     `Question` with the choices where several could be it."""
+    if "*" in chosen:
+        return understood(chosen, together(rows, chosen)[chosen])._replace(separator="\n")
     if chosen:
         known(chosen, list(rows.columns), "--classes", "column")
         return by_rows(understood(chosen, rows[chosen]), rows, images)
+    if several := numbered(rows):
+        return several
     choice = likely(candidates(rows))
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
@@ -66,6 +71,20 @@ def candidates(rows: pd.DataFrame) -> list[Classes]:
     """Every column that may hold classes."""
     found = [understood(name, rows[name]) for name in rows.columns if could_be(name, rows[name])]
     return [classes for classes in found if 2 <= len(classes.labels) <= MOST]
+
+
+def numbered(rows: pd.DataFrame) -> Classes | None:
+    """The findings of columns called `Finding 1`, `Finding 2` and so on; None without such."""
+    ends = {name: NUMBERED.fullmatch(name) for name in rows.columns}
+    stems = Counter(end[1] for end in ends.values() if end and NAMED.fullmatch(end[1].strip(" _-")))
+    for stem, number in stems.items():
+        one = f"{stem}*"
+        values = together(rows, one)[one]
+        found = {name for field in values for name in names(field, "\n")}
+        if number > 1 and 2 <= len(found) <= MOST and not all(map(is_number, found)):
+            labels = one_spelling(Counter(name for field in values for name in names(field, "\n")))
+            return Classes(one, "\n", [name for name in labels if not HEALTHY.fullmatch(name)])
+    return None
 
 
 def likely(found: list[Classes]) -> list[Classes]:

@@ -21,6 +21,7 @@ PATIENT = re.compile(
     r"patient|subj|person|proband|^p_?id$|^pt(_?id)?$|^pat([^a-z]|id|nr|$)|^mrn$|^case", re.I
 )
 FEW = 3  # values beside 1 and 0 of a column that is nearly a label
+SURELY = re.compile(r"patient|(patient|p)[ _]?id", re.I)  # also where it names one or two
 EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
 # What is 0 or 1 at times and still no finding: numbers, lists, people.
@@ -73,7 +74,11 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     found = taken_labels(left, path, classes)
     named = class_columns.find(left, path, classes, rows[image]) if not found else None
     if not found and named is None:
-        raise UserError(f"{path}: no column holds labels or classes; {LABELS}")
+        nearly = [f"{n!r} holds {v[0]!r}, too" for n, v in nearly_labels(left).items()]
+        raise UserError(
+            f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
+            f"{', '.join(nearly[:FEW])}; {LABELS}"
+        )
     columns = columns | {"image": image}
     columns |= {"patient": patient} if patient else {}
     columns |= {"split": split} if split else {}
@@ -162,7 +167,7 @@ def patient_columns(rows: pd.DataFrame) -> list[str]:
     """The columns named like a patient, else those that end in `id` and have values that repeat."""
     distinct = {name: rows[name].nunique() for name in rows.columns}
     named = [name for name in distinct if PATIENT.search(name) and not PERSON.match(name)]
-    named = [name for name in named if distinct[name] > 2]
+    named = [name for name in named if distinct[name] > 2 or SURELY.fullmatch(name)]
     if not named:
         repeats = [name for name in distinct if 2 < distinct[name] < len(rows)]
         named = [name for name in repeats if ID.search(name) and "study" not in name.lower()]

@@ -11,8 +11,9 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import MATCH
-from cxrgrid.data import dicom, image_lookup, walk
+from cxrgrid.data import dicom, folder_layout, image_lookup, walk
 from cxrgrid.datasets import csv
+from cxrgrid.drafting.questions import Question
 
 TRIED = 40  # values of a column that are looked up on disk
 FOLDERS = 60  # folders that a column's paths may start from
@@ -39,14 +40,34 @@ def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
         for name, values in candidates(rows).items()
         for base in bases
     }
-    best = max(hits, key=lambda place: hits[place], default=None)
+    # Of folders with the same names one may hold the masks.
+    best = max(hits, key=lambda place: (hits[place], not is_mask(place.base)), default=None)
     if best is None or hits[best] < len(some(list(rows[best.column]))):
         other, found = by_lookup(rows, root, path)
         best = other if other and found > hits.get(best, 0) else best
     best = best if hits.get(best, 1) else None
     if best is None:
         raise UserError(f"{path}: {no_image(rows, bases)}")
+    if others := [
+        place.base for place in hits if hits[place] == hits.get(best) and rival(place, best)
+    ]:
+        raise Question(
+            f"{path}: its images could be those in {best.base} or in {others[0]}; write paths into "
+            "the table, or give the folder that is meant",
+            {str(base): {"path": base} for base in (best.base, others[0])},
+        )
     return best
+
+
+def is_mask(base: Path) -> bool:
+    """True if a folder is called like one of masks."""
+    return folder_layout.is_mask(f"{base.name}/x", True)
+
+
+def rival(place: Images, best: Images) -> bool:
+    """True if the same column names images in another folder as well, which holds no masks."""
+    other = place.base.resolve() != best.base.resolve() and place.column == best.column
+    return other and not is_mask(place.base)
 
 
 def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None, int]:

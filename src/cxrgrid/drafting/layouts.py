@@ -16,6 +16,7 @@ from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
 from cxrgrid.drafting.questions import Question
 
 FALLBACKS = ("csv", "folder")
+SHEETS = (".xls", ".xlsb", ".xlsm", ".ods", ".numbers", ".sav", ".dta", ".rds", ".pkl", ".feather")
 BESIDE = 500  # folders beside one that are looked at
 
 
@@ -50,6 +51,8 @@ def find(path: Path, adapter: str, classes: str = "") -> dict:
         return table_files.entry(path, classes)
     if adapter == "folder":
         return folder_entry(path)
+    if not adapter and isinstance(error := one_level_off(path, UserError()), Question):
+        raise error
     return {"adapter": adapter, "root": path.as_posix()} if adapter else fallback(path)
 
 
@@ -74,7 +77,7 @@ def one_level_off(path: Path, error: UserError) -> UserError:
 
     A folder that is a publisher's itself has said what is wrong with it.
     """
-    if not path.exists() or (path.is_dir() and recognised(path)):
+    if isinstance(error, Question) or not path.exists() or (path.is_dir() and recognised(path)):
         return error
     below = path.absolute()
     for parent in list(path.absolute().parents)[:2]:
@@ -83,7 +86,9 @@ def one_level_off(path: Path, error: UserError) -> UserError:
             here = parent.is_relative_to(Path.cwd())
             above = parent.relative_to(Path.cwd()) if here else parent
             text = f"{path}: lies in {above}, which is laid out as {inner[0]!r}; give that folder"
-            return Question(text, {str(above): {"path": above}})
+            own_way = {} if error.args else {f"{path} all the same": {"adapter": "folder"}}
+            end = ", or say --adapter folder" if own_way else ""
+            return Question(f"{text}{end}", {str(above): {"path": above}, **own_way})
     return error
 
 
@@ -103,7 +108,7 @@ def fallback(path: Path) -> dict:
         try:
             return table_files.entry(path)
         except UserError as error:
-            if not classes:
+            if not classes or isinstance(error, Question):
                 raise
             if table_files.unused(path):
                 raise Question(
@@ -114,7 +119,17 @@ def fallback(path: Path) -> dict:
             print(f"not used: {error}")
     elif not classes and (above := table_files.above(path)):
         return above
+    elif sheet := next((item for item in path.glob("*.*") if is_sheet(item)), None):
+        text = f"{sheet}: a table that is not read; save it as .csv or .xlsx"
+        if not classes:
+            raise UserError(text)
+        print(f"not used: {text}")
     return folder_entry(path)
+
+
+def is_sheet(path: Path) -> bool:
+    """True for tables of other programs, by their ending."""
+    return path.suffix.lower() in SHEETS
 
 
 def only_parts(path: Path) -> bool:

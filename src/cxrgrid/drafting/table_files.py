@@ -14,7 +14,6 @@ from cxrgrid.drafting import guesses, image_columns
 from cxrgrid.drafting.image_columns import Images
 from cxrgrid.drafting.questions import Question
 
-TEXTS = tuple(f"{folder}*{end}" for folder in ("", "*/") for end in tables.LISTS)
 TABLES = 20  # tables that are looked at
 MENTIONED = 3  # tables in a message
 Imaged = dict[Path, tuple[pd.DataFrame, Images]]
@@ -42,8 +41,8 @@ def entry(path: Path, classes: str = "") -> dict:
 
 def above(path: Path) -> dict | None:
     """The entry of a table in the folder above the images; None if there is none."""
-    found = {file for end in tables.SUFFIXES for file in path.parent.glob(f"*{end}")}
-    for table in sorted(found)[:TABLES]:
+    found = sorted(file for file in path.parent.glob("*.*") if tables.is_table(file))
+    for table in found[:TABLES]:
         try:
             return guesses.table(path, table)
         except UserError:
@@ -65,7 +64,7 @@ def has_text(path: Path) -> bool:
 def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError | None]:
     """The tables that name images, the others, and why the first of these names none."""
     imaged, others, first = {}, {}, None
-    files = sorted({file for pattern in (*csv.FILES, *TEXTS) for file in path.glob(pattern)})
+    files = sorted(tables.below(path, (*tables.SUFFIXES, *tables.LISTS)))
     for file in itertools.islice(sorted(files, key=lambda file: len(file.parts)), TABLES):
         try:
             rows = guesses.read(file)
