@@ -112,6 +112,9 @@ def become(asked: dict, streams: array.array, python: str) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    # Python's own streams know of the server's whether they can seek.
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])

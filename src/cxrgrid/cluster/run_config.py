@@ -154,10 +154,15 @@ def copies() -> dict[str, Path]:
 
 
 def recorded(workflow: Any) -> Callable[[str], list[str]]:
-    """Function that returns the strings among the params that are recorded for a file."""
+    """Function that returns the strings among the params that are recorded for a file.
+
+    None for one that is not there: it is made in any case, and its record is not looked for.
+    """
     from snakemake.io import IOFile
 
     def read(path: str) -> list[str]:
+        if not os.path.lexists(path):
+            return []
         known = workflow.persistence and workflow.persistence.params(IOFile(path))
         return [ast.literal_eval(text) for text in known or [] if text[:1] in "'\""]
 

@@ -269,6 +269,8 @@ def finished(folder: str | Path, cell: Cell) -> bool:
 
 def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:
     """The recipe's image settings that differ from the dataset's own, under `image`; checked."""
-    given = settings.get("image") or {}
+    given = settings.get("image")
+    if not given:  # nothing to check, in most cells of most grids
+        return {"image": {}}
     whole = checked({**msgspec.to_builtins(dataset.image), **given}, Image, where)
     return {"image": other_image(dataset.image, {name: getattr(whole, name) for name in given})}
