@@ -5,6 +5,7 @@
 # make test-all  both, with the long ones: whole studies, and what clusters do to trainings
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
 # make pictures  the pictures of the README, from a report (needs Chromium)
+# make sbom   what users install, with licences and checksums (dist/sbom.json)
 # make lock   pin both files of envs/ anew (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,11 +43,18 @@ check: .venv/dev
 	codespell
 	python -m cxrgrid.settings | diff - workflow/schemas/config.schema.json
 	snakemake --lint
+	python .ci/sbom.py .venv/sbom.json
+
+# What users install, with licences and checksums, as CycloneDX.
+sbom: .venv/ready
+	python .ci/sbom.py dist/sbom.json
 
 # What the developers' lock adds to the user's: tests, checks, ONNX, the trackers, a start.
 EXTRAS := --extra dev --extra onnx --extra track --extra imagenet
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --quiet
+# Wheels alone, so that no package's own code runs while it is installed; two have none.
+WHEELS := --only-binary :all: --no-binary connection-pool,grad-cam
 INSTALL := pip install --quiet --disable-pip-version-check
 
 lock:
@@ -57,12 +65,12 @@ lock:
 .venv/ready: envs/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxrgrid needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --require-hashes -r envs/requirements.txt
+	$(INSTALL) $(WHEELS) --require-hashes -r envs/requirements.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev: .venv/ready envs/requirements-dev.txt
-	$(INSTALL) --require-hashes -r envs/requirements.txt -r envs/requirements-dev.txt
+	$(INSTALL) $(WHEELS) --require-hashes -r envs/requirements.txt -r envs/requirements-dev.txt
 	@touch $@
 
 cluster: .venv/dev
@@ -71,4 +79,4 @@ cluster: .venv/dev
 test-all:
 	$(MAKE) test cluster LONG=all
 
-.PHONY: demo status pictures test cluster test-all check lock
+.PHONY: demo status pictures test cluster test-all check lock sbom

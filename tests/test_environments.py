@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,7 @@ NOT_IMPORTED = {"snakemake", "snakemake-executor-plugin-slurm", "torchvision"}
 CONDA = {"matplotlib-base": "matplotlib", "opencv": "opencv-python-headless", "pytorch": "torch"}
 CONDA |= {"snakemake-minimal": "snakemake"}
 USER, DEVELOPER = "requirements.txt", "requirements-dev.txt"
+SBOM = runpy.run_path(str(ROOT / ".ci/sbom.py"))
 LOCKS = {name: (ROOT / "envs" / name).read_text() for name in (USER, DEVELOPER)}
 
 
@@ -107,3 +109,24 @@ def test_the_rules_run_in_the_image_if_asked_to(tmp_path):
     assert done.returncode == 0, done.stderr
     (said,) = (tmp_path / "said.txt").read_text().splitlines()
     assert " envs/cxrgrid.sif " in said and "python -m cxrgrid.study " in said
+
+
+def test_the_list_of_packages_is_the_lock_and_no_licence_is_the_gpl_alone():
+    made = SBOM["sbom"]((ROOT / "envs" / USER).read_text())
+    assert {one["name"] for one in made["components"]} == locked(USER)
+    assert made == SBOM["sbom"]((ROOT / "envs" / USER).read_text())
+    assert all(one["externalReferences"][0]["hashes"] for one in made["components"])
+    assert SBOM["faults"](made["components"]) == []
+    licences = {one["name"]: one.get("licenses") for one in made["components"]}
+    assert "BSD" in licences["docutils"][0]["license"]["name"]  # parts of it are under the GPL
+
+
+def test_the_gpl_alone_and_no_licence_are_told():
+    alone = SBOM["gpl_alone"]
+    assert alone("GPL-3.0-only") and alone("AGPL-3.0")
+    assert alone("GNU General Public License v3 (GPLv3)")
+    for other in ("LGPL-2.1", "GNU Lesser General Public License v2 (LGPLv2)", "MIT", "MPL-2.0"):
+        assert not alone(other)
+    assert not alone("BSD License OR GNU General Public License (GPL)")
+    parts = [{"name": "a", "licenses": [{"license": {"name": ""}}]}]
+    assert SBOM["faults"](parts) == ["a: says nothing of its licence; look, and add it to KNOWN"]

@@ -45,6 +45,7 @@ from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import replacing, write_text
+from cxrgrid.io.csv_file import write_csv
 from cxrgrid.models.device import add_device, own
 
 BLOCK = 4096  # images in memory at once: 200 MB at 224 pixels
@@ -198,7 +199,7 @@ def unique(names: list[str]) -> list[str]:
 def write(frame: pd.DataFrame, trained: Trained, fit: thresholds.Fit, out: Path) -> None:
     """As CSV, or as JSON with the cell and the rule said once."""
     if out.suffix == ".csv":
-        write_text(out, frame.to_csv(index=False, lineterminator="\n"))
+        write_csv(frame, out, None)
         return
     cut = next(iter(fit.thresholds.values()))
     labels = zip(trained.labels, cut, strict=True)

@@ -22,7 +22,7 @@ from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.predictions import read_predictions
 from cxrgrid.evaluation.same_images import by_image, check_same
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import write_text
+from cxrgrid.io.csv_file import write_csv
 from cxrgrid.reporting.factor_columns import with_levels
 
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None) -> None:
     cells = pd.DataFrame(values(grid, args.study.parent / "cells"), columns=columns)
     rows = choice.table(grid, cells)
     frame = with_levels(rows, grid.levels)
-    write_text(args.out, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    write_csv(frame, args.out)
     for row in rows[rows["recommended"]].itertuples():
         name = f"{row.backbone}/{row.init}/{row.recipe}"
         logging.info(f"{row.dataset}: {name}, {row.metric} {row.value:.4f} on validation images")

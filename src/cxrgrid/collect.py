@@ -24,7 +24,7 @@ from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import write_text
+from cxrgrid.io.csv_file import write_csv
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
@@ -153,11 +153,6 @@ def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:
                 found = confusion.counts(table.to_pandas(), facts["labels"])
                 frames.append(found.assign(**cell.axes()))
     return pd.concat(frames)[[*AXES, *confusion.COLUMNS]]
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """The same numbers give the same bytes on every machine."""
-    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def main(argv: list[str] | None) -> None:

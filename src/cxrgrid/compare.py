@@ -44,6 +44,7 @@ from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
+from cxrgrid.io.csv_file import write_csv
 from cxrgrid.reporting.factor_columns import entry_levels, with_levels
 from cxrgrid.reporting.results import read_csv
 
@@ -82,7 +83,7 @@ def two(args) -> None:
         table = json.loads(frame.to_json(orient="records"))
         write_text(args.out, json.dumps({**facts, "rows": table}, indent=2) + "\n")
     else:
-        write_csv([frame], args.out)
+        write_all([frame], args.out)
     shown = frame[~frame["metric"].isin(["ap"])]
     print("\n".join(shown["sentence"]))
     for text in shown.get("no_test", pd.Series(dtype=str)).dropna().unique():
@@ -103,23 +104,22 @@ def study(args) -> None:
     sets = measured_sets(grid, args.study.parent / "cells", data)
     standing = choice.standing(read_csv(args.validation)) if args.validation else None
     rows = [study_pairs.table(grid, each, standing, *name) for name, each in sets.items()]
-    write_csv([part for part in rows if len(part)] or rows[:1], args.out)
+    write_all([part for part in rows if len(part)] or rows[:1], args.out)
     if args.effects:
-        write_csv([effect_rows.table(grid, sets["all", ""], standing)], args.effects)
+        write_all([effect_rows.table(grid, sets["all", ""], standing)], args.effects)
     if args.recommended:
         chosen = read_csv(args.validation)
         apart = recommended.table(grid, sets["all", ""], chosen)
-        write_csv([with_levels(apart, entry_levels(grid))], args.recommended)
+        write_all([with_levels(apart, entry_levels(grid))], args.recommended)
     if args.configurations:
         values = [study_pairs.intervals(grid, each, *name) for name, each in sets.items()]
-        write_csv([with_levels(each, grid.levels) for each in values], args.configurations)
+        write_all([with_levels(each, grid.levels) for each in values], args.configurations)
     logging.info(f"{many(len(pairs(grid, standing)), 'pair')} compared")
 
 
-def write_csv(parts: list[pd.DataFrame], path: Path) -> None:
-    """Frames below each other; the same numbers give the same bytes."""
-    frame = pd.concat(parts, ignore_index=True)
-    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+def write_all(parts: list[pd.DataFrame], path: Path) -> None:
+    """Frames below each other, as CSV."""
+    write_csv(pd.concat(parts, ignore_index=True), path)
 
 
 def share(text: str) -> float:

@@ -34,6 +34,7 @@ from cxrgrid.reporting import (
     readings,
     run_facts,
     sections,
+    shareable,
 )
 from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
@@ -176,13 +177,18 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
         card(name, frames, data / name, audited.get(name, {}), counts[name])
         for name in frames.facts
     ]
-    of_study = answers(frames, leaderboard, audited, read_overlap(args.study))
-    explained = galleries.of_datasets(frames, shown)
+    words = about | {"cards": cards, "explained": galleries.of_datasets(frames, shown)}
+    words |= answers(frames, leaderboard, audited, read_overlap(args.study))
+    words = shareable.words(words) if args.shareable else words
     template = cell_pages.environment().get_template("report.html.j2")
-    html = template.render(
-        **of_study, **about, **laid_out(tables, drawn, explained), cards=cards, explained=explained
-    )
+    html = template.render(**words, **laid_out(tables, drawn, words["explained"]))
+    if args.shareable:
+        known = shareable.names(data / name for name in frames.facts)
+        html, said = shareable.copy(html, known, words["left"])
+        print(f"left out: {said}. Read the page before you send it: your config's words stay")
     write_text(args.out, policy.secured(html))
+    if args.shareable:
+        return
     paper_text.write(frames, tables, drawn, args.out.parent)
     page = checklist.text(frames, audited, tables, data, about)
     write_text(args.out.parent / "checklist.md", page)
@@ -244,13 +250,19 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--report", type=Path, help="its tables and figures, if not in report/")
     parser.add_argument("--data", type=Path, help="results/data, if not beside the study")
     parser.add_argument("--out", type=Path, help="report.html, if not in report/")
+    parser.add_argument(
+        "--shareable",
+        action="store_true",
+        help="write shareable.html alone: without pixels, names of files and patients, and paths",
+    )
     parser.add_argument("--headline", action="store_true", help="only print the findings")
     args = parser.parse_args(argv)
     args.report = args.report or args.study.parent / "report"
-    args.out = args.out or args.report / "report.html"
+    args.out = args.out or args.report / ("shareable.html" if args.shareable else "report.html")
     data = args.data or args.study.parent.parent / "data"
     frames = read(args.study, args.report, data)
     leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
+    audited = shareable.audits(audited) if args.shareable else audited
     if args.headline:
         print(headline(leaderboard, frames.metric), end="\n\n")
         found = answer(frames, leaderboard)

@@ -18,6 +18,7 @@ from cxrgrid.evaluation.effect_rows import ALL
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
+from cxrgrid.io.csv_file import write_csv
 from cxrgrid.reporting import dataset_cards, papers, sections, spreadsheet
 from cxrgrid.reporting.factor_columns import with_levels
 from cxrgrid.reporting.markdown import latex, markdown
@@ -62,8 +63,7 @@ def write(name: str, frames: Frames, folder: Path) -> None:
         path = folder / f"{name}.csv"
         if "recipe" in rows and "factor" not in rows:  # comparisons name the one that differs
             rows = with_levels(rows.copy(), frames.grid.levels)
-        text = rows.round(6).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        write_text(path, text)
+        write_csv(rows.round(6), path)
     table = as_text(module, rows, frames)
     sections.write(table, folder / f"{name}.json")
     write_text(folder / f"{name}.md", markdown(table))

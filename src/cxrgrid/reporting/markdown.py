@@ -11,9 +11,9 @@ def markdown(table: Table) -> str:
     for part in table.sections:
         rule = ["---:" if numeric else "---" for numeric in part.numeric]
         body = [line(row) for row in (part.header, rule, *part.rows)]
-        lines += [f"## {part.title}", "", *body, ""]
-        lines += [text for note in part.notes for text in (note, "")]
-    return "\n".join([*lines, explained(table), ""]) if lines else ""
+        lines += [f"## {plain(part.title)}", "", *body, ""]
+        lines += [text for note in part.notes for text in (plain(note), "")]
+    return "\n".join([*lines, plain(explained(table)), ""]) if lines else ""
 
 
 def explained(table: Table) -> str:
@@ -23,7 +23,14 @@ def explained(table: Table) -> str:
 
 def line(row: list[str]) -> str:
     """One line of a table."""
-    return "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
+    return "| " + " | ".join(plain(text).replace("|", "\\|") for text in row) + " |"
+
+
+def plain(text: str) -> str:
+    """Text on one line whose `<` begins no HTML; code between backquotes stays as it is."""
+    parts = " ".join(text.split("\n")).split("`")
+    parts[::2] = [re.sub(r"<(?=[A-Za-z/!?])", r"\\<", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

@@ -15,6 +15,8 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.score_columns import with_fold
+from cxrgrid.io.csv_file import mapped, unquoted
+from cxrgrid.io.json_file import AGAIN
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import fold_frames, label_counts, papers
 from cxrgrid.reporting.kept_frames import kept
@@ -262,7 +264,11 @@ def read_csv(path: Path) -> pd.DataFrame:
     """A CSV file of `collect`; only the empty field is missing: a label may be called NA."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; run snakemake to make it")
-    found = pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+    try:
+        found = pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
+    except (ValueError, OSError, MemoryError) as error:  # pandas' own errors are ValueErrors
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); {AGAIN}") from None
+    found = mapped(found, unquoted)
     if "seed" in found and "fold" not in found:  # written before there were folds
         found.insert(found.columns.get_loc("seed"), "fold", 0)
     if "chosen" in found and "chosen_in" not in found:  # before each fold chose by itself
