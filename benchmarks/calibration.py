@@ -14,6 +14,7 @@ Example:
 import argparse
 from itertools import product
 
+import clustered
 import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
@@ -30,25 +31,18 @@ TRUE = {"calibration_in_the_large": 0.0, "observed_to_expected": 1.0}
 
 def draw(rng, who: np.ndarray, columns: int, prevalence: float, icc: float) -> tuple:
     """Labels and their true log odds [N, columns], of images of the patients `who` [N], sorted."""
-
-    def noise() -> np.ndarray:
-        shared = rng.normal(size=(who[-1] + 1, columns))[who]
-        return np.sqrt(icc) * shared + np.sqrt(1 - icc) * rng.normal(size=shared.shape)
-
-    x = logit(prevalence) + 1.2 * noise()
-    return (norm.cdf(noise()) < expit(x)).astype(float), x
+    x = logit(prevalence) + 1.2 * clustered.noise(rng, who, columns, icc)
+    return (norm.cdf(clustered.noise(rng, who, columns, icc)) < expit(x)).astype(float), x
 
 
 def predictions(who: np.ndarray, labels: np.ndarray, x: np.ndarray) -> Predictions:
     """Predictions with the log odds x."""
-    facts = {"task": "multilabel", "labels": [str(at) for at in range(x.shape[1])]}
-    names = [str(at) for at in range(len(who))]
-    return Predictions(names, who.astype(str).tolist(), labels, expit(x), facts, log_odds=x)
+    return clustered.predictions(who, labels, expit(x), x)
 
 
 def study(rng, count: int, prevalence: float, icc: float, columns: int) -> list[tuple]:
     """Of each of several labels, what is held, and the index with its level by chance."""
-    who = np.repeat(np.arange(count), rng.integers(1, 6, count))
+    who = clustered.images(rng, count)
     labels, x = draw(rng, who, columns, prevalence, icc)
     made = Evaluation(predictions(who, labels, x), {})
     closed, rows = RowIntervals(made), []

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
+import clustered
 import numpy as np
 from scipy.special import expit, logit, ndtri
 from scipy.stats import t as student
 
 from cxrgrid.evaluation.all_metrics import Evaluation, Row
 from cxrgrid.evaluation.bootstrap import interval, resampled_values
-from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import RowIntervals
 
 PATIENTS, PREVALENCES, AUROCS = (40, 100, 400), (0.02, 0.1, 0.5), (0.6, 0.8, 0.9, 0.98)
@@ -85,23 +85,15 @@ class Model:
 
         Each has a normal part of weight icc that a patient's images share.
         """
-
-        def noise() -> np.ndarray:
-            shared = rng.normal(size=(who[-1] + 1, columns))[who]
-            return np.sqrt(icc) * shared + np.sqrt(1 - icc) * rng.normal(size=shared.shape)
-
-        shift = np.sqrt(2) * ndtri(self.auroc)
-        labels = (noise() > ndtri(1 - self.prevalence)).astype(float)
-        scores = PROCESSES[self.process](shift * labels + noise(), labels)
+        shift, alike = np.sqrt(2) * ndtri(self.auroc), (rng, who, columns, icc)
+        labels = (clustered.noise(*alike) > ndtri(1 - self.prevalence)).astype(float)
+        scores = PROCESSES[self.process](shift * labels + clustered.noise(*alike), labels)
         return labels, expit(logit(self.prevalence) + shift * scores - shift**2 / 2)
 
     def evaluation(self, rng, who: np.ndarray, columns: int, icc: float) -> Evaluation:
         """The images, decided in the middle between the classes; each column is a label."""
         labels, scores = self.draw(rng, who, columns, icc)
-        names = [str(at) for at in range(columns)]
-        facts = {"task": "multilabel", "labels": names, "target": "made-up"}
-        images, patients = ([str(at) for at in column] for column in (range(len(who)), who))
-        made = Predictions(images, patients, labels, scores, facts)
+        made = clustered.predictions(who, labels, scores)
         return Evaluation(made, {"cut": np.full(columns, self.prevalence)})
 
 
@@ -148,7 +140,7 @@ def held(args: argparse.Namespace, patients: int, prevalence: float, auroc: floa
     model, found = Model(prevalence, auroc, args.process), {}
     true = truth(model)
     for _ in range(max(1, args.studies // LABELS)):
-        who = np.repeat(np.arange(patients), rng.integers(1, 6, patients))
+        who = clustered.images(rng, patients)
         made = model.evaluation(rng, who, LABELS, args.icc)
         rows = list(ends(RowIntervals(made)))
         rows += percentiles(made, args.resamples) if args.resamples else []

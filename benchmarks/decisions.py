@@ -13,6 +13,7 @@ Example:
 import argparse
 from itertools import product
 
+import clustered
 import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
@@ -31,17 +32,10 @@ COLUMNS = 50  # labels scored at once
 
 def draw(rng, count: int, prevalence: float, shift: float, icc: float) -> Predictions:
     """Labels and scores of some patients, each column a label."""
-    who = np.repeat(np.arange(count), rng.integers(1, 6, count))
-
-    def noise() -> np.ndarray:
-        shared = rng.normal(size=(count, COLUMNS))[who]
-        return np.sqrt(icc) * shared + np.sqrt(1 - icc) * rng.normal(size=shared.shape)
-
-    labels = (noise() > norm.isf(prevalence)).astype(float)
-    scores = expit(shift * labels + noise() - shift / 2)
-    names = [str(at) for at in range(len(who))]
-    facts = {"task": "multilabel", "labels": [str(at) for at in range(COLUMNS)]}
-    return Predictions(names, who.astype(str).tolist(), labels, scores, facts)
+    alike = (rng, clustered.images(rng, count), COLUMNS, icc)
+    labels = (clustered.noise(*alike) > norm.isf(prevalence)).astype(float)
+    scores = expit(shift * labels + clustered.noise(*alike) - shift / 2)
+    return clustered.predictions(alike[1], labels, scores)
 
 
 def truths(shift: float) -> dict[str, float]:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import asked
-from cxrgrid.evaluation import difference
+from cxrgrid.evaluation import conclusions, difference
 from cxrgrid.evaluation.effect_parts import part
 from cxrgrid.evaluation.main_effects import contrasts, over_datasets
 from cxrgrid.evaluation.measured import Measured
@@ -52,7 +52,7 @@ def study(datasets: int, seeds: int) -> Grid:
 
 def draw(grid: Grid, rng, seed_sd: float, effects: dict[str, float]) -> dict[str, Measured]:
     """Values of all cells; effects: of the second init, by dataset."""
-    size = {"n": 200, "positives": PATIENTS, "patients": 150, "rarer": PATIENTS}
+    size = {"n": 200, "positives": PATIENTS, "patients": 150, "rarer": PATIENTS, "most": PATIENTS}
     found = {}
     for dataset in grid.study.datasets:
         shared = rng.normal(size=1 + RESAMPLES) * SHARED
@@ -74,7 +74,7 @@ def claims(grid: Grid, measured: dict[str, Measured], effect: float, found: Coun
     value, errors = over_datasets(parts, {name: name for name in grid.study.datasets})
     low, high, p = errors.interval(value)
     once = any(each.trained_once for each in parts)
-    found["better, effect"] += p < difference.ALPHA and not once
+    found["better, effect"] += p < conclusions.ALPHA and not once
     found["effect"] += low <= effect <= high
     if len(parts) > 2:
         pairs = np.array([(each.value, each.errors().total ** 2) for each in parts])
@@ -89,7 +89,7 @@ def pair(grid: Grid, measured: dict[str, Measured], found: Counter) -> None:
     seeds = here.shared(a, b)
     sides = [here.seeds(side, seeds)[:, :, 0, -1] for side in (a, b)]
     one = difference.contrast(*sides, True, PATIENTS, here.spread(0, -1))
-    found["better, pair"] += difference.verdict(one, one.p) in ("better", "worse")
+    found["better, pair"] += conclusions.verdict(one, one.p) in ("better", "worse")
 
 
 def means(measured: dict[str, Measured], found: Counter) -> None:

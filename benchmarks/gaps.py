@@ -12,13 +12,13 @@ Example:
 import argparse
 from itertools import product
 
+import clustered
 import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
 from cxrgrid.evaluation.all_metrics import Evaluation
 from cxrgrid.evaluation.many_groups import largest_difference
-from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.subgroup_gaps import of_groups
 from cxrgrid.evaluation.wilson import Z
@@ -30,17 +30,10 @@ COLUMNS = 25  # labels scored at once
 
 def group(rng, patients: int, prevalence: float, icc: float, start: int) -> RowIntervals:
     """One group, scored; start: number of its first patient."""
-    who = np.repeat(np.arange(patients), rng.integers(1, 6, patients))
-
-    def noise() -> np.ndarray:
-        shared = rng.normal(size=(patients, COLUMNS))[who]
-        return np.sqrt(icc) * shared + np.sqrt(1 - icc) * rng.normal(size=shared.shape)
-
-    labels = (noise() > norm.isf(prevalence)).astype(float)
-    scores = expit(SHIFT * labels + noise() - CUT)
-    names = [f"{start}-{at}" for at in range(len(who))]
-    facts = {"task": "multilabel", "labels": [str(at) for at in range(COLUMNS)]}
-    made = Predictions(names, [f"{start + p:06}" for p in who], labels, scores, facts)
+    alike = (rng, who := clustered.images(rng, patients), COLUMNS, icc)
+    labels = (clustered.noise(*alike) > norm.isf(prevalence)).astype(float)
+    scores = expit(SHIFT * labels + clustered.noise(*alike) - CUT)
+    made = clustered.predictions(start + who, labels, scores)
     return RowIntervals(Evaluation(made, {"cut": np.full(COLUMNS, 0.5)}))
 
 

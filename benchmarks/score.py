@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from cxrgrid.config.study import Report
+from cxrgrid.evaluation.bootstrap import INTERVALS
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 
@@ -36,16 +37,18 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=14)
     parser.add_argument("--prevalence", type=float, default=0.07)
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--interval", choices=INTERVALS, default="wilson")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     val, test = (
         made(args, args.images // 3, args.patients // 3),
         made(args, args.images, args.patients),
     )
+    how = Report(resamples=args.resamples, interval=args.interval)
     for _ in range(args.rounds):
         sheet = Sheet()
         wall, cpu = time.perf_counter(), time.process_time()
-        add(sheet, {}, val, test, Report(resamples=args.resamples), Parts())
+        add(sheet, {}, val, test, how, Parts())
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{len(sheet.scores)} rows: {wall:.2f} s wall, {cpu:.2f} s CPU; peak {memory:.0f} MB")

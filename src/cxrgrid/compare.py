@@ -4,7 +4,9 @@ Two predictions files, or the seeds of two models; or, with --study, every two c
 study that differ in one axis. Predictions: Parquet or CSV with image, patient, and for each label
 y:<label> (1, 0, empty) and p:<label>. Refused where images, patients, truth, labels or split
 differ. Patients are resampled, both models on the same resamples; DeLong's and McNemar's tests
-stand beside where each patient has one image.
+stand beside where each patient has one image. Of files, the spread between seeds is that of these
+files alone (seeds that both have are paired); --study, and so the report, pools it over a dataset's
+configurations: its intervals differ, and are the ones to cite.
 
 Example:
   python -m cxrgrid.compare mine.parquet theirs.csv --out result.json
@@ -50,6 +52,8 @@ from cxrgrid.reporting.results import read_csv
 
 # ------------------------------------------------------------------ two models
 
+OPTIONS = ("resamples", "interval", "stratify", "minimum")
+
 
 def name_sides(a: list[Predictions], b: list[Predictions]) -> tuple[str, str]:
     """Names of the two sides: coordinates in a grid, else their files, else A and B."""
@@ -73,13 +77,14 @@ def two(args) -> None:
     for side in (a, b):
         check_seeds(side)
     names = tuple(args.names or name_sides(a, b))
-    how = Report(resamples=args.resamples, interval=args.interval, stratify=args.stratify)
+    options = {name: getattr(args, name) for name in OPTIONS}
+    how = Report(**options)
     frame = two_models.rows(a, b, names, args.threshold, how)
     if args.specificity is not None:
         frame = pd.concat([frame, at_specificity.rows(a, b, names, args.specificity, how)])
     if args.out.suffix.lower() == ".json":
         facts = {"a": [x.path for x in a], "b": [x.path for x in b], "names": names}
-        facts |= {"resamples": args.resamples, "interval": args.interval, "stratify": args.stratify}
+        facts |= options | {"seed_spread": "of these files"}
         table = json.loads(frame.to_json(orient="records"))
         write_text(args.out, json.dumps({**facts, "rows": table}, indent=2) + "\n")
     else:
@@ -158,6 +163,12 @@ def arguments() -> argparse.ArgumentParser:
         "--interval", choices=bootstrap.INTERVALS, default="wilson", help="of A and B alone"
     )
     parser.add_argument("--stratify", action="store_true", help="see docs/settings.md")
+    parser.add_argument(
+        "--minimum",
+        type=cli.minimum,
+        default=Report().minimum,
+        help="labels with fewer positives or negatives are in no mean and no test; default: 10",
+    )
     parser.add_argument(
         "--study", type=Path, help="study.json: compare all its configurations instead"
     )

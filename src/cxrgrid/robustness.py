@@ -46,7 +46,7 @@ def tables(grid: Grid, cells: Path) -> dict[str, pd.DataFrame]:
         if not seeds:
             continue
         row = shift_rows.start(configuration, seeds, planned)
-        rows["losses"] += shift_rows.loss_rows(names, row, seeds)
+        rows["losses"] += shift_rows.loss_rows(how, names, row, seeds)
         rows["abstention"] += shift_rows.abstention_rows(how, row, seeds)
         rows["coverage"] += shift_rows.coverage_rows(how, row, seeds)
         rows["unfamiliar"] += shift_rows.unfamiliar_rows(grid, names, row, seeds)

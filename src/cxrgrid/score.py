@@ -52,6 +52,7 @@ RULES = {
     "class",
     "multiclass": "none: the decision is the class with the highest score",
 }
+MINIMUM = "of a file: labels with fewer positives or negatives are in no mean"
 BASIS = ("target", "task", "labels", "split", "split_hash")
 
 
@@ -99,7 +100,7 @@ def basis(tests: dict[int, Predictions], how: Report) -> dict:
         facts |= {"split_hash": None, "split_hashes": hashes}
     points = [rule(point) for point in how.operating_points]
     facts |= {"resamples": how.resamples, "interval": bootstrap.INTERVALS[how.interval]}
-    facts |= {"stratify": how.stratify, "operating_points": points}
+    facts |= {"stratify": how.stratify, "minimum": how.minimum, "operating_points": points}
     return facts | {"calibrate": how.calibrate, "thresholds": RULES[facts["task"]]}
 
 
@@ -202,6 +203,7 @@ def score_file(args: argparse.Namespace) -> None:
         calibrate=args.calibrate,
         interval=args.interval,
         stratify=args.stratify,
+        minimum=args.minimum,
     )
     asked = [rule(point) for point in how.operating_points if operating_points.fitted(point)]
     if args.calibrate != "none":
@@ -228,6 +230,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--calibrate", choices=recalibration.KINDS, default="none")
     parser.add_argument("--resamples", type=cli.resamples, default=1000, help="of a file")
     parser.add_argument("--interval", choices=bootstrap.INTERVALS, default="wilson")
+    parser.add_argument("--minimum", type=cli.minimum, default=Report().minimum, help=MINIMUM)
     parser.add_argument("--stratify", action="store_true", help="of a file: see docs/settings.md")
     parser.add_argument("--curves", type=Path, help="also write points of ROC, PR, reliability")
     parser.add_argument("--thresholds", type=Path, help="also write thresholds and recalibration")

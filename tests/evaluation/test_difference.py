@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from cxrgrid.evaluation import difference
+from cxrgrid.evaluation import conclusions, difference
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 
@@ -33,7 +33,7 @@ def scored(rng, truth, shared, skill=1.0):
 
 def against(a, b, resamples=200):
     values = [difference.resampled(one, resamples)[None, :, 0, 0] for one in (a, b)]
-    return difference.contrast(*values, True, difference.sizes(a)[0]["rarer"])
+    return difference.contrast(*values, True, difference.sizes([a])[0]["rarer"])
 
 
 @settings(max_examples=25, deadline=None)
@@ -103,7 +103,7 @@ def test_unknown_labels_and_absent_classes_stay_outside():
     values = difference.resampled(one, 100)
     assert values.shape == (101, 2, 3) and np.isnan(values[:, :, 1]).all()
     np.testing.assert_array_equal(values[..., 2], values[..., 0])
-    x, none, macro = difference.sizes(one)
+    x, none, macro = difference.sizes([one])
     assert (x["n"], none["n"], macro["n"]) == (85, 90, 90) and none["rarer"] == 0
     assert macro["rarer"] == x["rarer"] == len(set(patient[two[:, 0] == 1]))
 
@@ -113,7 +113,7 @@ BASIS = "3 seeds, 420 images of 377 patients"
 
 def say(value, low, high, p, p_holm, family=4, error=0.01):
     found = difference.Combined(value, error, error, error, low, high, p)
-    return difference.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
+    return conclusions.sentence(("new", "old"), "auroc", found, p_holm, family, BASIS)
 
 
 def test_sentences_say_what_may_and_what_may_not_be_concluded():
@@ -194,5 +194,5 @@ def test_it_errs_in_five_per_cent_of_studies_without_a_difference():
 
 def test_an_interval_over_the_whole_range_excludes_no_difference():
     found = difference.Combined(0.1, 0.5, np.nan, np.nan, -1.0, 1.0, 0.5, 0.9)
-    text = difference.sentence(("x", "y"), "auroc", found, 0.5, 1, "one training each")
+    text = conclusions.sentence(("x", "y"), "auroc", found, 0.5, 1, "one training each")
     assert "excludes no difference, and a true difference" in text

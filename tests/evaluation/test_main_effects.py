@@ -11,7 +11,7 @@ from cxrgrid.evaluation.main_effects import contrasts, over_datasets, within
 from cxrgrid.evaluation.measured import Measured
 from demo_config import DEMO, replaced
 
-SIZE = {"n": 200, "positives": 60, "patients": 150, "rarer": 60}
+SIZE = {"n": 200, "positives": 60, "patients": 150, "rarer": 60, "most": 60}
 
 
 def measured(grid, rng, effects, seed_sd=0.03, sampling=0.02, resamples=200):

@@ -81,4 +81,4 @@ def test_families_are_of_one_kind_and_p_is_never_smaller_after_holm(made):
     assert (rows["p_holm"] >= rows["p"]).all()
     sizes = rows[rows["label"] == "macro"].groupby(["kind", "threshold_rule", "metric"]).size()
     assert (sizes == 1).all()
-    assert set(rows["kind"]) == {"operating point", "ensemble", "subset"}
+    assert set(made[1]["kind"]) == {"operating point", "ensemble", "subset"}

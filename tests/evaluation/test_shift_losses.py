@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cxrgrid.evaluation import bootstrap, difference
-from cxrgrid.evaluation.measured import sizes
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.shift_losses import losses, values
 
@@ -23,7 +22,7 @@ def answers(seed: int = 0, patients: int = 150, noise: float = 1.0) -> Predictio
 def found(clean: list, changed: list) -> dict:
     """Losses by (metric, label); of each seed one fold."""
     both = [[[values(one)] for one in side] for side in (clean, changed)]
-    return {(n, at): loss.row(None) for n, at, loss in losses(*both, sizes([clean[0]]))}
+    return {(n, at): loss.row(None) for n, at, loss in losses(*both, difference.sizes([clean[0]]))}
 
 
 def test_a_loss_is_the_paired_difference_with_the_error_of_resampled_patients():
@@ -60,7 +59,9 @@ def test_folds_are_averaged_and_their_patients_differ():
         replace(made, scores=answers(seed, noise=3).scores) for seed, made in ((0, one), (1, other))
     ]
     both = [[[values(one), values(other)]], [[values(made) for made in worse]]]
-    rows = {(n, at): loss.row(None) for n, at, loss in losses(*both, sizes([one, other]))}
+    rows = {
+        (n, at): loss.row(None) for n, at, loss in losses(*both, difference.sizes([one, other]))
+    }
     alone = [found([a], [b])[0, 0] for a, b in ((one, worse[0]), (other, worse[1]))]
     assert rows[0, 0]["difference"] == pytest.approx(np.mean([a["difference"] for a in alone]))
     error = np.hypot(*(a["sampling_se"] for a in alone)) / 2

@@ -93,6 +93,7 @@ def card(*effects, title=TITLE, doubts=(), missing=()) -> str:
         metrics=metrics,
         metric="auroc",
         metric_name="AUROC",
+        rare=lambda name: [],
     )
     found = answer.answer(frames, pd.DataFrame([BOARD]))
     page = environment().get_template("answer.html.j2")

@@ -20,3 +20,13 @@ def test_a_label_with_few_positives_or_negatives_has_a_star_on_each_rate():
     for column in ("AUROC (95 % interval)", "AP", "sensitivity", "specificity", "F1"):
         np.testing.assert_array_equal(found[column].str.endswith(" *"), [True, False, True, True])
     assert "report.minimum" in labels.CAPTION
+
+
+def test_an_auroc_near_one_of_few_images_is_said_to_have_no_interval_that_covers():
+    rows = pd.DataFrame({"label": list("abc"), "n": 100, "positives": [9, 9, 50]})
+    rows = rows.assign(dataset="ward", auroc=[0.97, 0.9, 0.99])
+    study = SimpleNamespace(report=Report(), datasets={})
+    frames = SimpleNamespace(grid=SimpleNamespace(study=study, tested=lambda: ["ward"]))
+    [note] = labels.notes(rows, frames)
+    assert note.startswith("AUROC of 0.95 or more on few images: a. ")
+    assert not labels.notes(rows[1:], frames)

@@ -198,7 +198,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         about("for `subgroups: [age]`: lower bounds of the bands above the first, in years"),
     ] = (18, 40, 60, 80)
     minimum: Annotated[
-        int, about("labels with fewer positives or negatives are marked in the tables", ge=1)
+        int, about("positives and negatives that a label needs to be in means and tests", ge=1)
     ] = 10
     subgroup_minimum: Annotated[
         int, about("least number of positives and of negatives for which a group is scored", ge=1)

@@ -2,8 +2,9 @@
 
 Metrics that are sums over images (counts, calibration) come from one matrix product for all
 resamples, rankings from `metrics.Order`. Averages over labels: `macro`, the mean over the labels
-that have both classes; `weighted`, the same weighted by positives; `micro`, all labels pooled;
-`samples`, F1 of each image, averaged over images; for multi-class `all`, the decision as a whole.
+that have both classes and are not rare; `weighted`, the same weighted by positives; `micro`, all
+labels pooled; `samples`, F1 of each image, averaged over images; for multi-class `all`, the
+decision as a whole.
 """
 
 from dataclasses import replace
@@ -16,6 +17,7 @@ from cxrgrid.config.operating_points import ARGMAX
 from cxrgrid.evaluation import calibration, metrics
 from cxrgrid.evaluation.log_odds import log_probability
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.rare_labels import in_means
 from cxrgrid.evaluation.thresholds import decide
 
 RANKED = ("auroc", "ap")
@@ -43,16 +45,23 @@ class Row(NamedTuple):
 class Evaluation:
     """One model's predictions, prepared once, so that `metrics(weights)` is cheap.
 
-    test: predictions; labels may all be unknown. thresholds: [L] by rule.
+    test: predictions; labels may all be unknown. thresholds: [L] by rule; rare: labels that are in
+    no mean over labels.
     """
 
-    def __init__(self, test: Predictions, thresholds: dict[str, np.ndarray]):
+    def __init__(
+        self,
+        test: Predictions,
+        thresholds: dict[str, np.ndarray],
+        rare: frozenset[str] = frozenset(),
+    ):
         self.test, self.thresholds = test, thresholds
         self.labels = test.facts["labels"]
         self.competing = test.facts["task"] == "multiclass"
         columns = zip(test.labels.T, test.ranking.T, strict=True)
         self.orders = [metrics.order(y, p) for y, p in columns]
         self.both = np.array([metrics.has_both(y) for y in test.labels.T])
+        self.averaged = in_means(self.labels, self.both, rare)
         self.known = ~np.isnan(test.labels).all(axis=0)
         self.calibration = calibration.prepare(test.labels, test.scores, test.log_odds)
         terms = self.calibration.terms | self.decisions()
@@ -157,8 +166,8 @@ class Evaluation:
         return tp, fp, sums["known"] - sums["present"] - fp, sums["present"] - tp
 
     def averages(self, found: dict, positives: np.ndarray) -> dict[Row, np.ndarray]:
-        """Means over the labels that have both classes."""
-        of, weights = self.both, positives[:, self.both]
+        """Means over the labels that are `averaged`."""
+        of, weights = self.averaged, positives[:, self.averaged]
         kinds = self.kinds(OF_MACRO)
         rows = {Row("macro", *kind): mean(found[kind][:, of]) for kind in kinds}
         kinds = self.kinds(OF_WEIGHTED)
@@ -202,7 +211,7 @@ class Evaluation:
         """Number of labels in an average; None for the row of a single label."""
         if row.label in ("macro", "weighted"):
             own = [values[Row(label, row.metric, row.rule)] for label in self.labels]
-            return int((self.both & ~np.isnan(own)).sum())
+            return int((self.averaged & ~np.isnan(own)).sum())
         return int(self.known.sum()) if row.label not in self.labels else None
 
     def reason(self, row: Row) -> str:
@@ -210,7 +219,7 @@ class Evaluation:
         if row.label not in self.labels:
             if not self.known.any():
                 return "no image has a known label"
-            return "defined for no label" if self.both.any() else "no label has both classes"
+            return "defined for no label" if self.averaged.any() else "no label has both classes"
         truth = self.test.labels[:, self.labels.index(row.label)]
         if row.metric == "threshold":
             return "classes compete: the highest score decides"

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference, metrics, two_models
+from cxrgrid.evaluation import bootstrap, conclusions, difference, metrics, two_models
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.evaluation.significance import holm
+from cxrgrid.evaluation.rare_labels import in_means, rare_labels
 
 
 def rows(
@@ -27,15 +27,20 @@ def rows(
 
     Intervals of each model by itself are percentiles over resampled patients; NaN without width.
     """
-    sides = [np.stack([resampled(x, specificity, how) for x in side]) for side in (a, b)]
-    labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[0])
+    rare = rare_labels(a[:1], how.minimum)
+    sides = [np.stack([resampled(x, specificity, how, rare) for x in side]) for side in (a, b)]
+    labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[:1], rare)
     paired = len(a) == len(b) and all(
         two_models.same_seed(*pair) for pair in zip(a, b, strict=True)
     )
     ends = [own_ends(side) for side in sides]
-    found = [against(sides, ends, paired, at, one["rarer"]) for at, one in enumerate(size)]
-    p = np.array([one.p for one in found])
-    adjusted = np.append(holm(p[:-1]), p[-1])
+    found = [
+        difference.with_enough(
+            against(sides, ends, paired, at, one["rarer"]), difference.RANKING[0], one
+        )
+        for at, one in enumerate(size)
+    ]
+    found, adjusted, family = two_models.of_labels(found, labels, rare)
     metric, made = f"sensitivity at specificity {specificity:g}", []
     for at, label in enumerate(labels):
         row = {"metric": metric, "label": label}
@@ -43,9 +48,9 @@ def rows(
             row |= {f"value_{name}": side[:, 0, at].mean()}
             row |= {f"low_{name}": low[at], f"high_{name}": high[at]}
         row |= two_models.numbers(found[at], adjusted[at], a, b, size[at])
-        family = len(labels) - 1 if label != "macro" else 1
-        words = difference.basis(two_models.trainings(a, b), size[at])
-        text = difference.sentence(names, metric, found[at], adjusted[at], family, words)
+        words = conclusions.basis(two_models.trainings(a, b), size[at])
+        tested = (found[at], adjusted[at], family[at], words, label in rare)
+        text = conclusions.sentence(names, metric, *tested)
         made.append(row | {"sentence": f"{label}: {text}"})
     return pd.DataFrame(made)
 
@@ -69,24 +74,30 @@ def against(
     return difference.with_width(difference.contrast(a, b, paired, patients), own, patients)
 
 
-def resampled(made: Predictions, specificity: float, how: Report) -> np.ndarray:
+def resampled(
+    made: Predictions, specificity: float, how: Report, rare: frozenset[str]
+) -> np.ndarray:
     """Sensitivity of each label and their mean, on the images and on resamples [1 + R, L + 1]."""
     strata = bootstrap.strata(made.labels, made.patient) if how.stratify else None
     return bootstrap.resample(
-        statistic(made, specificity), made.patient, how.resamples, strata=strata
+        statistic(made, specificity, rare), made.patient, how.resamples, strata=strata
     ).values
 
 
-def statistic(made: Predictions, specificity: float) -> Callable:
+def statistic(
+    made: Predictions, specificity: float, rare: frozenset[str] = frozenset()
+) -> Callable:
     """Function from weights [B, N] to sensitivities [B, L + 1]: each label, then their mean."""
     columns = list(zip(made.labels.T, made.ranking.T, strict=True))
     orders = [metrics.order(truth, scores) for truth, scores in columns]
     both = np.array([metrics.has_both(truth) for truth, _ in columns])
+    averaged = in_means(made.facts["labels"], both, rare)
 
     def measure(weights: np.ndarray) -> np.ndarray:
         found = [sensitivity(order.weigh(weights), specificity) for order in orders]
         values = np.where(both, np.stack(found, axis=1), np.nan)
-        return np.concatenate([values, difference.mean(values)[:, None]], axis=1)
+        average = difference.mean(np.where(averaged, values, np.nan))
+        return np.concatenate([values, average[:, None]], axis=1)
 
     return measure
 

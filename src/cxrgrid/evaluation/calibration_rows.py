@@ -4,24 +4,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cxrgrid.evaluation.all_metrics import Evaluation
 from cxrgrid.evaluation.calibration_curve import Curve
-from cxrgrid.evaluation.predictions import Predictions
 
 METRICS = ("ici", "ici_chance")
 
 
-def index_rows(curves: dict[str, Curve], test: Predictions) -> Iterator[dict]:
+def index_rows(curves: dict[str, Curve], made: Evaluation) -> Iterator[dict]:
     """`label`, `metric`, `value` and `reason` of the integrated calibration index of each label.
 
-    And of `macro`, the mean over labels that have a curve. `ici_chance` is the index that right
-    probabilities would be expected to reach on these images.
+    And of `macro`, the mean over the averaged labels that have a curve. `ici_chance` is the index
+    that right probabilities would be expected to reach on these images.
     """
     for metric, name in zip(METRICS, ("ici", "chance"), strict=True):
         found = {label: getattr(curve, name) for label, curve in curves.items()}
-        for label in test.facts["labels"]:
+        for label in made.labels:
             yield row(label, metric, found.get(label, np.nan), None)
-        mean = float(np.mean([*found.values()])) if found else np.nan
-        yield row("macro", metric, mean, len(found))
+        over = [n for n, one in zip(made.labels, made.averaged, strict=True) if one and n in found]
+        mean = float(np.mean([found[label] for label in over])) if over else np.nan
+        yield row("macro", metric, mean, len(over))
 
 
 def row(label: str, metric: str, value: float, labels: int | None) -> dict:

@@ -1,7 +1,8 @@
 """Choice of configurations by the headline metric on validation images; no test image is read.
 
-The value of a cell is the headline metric over all labels on its own validation images, at the
-weights of its best epoch, by the same definitions as on test images. A metric with a threshold
+The value of a cell is the headline metric over labels on its own validation images, at the weights
+of its best epoch, by the same definitions as on test images (labels with fewer positives or
+negatives than `report.minimum` are not in it). A metric with a threshold
 (F1, balanced accuracy) is at the study's first operating point, which is fitted on these very
 images, of every cell alike. On the bias of choosing and judging on the same images: Cawley &
 Talbot, JMLR 11 (2010) 2079-2107.
@@ -22,6 +23,7 @@ from cxrgrid.config.study import Report
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.all_metrics import Evaluation
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.score_rows import sizes
 
@@ -36,7 +38,8 @@ def value(val: Predictions, how: Report) -> dict[str, float]:
     NaN where the metric is not defined: no label has both classes.
     """
     fit = thresholds.fit(val, val.facts, how.operating_points[:1], how.calibrate)
-    made = Evaluation(recalibrated(val, fit.by), fit.thresholds)
+    rare = rare_labels([val], how.minimum)
+    made = Evaluation(recalibrated(val, fit.by), fit.thresholds, rare)
     values = made.metrics(np.ones((1, len(val.image))))[0]
     whole = {
         row.label: value

@@ -8,6 +8,7 @@ import numpy as np
 
 from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.measured import Measured
+from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import detectable, half_width, p_value
 
 
@@ -72,7 +73,9 @@ class Part:
 
     @property
     def sampling(self) -> float:
-        """Standard error over patients, the trainings given."""
+        """Standard error over patients, the trainings given; NaN where patients are too few."""
+        if self.size["most"] < ENOUGH:
+            return np.nan
         return float(bootstrap.standard_error(self.values[1:]))
 
     @property
@@ -95,7 +98,10 @@ class Part:
         return not self.training[1]
 
     def errors(self) -> Errors:
-        """Both errors; that of the patients alone where nothing says how trainings vary."""
+        """Both errors; that of the patients alone where nothing says how trainings vary.
+
+        NaN where patients are too few.
+        """
         seed, df = self.training
         parts = [(self.sampling, max(self.size["rarer"] - 1, 1))] + ([(seed, df)] if df else [])
         errors, freedom = zip(*parts, strict=True)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import primary
-from cxrgrid.evaluation import difference
+from cxrgrid.evaluation import conclusions, difference
 from cxrgrid.evaluation.effect_parts import Part
 from cxrgrid.evaluation.main_effects import (
     Contrast,
@@ -177,7 +177,7 @@ def worded(frame: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     """The rows with verdicts and sentences."""
     margin = grid.study.report.margin
     frame["margin"] = margin if margin else np.nan
-    times = [difference.times_needed(found, margin) for found in frame["combined"]]
+    times = [conclusions.times_needed(found, margin) for found in frame["combined"]]
     frame["times_needed"] = times
     found = [say(row, margin) for row in frame.to_dict("records")]
     names = ["verdict", "margin_verdict", "sentence"]
@@ -191,14 +191,14 @@ def say(row: dict, margin: float) -> tuple[str, str, str]:
     if not row["pairs"]:
         return "incomplete", "", f"{x} against {y}: incomplete, no pair of cells is done."
     found, p = row["combined"], row["p_holm"] if row["family"] else row["p"]
-    by = difference.by_margin(found, margin)
-    text = difference.sentence((x, y), row["metric"], found, p, row["family_size"], basis(row))
+    by = conclusions.by_margin(found, margin)
+    text = conclusions.sentence((x, y), row["metric"], found, p, row["family_size"], basis(row))
     where = f"{named(row['by'], row['by_level'])}: " if row["by"] else ""
     if row["dataset"] != ALL:
         where = f"{row['dataset']}: "
-    verdict = difference.verdict(found, p)
+    verdict = conclusions.verdict(found, p)
     times = row["times_needed"] if verdict == "not shown" else np.nan
-    more = difference.size_words(times, margin) + difference.margin_words(by, margin)
+    more = conclusions.size_words(times, margin) + conclusions.margin_words(by, margin)
     return verdict, by, f"{where}{text}{more}"
 
 

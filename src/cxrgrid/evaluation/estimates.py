@@ -95,11 +95,11 @@ class Estimates:
     # -------------------------------------------------------------- averages
 
     def average(self, each: Estimate, weighted: bool = False) -> Estimate | None:
-        """The mean over the labels that have both classes; weighted: by their positives.
+        """The mean over the labels that are averaged; weighted: by their positives.
 
-        None where no label has both.
+        None where there is none.
         """
-        at = np.flatnonzero(self.made.both & np.isfinite(each.value))
+        at = np.flatnonzero(self.made.averaged & np.isfinite(each.value))
         if not len(at):
             return None
         each, positives = each.take(at), self.classes.m[:, at]

@@ -199,15 +199,6 @@ def gap_rows(start: dict, groups: dict[str, list[Group]]) -> Iterator[dict]:
         of = slice(None) if label == "macro" else [made.labels.index(label)]
         size = sizes(both, of) if both else dict.fromkeys(("n", "positives", "patients"), 0)
         for kind in made.kinds(GAPS):
-            columns = {
-                n: mean_column([column(g, labels, kind) for g in each])
-                for n, each in usable.items()
-            }
+            columns = {n: column(each, labels, kind) for n, each in usable.items()}
             size |= {"labels_scored": len(common) if label == "macro" else None}
             yield from gaps_of(start, label, kind, columns, size)
-
-
-def mean_column(folds: list):
-    """The mean over folds of one value of a group."""
-    of = fold_means.of_resampled if isinstance(folds[0], Resampled) else fold_means.of_patients
-    return of(folds)

@@ -44,8 +44,11 @@ def rows(
             start = {"label": band, "metric": metric, "threshold_rule": rule}
             value, low, high, why = np.nan, np.nan, np.nan, "no label has both classes"
             if labels:
-                mean = column(Group(made, drawn, frozenset()), labels, (metric, rule))
+                mean = column([Group(made, drawn, frozenset())], labels, (metric, rule))
                 value, (low, high), why = float(mean.value), mean.ends(), None
             numbers = {"value": value, "low": float(low), "high": float(high)}
-            why = why or ("not defined for any of the labels" if np.isnan(value) else None)
+            if labels and np.isnan(low):
+                why = "too few positives or negatives for an interval"
+            if labels and np.isnan(value):
+                why = "not defined for any of the labels"
             yield {**start, **numbers, "labels_scored": len(labels), "reason": why, "groups": None}

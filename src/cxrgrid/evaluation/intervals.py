@@ -16,7 +16,7 @@ Where both classes matter, the degrees of freedom are those of the rarer one. St
 for average precision, log loss, slope and intercept; the normal one for the others: so they cover.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +33,7 @@ from cxrgrid.evaluation.influence import (
     variance,
 )
 from cxrgrid.evaluation.metrics import ratio
+from cxrgrid.evaluation.rare_labels import in_means
 from cxrgrid.evaluation.wilson import PRIOR, Estimate, bounded, moderated, stacked, student
 
 SMOOTH = 0.5  # images added to each count, so that no decision is taken for sure
@@ -54,6 +55,14 @@ class Classes:
     def rarer(self) -> np.ndarray:
         """Patients of the rarer class [L]; 1 where one is absent."""
         return np.nan_to_num(np.minimum(kish(self.m), kish(self.n)), nan=1.0)
+
+    def averaged(self, labels: Sequence[str], rare: frozenset[str]) -> np.ndarray:
+        """The labels of a mean, bool [L]."""
+        return in_means(labels, (self.m.sum(axis=0) > 0) & (self.n.sum(axis=0) > 0), rare)
+
+    def enough(self, least: int) -> np.ndarray:
+        """Labels with positives and negatives of at least so many patients, bool [L]."""
+        return np.min([(kind > 0).sum(axis=0) for kind in (self.m, self.n)], axis=0) >= least
 
     def pooled(self) -> "Classes":
         """All labels as one [P, 1]."""

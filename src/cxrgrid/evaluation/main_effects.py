@@ -155,7 +155,8 @@ def interaction(groups: list[list[Part]]) -> float:
     by_dataset = [{each.dataset: each for each in group} for group in groups]
     common = [name for name in by_dataset[0] if all(name in group for group in by_dataset)]
     known = [group[name].training[1] for group in by_dataset for name in common]
-    if not common or not all(known):
+    sampled = [group[name].sampling for group in by_dataset for name in common]
+    if not common or not all(known) or np.isnan(sampled).any():
         return np.nan
     values = np.array([np.mean([group[n].value for n in common]) for group in by_dataset])
     covariance = np.zeros((len(groups), len(groups)))

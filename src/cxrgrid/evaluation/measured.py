@@ -1,7 +1,7 @@
 """Values of a dataset's cells on the same resampled patients, with each cell's own interval."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, difference, fold_means
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Spread, pool
 
@@ -19,7 +20,8 @@ class Measured:
 
     values: `difference.resampled`; ends: bounds of the cell by itself, [metrics, L + 1] each;
     sizes: of each number of folds, `difference.sizes` of their test images; folds: of each
-    configuration the number of folds that its values are means over.
+    configuration the number of folds that its values are means over; rare: of each number of folds,
+    the `rare_labels`, which are in no mean and in no test.
     """
 
     labels: list[str]
@@ -27,10 +29,16 @@ class Measured:
     values: dict[tuple, np.ndarray]
     ends: dict[tuple, tuple[np.ndarray, np.ndarray]]
     folds: dict[tuple, int]
+    rare: dict[int, frozenset[str]] = field(default_factory=dict)
 
     def size(self, configuration: tuple, at: int) -> dict[str, int]:
         """Sizes of the test images of a configuration, of label `at`."""
         return dict(self.sizes[self.folds.get(configuration, max(self.sizes))][at])
+
+    def is_rare(self, configuration: tuple, label: str) -> bool:
+        """True if a label is in no test of a configuration."""
+        many = self.folds.get(configuration, max(self.sizes))
+        return label in self.rare.get(many, ())
 
     def seeds(self, configuration: tuple, seeds: tuple[int, ...]) -> np.ndarray:
         """The resampled values of a configuration's seeds [S, 1 + R, metrics, L + 1]."""
@@ -71,36 +79,35 @@ def measure(cells: Iterator[tuple[tuple, int, list[Predictions]]], how: Report) 
     predictions: one per fold; of several folds, the results are means over them. how: `resamples`,
     `stratify` and `interval`.
     """
-    labels, values, ends, counted, many = [], {}, {}, {}, {}
+    labels, values, ends, counted, many, rare = [], {}, {}, {}, {}, {}
     for configuration, seed, folds in cells:
         labels, key = folds[0].facts["labels"], (configuration, seed)
         many[configuration] = len(folds)
         if len(folds) not in counted:
-            counted[len(folds)] = sizes(folds)
-        found = [difference.resampled(f, how.resamples, stratify=how.stratify) for f in folds]
+            rare[len(folds)] = rare_labels(folds, how.minimum)
+            counted[len(folds)] = difference.sizes(folds, rare[len(folds)])
+        few = rare[len(folds)]
+        options = (how.resamples, None, how.stratify, few)
+        found = [difference.resampled(fold, *options) for fold in folds]
         values[key] = found[0] if len(found) == 1 else fold_means.resampled_mean(np.stack(found))
-        closed = how.interval == "wilson"
-        ends[key] = closed_ends(folds, found) if closed else bootstrap.interval(values[key][1:])
-    nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0}
-    return Measured([*labels, "macro"], counted or {1: [nothing]}, values, ends, many)
-
-
-def sizes(folds: list[Predictions]) -> list[dict[str, int]]:
-    """`difference.sizes` of the test images of all folds, whose patients differ."""
-    each = zip(*(difference.sizes(fold) for fold in folds), strict=True)
-    return [{name: sum(size[name] for size in one) for name in one[0]} for one in each]
+        if how.interval == "wilson":
+            ends[key] = closed_ends(folds, found, few)
+        else:
+            ends[key] = bootstrap.interval(values[key][1:])
+    nothing = {"n": 0, "positives": 0, "patients": 0, "rarer": 0, "most": 0}
+    return Measured([*labels, "macro"], counted or {1: [nothing]}, values, ends, many, rare)
 
 
 def closed_ends(
-    folds: list[Predictions], values: list[np.ndarray]
+    folds: list[Predictions], values: list[np.ndarray], rare: frozenset[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounds [metrics, L + 1] in closed form; values: of each fold, as `difference.resampled`.
 
     NaN where patients of a class are too few in all folds together.
     """
     if len(folds) == 1:
-        return own_intervals(folds[0])
-    ends = zip(*(own_intervals(fold, enough=1) for fold in folds), strict=True)
+        return own_intervals(folds[0], rare=rare)
+    ends = zip(*(own_intervals(fold, enough=1, rare=rare) for fold in folds), strict=True)
     low, high = fold_means.ends(np.stack([v[0] for v in values]), *map(np.stack, ends))
-    few = np.array([size["rarer"] < ENOUGH for size in sizes(folds)])
+    few = np.array([size["most"] < ENOUGH for size in difference.sizes(folds, rare)])
     return np.where(few, np.nan, low), np.where(few, np.nan, high)

@@ -14,12 +14,19 @@ import numpy as np
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.data import subsets
-from cxrgrid.evaluation import difference, intervals, recalibration, shift_losses, thresholds
+from cxrgrid.evaluation import (
+    conclusions,
+    difference,
+    intervals,
+    recalibration,
+    shift_losses,
+    thresholds,
+)
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.intervals import Counts
-from cxrgrid.evaluation.measured import sizes
 from cxrgrid.evaluation.planned_pairs import EXTERNAL, Pair, Standing, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.same_images import by_image
 from cxrgrid.evaluation.seed_variance import combine, pool
 from cxrgrid.evaluation.shift_losses import Loss, Values, averaged, grouped, losses
@@ -27,7 +34,7 @@ from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.study_models import elsewhere
 
 DECIDED = ("sensitivity", "specificity", "balanced_accuracy", "f1")
-FAMILY = ("kind", "target", "subset", "threshold_rule", "factor", "metric", "average")
+FAMILY = ("kind", "target", "subset", "threshold_rule", "factor", "metric", "average", "rare")
 Measure = Callable[[Predictions, Predictions], Values]  # of validation and test predictions
 Models = dict[tuple, dict[int, list[Values]]]  # by configuration and seed, one per fold
 
@@ -37,51 +44,54 @@ def rows(grid: Grid, folder: Path, data: Path, standing: Standing | None) -> lis
     planned, found = pairs(grid, standing), []
     for dataset in dict.fromkeys(pair.a[0] for pair in planned if pair.axis != EXTERNAL):
         own = [pair for pair in planned if pair.a[0] == dataset and pair.axis != EXTERNAL]
-        for start, names, models, labels, size in sets(grid, folder, data, dataset):
+        for start, *rest in sets(grid, folder, data, dataset):
             for pair in own:
-                found += of_pair(pair, models, start, names, labels, size)
+                found += of_pair(pair, start, *rest)
     return with_families(found)
 
 
 def sets(grid: Grid, folder: Path, data: Path, dataset: str) -> Iterator[tuple]:
     """Each way in which a dataset's models are held against each other.
 
-    Its columns, metrics, models, labels and sizes.
+    Its columns, metrics, models, labels, sizes and rare labels.
     """
     how, cells = grid.study.report, read(grid, folder, dataset)
     if not cells:
         return
     first = next(iter(cells))
-    tests = {cell.fold: test for cell, (_, test) in cells.items()}
+    tests = list({cell.fold: test for cell, (_, test) in cells.items()}.values())
     labels, start = cells[first][1].facts["labels"], {"target": dataset, "subset": "all"}
-    size = sizes(list(tests.values()))
+    rare = rare_labels(tests, how.minimum)
+    size = difference.sizes(tests, rare)
     if cells[first][1].facts["task"] != "multiclass":
         for point in how.operating_points:
-            models = measured(cells, at_point(point, how.calibrate))
+            models = measured(cells, at_point(point, how.calibrate, rare))
             [rule] = thresholds.fit(*facts_of(cells[first]), (point,), "none").thresholds
             columns = start | {"kind": "operating point", "threshold_rule": rule}
-            yield columns, DECIDED, models, labels, size
+            yield columns, DECIDED, models, labels, size, rare
     if how.ensembles:
-        models = ensembles(cells)
+        models = ensembles(cells, rare)
         columns = start | {"kind": "ensemble", "threshold_rule": ""}
-        yield columns, difference.RANKING, models, labels, size
+        yield columns, difference.RANKING, models, labels, size, rare
     table = data / dataset / "table.parquet"
     for name, images in subsets.members(table, grid.study.datasets[dataset].subsets).items():
         part = {cell: (val, only(test, images)) for cell, (val, test) in cells.items()}
         if all(test.image for _, test in part.values()):
-            within = sizes([only(test, images) for test in tests.values()])
+            within = [only(test, images) for test in tests]
+            few = rare_labels(within, how.minimum)
             columns = start | {"subset": name, "kind": "subset", "threshold_rule": ""}
-            yield columns, difference.RANKING, measured(part, ranking), labels, within
+            models, size = measured(part, ranking(few)), difference.sizes(within, few)
+            yield columns, difference.RANKING, models, labels, size, few
     for target in grid.transfers.get(dataset, []):
-        there = elsewhere(grid, folder, dataset, target)
-        models = {}
+        there, models = elsewhere(grid, folder, dataset, target), {}
+        few = rare_labels(there[0][2], how.minimum) if there else frozenset()
         for configuration, seed, [test] in there:
-            models.setdefault(configuration, {})[seed] = [ranking(test, test)]
+            values = shift_losses.values(test, few)
+            models.setdefault(configuration, {})[seed] = [values]
         if there:
-            test = there[0][2][0]
             columns = {"target": target, "subset": "all", "kind": "transfer", "threshold_rule": ""}
-            names = test.facts["labels"]
-            yield columns, difference.RANKING, models, names, sizes([test])
+            names, size = there[0][2][0].facts["labels"], difference.sizes(there[0][2], few)
+            yield columns, difference.RANKING, models, names, size, few
 
 
 def facts_of(pair: tuple[Predictions, Predictions]) -> tuple[Predictions, dict]:
@@ -116,12 +126,12 @@ def measured(cells: dict[Cell, tuple[Predictions, Predictions]], measure: Measur
     }
 
 
-def ranking(val: Predictions, test: Predictions) -> Values:
-    """AUROC and average precision on test images."""
-    return shift_losses.values(test)
+def ranking(rare: frozenset[str]) -> Measure:
+    """Function that gives AUROC and average precision on test images."""
+    return lambda val, test: shift_losses.values(test, rare)
 
 
-def at_point(point, calibrate: str) -> Measure:
+def at_point(point, calibrate: str, rare: frozenset[str]) -> Measure:
     """Function that gives `DECIDED` at an operating point that is fitted on validation images."""
 
     def measure(val: Predictions, test: Predictions) -> Values:
@@ -132,12 +142,12 @@ def at_point(point, calibrate: str) -> Measure:
         tp, fp = (patients.sums(((made.labels == k) & called).astype(float)) for k in (1, 0))
         counts = Counts(tp, fp, classes.n - fp, classes.m - tp)
         found = [intervals.DECIDED[name](counts) for name in DECIDED]
-        return averaged(made, found, patients, classes)
+        return averaged(made, found, patients, classes, rare)
 
     return measure
 
 
-def ensembles(cells: dict[Cell, tuple[Predictions, Predictions]]) -> Models:
+def ensembles(cells: dict[Cell, tuple[Predictions, Predictions]], rare: frozenset[str]) -> Models:
     """The values of each configuration's ensemble over its seeds, under the seed -1."""
     planned = {k: own for k, own in members(cells).items() if len({c.backbone for c in own}) == 1}
     together = Ensembles(planned)
@@ -147,7 +157,7 @@ def ensembles(cells: dict[Cell, tuple[Predictions, Predictions]]) -> Models:
     for key, _, test in together.whole():
         cell = planned[key][0]
         seeds = found.setdefault(cell.configuration(), {})
-        seeds.setdefault(-1, []).append(shift_losses.values(test))
+        seeds.setdefault(-1, []).append(shift_losses.values(test, rare))
     return found
 
 
@@ -155,7 +165,13 @@ def ensembles(cells: dict[Cell, tuple[Predictions, Predictions]]) -> Models:
 
 
 def of_pair(
-    pair: Pair, models: Models, start: dict, names: tuple, labels: list[str], size: list[dict]
+    pair: Pair,
+    start: dict,
+    names: tuple,
+    models: Models,
+    labels: list[str],
+    size: list[dict],
+    rare: frozenset[str],
 ) -> Iterator[dict]:
     """The rows of a pair; none where the two have no seed in common."""
     a, b = (models.get(side, {}) for side in (pair.of_a, pair.of_b))
@@ -167,7 +183,8 @@ def of_pair(
     for number, at, loss in losses(*sides, size):
         label = [*labels, "macro"][at]
         row = pair.keys() | start | {"metric": names[number], "label": label}
-        row |= {"average": label == "macro"} | against(loss, models, (number, at))
+        row |= {"average": label == "macro", "rare": label in rare}
+        row |= against(loss, models, (number, at))
         yield (
             row
             | {"seeds": len(shared), "planned": planned}
@@ -184,8 +201,7 @@ def against(loss: Loss, models: Models, at: tuple[int, int]) -> dict:
         [np.array([mean(folds, at) for folds in own.values()]) for own in models.values()]
     )
     groups = (loss.after, loss.before) if spread else (loss.of_seeds,)
-    found = combine(loss.error, loss.patients, *groups, spread=spread)
-    found = difference.with_width(difference.within(found, -1, 1), loss.ends, loss.patients)
+    found = loss.bounded(combine(loss.error, loss.size["rarer"], *groups, spread=spread))
     row = {"value_a": loss.after.mean(), "value_b": loss.before.mean()}
     row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
     return row | {"sampling_se": found.sampling_se, "seed_sd": found.seed_sd, "found": found}
@@ -200,15 +216,17 @@ def with_families(found: list[dict]) -> list[dict]:
     """The rows with p after Holm's correction, its family's size, and the verdict.
 
     A family is all pairs of one factor in one metric, of one kind and set; the means over labels
-    are one, single labels another.
+    are one, single labels another; rare labels are not tested.
     """
     groups: dict[tuple, list[int]] = {}
     for at, row in enumerate(found):
         groups.setdefault(tuple(row[name] for name in FAMILY), []).append(at)
     for places in groups.values():
-        adjusted = holm(np.array([found[at]["p"] for at in places], float))
-        for at, p in zip(places, adjusted, strict=True):
-            row = found[at]
-            row |= {"p_holm": float(p), "family": len(places)}
-            row["verdict"] = difference.verdict(row.pop("found"), float(p))
+        rows_of = [found[at] for at in places]
+        for row in rows_of if rows_of[0]["rare"] else []:
+            row["p"] = np.nan
+        adjusted = holm(np.array([row["p"] for row in rows_of], float))
+        for row, p in zip(rows_of, adjusted, strict=True):
+            row |= {"p_holm": float(p), "family": 0 if row["rare"] else len(places)}
+            row["verdict"] = conclusions.verdict(row.pop("found"), float(p), row["rare"])
     return found

@@ -10,11 +10,15 @@ from cxrgrid.evaluation.wilson import Estimate
 
 
 def own_intervals(
-    made: Predictions, thresholds: np.ndarray | float | None = None, enough: int = ENOUGH
+    made: Predictions,
+    thresholds: np.ndarray | float | None = None,
+    enough: int = ENOUGH,
+    rare: frozenset[str] = frozenset(),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds [metrics, L + 1] of AUROC, AP and, with thresholds, accuracy.
 
-    Each label, then the mean over the labels with both classes, as in `difference.statistic`.
+    Each label, then the mean over the labels with both classes that are not rare, as in
+    `difference.statistic`.
     thresholds: one, or one per label [L]. NaN for a label with fewer than `enough` positives or
     negatives, or of fewer patients, and for the mean where every label is one.
     """
@@ -26,7 +30,8 @@ def own_intervals(
         tp, fp = (patients.sums(((made.labels == kind) & called).astype(float)) for kind in (1, 0))
         counts = Counts(tp, fp, classes.n - fp, classes.m - tp)
         found.append(intervals.DECIDED["accuracy"](counts))
-    ends = [with_mean(each, classes, enough) for each in found]
+    averaged = classes.averaged(made.facts["labels"], rare)
+    ends = [with_mean(each, classes, enough, averaged) for each in found]
     low, high = (np.stack(side) for side in zip(*ends, strict=True))
     return low, high
 
@@ -45,14 +50,14 @@ def ranked(made: Predictions, patients: influence.Patients, classes: Classes) ->
     ]
 
 
-def with_mean(each: Estimate, classes: Classes, enough: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the labels and of their mean [L + 1]."""
-    kinds = [(kind.sum(axis=0), (kind > 0).sum(axis=0)) for kind in (classes.m, classes.n)]
-    least = np.min(kinds, axis=(0, 1))
-    at = np.flatnonzero(least > 0)
-    ends = np.full((2, len(least) + 1), np.nan)
-    ends[:, :-1] = np.where(least >= enough, (each.low, each.high), np.nan)
-    if (least >= enough).any():
+def with_mean(
+    each: Estimate, classes: Classes, enough: int, averaged: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the labels and of the mean over those that are averaged, bool [L]: [L + 1]."""
+    there, at = classes.enough(enough), np.flatnonzero(averaged)
+    ends = np.full((2, len(there) + 1), np.nan)
+    ends[:, :-1] = np.where(there, (each.low, each.high), np.nan)
+    if there[at].any():
         mean = each.take(at).combined(np.full(len(at), 1 / len(at)))
         ends[:, -1] = mean.low[0], mean.high[0]
     return ends[0], ends[1]

@@ -15,15 +15,17 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import bootstrap, difference
+from cxrgrid.evaluation import bootstrap, conclusions, difference
 from cxrgrid.evaluation.choice import ENTRY
 from cxrgrid.evaluation.effect_rows import primary_metric
 from cxrgrid.evaluation.measured import Measured
+from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Spread
 
 COLUMNS = [*CONFIGURATION, "metric", "recommended", "value", "difference", "low", "high", "p"]
 COLUMNS += ["others", "seeds", "verdict"]
 APART, TOGETHER, BEATEN = "worse", "not told apart", "better"
+FEW = "too few patients"
 DRAWS = 10_000
 
 
@@ -57,9 +59,11 @@ def of_dataset(own: pd.DataFrame, measured: Measured, metric: str) -> Iterator[d
         return
     apart = np.array([found[first][0] - found[entry][0] for entry in others])
     seeds = np.array([found[first][1], *(found[entry][1] for entry in others)])
-    rarer = measured.size(first, -1)["rarer"]
+    size = measured.size(first, -1)
     spread = measured.spread(number, -1)
-    low, high, p = simultaneous(apart, seeds, rarer, spread)
+    low, high, p = simultaneous(apart, seeds, size["rarer"], spread)
+    if size["most"] < ENOUGH:
+        low, high, p = np.full((3, len(others)), np.nan)
     for at, entry in enumerate(others):
         row = dict(zip(CONFIGURATION, entry, strict=True)) | {"metric": metric}
         row |= {"recommended": "/".join(first[1:]), "value": found[entry][0][0]}
@@ -102,9 +106,14 @@ def tails(rng: np.random.Generator, df: int) -> np.ndarray:
 
 
 def verdict(low: float, high: float, trained_once: bool) -> str:
-    """Verdict on another entry: `worse`, `better`, `not told apart` or `these trainings`."""
+    """Verdict on another entry: `worse`, `better`, `not told apart` or `these trainings`.
+
+    `too few patients` without an interval.
+    """
+    if np.isnan(low):
+        return FEW
     if low <= 0 <= high:
         return TOGETHER
     if trained_once:
-        return difference.THIS
+        return conclusions.THIS
     return APART if low > 0 else BEATEN

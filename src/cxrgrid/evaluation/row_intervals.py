@@ -148,9 +148,9 @@ class RowIntervals:
 
 def lacking(folds: Sequence[RowIntervals], row: Row) -> str | None:
     """As `RowIntervals.lacking`, of the mean over folds: counted are the images of all."""
-    labels, both = folds[0].made.labels, np.any([fold.made.both for fold in folds], axis=0)
+    labels, of_mean = folds[0].made.labels, np.any([f.made.averaged for f in folds], axis=0)
     if row.label not in labels:
-        over = [name for name, there in zip(labels, both, strict=True) if there]
+        over = [name for name, there in zip(labels, of_mean, strict=True) if there]
         rows = [Row(name, row.metric, row.rule) for name in over]
         alone = folds[0].lacking if len(folds) == 1 else None
         words = [alone(one) if alone else lacking(folds, one) for one in rows]
@@ -162,6 +162,12 @@ def lacking(folds: Sequence[RowIntervals], row: Row) -> str | None:
             few = f"too few {kind} for an interval: {images:.0f} (patients: {patients:.0f})"
             return f"{few}; {ENOUGH} of {ENOUGH} patients are needed"
     return None
+
+
+def bare(found: OfPatients) -> OfPatients:
+    """The value without its interval."""
+    none = np.array([np.nan])
+    return replace(found, estimate=replace(found.estimate, low=none, high=none))
 
 
 def limits(one: Estimate | None) -> tuple[float, float]:

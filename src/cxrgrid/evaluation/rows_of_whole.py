@@ -21,7 +21,7 @@ def rows_of_whole(
 ) -> list[dict]:
     """The rows without their axes and subset; smooth: calibration curves by label."""
     size, whole = each_size(made.test), sizes(made.test, slice(None))
-    found = [*calibration_rows.index_rows(smooth, made.test)]
+    found = [*calibration_rows.index_rows(smooth, made)]
     if made.test.image:
         closed = drawn if isinstance(drawn, RowIntervals) else RowIntervals(made)
         found += predictive_values.rows(closed, prevalences)

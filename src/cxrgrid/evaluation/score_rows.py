@@ -17,6 +17,7 @@ from cxrgrid.evaluation.all_metrics import WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.curves import curves
 from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.row_sizes import each_size, sizes
@@ -43,13 +44,15 @@ class Parts:
     subsets: images by name; groups: images by axis and name; tests: named test sets; metadata: the
     audit's `metadata_only`, the metadata-only baseline of each label; rare: of each group, as
     members in `subsets` or `groups`, the labels too rare in it, where not its own images are to be
-    counted but those of all folds; bands: labels by how common they are in training.
+    counted but those of all folds; in_no_mean: likewise the rare labels of `all`, subsets and test
+    sets; bands: labels by how common they are in training.
     """
 
     subsets: dict[str, set[str]] = field(default_factory=dict)
     groups: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     metadata: dict = field(default_factory=dict)
     rare: dict[str, dict[str, frozenset[str]]] | None = None
+    in_no_mean: dict[str, frozenset[str]] = field(default_factory=dict)
     bands: dict[str, list[str]] = field(default_factory=dict)
     tests: dict[str, TestSet] = field(default_factory=dict)
 
@@ -79,12 +82,14 @@ def add(
     """Score one model. axes: AXES; how: resamples, operating points, calibration, subgroups."""
     labels = test.facts["labels"]
     fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
-    sets = {n: each.evaluation(val, test, how, fit) for n, each in parts.tests.items()}
+    few = parts.in_no_mean
+    tests = parts.tests.items()
+    sets = {n: each.evaluation(val, test, how, fit, few.get(n)) for n, each in tests}
     test = recalibrated(test, fit.by)
     axes = {**axes, "target": test.facts["target"]}
     strata = bootstrap.strata(test.labels, test.patient) if how.stratify else None
-    made = {"all": Evaluation(test, fit.thresholds)}
-    made |= {n: Evaluation(only(test, i), fit.thresholds) for n, i in parts.subsets.items()}
+    made = {"all": test} | {name: only(test, images) for name, images in parts.subsets.items()}
+    made = {n: evaluated(one, fit.thresholds, how, few.get(n)) for n, one in made.items()}
     drawn = {name: (part, with_intervals(part, how)) for name, part in (made | sets).items()}
     groups = {
         axis: grouped(test, members, fit.thresholds, how, strata, (parts.rare or {}).get(axis))
@@ -105,6 +110,14 @@ def add(
     sheet.curves += [{**axes, **row} for row in points]
     sheet.thresholds += threshold_rows(axes, labels, fit)
     return Scored(axes, drawn, groups, [*metadata, *more])
+
+
+def evaluated(
+    test: Predictions, cuts: dict[str, np.ndarray], how: Report, rare: frozenset[str] | None
+) -> Evaluation:
+    """The evaluation of some images; rare: labels that are in no mean; None: counted here."""
+    rare = rare_labels([test], how.minimum) if rare is None else rare
+    return Evaluation(test, cuts, rare)
 
 
 def with_intervals(part: Evaluation, how: Report) -> Resampled | RowIntervals:
@@ -215,7 +228,7 @@ def gap_rows(start: dict, groups: dict[str, Group]) -> Iterator[dict]:
         for kind in kinds:
             labels = common if label == "macro" else [label]
             columns = {
-                n: column(g, labels, kind) for n, g in groups.items() if not {*labels} & g.few
+                n: column([g], labels, kind) for n, g in groups.items() if not {*labels} & g.few
             }
             of = slice(None) if label == "macro" else [any_group.labels.index(label)]
             both = joined([groups[name].made.test for name in columns])

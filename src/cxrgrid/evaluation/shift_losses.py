@@ -16,7 +16,7 @@ from cxrgrid.evaluation.intervals import Classes
 from cxrgrid.evaluation.own_intervals import ranked, with_mean
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Spread, combine
+from cxrgrid.evaluation.seed_variance import Combined, Spread, combine
 from cxrgrid.evaluation.wilson import Estimate
 
 METRICS = difference.RANKING
@@ -24,7 +24,7 @@ METRICS = difference.RANKING
 
 @dataclass(frozen=True)
 class Values:
-    """Metrics of each label, then their mean over labels with both classes.
+    """Metrics of each label, then their mean over labels with both classes that are not rare.
 
     value, low, high: [M, L + 1]; moves: influence of each patient [M, P, L + 1]; images: those with
     a known label of each patient [P, L + 1].
@@ -37,10 +37,10 @@ class Values:
     images: np.ndarray
 
 
-def values(made: Predictions) -> Values:
-    """`Values` of one file, AUROC and average precision."""
+def values(made: Predictions, rare: frozenset[str] = frozenset()) -> Values:
+    """`Values` of one file, AUROC and average precision; rare: labels that are not in the mean."""
     patients, classes = grouped(made)
-    return averaged(made, ranked(made, patients, classes), patients, classes)
+    return averaged(made, ranked(made, patients, classes), patients, classes, rare)
 
 
 def grouped(made: Predictions) -> tuple[influence.Patients, Classes]:
@@ -51,18 +51,23 @@ def grouped(made: Predictions) -> tuple[influence.Patients, Classes]:
 
 
 def averaged(
-    made: Predictions, metrics: list[Estimate], patients: influence.Patients, classes: Classes
+    made: Predictions,
+    metrics: list[Estimate],
+    patients: influence.Patients,
+    classes: Classes,
+    rare: frozenset[str] = frozenset(),
 ) -> Values:
-    """Several metrics of each label, with their means over the labels that have both classes."""
-    both = np.flatnonzero((classes.m.sum(axis=0) > 0) & (classes.n.sum(axis=0) > 0))
+    """Several metrics of each label, with their means over the labels that are averaged."""
+    both = classes.averaged(made.facts["labels"], frozenset())
+    kept = classes.averaged(made.facts["labels"], rare)
     found, ends = [], []
     for each in metrics:
-        own = np.where(np.isin(np.arange(len(each.value)), both), each.value, np.nan)
-        there = both[np.isfinite(own[both])]
+        own = np.where(both, each.value, np.nan)
+        there = np.flatnonzero(kept & np.isfinite(own))
         mean, moved = own[there].mean() if len(there) else np.nan, each.influence[:, there]
         average = moved.sum(axis=1, keepdims=True) / max(len(there), 1)
         found.append((np.append(own, mean), np.append(each.influence, average, axis=1)))
-        ends.append(with_mean(each, classes, ENOUGH))
+        ends.append(with_mean(each, classes, ENOUGH, kept))
     value, moves = (np.stack(part) for part in zip(*found, strict=True))
     low, high = (np.stack(side) for side in zip(*ends, strict=True))
     seen = (~np.isnan(made.labels)).any(axis=1, keepdims=True).astype(float)
@@ -74,14 +79,14 @@ def averaged(
 class Loss:
     """A loss of a configuration in one metric and label, before what is known of other trainings.
 
-    before, after: value of each seed [S]; error: over patients; patients: of the rarer class; ends:
+    before, after: value of each seed [S]; error: over patients; size: as `difference.sizes`; ends:
     of both sides' own intervals, the changed images' first, as `difference.with_width` takes them.
     """
 
     before: np.ndarray
     after: np.ndarray
     error: float
-    patients: int
+    size: dict[str, int]
     ends: list[tuple[float, float]]
 
     @property
@@ -89,11 +94,15 @@ class Loss:
         """The loss of each seed [S]."""
         return self.after - self.before
 
+    def bounded(self, found: Combined) -> Combined:
+        """The loss with an interval between -1 and 1; without one where patients are too few."""
+        found = difference.within(found, -1, 1)
+        found = difference.with_width(found, self.ends, self.size["rarer"])
+        return difference.with_enough(found, METRICS[0], self.size)
+
     def row(self, spread: Spread | None) -> dict[str, float]:
         """Its columns; spread: of a seed's loss, where it is known from more than these seeds."""
-        found = combine(self.error, self.patients, self.of_seeds, spread=spread)
-        found = difference.within(found, -1, 1)
-        found = difference.with_width(found, self.ends, self.patients)
+        found = self.bounded(combine(self.error, self.size["rarer"], self.of_seeds, spread=spread))
         row = {"unchanged": self.before.mean(), "value": self.after.mean()}
         row |= {"difference": found.value, "low": found.low, "high": found.high}
         return row | {"sampling_se": found.sampling_se, "seed_sd": found.seed_sd}
@@ -107,7 +116,7 @@ def losses(
     """The loss in each metric and label: (metric, label, loss).
 
     clean, changed: of each seed the values on each fold, both on the same images; size: of the
-    labels and their mean, as `measured.sizes`.
+    labels and their mean, as `difference.sizes`.
     """
     points = [np.stack([fold_means.mean(stacked(s)) for s in side]) for side in (clean, changed)]
     error = np.sqrt(sampling_variance(clean, changed))
@@ -116,7 +125,7 @@ def losses(
         for at, one in enumerate(size):
             sides = (side[:, number, at] for side in points)
             own = [tuple(end[:, number, at]) for end in ends]
-            yield number, at, Loss(*sides, float(error[number, at]), one["rarer"], own)
+            yield number, at, Loss(*sides, float(error[number, at]), one, own)
 
 
 def stacked(folds: Sequence[Values]) -> np.ndarray:

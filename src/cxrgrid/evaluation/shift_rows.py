@@ -1,7 +1,8 @@
 """Rows of a study's results under changes: losses, abstention, unfamiliar images.
 
 Of each configuration that `shift` has run on: means over its seeds, and over folds where its
-dataset is cross-validated. An average is that over the labels with both classes.
+dataset is cross-validated. An average is that over the labels with both classes that are not
+rare.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from cxrgrid.config.shifted_cells import parts
 from cxrgrid.config.shifts import CHANGES
 from cxrgrid.config.study import Report
 from cxrgrid.config.transfers import taught
-from cxrgrid.evaluation import abstention, fold_means, influence, shift_losses
+from cxrgrid.evaluation import abstention, difference, fold_means, influence, shift_losses
 from cxrgrid.evaluation.intervals import Classes, proportion
-from cxrgrid.evaluation.measured import sizes
 from cxrgrid.evaluation.own_intervals import ranked
+from cxrgrid.evaluation.rare_labels import rare_labels
+from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Spread, over_seeds, pool
 from cxrgrid.evaluation.shift_losses import values
 from cxrgrid.evaluation.shifted_answers import Asked, Seeds
@@ -36,13 +38,14 @@ def start(configuration: tuple, seeds: Seeds, planned: int) -> dict:
     return row | {"folds": len(seeds[0]), "seeds": len(seeds), "planned": planned}
 
 
-def loss_rows(names: list[str], row: dict, seeds: Seeds) -> Iterator[dict]:
+def loss_rows(how: Report, names: list[str], row: dict, seeds: Seeds) -> Iterator[dict]:
     """One row per change, strength, metric and label; names: of the changes; row: `start`."""
-    size = sizes([one.clean for one in seeds[0]])
+    size, rare = sized(seeds, how)
     labels = [*seeds[0][0].clean.facts["labels"], "macro"]
-    clean = [[values(one.clean) for one in folds] for folds in seeds]
+    clean = [[values(one.clean, rare) for one in folds] for folds in seeds]
     for change, strength in parts(names):
-        changed = [[values(one.under(change, strength)[0]) for one in folds] for folds in seeds]
+        under = [[one.under(change, strength)[0] for one in folds] for folds in seeds]
+        changed = [[values(made, rare) for made in folds] for folds in under]
         keys = {"change": change, "strength": strength}
         keys |= {"amount": CHANGES[change].amounts[strength]}
         for number, at, found in shift_losses.losses(clean, changed, size):
@@ -52,8 +55,9 @@ def loss_rows(names: list[str], row: dict, seeds: Seeds) -> Iterator[dict]:
 
 def abstention_rows(how: Report, row: dict, seeds: Seeds) -> Iterator[dict]:
     """One row per measure of `measures`, on a configuration's own test images."""
-    found = [[measures(one, how) for one in folds] for folds in seeds]
-    row = row | {name: sizes([one.clean for one in seeds[0]])[-1][name] for name in SIZES}
+    size, rare = sized(seeds, how)
+    found = [[measures(one, how, rare) for one in folds] for folds in seeds]
+    row = row | {name: size[-1][name] for name in SIZES}
     for name in found[0][0]:
         mean = over([[one[name] for one in folds] for folds in found])
         yield row | {"measure": name, "found": mean}
@@ -61,10 +65,10 @@ def abstention_rows(how: Report, row: dict, seeds: Seeds) -> Iterator[dict]:
 
 def coverage_rows(how: Report, row: dict, seeds: Seeds) -> Iterator[dict]:
     """The points of a configuration's risk-coverage curve: coverage and risk."""
-    lines = []
+    lines, (_, rare) = [], sized(seeds, how)
     for one in [one for folds in seeds for one in folds]:
         found = abstention.judged(one.val, one.clean, how)
-        lines.append(abstention.curve(found, decided(found, one)))
+        lines.append(abstention.curve(found, decided(found, one, rare)))
     for coverage, risk in zip(abstention.COVERAGES, np.mean(lines, axis=0), strict=True):
         yield row | {"coverage": coverage, "risk": risk}
 
@@ -79,11 +83,18 @@ def unfamiliar_rows(grid: Grid, names: list[str], row: dict, seeds: Seeds) -> It
         found = [[from_other(one, other) for one in folds] for folds in seeds]
         size = {"n": len(first.distances[other][0]), "patients": len({*first.distances[other][1]})}
         yield row | {"other": other, "strength": "", "found": over(found)} | size
-    size = sizes([one.clean for one in seeds[0]])[-1]
+    size = sized(seeds, grid.study.report)[0][-1]
     size = {name: size[name] for name in ("n", "patients")}
     for change, strength in parts(names):
         found = [[from_changed(one, change, strength) for one in folds] for folds in seeds]
         yield row | {"other": change, "strength": strength, "found": over(found)} | size
+
+
+def sized(seeds: Seeds, how: Report) -> tuple[list[dict[str, int]], frozenset[str]]:
+    """`difference.sizes` of the test images of all folds, and their rare labels."""
+    tests = [one.clean for one in seeds[0]]
+    rare = rare_labels(tests, how.minimum)
+    return difference.sizes(tests, rare), rare
 
 
 # ------------------------------------------------------------------ one cell
@@ -95,39 +106,39 @@ def classes_of(one: Asked) -> Classes:
     return Classes(*(patients.sums((labels == kind).astype(float)) for kind in (1, 0)))
 
 
-def with_both(classes: Classes) -> np.ndarray:
-    """Indices of the labels that have both classes."""
-    return np.flatnonzero((classes.m.sum(axis=0) > 0) & (classes.n.sum(axis=0) > 0))
+def averaged(classes: Classes, one: Asked, rare: frozenset[str]) -> np.ndarray:
+    """Indices of the labels that are averaged."""
+    return np.flatnonzero(classes.averaged(one.clean.facts["labels"], rare))
 
 
-def decided(found: abstention.Judged, one: Asked) -> np.ndarray:
+def decided(found: abstention.Judged, one: Asked, rare: frozenset[str]) -> np.ndarray:
     """Columns of the decisions that are averaged: where classes compete there is one."""
-    return with_both(classes_of(one)) if found.wrong.shape[1] > 1 else np.array([0])
+    return averaged(classes_of(one), one, rare) if found.wrong.shape[1] > 1 else np.array([0])
 
 
-def measures(one: Asked, how: Report) -> dict[str, Triple]:
+def measures(one: Asked, how: Report, rare: frozenset[str]) -> dict[str, Triple]:
     """Error rate and AURC of a cell, AUROC of all images and of those that are kept."""
     found, classes = abstention.judged(one.val, one.clean, how), classes_of(one)
-    patients, at = influence.patients(one.clean.patient), decided(found, one)
+    patients, at = influence.patients(one.clean.patient), decided(found, one, rare)
     wrong = patients.sums(np.nan_to_num(found.wrong))
     rates = proportion(wrong, patients.sums((~np.isnan(found.wrong)).astype(float)))
     auroc = ranked(found.made, patients, classes)[0]
-    far, surest = one.own_distance, abstention.selective(found)
+    far = one.own_distance
+
+    def of_kept(each: Estimate, kept: Classes) -> Triple:
+        value, low, high = mean_of(each, at := averaged(kept, one, rare))
+        return (value, low, high) if kept.enough(ENOUGH)[at].any() else (value, np.nan, np.nan)
+
     nearest = NONE
     if not np.isnan(far).any():
-        nearest = mean_of(*with_labels(*abstention.selective(found, far)))
+        nearest = of_kept(*abstention.selective(found, far))
     return {
         "error_rate": mean_of(rates, at),
         "aurc": mean_of(abstention.areas(found), at),
-        "auroc": mean_of(auroc, with_both(classes)),
-        "auroc_surest": mean_of(*with_labels(*surest)),
+        "auroc": of_kept(auroc, classes),
+        "auroc_surest": of_kept(*abstention.selective(found)),
         "auroc_nearest": nearest,
     }
-
-
-def with_labels(each: Estimate, classes: Classes) -> tuple[Estimate, np.ndarray]:
-    """An estimate of each label, and the labels that have both classes."""
-    return each, with_both(classes)
 
 
 def from_other(one: Asked, other: str) -> Triple:

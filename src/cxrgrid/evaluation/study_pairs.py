@@ -2,7 +2,8 @@
 
 A configuration is a cell without its replicates. A family for Holm's correction is all pairs of one
 axis within the study, over all datasets, in one metric: the macro rows are one family, the rows of
-single labels another, larger one. All planned pairs count, run or not.
+single labels another, larger one. All planned pairs count, run or not; labels with fewer positives
+or negatives than `report.minimum` are not tested.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import difference
+from cxrgrid.evaluation import conclusions, difference
 from cxrgrid.evaluation.configurations import configurations, folds_of
 from cxrgrid.evaluation.measured import Measured
 from cxrgrid.evaluation.planned_pairs import EXTERNAL, Pair, Standing, pairs
@@ -54,19 +55,21 @@ def compare(pair: Pair, measured: Measured) -> Iterator[tuple[dict, difference.C
     for number, metric in enumerate(difference.RANKING):
         for at, label in enumerate(measured.labels):
             size = measured.size(pair.of_b, at)
-            rarer = size.pop("rarer")
             row = pair.keys() | {"metric": metric, "label": label} | counts | size
+            row |= {"rare": measured.is_rare(pair.of_b, label)}
             if not shared:
                 yield row | {"p": np.nan}, None
                 continue
             a, b = (side[:, :, number, at] for side in sides)
             paired = pair.axis != EXTERNAL
             spread = measured.spread(number, at)
-            found = difference.contrast(a, b, paired, rarer, spread)
+            found = difference.contrast(a, b, paired, size["rarer"], spread)
             own = [measured.distances(*side, (number, at)) for side in both]
-            found = difference.with_width(found, own, rarer)
+            found = difference.with_width(found, own, size["rarer"])
+            found = difference.with_enough(found, metric, size)
             row |= {"value_a": a[:, 0].mean(), "value_b": b[:, 0].mean()}
-            row |= {"difference": found.value, "low": found.low, "high": found.high, "p": found.p}
+            row |= {"difference": found.value, "low": found.low, "high": found.high}
+            row |= {"p": np.nan if row["rare"] else found.p}
             errors = ("seed_sd", "sampling_se", "detectable")
             yield row | {name: getattr(found, name) for name in errors}, found
 
@@ -87,24 +90,25 @@ def table(
     made = [(pair, *row) for pair in asked for row in compare(pair, measured[pair.a[0]])]
     if not made:
         return pd.DataFrame(columns=COLUMNS)
-    frame = pd.DataFrame([row for _, row, _ in made], columns=COLUMNS).assign(subset=subset)
+    frame = pd.DataFrame([row for _, row, _ in made], columns=[*COLUMNS, "rare"])
+    frame["subset"] = subset
     frame["target"] = target or frame["target"]
-    families = frame.groupby(["factor", "metric", frame["label"].eq("macro")])["p"]
+    families = frame.groupby(["factor", "metric", frame["label"].eq("macro"), "rare"])["p"]
     frame["p_holm"] = families.transform(lambda p: holm(p.to_numpy(float)))
-    frame["family"] = families.transform("size")
+    frame["family"] = families.transform("size").mask(frame["rare"].astype(bool), 0)
     parts = [(pair, found) for pair, _, found in made]
     words = [say(row, *part) for row, part in zip(frame.to_dict("records"), parts, strict=True)]
     frame["verdict"], frame["sentence"] = zip(*words, strict=True)
     margin = grid.study.report.margin
-    verdicts = ["" if one is None else difference.by_margin(one, margin) for _, _, one in made]
+    verdicts = ["" if one is None else conclusions.by_margin(one, margin) for _, _, one in made]
     frame["margin_verdict"] = verdicts
-    times = [np.nan if one is None else difference.times_needed(one, margin) for *_, one in made]
+    times = [np.nan if one is None else conclusions.times_needed(one, margin) for *_, one in made]
     frame["times_needed"] = times
     shown = frame["verdict"].ne("not shown")
-    said = [difference.margin_words(verdict, margin) for verdict in verdicts]
-    sizes = [difference.size_words(each, margin) for each in frame["times_needed"].mask(shown)]
+    said = [conclusions.margin_words(verdict, margin) for verdict in verdicts]
+    sizes = [conclusions.size_words(each, margin) for each in frame["times_needed"].mask(shown)]
     frame["sentence"] = frame["sentence"] + sizes + said
-    return frame
+    return frame[COLUMNS]
 
 
 def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, str]:
@@ -115,11 +119,12 @@ def say(row: dict, pair: Pair, found: difference.Combined | None) -> tuple[str, 
         return "incomplete", f"{pair.where()}{a} against {b}: incomplete, {of}; no comparison."
     seeds = many(row["seeds"], "seed") if row["seeds"] == row["planned"] else f"incomplete, {of}"
     seeds = f"{row['folds']} folds, {seeds}" if row["folds"] > 1 else seeds
-    words = difference.basis(seeds, row)
+    words = conclusions.basis(seeds, row)
     p_holm, family = float(row["p_holm"]), int(row["family"])
-    text = difference.sentence((a, b), row["metric"], found, p_holm, family, words)
+    text = conclusions.sentence((a, b), row["metric"], found, p_holm, family, words, row["rare"])
     label = "" if row["label"] == "macro" else f"{row['label']}: "
-    return difference.verdict(found, p_holm), f"{pair.where()}{label}{text}{pair.chosen()}"
+    verdict = conclusions.verdict(found, p_holm, row["rare"])
+    return verdict, f"{pair.where()}{label}{text}{pair.chosen()}"
 
 
 def intervals(
@@ -139,7 +144,6 @@ def intervals(
         for number, metric in enumerate(difference.RANKING):
             for at, label in enumerate(here.labels):
                 size = here.size(configuration, at)
-                size.pop("rarer")
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {
                     "metric": metric,
                     "label": label,

@@ -1,17 +1,18 @@
 """Groups of test images, scored on the resamples of all test images, and the gaps between them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, many_groups
+from cxrgrid.evaluation import bootstrap, fold_means, many_groups
 from cxrgrid.evaluation.all_metrics import Evaluation, Row, mean
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions, only
-from cxrgrid.evaluation.row_intervals import OfPatients, RowIntervals
+from cxrgrid.evaluation.row_intervals import OfPatients, RowIntervals, bare, lacking
 
+FEW = "too few patients in a group for an interval"
 LOWER = ("brier",)  # of the metrics compared between groups, those in which lower is better
 
 
@@ -43,8 +44,7 @@ def grouped(
             continue
         part = only(test, images)
         rare = few[name] if few else too_few(part.labels, part.facts["labels"], how)
-        made = Evaluation(part, thresholds)
-        made.both &= [label not in rare for label in made.labels]
+        made = Evaluation(part, thresholds, rare)
         found[name] = Group(made, scored(made, test.patient, at, how, strata), rare)
     return found
 
@@ -80,12 +80,22 @@ def joined(parts: list[Predictions]) -> Predictions | None:
     return Predictions(image, patient, labels, scores, parts[0].facts, log_odds=odds)
 
 
-def column(group: Group, labels: list[str], kind: tuple[str, str]) -> Resampled | OfPatients:
-    """Mean of a metric over some labels of a group."""
-    if isinstance(group.drawn, RowIntervals):
-        return group.drawn.column(labels, kind)
-    at = [group.made.rows.index(Row(label, *kind)) for label in labels]
-    return group.drawn.map(lambda values: mean(values[:, at]))
+def column(
+    folds: Sequence[Group], labels: list[str], kind: tuple[str, str]
+) -> Resampled | OfPatients:
+    """Mean of a metric over some labels of a group, and over folds.
+
+    In closed form without an interval where, in all folds together, no label has one.
+    """
+    drawn = [group.drawn for group in folds]
+    if isinstance(drawn[0], RowIntervals):
+        each = [one.column(labels, kind) for one in drawn]
+        found = each[0] if len(each) == 1 else fold_means.of_patients(each)
+        few = all(lacking(drawn, Row(label, *kind)) for label in labels)
+        return bare(found) if few else found
+    at = [folds[0].made.rows.index(Row(label, *kind)) for label in labels]
+    each = [one.map(lambda values: mean(values[:, at])) for one in drawn]
+    return each[0] if len(each) == 1 else fold_means.of_resampled(each)
 
 
 def gaps(
@@ -112,22 +122,21 @@ def of_groups(columns: dict[str, Resampled | OfPatients], lower: bool) -> dict[s
         none = {"value": np.nan, "low": np.nan, "high": np.nan, "reason": why, "groups": None}
         return dict.fromkeys(("gap", "homogeneity", "worst"), none)
     ranked = sorted(columns, key=lambda name: columns[name].value)
-    count, bare = len(ranked), {"low": np.nan, "high": np.nan, "reason": None, "groups": None}
+    count, none = len(ranked), {"low": np.nan, "high": np.nan, "reason": None, "groups": None}
     difference = columns[ranked[-1]] - columns[ranked[0]]
     value, ends = float(difference.value), tuple(map(float, difference.ends()))
     low, high = many_groups.widened(value, ends, many_groups.largest_difference(count))
-    gap = bare | {"value": value, "low": low, "high": high, "groups": f"{ranked[-1]} - {ranked[0]}"}
+    gap = none | {"value": value, "low": low, "high": high, "groups": f"{ranked[-1]} - {ranked[0]}"}
+    gap["reason"] = FEW if np.isnan(low) else None
     p = many_groups.p_value(value, ends[0], count)
     worst = ranked[-1] if lower else ranked[0]
     own, ends = float(columns[worst].value), tuple(map(float, columns[worst].ends()))
     low, high = many_groups.widened(own, ends, many_groups.any_value(count))
-    numbers = {"value": own, "low": max(low, 0.0), "high": min(high, 1.0), "groups": worst}
-    lacking = "no interval of the gap" if np.isnan(p) else None
-    return {
-        "gap": gap,
-        "homogeneity": bare | {"value": p, "reason": lacking},
-        "worst": bare | numbers,
-    }
+    low, high = np.clip((low, high), 0, 1).tolist()
+    numbers = {"value": own, "low": low, "high": high, "groups": worst}
+    numbers["reason"] = FEW if np.isnan(low) else None
+    test = {"value": p, "reason": "no interval of the gap" if np.isnan(p) else None}
+    return {"gap": gap, "homogeneity": none | test, "worst": none | numbers}
 
 
 def turned(name: str, numbers: dict) -> dict:

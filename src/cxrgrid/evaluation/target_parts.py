@@ -4,14 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 
 from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study import Report
 from cxrgrid.data import subsets
 from cxrgrid.evaluation import frequency_rows, test_sets
+from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.score_rows import Parts
-from cxrgrid.evaluation.subgroup_gaps import too_few
+from cxrgrid.evaluation.subgroup_gaps import joined, too_few
 from cxrgrid.io.json_file import read_facts
 from cxrgrid.io.parquet import read_parquet
 
@@ -19,7 +22,7 @@ from cxrgrid.io.parquet import read_parquet
 def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     """Of each tested fold the target's subsets and groups, and the audit's baseline.
 
-    data: the dataset's folder. Rare labels of a group are counted over all folds.
+    data: the dataset's folder. Rare labels are counted over all folds.
     """
     how, folders = grid.study.report, {f: folder(data, f) for f in grid.folds[target]}
     table, *others = [path / "table.parquet" for path in folders.values()]
@@ -27,8 +30,8 @@ def parts_of(grid: Grid, target: str, data: Path) -> dict[int, Parts]:
     parts = Parts(named, subsets.groups(table, how.subgroups, how.age_bands))
     tests = test_sets.read(table, grid.study.datasets[target].tests, None, others)
     parts = replace(parts, tests=tests)
-    if len(folders) > 1 and any(parts.members().values()):
-        parts = replace(parts, rare=rare_labels(list(folders.values()), parts, how))
+    if len(folders) > 1:
+        parts = counted(tested(list(folders.values())), parts, how)
     # The same bands in all folds: a label that is rare in the training of one is in each.
     parts = replace(parts, bands=frequency_rows.bands(table, how.frequency_bands))
     return {fold: replace(parts, metadata=metadata(path)) for fold, path in folders.items()}
@@ -59,23 +62,30 @@ def metadata(path: Path) -> dict:
     return read_facts(audit).get("metadata_only", {}) if audit.is_file() else {}
 
 
-def rare_labels(
-    folders: list[Path], parts: Parts, how: Report
-) -> dict[str, dict[str, frozenset[str]]]:
-    """Labels too rare in each group, by axis and name, among the test images of all folds."""
-    image, truth, labels = [], [], []
+def tested(folders: list[Path]) -> Predictions:
+    """The test images of all folds with their truth, to be counted: no scores, no patients."""
+    found = []
     for path in folders:
         table, facts = read_parquet(path / "table.parquet")
-        labels = facts["labels"]
-        tested = np.array(table["split"].to_pylist()) == "test"
-        image.append(np.array(table["image"].to_pylist(), object)[tested])
-        columns = [table[name].to_numpy(zero_copy_only=False) for name in labels]
-        truth.append(np.stack(columns, axis=1).astype(float)[tested])
-    names, values = np.concatenate(image), np.concatenate(truth)
-    return {
+        table = table.filter(pc.equal(table["split"], "test"))
+        image = table["image"].to_pylist()
+        columns = [table[name].to_numpy(zero_copy_only=False) for name in facts["labels"]]
+        truth = np.stack(columns, axis=1).astype(float)
+        found.append(Predictions(image, image, truth, np.zeros_like(truth), facts))
+    return joined(found)
+
+
+def counted(test: Predictions, parts: Parts, how: Report) -> Parts:
+    """The parts with their rare labels, of groups and of means, among the images of all folds."""
+    made = {"all": test} | {name: only(test, images) for name, images in parts.subsets.items()}
+    made |= {name: one.select(test) for name, one in parts.tests.items()}
+    labels = test.facts["labels"]
+    rare = {
         axis: {
-            name: too_few(values[[one in images for one in names]], labels, how)
+            name: too_few(only(test, images).labels, labels, how)
             for name, images in members.items()
         }
         for axis, members in parts.members().items()
     }
+    none = {name: rare_labels([one], how.minimum) for name, one in made.items()}
+    return replace(parts, rare=rare, in_no_mean=none)

@@ -21,6 +21,7 @@ from cxrgrid.data import subsets, truth_files
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.all_metrics import Evaluation
 from cxrgrid.evaluation.predictions import Predictions, only
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.recalibration import recalibrated
 from cxrgrid.io.parquet import read_parquet
 
@@ -51,13 +52,23 @@ class TestSet:
         return pooled(made, self.units, self.pool) if self.units else made
 
     def evaluation(
-        self, val: Predictions | None, test: Predictions, how: Report, fit: thresholds.Fit
+        self,
+        val: Predictions | None,
+        test: Predictions,
+        how: Report,
+        fit: thresholds.Fit,
+        rare: frozenset[str] | None = None,
     ) -> Evaluation:
-        """The set's evaluation; fit: thresholds of single images, which units do not share."""
+        """The set's evaluation; fit: thresholds of single images, which units do not share.
+
+        rare: labels that are in no mean; None: counted here.
+        """
         if self.units:
             val = pooled(val, self.val_units, self.pool) if val else None
             fit = thresholds.fit(val, test.facts, how.operating_points, how.calibrate)
-        return Evaluation(recalibrated(self.select(test), fit.by), fit.thresholds)
+        made = recalibrated(self.select(test), fit.by)
+        rare = rare_labels([made], how.minimum) if rare is None else rare
+        return Evaluation(made, fit.thresholds, rare)
 
 
 def retold(made: Predictions, truth: dict[str, dict[str, float]]) -> np.ndarray:

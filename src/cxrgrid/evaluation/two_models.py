@@ -1,12 +1,15 @@
 """Comparison of two models on the same images, each given as one predictions file per seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference, significance
+from cxrgrid.evaluation import bootstrap, conclusions, difference, significance
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.significance import holm, mcnemar
 
 CLUSTERED = "some patients have several images, and it takes images for independent"
@@ -27,29 +30,51 @@ def rows(
     """
     cuts = [None, None] if thresholds is None else [thresholds[0], thresholds[-1]]
     both = list(zip((a, b), cuts, strict=True))
+    rare = rare_labels(a[:1], how.minimum)
     sides = [
-        np.stack([difference.resampled(x, how.resamples, cut, how.stratify) for x in side])
+        np.stack([difference.resampled(x, how.resamples, cut, how.stratify, rare) for x in side])
         for side, cut in both
     ]
-    labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[0])
+    labels, size = [*a[0].facts["labels"], "macro"], difference.sizes(a[:1], rare)
     paired = len(a) == len(b) and all(same_seed(*pair) for pair in zip(a, b, strict=True))
-    ends = [bounds(s, *more, how.interval) for s, more in zip(sides, both, strict=True)]
+    ends = [bounds(s, *more, how.interval, rare) for s, more in zip(sides, both, strict=True)]
     made = []
     for number, metric in enumerate(list(difference.METRICS)[: sides[0].shape[2]]):
         found = [
-            against(sides, ends, paired, (number, at), difference.patients(metric, one))
+            difference.with_enough(
+                against(sides, ends, paired, (number, at), difference.patients(metric, one)),
+                metric,
+                one,
+            )
             for at, one in enumerate(size)
         ]
-        p = np.array([one.p for one in found])
-        adjusted = np.append(holm(p[:-1]), p[-1])
+        found, adjusted, family = of_labels(found, labels, rare)
         for at, label in enumerate(labels):
             row = {"metric": metric, "label": label} | each(sides, ends, (number, at))
             row |= numbers(found[at], adjusted[at], a, b, size[at])
-            family = len(labels) - 1 if label != "macro" else 1
-            words = difference.basis(trainings(a, b), size[at])
-            text = difference.sentence(names, metric, found[at], adjusted[at], family, words)
+            words = conclusions.basis(trainings(a, b), size[at])
+            tested = (found[at], adjusted[at], family[at], words, label in rare)
+            text = conclusions.sentence(names, metric, *tested)
             made.append(row | beside(metric, at, a, b, cuts) | {"sentence": f"{label}: {text}"})
     return pd.DataFrame(made)
+
+
+def of_labels(
+    found: list[difference.Combined], labels: list[str], rare: frozenset[str]
+) -> tuple[list[difference.Combined], np.ndarray, list[int]]:
+    """Differences, p after Holm's correction, and sizes of the families: labels, then their mean.
+
+    Rare labels are not tested.
+    """
+    found = [
+        replace(one, p=np.nan) if label in rare else one
+        for one, label in zip(found, labels, strict=True)
+    ]
+    p = np.array([one.p for one in found])
+    tested = np.array([label not in rare for label in labels[:-1]])
+    adjusted = p.copy()
+    adjusted[:-1][tested] = holm(p[:-1][tested])
+    return found, adjusted, [int(tested.sum())] * len(tested) + [1]
 
 
 def against(
@@ -69,9 +94,12 @@ def same_seed(a: Predictions, b: Predictions) -> bool:
     return "seed" in a.facts and a.facts["seed"] == b.facts.get("seed")
 
 
-def bounds(values: np.ndarray, side: list[Predictions], cut, kind: str) -> tuple:
+def bounds(
+    values: np.ndarray, side: list[Predictions], cut, kind: str, rare: frozenset[str]
+) -> tuple:
     """Lower and upper bounds of a model's own interval, [metrics, L + 1] each."""
-    ends = np.array([alone(x, made, cut, kind) for x, made in zip(values, side, strict=True)])
+    pairs = zip(values, side, strict=True)
+    ends = np.array([alone(x, made, cut, kind, rare) for x, made in pairs])
     if len(side) == 1:
         return tuple(ends[0])
     _, _, metrics, labels = ends.shape
@@ -87,13 +115,15 @@ def bounds(values: np.ndarray, side: list[Predictions], cut, kind: str) -> tuple
     return low, high
 
 
-def alone(values: np.ndarray, made: Predictions, cut, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def alone(
+    values: np.ndarray, made: Predictions, cut, kind: str, rare: frozenset[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of one training's interval over patients; values: its `difference.resampled`."""
     if kind == "wilson":
-        return own_intervals(made, cut)
+        return own_intervals(made, cut, rare=rare)
     if kind == "percentile":
         return bootstrap.interval(values[1:])
-    left_out = bootstrap.jackknife(difference.statistic(made, cut), made.patient)
+    left_out = bootstrap.jackknife(difference.statistic(made, cut, rare), made.patient)
     return bootstrap.bca(values, left_out)
 
 

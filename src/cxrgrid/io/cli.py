@@ -43,6 +43,14 @@ def resamples(text: str) -> int:
     return number
 
 
+def minimum(text: str) -> int:
+    """Value of `--minimum`: 1 or more images."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is no number of images; 1 or more, please")
+    return number
+
+
 def run(main: Callable[[list[str] | None], None]) -> None:
     """Call `main` and end the process; a `UserError` becomes one line on stderr and status 1."""
     in_utf8()

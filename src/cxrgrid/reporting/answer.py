@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cxrgrid.evaluation.difference import THIS
+from cxrgrid.evaluation.conclusions import THIS
 from cxrgrid.evaluation.effect_rows import FIXED, ONE, named, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.findings import configuration, seeds
@@ -136,6 +136,7 @@ def baseline(frames: Frames, dataset: str) -> dict[str, str]:
         return {}
     rows = frames.metrics[frames.metrics["dataset"].eq(dataset)]
     rows = rows[rows["metric"].eq("metadata_auroc") & rows["subset"].eq("all")]
+    rows = rows[~rows["label"].isin(frames.rare(dataset))]
     value = rows.groupby("label")["value"].first().mean()
     return {"metadata alone": number(value) if pd.notna(value) else "0.500"}
 

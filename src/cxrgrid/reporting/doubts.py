@@ -70,11 +70,16 @@ def small(name: str, frames: Frames) -> Iterator[str]:
     if patients < FEW:
         yield f"{name}: the test set is small ({many(images, 'image')} of {patients} patients)."
     least = frames.grid.study.report.minimum
-    rare = test.loc[test[["positives", "negatives"]].min(axis=1) < least, "label"].tolist()
+    rare = frames.rare(name)
     if rare:
         yield (
             f"{name}: fewer than {least} positive or negative test images of {', '.join(rare)}; "
-            "these labels decide nothing by themselves."
+            "these labels are in no mean over labels, no ranking and no test."
+        )
+    elif (test[["positives", "negatives"]].min(axis=1) < least).any():
+        yield (
+            f"{name}: no label has {least} positive and {least} negative test images; the means "
+            "over labels rest on these few."
         )
 
 

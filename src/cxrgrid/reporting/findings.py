@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.difference import THIS
+from cxrgrid.evaluation.conclusions import THIS
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 

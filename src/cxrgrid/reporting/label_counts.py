@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation.rare_labels import too_rare
 from cxrgrid.io.parquet import read_parquet
 
 SPLITS = ("train", "val", "test")
@@ -58,6 +59,14 @@ def count_tested(dataset: str, folds: list[tuple[pa.Table, dict]]) -> pd.DataFra
     every = pd.concat([count(dataset, *fold) for fold in folds])
     every = every[every["split"] == "test"]
     return every.groupby(["dataset", "split", "label"], sort=False).sum().reset_index()
+
+
+def rare(tested: pd.DataFrame, dataset: str, minimum: int) -> list[str]:
+    """`rare_labels` of a dataset, from the rows of `count_tested`."""
+    rows = tested[tested["dataset"].eq(dataset)]
+    numbers = (rows["label"].tolist(), rows["positives"], rows["negatives"])
+    found = too_rare(*numbers, minimum) if len(rows) else ()
+    return [label for label in numbers[0] if label in found]
 
 
 def native_sides(grid: Grid, data: Path) -> pd.DataFrame:

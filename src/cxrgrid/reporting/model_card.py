@@ -145,7 +145,8 @@ def results(trained: Trained, scores: list[dict]) -> str:
             count = f"{row['n']:,} ({row['positives']:,})"
             lines.append(f"| {label} | {count} | " + " | ".join(numbers) + " |")
     note = "Test images of its own dataset; 95 % intervals over patients; one seed. "
-    return "\n".join([*lines, "", note + "macro: mean over the labels that have both classes."])
+    note += "macro: mean over the labels with at least `report.minimum` images of both classes."
+    return "\n".join([*lines, "", note])
 
 
 def shown(row: dict | None) -> str:

@@ -38,19 +38,8 @@ PLANE = ["image", "x", "y", "finding", "view", "source"]
 FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects")
 FILES += ("recommended", "validation")
 TEXT = dict.fromkeys(
-    [
-        *CONFIGURATION,
-        "entry",
-        "target",
-        "subset",
-        "label",
-        "metric",
-        "threshold_rule",
-        "state",
-        "reason",
-        "rerun",
-    ]
-    + ["truth", "decision"]
+    [*CONFIGURATION, "entry", "target", "subset", "label", "metric", "threshold_rule", "state"]
+    + ["reason", "rerun", "truth", "decision"]
     + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
     + ["verdict", "sentence", "level", "against", "by", "by_level", "model", "family"]
     + ["margin_verdict", "chosen_in", "recommended_in"],
@@ -113,6 +102,10 @@ class Frames:
     def metric_name(self) -> str:
         """Name of the headline metric for a reader."""
         return NAMES[self.metric]
+
+    def rare(self, dataset: str) -> list[str]:
+        """Labels of a dataset that are in no mean and in no test."""
+        return label_counts.rare(self.tested, dataset, self.grid.study.report.minimum)
 
     @property
     def compared(self) -> str:

@@ -20,9 +20,9 @@ CAPTION = (
 METHOD = (
     "Classification report: definitions and averages of scikit-learn's `classification_report` "
     "with `zero_division=np.nan`: the precision of a label that no image is given is not defined "
-    "and is in no average. Macro and weighted averages are over the labels that have both classes. "
-    "Of the average over samples F1 alone, with `zero_division=1`: an image without any finding of "
-    "which none is said counts 1."
+    "and is in no average. Macro and weighted averages are over the labels that have both classes "
+    "and at least `report.minimum` images of each. Of the average over samples F1 alone, with "
+    "`zero_division=1`: an image without any finding of which none is said counts 1."
 )
 links = cell_links.of_configurations
 

@@ -15,7 +15,7 @@ PART = "labels"
 CAPTION = (
     "Parted by the share of training images with the finding (`report.frequency_bands`): head "
     "labels are the common ones, tail labels the rare ones. Means over the labels that have both "
-    "classes in test and over seeds; 95 % intervals over patients and seeds."
+    "classes in test (few images too) and over seeds; 95 % intervals over patients and seeds."
 )
 links = cell_links.of_configurations
 

@@ -51,7 +51,7 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     kept = list(dict.fromkeys(model))[:MOST]
     wide = rows.assign(model=model).pivot(index="label", columns="model", values="value")[kept]
     wide = wide.loc[list(dict.fromkeys(rows["label"]))]
-    few = [name for name in rare(rows["dataset"].iloc[0], frames) if name in wide.index]
+    few = [name for name in frames.rare(rows["dataset"].iloc[0]) if name in wide.index]
     average = wide.drop(index=few)
     average = average[average.notna().all(axis=1)].mean().to_frame("average").T
     whole_of = pd.concat([wide, average])
@@ -62,13 +62,6 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     sizes = rows.assign(model=model).groupby("model")["parameters"].max()
     shown.loc["parameters"] = [whole(sizes[name]) for name in kept]
     return shown.rename_axis("label").reset_index()
-
-
-def rare(dataset: str, frames: Frames) -> list[str]:
-    """Labels of a dataset with fewer positive or negative test images than `report.minimum`."""
-    test = frames.tested[frames.tested["dataset"].eq(dataset)]
-    few = test[["positives", "negatives"]].min(axis=1) < frames.grid.study.report.minimum
-    return test.loc[few, "label"].tolist()
 
 
 def models(rows: pd.DataFrame) -> pd.Series:

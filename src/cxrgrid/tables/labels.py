@@ -15,14 +15,20 @@ METRICS += ["majority_accuracy", "accuracy", "balanced_accuracy", "threshold"]
 TEXTS = ["label", *AXES[:-1]]
 PART = "labels"
 CAPTION = (
-    "95 % intervals over patients. *: fewer positives or negatives than `report.minimum`, too few "
-    "to rank by. n: test images with a known label. –: not defined, as one class is absent."
+    "95 % intervals over patients. *: fewer positives or negatives than `report.minimum`, in no "
+    "mean, ranking or test. n: test images with a known label. –: not defined, as one class is "
+    "absent."
 )
 METHOD = (
     "Scores by label: sensitivity, specificity, F1, error rate (1 − accuracy, the "
     "misclassification rate) and counts of multi-label tasks are at the study's first operating "
     "point, fitted on validation images unless it is a number (youden: the largest sensitivity + "
     "specificity − 1); where classes exclude each other the highest score decides."
+)
+SURE = 0.95  # an AUROC of which few images do not show how high it is
+UNSEEN = (
+    "AUROC of 0.95 or more on few images: {}. A handful of images cannot show a rare miss; no "
+    "known method's interval holds the truth there as often as it says."
 )
 links = cell_links.of_cells
 
@@ -46,7 +52,7 @@ def build(frames: Frames) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """The labels of the table that other datasets of the study know by other names."""
+    """The labels that other datasets of the study know by other names; AUROCs that are too high."""
     datasets, found = frames.grid.study.datasets, []
     [here] = rows["dataset"].unique()
     for other in [name for name in frames.grid.tested() if name != here]:
@@ -56,16 +62,22 @@ def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
             f"{label} is {name}" for label, name in pairs if label in set(rows["label"])
         )
         found += [f"In {other}, {listed}."] if listed else []
-    return found
+    high = dict.fromkeys(rows.loc[few(rows, frames) & rows["auroc"].ge(SURE), "label"])
+    return [*found, UNSEEN.format(", ".join(high))] if high else found
+
+
+def few(rows: pd.DataFrame, frames: Frames) -> pd.Series:
+    """Mask of the rows with fewer positives or negatives than `report.minimum`."""
+    counts = rows[["positives", "n"]].assign(negatives=rows["n"] - rows["positives"])
+    least = counts[["positives", "negatives"]].min(axis=1)
+    return least < frames.grid.study.report.minimum
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     """Each label as text."""
     shown = coordinates(rows, ["label", *AXES[1:]])
     shown["label"] = rows["label"].fillna(MISSING)
-    few = rows[["positives", "n"]].assign(negatives=rows["n"] - rows["positives"])
-    few = few[["positives", "negatives"]].min(axis=1) < frames.grid.study.report.minimum
-    stars = few.map({True: " *", False: ""})
+    stars = few(rows, frames).map({True: " *", False: ""})
     auroc = [number(r.auroc, r.low, r.high) for r in rows.itertuples()]
     shown["AUROC (95 % interval)"] = pd.Series(auroc, rows.index) + stars
     for name, column in {"AP": "ap", "sensitivity": "", "specificity": "", "F1": "f1"}.items():

@@ -132,8 +132,9 @@ def counterpart(
     label = name_in(settings, row["label"])
     if label not in (*labels, *papers.AVERAGES):
         raise NoCounterpart(f"{row['label']} is not a label here")
-    if row["labels"] not in (None, len(labels)):
-        raise NoCounterpart(f"a mean over {row['labels']} labels, and here over {len(labels)}")
+    averaged = len(labels) - len(frames.rare(dataset))
+    if row["labels"] not in (None, averaged):
+        raise NoCounterpart(f"a mean over {row['labels']} labels, and here over {averaged}")
     subset = subset_of(row["subset"], settings)
     points = means.get((*configuration[CONFIGURATION], subset, label, row["metric"]))
     if points is None:

@@ -31,7 +31,7 @@ def build(frames: Frames) -> pd.DataFrame:
     for metric in SECONDARY:
         other = over_labels(metric, frames.beside)[[*AXES, "value"]]
         table = table.merge(other.rename(columns={"value": metric}), on=AXES, how="left")
-    table = table.merge(prevalence(frames.beside), on=AXES, how="left")
+    table = table.merge(prevalence(frames.beside, frames), on=AXES, how="left")
     sizes = {key: len(cells) for key, cells in members(frames.grid.cells).items()}
     sizes |= {model_of(dict(zip(AXES, key, strict=True))): n for key, n in sizes.items()}
     table["kind"] = ["ensemble" if is_ensemble(name) else "external" for name in table["backbone"]]

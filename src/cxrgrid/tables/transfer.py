@@ -7,6 +7,7 @@ from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.label_names import kept_apart, same_labels
 from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation import choice
+from cxrgrid.evaluation.rare_labels import too_rare
 from cxrgrid.evaluation.transfer_predictions import kept_out, masked, read_seen
 from cxrgrid.evaluation.wording import number, part, signed, whole
 from cxrgrid.reporting import cell_links
@@ -74,7 +75,10 @@ def numbers(frames: Frames, configuration: tuple, target: str, there: tuple | No
     each, means = (of_configuration(r, configuration) for r in (whole_of, seed_means(whole_of, [])))
     own_labels = rows[(rows["metric"] == frames.metric) & ~rows["label"].isin(OVERALL)]
     labels = list(dict.fromkeys(own_labels["label"]))
-    scored = list(dict.fromkeys(own_labels.loc[own_labels["value"].notna(), "label"]))
+    known = own_labels[own_labels["value"].notna()].drop_duplicates("label")
+    counts = known["positives"], known["n"] - known["positives"]
+    rare = too_rare(known["label"].tolist(), *counts, frames.grid.study.report.minimum)
+    scored = [label for label in known["label"] if label not in rare]
     same = same_labels(configuration[0], target, frames.grid.study.datasets)
     own, count = over(frames, configuration, [same.get(label, label) for label in scored])
     value = each["value"].mean()
