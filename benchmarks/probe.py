@@ -3,11 +3,14 @@
 One cell with `train: head` is trained three ways, each a whole training with its predictions, in
 one process: each step through the whole network; on features that are computed first; and on
 features that another cell has left. In CPU time of all threads, in alternating rounds, without the
-imports, whose CPU time is measured in a process of its own. The bits of the first two are compared.
+imports, whose CPU time is measured in a process of its own, of the command that ends at once; the
+ratios are given without and with them. The bits of the first two are compared, unless the first is
+run for a part of the epochs (--each-step-epochs), whose cost is then multiplied.
 
 Examples:
   OMP_NUM_THREADS=1 python benchmarks/probe.py --data results/data/kermany --images 800
-  OMP_NUM_THREADS=1 python benchmarks/probe.py --data results/data/kermany --rounds 1
+  OMP_NUM_THREADS=1 python benchmarks/probe.py --data results/data/kermany --rounds 1 \\
+      --each-step-epochs 2
 """
 
 import argparse
@@ -61,9 +64,10 @@ def timed(cell: Cell, data: Path, out: Path, way: str) -> tuple[float, bytes]:
 
 
 def imports() -> float:
-    """CPU seconds of what a training imports."""
+    """CPU seconds of what a training imports, as it is started."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", "import cxrgrid.train"], check=True)
+    command = [sys.executable, "-m", "cxrgrid.train", "--help"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -78,6 +82,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--each-step-epochs", type=int, default=0, help="of the first way (0: all)")
     args = parser.parse_args()
     _, facts = read_parquet(args.data / "table.parquet")
     axes = {"study": "b", "dataset": facts["dataset"], "backbone": args.backbone, "recipe": "r"}
@@ -89,18 +94,23 @@ def main() -> None:
         for number in range(args.rounds):
             bits = {}
             for way in WAYS:
-                seconds, bits[way] = timed(cell, data, Path(folder) / f"{way} {number}", way)
-                spent[way].append(seconds)
-            if bits["each step"] != bits["features first"]:
+                of = args.each_step_epochs if way == "each step" else 0
+                asked = msgspec.structs.replace(cell, epochs=of or args.epochs)
+                seconds, bits[way] = timed(asked, data, Path(folder) / f"{way} {number}", way)
+                spent[way].append(seconds * args.epochs / asked.epochs)
+            if bits["each step"] != bits["features first"] and not args.each_step_epochs:
                 print("  the bits differ")
     usual = statistics.median(spent["each step"])
     whole = f"{args.images or shape[0]} of {shape[0]} images, {shape[1]} x {shape[2]}"
     print(f"{args.backbone}, {whole}, {args.epochs} epochs, n = {args.rounds}")
     print(f"{processor()}, {platform.machine()}; CPU seconds, median (range)")
+    imported = statistics.median(imports() for _ in range(args.rounds))
     for way, seconds in spent.items():
         middle, low, high = statistics.median(seconds), min(seconds), max(seconds)
-        print(f"  {way:<15} {middle:7.1f} ({low:.1f}–{high:.1f})   {usual / middle:.1f} x")
-    print(f"  imports         {statistics.median(imports() for _ in range(args.rounds)):7.1f}")
+        both = (usual + imported) / (middle + imported)
+        times = f"{usual / middle:.1f} x, with the imports {both:.1f} x"
+        print(f"  {way:<15} {middle:7.1f} ({low:.1f}–{high:.1f})   {times}")
+    print(f"  imports         {imported:7.1f}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,9 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     about = {"tag": "", "license": "other", "origin_url": ""}
     config = {"label_names": trained.labels, "cxrgrid": facts(trained), "pretrained_cfg": about}
     arguments = {"in_chans": channels, **model.size_options}
+    traits = getattr(model, "_traits", {})  # of timm, which refuses another size than its own
+    if "img_size" not in model.size_options:  # the network took the images as they are
+        traits["fixed_input_size"] = False
     with TemporaryDirectory(dir=out, prefix=".") as partial:
         save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
         for file in sorted(Path(partial).iterdir()):

@@ -154,7 +154,8 @@ def test_the_command_converts(tmp_path):
 BROKEN = {
     "empty": (b"", "is empty"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-    "page": (b"<!doctype html><html>", "is no checkpoint of torch"),
+    "page": (b"\n<!doctype html><html>", "is a web page"),
+    "text": (b"404: Not Found", "is no checkpoint of torch"),
 }
 
 
@@ -193,6 +194,11 @@ def test_a_file_cut_short_stops_at_the_plan(tmp_path, ending):
     path = tmp_path / f"w.{ending}"
     (save_file if ending == "safetensors" else torch.save)(network().state_dict(), path)
     check_checkpoint(str(path), "weights.x")
+    whole = path.read_bytes()
+    path.write_text("<!doctype html>")
+    with pytest.raises(UserError, match=r"weights.x: .* is a web page, not the weights; take the"):
+        check_checkpoint(str(path), "weights.x")
+    path.write_bytes(whole)
     for length in (5, path.stat().st_size // 2, path.stat().st_size - 1):
         path.write_bytes(path.read_bytes()[:length] if length > 5 else b"PK\x03\x04x")
         with pytest.raises(UserError, match=r"weights.x: .* bytes\); fetch it again"):

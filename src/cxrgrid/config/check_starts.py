@@ -10,6 +10,7 @@ from cxrgrid.config.study import Source
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
 POINTER = b"version https://git-lfs"
+FROM_A_PAGE = "take the address of the page's download button"
 
 
 def weights_file(file: str, backbone: str) -> str:
@@ -54,7 +55,7 @@ def input_of(source: Source | str | None) -> dict[str, tuple[float, ...]]:
 
 
 def check_checkpoint(path: str, where: str) -> None:
-    """`UserError` if a checkpoint that is there is empty, cut short or a pointer to another place.
+    """`UserError` if a checkpoint that is there is not the weights themselves, or cut short.
 
     Its weights are not read.
     """
@@ -64,6 +65,8 @@ def check_checkpoint(path: str, where: str) -> None:
         raise UserError(f"{where}: {path} is empty (0 bytes); fetch it again")
     if start == POINTER:
         raise UserError(f"{where}: {path} is a Git LFS pointer, not the weights; run git lfs pull")
+    if start.lstrip().startswith(b"<"):
+        raise UserError(f"{where}: {path} is a web page, not the weights; {FROM_A_PAGE}")
     safe = path.endswith(".safetensors")
     if cut_short(path) if safe else start[:2] == b"PK" and not zipfile.is_zipfile(path):
         what = "is no whole safetensors file" if safe else "is cut short"

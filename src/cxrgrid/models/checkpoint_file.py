@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cxrgrid.config.check_starts import FROM_A_PAGE, POINTER
 from cxrgrid.config.errors import UserError
 
-POINTER = b"version https://git-lfs"
 # Where checkpoints keep their weights, the first that is there counts: a moving average before the
 # rest, as in timm, and DINO's teacher before its student.
 INSIDE = ("state_dict_ema", "model_ema", "teacher", "state_dict", "model_state_dict", "model")
@@ -68,6 +68,8 @@ def check(path: Path) -> None:
         raise UserError(f"{path}: is empty (0 bytes); fetch it again")
     if start == POINTER:
         raise UserError(f"{path}: is a Git LFS pointer, not the weights; run git lfs pull there")
+    if start.lstrip().startswith(b"<"):
+        raise UserError(f"{path}: is a web page, not the weights; {FROM_A_PAGE}")
 
 
 def is_program(path: Path) -> bool:

@@ -104,10 +104,13 @@ def ways(backbone: str, size: Size) -> list[dict[str, Any]]:
 
 def try_one_image(model: nn.Module, channels: int, size: Size) -> None:
     """Raise what the network raises, or `ValueError` if it gives no logits [1, labels]."""
+    own = next(model.parameters()).device
     try:
         found = answer(model, channels, size, "meta")
     except Exception:  # a few networks keep tensors where `to` does not find them
-        found = answer(model, channels, size, next(model.parameters()).device)
+        if own.type == "meta":
+            raise
+        found = answer(model, channels, size, own)
     if not isinstance(found, Tensor) or found.ndim != 2:
         raise ValueError("the network gives no logits for labels")
 
