@@ -164,5 +164,7 @@ def test_the_last_lines_of_a_failed_run_of_one_cell_are_reason_and_remedy(folder
     last = [line for line in done.stderr.splitlines() if line][-3:]
     assert done.returncode == 1
     assert last[1].startswith("pixels d  failed  error: ")
-    rerun = "snakemake results/data/d/pixels.npy --configfile study.yaml"
+    rerun = (
+        f"snakemake results/data/d/pixels.npy --configfile study.yaml --snakefile {ROOT}/Snakefile"
+    )
     assert last[2].strip() == f"rerun: {rerun}"

@@ -275,7 +275,8 @@ def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):
     monkeypatch.setattr(run_config, "FROZEN", ".snakemake/cxrgrid")
     assert asked_by("tiny") == "--configfile results/tiny/study.json"
     snakemake(tmp_path, STUDY, "results/tiny/study.json", "--config", "title=A word or two")
-    words = "--configfile study.yaml --config 'title=A word or two'"
+    place = f"--snakefile {ROOT}/Snakefile"  # as the run was given it
+    words = f"--configfile study.yaml --config 'title=A word or two' {place}"
     assert asked_by("tiny") == words
     # What no person edits is not named to them.
     again = ("--dry-run", "--configfile", "results/tiny/study.json")
@@ -283,4 +284,4 @@ def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):
     assert asked_by("tiny") == words
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
     snakemake(tmp_path, None, "results/tiny/study.json", "--dry-run")
-    assert asked_by("tiny") == ""
+    assert asked_by("tiny") == place

@@ -72,7 +72,7 @@ def freeze(workflow: Any, grid: Grid) -> None:
         words = [word for word in settings.config_args or [] if not word.startswith(OF_A_RUN)]
         command = ["--configfile", *map(str, files)] if files else []
         command += ["--config", *words] if words else []
-        command += profile(sys.argv)
+        command += snakefile(workflow, sys.argv) + profile(sys.argv)
         write_text(command_of(grid.name), shlex.join(command))
     if not copy.is_file():
         write_text(copy, grid.to_json() + "\n")
@@ -96,6 +96,13 @@ def digest() -> str:
     for path in sorted(Path(config_file.__file__).parent.glob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
+
+
+def snakefile(workflow: Any, arguments: list[str]) -> list[str]:
+    """The words that name a run's Snakefile, if its command line had to name one."""
+    if not any(word.partition("=")[0] in ("-s", "--snakefile") for word in arguments):
+        return []
+    return ["--snakefile", str(relative(Path(workflow.main_snakefile)))]
 
 
 def profile(arguments: list[str]) -> list[str]:
