@@ -15,6 +15,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -113,8 +114,8 @@ def become(asked: dict, streams: array.array, python: str) -> None:
         os.dup2(stream, number)
         os.close(stream)
     # Python's own streams know of the server's whether they can seek.
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    raw = [io.BufferedWriter(io.FileIO(number, "w", closefd=False)) for number in (1, 2)]
+    sys.stdout, sys.stderr = (io.TextIOWrapper(one, line_buffering=True) for one in raw)
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])

@@ -53,7 +53,7 @@ def recorder(workflow: Any) -> Callable[[Cell, str], None]:
     from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 
     def record(cell: Cell, folder: str) -> None:
-        if not os.path.exists(f"{folder}/cell.json"):  # most cells of a new plan: no Path for them
+        if not os.path.lexists(f"{folder}/cell.json"):  # most cells of a new plan: no Path for them
             return
         known, text = workflow.persistence, made_with(Path(folder))
         if not text or not known or not workflow.is_main_process:
