@@ -167,6 +167,17 @@ def test_a_digit_at_the_end_may_be_the_class():
     assert entry["labels"] == ["0", "1"] and frame["1"].sum() == 12
 
 
+def test_folders_of_folds_are_no_classes():
+    lay("fold{part}/{kind}/{part}x{n}.png", parts=("1", "2", "3"))
+    assert drafted()[0]["labels"] == list(KINDS)
+
+
+def test_images_called_like_copies_of_others_are_said(capsys):
+    lay("{kind}/{kind}{n}.png", "{kind}/{kind}{n}_flip.png")
+    drafted()
+    assert "12 images are called like copies of others" in capsys.readouterr().out
+
+
 def test_sites_above_parts_are_passed_through():
     lay("site{part}/train/{kind}/{n}.png", "site{part}/test/{kind}/t{n}.png", parts=("A", "B"))
     entry, frame = drafted()

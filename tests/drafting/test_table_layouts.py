@@ -345,6 +345,45 @@ def test_a_row_of_totals_is_named():
         drafted("mine")
 
 
+def test_a_patients_number_is_found_in_the_folder_of_the_patient():
+    for n in range(12):
+        film(Path(f"mine/images/patient_{n:03d}/{n % 3}.png"), n)
+    lines = ["patient_id,Effusion,Mass", *(f"{n},{n % 2},{'' if n == 3 else 0}" for n in range(12))]
+    Path("mine/labels.csv").write_text("\n".join([*lines[:-1], "11,1,1"]) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["columns"]["match"] == "part" and len(frame) == 12
+    assert frame["Effusion"].tolist() == [0, 1] * 6 and frame["patient"].nunique() == 12
+
+
+def test_a_table_of_codes_is_joined_and_not_taken_for_one_of_images():
+    for n in range(24):
+        film(Path(f"mine/{n}.png"), n)
+    lines = ["image,patient,class_id", *(f"{n}.png,p{n // 2},{n // 2 % 3}" for n in range(24))]
+    Path("mine/labels.csv").write_text("\n".join(lines) + "\n")
+    assert drafted("mine")[0]["labels"] == ["0", "1", "2"]
+    Path("mine/classes.csv").write_text("class_id,class_name\n0,well\n1,ill\n2,worse\n")
+    entry, frame = drafted("mine", "--force")
+    assert entry["columns"]["join"] == {"file": "classes.csv", "by": "class_id"}
+    assert frame[["well", "ill", "worse"]].sum().tolist() == [8, 8, 8]
+
+
+def test_parts_of_a_json_file_are_a_split_and_its_images_may_lack_a_label():
+    lay(Path("mine"), "", "empty.txt")
+    listed = [{"image": f"img/{name}.png", "label": EFFUSION[name]} for name in EFFUSION]
+    data = {"training": listed[:16], "test": listed[16:20] + [{"image": listed[20]["image"]}]}
+    Path("mine/dataset.json").write_text(json.dumps(data))
+    entry, frame = drafted("mine")
+    assert entry["columns"]["split"] == "split" and frame["label"].isna().sum() == 1
+    assert frame["split:column"].value_counts().to_dict() == {"train": 16, "test": 5}
+
+
+def test_answers_to_be_handed_in_are_no_labels(capsys):
+    root = lay(Path("mine"), rows(**PLAIN), "train.csv")
+    (root / "sample_submission.csv").write_text(rows(**PLAIN))
+    assert drafted("mine")[0]["columns"]["file"] == "train.csv"
+    assert "not used: mine/sample_submission.csv" in capsys.readouterr().out
+
+
 def test_train_and_test_tables_are_parts():
     root = lay(Path("mine"), "", "empty.txt")
     lines = rows(**PLAIN).splitlines()

@@ -22,6 +22,7 @@ MASK = re.compile(
 )
 IMAGES = re.compile(r"images?|imgs?|cxrs?|x-?rays?", re.I)  # beside which labels are masks
 MAPS = re.compile(r"labels?|gts?|truths?|annots?", re.I)
+FOLD = re.compile(r"(k?[ _-]?fold|batch|chunk|shard)[ _-]?\d+", re.I)
 MOST_CLASSES = 10  # below sites
 TWICE = re.compile(r"(^|/)([^/]+)/\2/")
 SMALL = re.compile(r"thumb(nail)?s?|previews?|\.?cache", re.I)
@@ -141,6 +142,9 @@ def order_of(paths: list[str], named: bool) -> list[str]:
         return ["part"] if named else ["part", "class"]
     if "train" in first and len(first - {""}) > 1:
         return ["part"] if named else ["part", "class"]
+    folds = [parts[0] for parts in split if len(parts) > 1]
+    if len(set(folds)) > 1 and all(map(FOLD.fullmatch, folds)) and not named:
+        return ["site", "class"]
     second = [parts[1] for parts in split if len(parts) > 2]
     if second and len(second) == len([parts for parts in split if len(parts) > 1]):
         below = {part_of(name) for name in second}

@@ -23,6 +23,8 @@ SPANS = [(at, at + length) for at in range(4) for length in (2, 3)]  # folders r
 LONGEST = 6  # parts of a path that are compared
 WHOLE = re.compile(r"^(\d+)\.0+$")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of the web, or of a store
+# A folder of a person, which a table may name by the number alone: patient_003.
+OF_PERSON = re.compile(r"(?:patient|person|subject|subj|case|sub|pat|pt|p)[-_ ]?0*(\d+)", re.I)
 BEGINNING = re.compile(r"[-_. ]")
 
 
@@ -34,8 +36,10 @@ def lookup(root: Path, images: list[str], how: str) -> Lookup:
 
     def find(value: str) -> list[str]:
         key = WHOLE.sub(r"\1", value.casefold().replace("\\", "/").strip("/"))
-        short = str(int(key)) if key.isdigit() and key.isascii() else key
-        return found.get(key) or found.get(short, [])
+        if not (key.isdigit() and key.isascii()):
+            return found.get(key, [])
+        short = str(int(key))
+        return found.get(f"{ZEROS}{short}") or found.get(key) or found.get(short, [])
 
     return find
 
@@ -119,6 +123,8 @@ def by_part(images: list[str]) -> dict[str, list[str]]:
         joined = {"/".join(folders[at:end]) for at, end in SPANS if len(folders) >= end}
         for part in {*folders, *starts, *joined} - {""}:
             found[part].append(image)
+        for number in {end[1] for part in folders if (end := OF_PERSON.fullmatch(part))}:
+            found[f"{ZEROS}{number}"].append(image)
     return found
 
 

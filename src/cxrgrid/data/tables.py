@@ -201,7 +201,8 @@ def from_parquet(path: Path) -> pd.DataFrame:
 
 
 def from_json(path: Path) -> pd.DataFrame:
-    """A list of objects, an object a line, {image: label or object}, or COCO's annotations."""
+    """A list of objects, an object a line, {image: label or object}, {part: a list of objects}, or
+    COCO's annotations."""
     try:
         text = path.read_text("utf-8-sig")
         many = path.suffix.lower() == ".jsonl"
@@ -214,13 +215,20 @@ def from_json(path: Path) -> pd.DataFrame:
         data = None
     if isinstance(data, dict) and set(COCO) <= set(data):
         data = from_coco(data)
+    if isinstance(data, dict) and all(map(is_rows, data.values())):
+        data = [{**row, "split": part} for part, rows in data.items() for row in rows]
     if isinstance(data, dict):
         pairs = data.items()
         told = [each if isinstance(each, dict) else {"label": each} for _, each in pairs]
         data = [{"image": name, **each} for (name, _), each in zip(pairs, told, strict=True)]
-    if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
+    if not data or not is_rows(data):
         raise UserError(f"{path}: not a table: neither a list of objects nor one object a line")
     return pd.DataFrame(data)
+
+
+def is_rows(data: object) -> bool:
+    """True for a list of objects."""
+    return isinstance(data, list) and all(isinstance(row, dict) for row in data)
 
 
 def from_coco(data: dict) -> list[dict]:

@@ -13,7 +13,7 @@ from cxrgrid.drafting.questions import Question
 NAMED = re.compile(
     r"(image[ _]?)?(class(es)?|labels?|diagnos[ie]s|findings?|diseases?|category|target|condition"
     r"|pathology|problem|ground.?truth)s?"
-    r"([ _]?(name|label|type|category)s?)?",
+    r"([ _]?(name|label|type|category|id|idx|index|code|number)s?)?",
     re.I,
 )
 GRADED = re.compile(r"grad(e|ing)|severity|stage|outcome|result|score", re.I)  # in numbers, too

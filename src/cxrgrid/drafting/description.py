@@ -11,6 +11,7 @@ from cxrgrid.data.image import FORMATS
 
 SAMPLE = 200  # image files that are opened
 FEW = 10  # positives below which nothing can be said of a label
+COPIES = 5  # one of so many images that is called like a copy is worth a word
 LABELS, DOUBTS = 16, 6  # labels, and remarks on labels, that are shown: a screen holds so much
 SHOWN = 4  # kinds named in a line
 
@@ -167,7 +168,7 @@ def constant(frame: pd.DataFrame, labels: list[str]) -> dict[str, str]:
 
 def odd_people(frame: pd.DataFrame, labels: list[str]) -> list[str]:
     """Sentences on problems of a split by patient."""
-    sizes, found = frame["patient"].value_counts(), []
+    sizes, found = frame["patient"].value_counts(), copies(frame)
     if len(sizes) < 30:
         found.append(f"{len(sizes)} patients only: splits will be small.")
     if sizes.iloc[0] > max(20, len(frame) / 10):
@@ -181,10 +182,24 @@ def odd_people(frame: pd.DataFrame, labels: list[str]) -> list[str]:
     return found
 
 
+def copies(frame: pd.DataFrame) -> list[str]:
+    """A sentence on images that are called like copies of others, each as a patient of its own."""
+    stems = frame["image"].str.rsplit(".", n=1).str[0]
+    parents = stems.str.replace(r"[-_ ]+[^-_ /]+$", "", regex=True)
+    of = parents.isin(set(stems)) & (parents != stems)
+    if is_known(frame) or of.sum() * COPIES < len(frame):
+        return []
+    first = frame.loc[of, "image"].iloc[0]
+    return [
+        f"{of.sum():,} images are called like copies of others, as {first!r}: leave them out, or "
+        "let `patient` find what they have in common."
+    ]
+
+
 def in_several(frame: pd.DataFrame, labels: list[str]) -> int:
     """Patients with images in several classes, where these are folders and patients are many."""
     tops = frame["image"].str.rsplit("/", n=1).str[0]
     by_folder = (frame[labels].sum(axis=1) == 1).all() and tops.nunique() <= 3 * len(labels)
-    by_folder &= frame[labels].idxmax(axis=1).groupby(tops).nunique().max() == 1
+    by_folder = by_folder and frame[labels].groupby(tops).nunique().le(1).all(axis=None)
     crossing = int(tops.groupby(frame["patient"]).nunique().gt(1).sum()) if by_folder else 0
     return crossing if crossing > frame["patient"].nunique() / 2 else 0

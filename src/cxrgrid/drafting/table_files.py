@@ -74,11 +74,25 @@ def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError 
             first = first or (None if text else error)
             if not isinstance(error, guesses.NotTable) and not text:
                 others[file] = rows
+    for file in keys_of_others(imaged):
+        others[file] = imaged.pop(file)[0]
     # A table of patients may fit the beginnings of names, but another one names the images.
     sure = [file for file, (_, where) in imaged.items() if where.match in ("path", "tail")]
     for file in [file for file in imaged if sure and file not in sure]:
         others[file] = imaged.pop(file)[0]
     return imaged, others, first
+
+
+def keys_of_others(imaged: Imaged) -> list[Path]:
+    """Tables whose column of images is another column of a longer table: names of its codes."""
+    return [
+        file
+        for file, (rows, where) in imaged.items()
+        if any(
+            where.column in more and theirs.column != where.column and len(more) > len(rows)
+            for more, theirs in imaged.values()
+        )
+    ]
 
 
 def by_part(imaged: Imaged) -> dict[str, Path]:
@@ -100,7 +114,10 @@ def part_of(file: Path) -> str:
 def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
     """The only table that names labels as well; `Question` if several do."""
     found, first = {}, None
-    for file, (rows, where) in imaged.items():
+    real = {file: of for file, of in imaged.items() if "submission" not in file.name.lower()}
+    for file in [file for file in imaged if real and file not in real]:
+        print(f"not used: {file}: called like answers to be handed in")
+    for file, (rows, where) in (imaged := real or imaged).items():
         columns = {"file": os.path.relpath(file, where.base)}
         try:
             found[file] = joined(rows, where, columns, file, others, classes)
