@@ -13,6 +13,7 @@ Examples:
 import argparse
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +89,9 @@ def draft(args: argparse.Namespace, name: str, out: Path) -> str:
     entry, frame = layouts.with_patients(entry, layouts.read(entry, name), name)
     print("\n".join(report(entry, frame)))
     entry, notes = completion.complete(entry, frame, bool(args.adapter))
+    more = [*(["--name", args.name] if args.name else []), *["--quick"] * args.quick]
     notes |= {"source": args.path.as_posix(), "out": out.as_posix()}
+    notes |= {"again": shlex.join([args.path.as_posix(), *more, "--force"])}
     return study_file.write(name, entry, notes, args.quick, schema_from(out))
 
 

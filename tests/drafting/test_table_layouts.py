@@ -384,6 +384,18 @@ def test_answers_to_be_handed_in_are_no_labels(capsys):
     assert "not used: mine/sample_submission.csv" in capsys.readouterr().out
 
 
+def test_a_table_of_boxes_names_findings_and_images_without_one_are_counted(capsys):
+    boxes = ["filename,x_min,y_min,x_max,y_max,label"]
+    for name, n in PEOPLE:
+        film(Path(f"mine/img/{name}.png"), n)
+        boxes += [f"{name}.png,{n % 2},{n % 2},1,1,{finding}" for finding in found_in(name)]
+    Path("mine/boxes.csv").write_text("\n".join(boxes) + "\n")
+    entry, frame = drafted("mine")
+    assert entry["labels"] == ["Effusion", "Mass"] and entry["columns"]["separator"] == "rows"
+    assert len(frame) == sum(bool(found_in(name)) for name in EFFUSION)
+    assert "8 images lie there that the table does not name" in capsys.readouterr().out
+
+
 def test_train_and_test_tables_are_parts():
     root = lay(Path("mine"), "", "empty.txt")
     lines = rows(**PLAIN).splitlines()

@@ -24,10 +24,10 @@ FEW = 3  # values beside 1 and 0 of a column that is nearly a label
 SURELY = re.compile(r"patient|(patient|p)[ _]?id", re.I)  # also where it names one or two
 EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
-# What is 0 or 1 at times and still no finding: numbers, lists, people.
+# What is 0 or 1 at times and still no finding: numbers, lists, people, boxes.
 NO_LABEL = re.compile(
     r"(|image|patient|study|row|all|macro|index|unnamed.*|fold|split|set|sex|gender|age|view"
-    r"|follow.?up.*|.*[ _]?id)",
+    r"|follow.?up.*|.*[ _]?id|[xywh][12]?|[xy][ _]?(min|max)|width|height|bbox.*|reader)",
     re.I,
 )
 LABELS = (

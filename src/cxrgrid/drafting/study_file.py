@@ -44,7 +44,7 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
     notes: `labels` {label: counts}, `left_out` {label: why}, `source` (the folder, as it was
     given), `out` (the file), `split` and `patient` (about them), `splits` {other: about it}, `task`
     (a suggestion, or empty), `other_patients` [(settings, about them)], `other_classes` {column:
-    some of them}.
+    some of them}, `again` (arguments of `new` that write the file anew).
     schema: its path as seen from the file; empty if there is none.
     """
     plan = LAPTOP if quick else GPU
@@ -110,7 +110,7 @@ def others(notes: dict) -> list[str]:
         [(key, value)] = given.items()
         shown = flow(value) if isinstance(value, dict) else scalar(value)
         lines.append(beside(f"    # {key}: {shown}", f"instead: {text}"))
-    again = f"python -m cxrgrid.new {notes['source']} --force --classes"
+    again = f"python -m cxrgrid.new {notes['again']} --classes"
     classes = notes["other_classes"].items()
     return [
         *lines,
