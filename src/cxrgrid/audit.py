@@ -61,17 +61,19 @@ def audit(
         "split_hash": facts["split_hash"],
         "patients_in_two_splits": crossing,
         "equal_images_in_two_splits": equal,
-        "near_images_in_two_splits": {
-            "pairs": len(near) if pixels else None,
-            "bits": near_duplicates.NEAR,
-            "first": near[:MOST],
-        },
+        "near_images_in_two_splits": of_near(near if pixels else None),
         "images_without_known_patient": unknown,
         "published": counts,
         "lists": shared,
         "metadata_only": told,
         "warnings": warnings,
     }
+
+
+def of_near(pairs: list | None) -> dict:
+    """Number of near-identical pairs, the bits that they may differ in, the first ones."""
+    count = None if pairs is None else len(pairs)
+    return {"pairs": count, "bits": near_duplicates.NEAR, "first": (pairs or [])[:MOST]}
 
 
 def of_patients(crossing: list, unknown: int, images: int) -> list[str]:

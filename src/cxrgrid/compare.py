@@ -169,6 +169,13 @@ def arguments() -> argparse.ArgumentParser:
         default=Report().minimum,
         help="labels with fewer positives or negatives are in no mean and no test; default: 10",
     )
+    of_study(parser)
+    parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
+    return parser
+
+
+def of_study(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a whole study's comparison."""
     parser.add_argument(
         "--study", type=Path, help="study.json: compare all its configurations instead"
     )
@@ -187,8 +194,6 @@ def arguments() -> argparse.ArgumentParser:
         "--effects", type=Path, help="with --study: the main effect of each factor, as CSV"
     )
     parser.add_argument("--data", type=Path, help="with --study: results/data, if not beside it")
-    parser.add_argument("--out", type=Path, required=True, help="a .csv or .json file")
-    return parser
 
 
 def main(argv: list[str] | None) -> None:

@@ -38,20 +38,7 @@ LATER = ("split", "row")  # columns that table.parquet adds
 def build(settings: dict) -> tuple[pa.Table, dict]:
     """The index of the dataset that the settings describe, and its facts."""
     adapter = importlib.import_module(f"cxrgrid.datasets.{settings['adapter']}")
-    if not Path(settings["root"]).is_dir():
-        where = f"datasets.{settings['dataset']}.root"
-        raise UserError(f"{where}: no folder {settings['root']!r}. {adapter.SOURCE}")
-    try:
-        frame = adapter.read(Path(settings["root"]), settings)
-    except UserError as error:
-        raise UserError(f"{error}{near(error, settings, adapter)}") from None
-    except UnicodeEncodeError as error:  # no table can hold such a name
-        raise UserError(
-            f"{settings['root']}: the file name {os.fsencode(error.object)!r} is not UTF-8; rename "
-            "it (convmv renames many)"
-        ) from None
-    attrs, frame.attrs = frame.attrs, {}
-    attrs["notes"] = [*attrs["notes"], *walk.unopened(Path(settings["root"]))]
+    frame, attrs = read(adapter, settings)
     there = list(attrs.get("labels", adapter.LABELS))
     check(frame, there, f"adapter {settings['adapter']}")
     task = adapter.TASK if settings["task"] == "auto" else settings["task"]
@@ -82,6 +69,25 @@ def build(settings: dict) -> tuple[pa.Table, dict]:
         "notes": [*attrs["notes"], *policy_fact["notes"]],
     }
     return to_table(frame, labels), {**facts, "policy": policy_fact, "accounting": steps}
+
+
+def read(adapter: ModuleType, settings: dict) -> tuple[pd.DataFrame, dict]:
+    """The dataset as its adapter reads it: a row per image, and the adapter's notes and counts."""
+    root = Path(settings["root"])
+    if not root.is_dir():
+        where = f"datasets.{settings['dataset']}.root"
+        raise UserError(f"{where}: no folder {settings['root']!r}. {adapter.SOURCE}")
+    try:
+        frame = adapter.read(root, settings)
+    except UserError as error:
+        raise UserError(f"{error}{near(error, settings, adapter)}") from None
+    except UnicodeEncodeError as error:  # no table can hold such a name
+        raise UserError(
+            f"{settings['root']}: the file name {os.fsencode(error.object)!r} is not UTF-8; rename "
+            "it (convmv renames many)"
+        ) from None
+    attrs, frame.attrs = frame.attrs, {}
+    return frame, attrs | {"notes": [*attrs["notes"], *walk.unopened(root)]}
 
 
 def near(error: UserError, settings: dict, adapter: ModuleType) -> str:

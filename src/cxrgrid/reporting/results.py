@@ -197,7 +197,6 @@ def read(
     grid = read_grid(study)
     data = data or study.parent.parent / "data"
     tables = read_tables(grid, data)
-    firsts = {name: folds[0] for name, folds in tables.items()}
     check_files(study, report, FILES)
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, every = files["cells"], files.pop("metrics")
@@ -215,12 +214,9 @@ def read(
         of_folds=fold_frames.of_folds(metrics[~across], cells).reset_index(drop=True),
         replicates=fold_frames.replicates(cells),
         **files,
-        counts=pd.concat([count(n, *first) for n, first in firsts.items()], ignore_index=True),
-        tested=pd.concat([count_tested(*each) for each in tables.items()], ignore_index=True),
-        facts={name: facts_of(folds) for name, folds in tables.items()},
+        **of_datasets(tables),
         confusions=fold_frames.summed(read_csv(report / "confusions.csv"), cells),
         curves=read_curves(study.parent, grid),
-        views=pd.concat([count_views(name, *first) for name, first in firsts.items()]),
         across=metrics[across].reset_index(drop=True),
         beside=own[beside].reset_index(drop=True),
         embeddings=read_embeddings(study.parent, grid, cells),
@@ -229,8 +225,19 @@ def read(
         papers=published,
         test_pairs=test_pairs,
         test_values=test_values,
-        sides=label_counts.native_sides(grid, data or study.parent.parent / "data"),
+        sides=label_counts.native_sides(grid, data),
     )
+
+
+def of_datasets(tables: dict[str, list]) -> dict:
+    """The frames of the datasets alone: of several folds the first, but for the test images."""
+    firsts = {name: folds[0] for name, folds in tables.items()}
+    return {
+        "counts": pd.concat([count(n, *first) for n, first in firsts.items()], ignore_index=True),
+        "tested": pd.concat([count_tested(*each) for each in tables.items()], ignore_index=True),
+        "views": pd.concat([count_views(name, *first) for name, first in firsts.items()]),
+        "facts": {name: facts_of(folds) for name, folds in tables.items()},
+    }
 
 
 def read_curves(study: Path, grid: Grid) -> pd.DataFrame:
