@@ -16,6 +16,7 @@ from pathlib import Path
 import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.utils import logging as hub_words
 from safetensors.torch import save_file
 from torch import nn
 
@@ -100,6 +101,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
     parser.add_argument("--from", dest="folder", type=Path, help="a folder that holds the file")
     args = parser.parse_args(argv)
+    hub_words.set_verbosity_error()  # its retries; what to do without a network is said in one line
     print(f"{fetch(args.backbone, args.out, args.folder)}  {args.out}")
 
 

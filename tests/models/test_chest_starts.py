@@ -8,6 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torchvision.models.inception import inception_v3
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from cxrgrid.config.errors import UserError
 from cxrgrid.models import chexfound, start
 from cxrgrid.models.starts import dinov2, radimagenet, transformers_siglip
 
@@ -157,3 +158,24 @@ def test_siglips_tower_is_timms():
     assert transformers_siglip.recognise(given) and not transformers_siglip.recognise(own)
     found = transformers_siglip.convert(given, own)
     assert found.keys() == own.keys() and all(torch.equal(found[n], own[n]) for n in own)
+
+
+SCALES = [f"blocks.{block}.ls{number}.gamma" for block in (0, 1) for number in (1, 2)]
+SCALED = {"depth": 2, "embed_dim": 32, "num_heads": 2, "in_chans": 1}
+
+
+def test_a_layer_scale_that_one_of_the_two_lacks_is_refused(tmp_path):
+    """DINOv2's blocks are scaled, an ImageNet ViT's are not: the start would be another network."""
+    made = [SCALED, {**SCALED, "init_values": 0.1}]
+    plain, scaled = (timm.create_model("vit_base_patch16_224", **options) for options in made)
+    for source, model, words in ((plain, scaled, "has no"), (scaled, plain, "holds a")):
+        torch.save(source.state_dict(), tmp_path / "w.pth")
+        with pytest.raises(UserError, match=f"w.pth: {words} layer scale \\(blocks.0.ls1.gamma"):
+            fit(model, tmp_path / "w.pth")
+    # As DeiT III's own files name it.
+    scaled = timm.create_model("deit3_base_patch16_224", **SCALED)
+    names = {n: n.replace("ls1.gamma", "gamma_1").replace("ls2.gamma", "gamma_2") for n in SCALES}
+    weights = {names.get(n, n): torch.randn_like(t) for n, t in scaled.state_dict().items()}
+    torch.save({"model": weights}, tmp_path / "deit3.pth")
+    begun = fit(scaled, tmp_path / "deit3.pth")
+    assert torch.equal(begun.weights["blocks.1.ls2.gamma"], weights["blocks.1.gamma_2"])

@@ -8,6 +8,7 @@ it, which also resamples position embeddings. The reading that fills most of the
 import contextlib
 import importlib
 import pkgutil
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ LEAST = 0.95  # share of the backbone's parameters that a start has to fill
 DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
 SHOWN = 4  # groups of names in the line
 STATISTICS = ("running_mean", "running_var")
+SCALE = re.compile(r"\.(gamma(_\d)?|layer_scale(_\d)?)$")  # of a block's output, per channel
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     best = max(readings(weights, model, own), key=lambda reading: filled(wanted, reading.weights))
     found = shaped(best.weights, model, wanted)
     check(wanted, found, path)
+    check_scales(own, found, path)
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.beside
     new = [name for name in own if name not in taken]
@@ -118,10 +121,12 @@ def by_timm(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     filter_fn = next((getattr(module, name) for name in names if hasattr(module, name)), None)
     if filter_fn is None:
         return weights
-    for arguments in ((dict(weights), model), (dict(weights),)):
+    # timm's own DeiT III is read with the second: its layer scales have names of their own.
+    ways = [((dict(weights), model), {"adapt_layer_scale": True}), ((dict(weights), model), {})]
+    for arguments, options in [*ways, ((dict(weights),), {})]:
         # A filter of foreign names fails in any way that it likes.
         with contextlib.suppress(Exception):
-            return filter_fn(*arguments)
+            return filter_fn(*arguments, **options)
     return weights
 
 
@@ -204,6 +209,21 @@ def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path)
     for name in wanted:
         if name in found and not found[name].isfinite().all():
             raise UserError(f"{path}: {name} holds values that are not finite; fetch it again")
+
+
+def check_scales(own: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
+    """`UserError` if the blocks of one of the two are scaled, and those of the other are not.
+
+    A layer scale is few of the weights and much of the network: it begins near 0.
+    """
+    for one, other, words in ((own, found, "has no"), (found, own, "holds a")):
+        for name in one:
+            inside = any(known.startswith(f"{name.partition('.')[0]}.") for known in own)
+            if name not in other and inside and SCALE.search(name):
+                raise UserError(
+                    f"{path}: {words} layer scale ({name}), and the backbone is of the other "
+                    "kind; choose one like it, such as vit_base_patch14_dinov2 for DINOv2's"
+                )
 
 
 def line(taken: list[str], new: list[str], left: list[str]) -> str:
