@@ -1,5 +1,7 @@
 """Main effects are the means that they are called, and err as often as they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import t
@@ -193,6 +195,20 @@ def test_three_datasets_have_a_random_effect_too():
     random = frame.iloc[1]
     assert random["low"] > random["prediction_low"] and random["tau"] >= 0
     assert "random effects" in random["sentence"] and random["family"] == ""
+
+
+def test_datasets_of_too_few_patients_are_in_no_random_effect():
+    names = ["ward", "children", "clinic", "school"]
+    more = dict.fromkeys(names[2:], DEMO["datasets"]["ward"])
+    config = replaced(DEMO | {"datasets": DEMO["datasets"] | more}, "grid.datasets", names)
+    grid = Grid(config)
+    found = measured(grid, np.random.default_rng(7), {"pretrained": 0.1})
+    for number, small in enumerate(["school", "clinic"]):
+        found[small] = replace(found[small], sizes={1: [SIZE | {"most": 2}] * 2})
+        frame = rows(grid, found, factor="init").set_index(["model", "dataset"])
+        assert np.isfinite(frame.loc["one", small]["estimate"]).all()
+        assert np.isnan(frame.loc["one", small]["low"]).all()
+        assert [*frame.loc[frame.index.isin(["random"], level=0), "datasets"]] == [[3], []][number]
 
 
 def test_of_a_search_the_chosen_level_meets_the_other_recipes_and_is_no_factor():

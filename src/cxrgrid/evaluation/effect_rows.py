@@ -59,8 +59,9 @@ def of_contrast(grid: Grid, contrast: Contrast, results: Results, number: int) -
     found = parts(contrast, results, number)
     start = contrast.keys() | {"metric": difference.RANKING[number]}
     yield fixed(grid, contrast, found, start)
-    if len(found) >= FEWEST:
-        yield start | {"dataset": ALL, "model": RANDOM} | counted(found, contrast) | random(found)
+    known = with_error(found)
+    if len(known) >= FEWEST:
+        yield start | {"dataset": ALL, "model": RANDOM} | counted(known, contrast) | random(known)
     by_dataset = {each.dataset: each for each in found}
     for name, pairs in contrast.pairs.items():
         own = [by_dataset[name]] if name in by_dataset else []
@@ -81,11 +82,16 @@ def fixed(grid: Grid, contrast: Contrast, found: list[Part], start: dict) -> dic
     """The row over the datasets of the study."""
     row = start | {"dataset": ALL, "model": FIXED} | counted(found, contrast)
     row |= summed(found, cohorts(grid))
-    known = [each for each in found if not each.trained_once and each.errors().total > 0]
+    known = [each for each in with_error(found) if not each.trained_once]
     if len(known) > 1:
         apart = heterogeneity(*estimates(known))
         row |= {"heterogeneity_p": apart.p, "i2": apart.i2}
     return row
+
+
+def with_error(found: list[Part]) -> list[Part]:
+    """The datasets whose effect has a standard error: none where patients are too few."""
+    return [each for each in found if each.errors().total > 0]
 
 
 def estimates(found: list[Part]) -> tuple[np.ndarray, np.ndarray]:
