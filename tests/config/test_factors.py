@@ -73,10 +73,17 @@ def test_a_value_put_into_a_list_and_a_level_added_leave_the_names_before_as_the
         ({"uncertain": ["zero", {"Effusion": "one"}]}, "default-uncertain-Effusion-one"),
         ({"train_where": [{}, {"view": ["PA"]}]}, "default-train_where-view-PA"),
         ({"train_share": [0.1, 1]}, "default-train_share1"),
+        ({"train_where": [{}, {"age": [18, 60]}]}, "default-train_where-age-18+60"),
     ],
 )
 def test_levels_have_names_that_a_path_can_hold(settings, name):
     assert names(settings)[1:] == [name]
+
+
+def test_an_age_is_a_range_to_a_reader():
+    levels = [{"sex": ["F"]}, {"age": [18, 60], "view": ["PA", "AP"]}, {"age": []}]
+    told = [one.levels["train_where"] for one in expand("d", {"train_where": levels}, "full")]
+    assert told == ["sex F", "age 18 to 60, view PA + AP", "age none"]
 
 
 def test_a_setting_whose_value_is_a_list_is_no_factor():

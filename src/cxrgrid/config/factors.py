@@ -163,10 +163,16 @@ def level_recipe(
     return LevelRecipe(name + suffix, name, chosen, levels)
 
 
-def level_text(level: Any) -> str:
-    """A level for a reader: `0.0003`, `clahe`, `nih + chexpert`, `view PA`."""
+def level_text(level: Any, ages: str = " to ") -> str:
+    """A level for a reader: `0.0003`, `clahe`, `nih + chexpert`, `view PA`, `age 18 to 60`.
+
+    ages: between the two ends of an age.
+    """
     if isinstance(level, dict):
-        return ", ".join(f"{key} {level_text(value)}" for key, value in level.items()) or "all"
+        parts = {key: level_text(value, ages) for key, value in level.items()}
+        if level.get("age") and isinstance(level["age"], list | tuple):
+            parts["age"] = ages.join(map(level_text, level["age"]))
+        return ", ".join(f"{key} {text}" for key, text in parts.items()) or "all"
     if isinstance(level, list | tuple):
         return " + ".join(map(level_text, level)) or "none"
     if isinstance(level, bool):
@@ -176,5 +182,7 @@ def level_text(level: Any) -> str:
 
 def level_name(setting: str, level: Any) -> str:
     """A level as part of a recipe's name and so of a path: `lr0.0003`, `crop_to-lungs`."""
-    text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", level_text(level).replace(" + ", "+")).strip("-")
+    text = re.sub(r"[^A-Za-z0-9_.+-]+", "-", level_text(level, " + ").replace(" + ", "+")).strip(
+        "-"
+    )
     return f"{setting}{text}" if text[:1].isdigit() else f"{setting}-{text}"
