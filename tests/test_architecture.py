@@ -145,6 +145,15 @@ def test_every_command_starts_alike():
         assert f'cli.parser("{name}", __doc__)' in text, name
 
 
+def test_functions_and_files_are_short():
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 280, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 40, f"{path}: {node.name}"
+
+
 def test_tests_lie_in_the_rooms_of_what_they_test():
     tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
     assert tested <= set().union(*ROOMS) | {"gpu"}  # what a real card does

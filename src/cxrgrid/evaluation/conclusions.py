@@ -5,7 +5,7 @@ import numpy as np
 from cxrgrid.evaluation.difference import METRICS, TINY
 from cxrgrid.evaluation.row_intervals import ENOUGH
 from cxrgrid.evaluation.seed_variance import Combined
-from cxrgrid.evaluation.wording import difference, p_value, signed
+from cxrgrid.evaluation.wording import difference, number, p_value, signed
 
 ALPHA = 0.05
 THIS = "these trainings"  # verdict of a difference that may not be one of methods
@@ -43,46 +43,59 @@ def sentence(
     basis: text with seeds, images and patients; rare: of a label that is in no test.
     """
     a, b = names
-    unit, which, each = METRICS.get(metric, metric), ("This training", "that"), "training each"
-    if " folds, " in basis:
-        which, each = ("These trainings", "those"), "training in each fold"
+    unit = METRICS.get(metric, metric)
     if np.isnan(p_holm):
         return f"{a} against {b}: {unit} {without_test(found, rare)} ({basis})."
-    low, high = (signed(end) for end in (found.low, found.high))
     chance = f"p {p_value(found.p)}"
     if family > 1:
         chance += f", after Holm over {family} comparisons p {p_value(p_holm)}"
     if p_holm < ALPHA:
-        better, worse = (a, b) if found.value > 0 else (b, a)
-        ends = sorted((abs(found.low), abs(found.high)))
-        if found.trained_once:
-            return (
-                f"{which[0]} of {better} scored higher than {which[1]} of {worse} by "
-                f"{abs(found.value):.3f} {unit} ({ends[0]:.3f} to {ends[1]:.3f}), {basis}; "
-                f"{chance}. With one {each}, chance in training is not ruled out: it is "
-                f"not shown that {better} is the better method."
-            )
-        return (
-            f"{better} is better than {worse} by {abs(found.value):.3f} {unit} "
-            f"({ends[0]:.3f} to {ends[1]:.3f}), {basis}; {chance}."
-        )
-    size = max(abs(found.low), abs(found.high))
+        return shown(names, unit, found, basis, chance)
     if found.value == 0 and found.sampling_se < TINY and not found.seed_sd > TINY:
-        left = "" if np.isnan(size) else f": differences up to {size:.3f} remain possible"
-        return (
-            f"{a} and {b} have the same {unit} on these images and on every resample of their "
-            f"patients ({basis}). This does not prove equality on other images{left}."
-        )
-    text = f"{signed(found.value)} {unit} ({low} to {high}), {basis}; {chance}"
+        return equal(names, unit, found, basis)
+    text = f"{signed(found.value)} {unit} ({signed(found.low)} to {signed(found.high)}), {basis}; "
+    text += chance
     if found.p < ALPHA:
         return (
             f"A difference between {a} and {b} remains uncertain: {text}. It would be significant "
             "as a single comparison, but not among so many."
         )
-    excluded = f"differences larger than {max(size, 0.001):.3f}, but not smaller ones"
+    size = largest(found)
+    excluded = f"differences larger than {number(max(size, 0.001))}, but not smaller ones"
     return (
         f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
         f"95 % interval excludes {excluded if size < 1 else 'no difference'}{power(found)}."
+    )
+
+
+def largest(found: Combined) -> float:
+    """The largest difference in the interval, in either direction; NaN without one."""
+    return max(abs(found.low), abs(found.high))
+
+
+def shown(names: tuple[str, str], unit: str, found: Combined, basis: str, chance: str) -> str:
+    """The sentence of a difference that is shown, between methods or between these trainings."""
+    better, worse = names if found.value > 0 else names[::-1]
+    low, high = sorted((abs(found.low), abs(found.high)))
+    by = f"{number(abs(found.value))} {unit} ({number(low)} to {number(high)}), {basis}; {chance}."
+    if not found.trained_once:
+        return f"{better} is better than {worse} by {by}"
+    which, each = ("This training", "that"), "training each"
+    if " folds, " in basis:
+        which, each = ("These trainings", "those"), "training in each fold"
+    return (
+        f"{which[0]} of {better} scored higher than {which[1]} of {worse} by {by} With one {each}, "
+        f"chance in training is not ruled out: it is not shown that {better} is the better method."
+    )
+
+
+def equal(names: tuple[str, str], unit: str, found: Combined, basis: str) -> str:
+    """The sentence of two models that no resample tells apart."""
+    size = largest(found)
+    left = "" if np.isnan(size) else f": differences up to {number(size)} remain possible"
+    return (
+        f"{names[0]} and {names[1]} have the same {unit} on these images and on every resample of "
+        f"their patients ({basis}). This does not prove equality on other images{left}."
     )
 
 
@@ -104,7 +117,7 @@ def power(found: Combined) -> str:
     if not size < 1:
         none = ", and no true difference would have been shown 8 times in 10"
         return "" if np.isnan(size) else none
-    return f", and a true difference{among} had to be {size:.3f} to be shown 8 times in 10"
+    return f", and a true difference{among} had to be {number(size)} to be shown 8 times in 10"
 
 
 def times_needed(found: Combined, margin: float) -> float:

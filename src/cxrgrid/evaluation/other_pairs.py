@@ -82,9 +82,14 @@ def sets(grid: Grid, folder: Path, data: Path, dataset: str) -> Iterator[tuple]:
             columns = start | {"subset": name, "kind": "subset", "threshold_rule": ""}
             models, size = measured(part, ranking(few)), difference.sizes(within, few)
             yield columns, difference.RANKING, models, labels, size, few
+    yield from of_transfers(grid, folder, dataset)
+
+
+def of_transfers(grid: Grid, folder: Path, dataset: str) -> Iterator[tuple]:
+    """As `sets`, on the test images of the other datasets that its models are asked about."""
     for target in grid.transfers.get(dataset, []):
         there, models = elsewhere(grid, folder, dataset, target), {}
-        few = rare_labels(there[0][2], how.minimum) if there else frozenset()
+        few = rare_labels(there[0][2], grid.study.report.minimum) if there else frozenset()
         for configuration, seed, [test] in there:
             values = shift_losses.values(test, few)
             models.setdefault(configuration, {})[seed] = [values]

@@ -40,14 +40,11 @@ def rows(
     ends = [bounds(s, *more, how.interval, rare) for s, more in zip(sides, both, strict=True)]
     made = []
     for number, metric in enumerate(list(difference.METRICS)[: sides[0].shape[2]]):
-        found = [
-            difference.with_enough(
-                against(sides, ends, paired, (number, at), difference.patients(metric, one)),
-                metric,
-                one,
-            )
-            for at, one in enumerate(size)
-        ]
+        found = []
+        for at, one in enumerate(size):
+            counted = difference.patients(metric, one)
+            of_one = against(sides, ends, paired, (number, at), counted)
+            found.append(difference.with_enough(of_one, metric, one))
         found, adjusted, family = of_labels(found, labels, rare)
         for at, label in enumerate(labels):
             row = {"metric": metric, "label": label} | each(sides, ends, (number, at))
