@@ -79,12 +79,3 @@ def test_a_mistyped_root_names_the_near_folder(tmp_path, monkeypatch):
     assert f"did you mean '{tmp_path}/data/CXR8'?" in near(f"{tmp_path}/daat/CXR8")
     assert "'data/table.csv' is a file: give the folder" in near("data/table.csv")
     assert "Download" in near("data/padchest"), "nothing is near: how to get it"
-
-
-def test_a_damaged_study_of_another_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = Path("results/other/study.json")
-    path.parent.mkdir(parents=True)
-    path.write_text('{"study": ')
-    with pytest.raises(UserError, match=r"results/other/study\.json: no study .*remove the file"):
-        Grid(DEMO).check_files()
