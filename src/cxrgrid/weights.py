@@ -37,7 +37,8 @@ def fetch(backbone: str, out: Path, folder: Path | None = None) -> str:
     else:
         model = put_there(backbone, folder) if folder else published(backbone, out)
     with replacing(out) as partial:
-        save_file(model.state_dict(), partial)
+        # Copies: two names of one tensor (coat) are no file.
+        save_file({name: value.clone() for name, value in model.state_dict().items()}, partial)
     found = checksum(out)
     write_text(out.with_name(f"{out.name}.sha256"), f"{found}  {out.name}\n")
     return found

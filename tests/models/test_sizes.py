@@ -1,5 +1,7 @@
 """Backbones are built for the size, or refused in one line that names sizes that they take."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import timm
@@ -10,6 +12,7 @@ from cxrgrid import models
 from cxrgrid.config import checks
 from cxrgrid.config.errors import UserError
 from cxrgrid.models.sizes import fewest_images
+from cxrgrid.models.start import at_size
 from cxrgrid.training import cost
 from cxrgrid.training.sampling import batches
 from test_train import make_cell
@@ -95,3 +98,28 @@ def test_old_names_are_answered_with_what_timm_calls_them_now():
     assert checks.renamed() == {old: new or "" for old, new in _deprecated_models.items()}
     with pytest.raises(UserError, match=r"'tf_efficientnet_b0\.ns_jft_in1k' now"):
         checks.check_backbone("tf_efficientnet_b0_ns", checks.backbones(), "grid.backbones")
+
+
+def ramp(rows, columns):
+    """A map [1, H, W, 2] that grows to the right in one channel, and downwards in the other."""
+    down, right = (torch.linspace(0, 1, count) for count in (rows, columns))
+    return torch.stack(torch.meshgrid(down, right, indexing="ij"), dim=-1).unsqueeze(0)
+
+
+def test_positions_of_every_shape_keep_their_directions_at_another_size():
+    """cait's are without the class token, hiera says no grid, volo's channels are last."""
+    had, has = ramp(14, 14), ramp(4, 4)
+    vit = SimpleNamespace(patch_embed=SimpleNamespace(grid_size=(4, 4)), num_prefix_tokens=1)
+    cait, hiera = vit, SimpleNamespace()
+    tokens, own = had.flatten(1, 2), has.flatten(1, 2)
+    token = torch.full((1, 1, 2), 7.0)
+    with_token = [torch.cat([token, one], dim=1) for one in (tokens, own)]
+    found = [
+        at_size(tokens, own, cait).unflatten(1, (4, 4)),
+        at_size(tokens, own, hiera).unflatten(1, (4, 4)),
+        at_size(*with_token, vit)[:, 1:].unflatten(1, (4, 4)),
+        at_size(had, has, SimpleNamespace()),
+        at_size(had.permute(0, 3, 1, 2), has.permute(0, 3, 1, 2), hiera).permute(0, 2, 3, 1),
+    ]
+    for one in found:
+        assert one.shape == has.shape and (one - has).abs().max() < 0.15

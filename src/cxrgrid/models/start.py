@@ -7,6 +7,7 @@ it, which also resamples position embeddings. The reading that fills most of the
 
 import contextlib
 import importlib
+import math
 import pkgutil
 import re
 import sys
@@ -180,12 +181,18 @@ def adapt_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def at_size(position: Tensor, own: Tensor, model: nn.Module) -> Tensor:
-    """Position embeddings [1, N, C] or [1, C, H, W] for the network's image size."""
+    """Position embeddings [1, N, C], [1, C, H, W] or [1, H, W, C] for the network's image size."""
     if position.ndim == own.ndim == 4:
-        return interpolate(position, size=own.shape[2:], mode="bicubic", antialias=True)
+        last = position.shape[3] == own.shape[3]  # channels last, as volo has them
+        position, own = (one.permute(0, 3, 1, 2) if last else one for one in (position, own))
+        moved = interpolate(position, size=own.shape[2:], mode="bicubic", antialias=True)
+        return moved.permute(0, 2, 3, 1) if last else moved
     grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
-    prefix = getattr(model, "num_prefix_tokens", 0)
-    if grid is None or position.ndim != 3 or own.shape[1] != grid[0] * grid[1] + prefix:
+    side = math.isqrt(own.shape[1])
+    grid = grid or (side, side)  # hiera does not say it
+    # The class token has a place among them in some networks only.
+    prefix = own.shape[1] - grid[0] * grid[1]
+    if position.ndim != 3 or not 0 <= prefix <= getattr(model, "num_prefix_tokens", 0):
         return position
     return resample_abs_pos_embed(position, new_size=list(grid), num_prefix_tokens=prefix)
 
