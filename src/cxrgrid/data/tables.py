@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -96,12 +97,22 @@ def is_table(path: Path, endings: tuple[str, ...] = SUFFIXES) -> bool:
 
 
 def below(root: Path, endings: tuple[str, ...] = SUFFIXES) -> Iterator[Path]:
-    """Tables in a folder and in those in it."""
-    for item in root.glob("*"):
-        if item.suffix and is_table(item, endings):
-            yield item
-        elif not item.suffix or item.is_dir():
-            yield from (inner for inner in item.glob("*") if is_table(inner, endings))
+    """Tables in a folder and in those in it. A folder may hold 100,000 images: none is asked."""
+    for item in entries(root):
+        if item.is_dir():
+            inner = (Path(one.path) for one in entries(Path(item.path)))
+            yield from (path for path in inner if is_table(path, endings))
+        elif is_table(Path(item.path), endings):
+            yield Path(item.path)
+
+
+def entries(folder: Path) -> list[os.DirEntry]:
+    """Entries of a folder, in the order of their names; none where it cannot be opened."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda item: item.name)
+    except OSError:
+        return []
 
 
 def from_text(path: Path, notes: list[str]) -> pd.DataFrame:
