@@ -5,9 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
+from test_main_effects import measured
 
+from cxrgrid.config.grid import Grid
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import choice, difference, recommended, shift_losses, two_models
+from cxrgrid.evaluation import (
+    choice,
+    difference,
+    recommended,
+    shift_losses,
+    study_pairs,
+    two_models,
+)
 from cxrgrid.evaluation.all_metrics import Evaluation, Row
 from cxrgrid.evaluation.effect_parts import Part
 from cxrgrid.evaluation.own_intervals import own_intervals
@@ -15,6 +24,7 @@ from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.row_intervals import RowIntervals
 from cxrgrid.evaluation.subgroup_gaps import FEW, Group, column, gaps
+from demo_config import DEMO
 
 LABELS = ["common", "middle", "rare"]
 HOW = Report(resamples=100)
@@ -81,6 +91,18 @@ def test_a_rare_label_is_compared_without_a_test_and_leaves_the_family():
     assert rows.loc[p.idxmin(), "p_holm"] == pytest.approx(min(2 * p.min(), 1))
     every = two_models.rows([a], [b], ("a", "b"), None, Report(resamples=100, minimum=4))
     assert every["p"].notna().all()
+
+
+def test_a_studys_rare_label_has_a_difference_and_no_verdict():
+    grid = Grid(DEMO | {"report": {"margin": 0.02}})
+    found = measured(grid, np.random.default_rng(6), {})
+    found = {name: replace(each, rare={1: frozenset({"x"})}) for name, each in found.items()}
+    rows = study_pairs.table(grid, found)
+    of_label, mean = rows[rows["label"] == "x"], rows[rows["label"] == "macro"]
+    assert set(of_label["verdict"]) == {"too few images"} and set(of_label["family"]) == {0}
+    assert of_label["p"].isna().all() and of_label["low"].notna().all()
+    assert of_label["margin_verdict"].eq("").all() and mean["margin_verdict"].ne("").all()
+    assert mean["p_holm"].notna().all() and mean["family"].gt(1).any()
 
 
 @pytest.mark.parametrize("positives, known", [(1, False), (2, False), (3, True)])

@@ -106,9 +106,8 @@ def without_test(found: Combined, rare: bool) -> str:
     if np.isnan(found.low):
         few = f"{ENOUGH} patients with the finding and {ENOUGH} without it are needed"
         return f"{signed(found.value)}, without interval and test: {few}"
-    few = "too few images with or without the finding (`report.minimum`)"
     shown = difference(found.value, found.low, found.high)
-    return f"{shown}, not tested: {few}"
+    return f"{shown}, not tested: too few images with or without the finding"
 
 
 def power(found: Combined) -> str:

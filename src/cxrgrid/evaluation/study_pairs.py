@@ -100,9 +100,10 @@ def table(
     words = [say(row, *part) for row, part in zip(frame.to_dict("records"), parts, strict=True)]
     frame["verdict"], frame["sentence"] = zip(*words, strict=True)
     margin = grid.study.report.margin
-    verdicts = ["" if one is None else conclusions.by_margin(one, margin) for _, _, one in made]
+    tested = [None if row["rare"] else found for _, row, found in made]
+    verdicts = ["" if one is None else conclusions.by_margin(one, margin) for one in tested]
     frame["margin_verdict"] = verdicts
-    times = [np.nan if one is None else conclusions.times_needed(one, margin) for *_, one in made]
+    times = [np.nan if one is None else conclusions.times_needed(one, margin) for one in tested]
     frame["times_needed"] = times
     shown = frame["verdict"].ne("not shown")
     said = [conclusions.margin_words(verdict, margin) for verdict in verdicts]

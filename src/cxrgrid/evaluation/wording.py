@@ -23,7 +23,9 @@ def signed(value: float) -> str:
 
 def difference(value: float, low: float, high: float) -> str:
     """A difference with its interval, `+0.031 (+0.012 to +0.049)`; a dash for NaN."""
-    return "–" if math.isnan(value) else f"{signed(value)} ({signed(low)} to {signed(high)})"
+    if math.isnan(value) or math.isnan(low):
+        return signed(value)
+    return f"{signed(value)} ({signed(low)} to {signed(high)})"
 
 
 def whole(value: float, patients: float | None = None) -> str:

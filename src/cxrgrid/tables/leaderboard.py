@@ -21,10 +21,10 @@ CAPTION = (
 )
 METHOD = (
     "Recommended and chosen configurations: those with the highest headline metric on validation "
-    "images, mean over labels and seeds, at the weights of the best epoch; configurations that "
-    "lack seeds come last. Test images have no part in the choice (where a dataset is "
-    "cross-validated, see its note), so that the test value of the chosen one is no maximum over "
-    "models. Its validation value is one, and lies too high. "
+    "images, mean over labels and seeds, at the weights of the best epoch (the labels of that mean "
+    "are counted there); configurations that lack seeds come last. Test images have no part in the "
+    "choice (where a dataset is cross-validated, see its note), so that the test value of the "
+    "chosen one is no maximum over models. Its validation value is one, and lies too high. "
     "Leaderboard: the spread between seeds is pooled over the dataset's models; where no model has "
     "two seeds, intervals are of these trainings only. A random ranking reaches an average "
     "precision of the prevalence. Majority: accuracy of always predicting the most frequent class."

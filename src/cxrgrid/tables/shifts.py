@@ -32,10 +32,23 @@ METHOD = (
     )
 )
 
+SAME = (
+    "No image changed its rank under {}: at this image size a change may be smaller than a grey "
+    "level. The interval there is that of two models which never differed on these patients."
+)
+
 
 def build(frames: Frames) -> pd.DataFrame:
     """The rows of `robustness`: configuration, change, strength, metric and label."""
     return shifted(frames, "losses", COLUMNS)
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The changes under which no ranking changed, so that nothing says how it might."""
+    same = rows[(rows["metric"] == primary_metric(frames.grid)) & (rows["label"] == "macro")]
+    same = same[same["difference"].eq(0) & same["sampling_se"].eq(0)]
+    names = dict.fromkeys(f"{row.change} ({row.strength})" for row in same.itertuples())
+    return [SAME.format(", ".join(names))] if names else []
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
