@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import timm
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from cxrgrid import apply, export, models
 from cxrgrid.config.errors import UserError
@@ -77,6 +77,17 @@ def test_the_weights_are_those_of_the_cell(exported):
     cell, out = exported
     own, theirs = (load_file(folder / "model.safetensors") for folder in (cell, out))
     assert own.keys() == theirs.keys() and all(torch.equal(own[n], theirs[n]) for n in own)
+
+
+def test_weights_of_two_names_are_written_under_both(tmp_path):
+    """Layers that are one (coat's) are refused by safetensors as they are."""
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    with pytest.raises(RuntimeError, match="share memory"):
+        save_file(model.state_dict(), tmp_path / "w.safetensors")
+    model.register_state_dict_post_hook(export.separate)
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    assert load_file(tmp_path / "w.safetensors").keys() == model.state_dict().keys()
 
 
 def test_no_image_and_no_patient_is_named(exported):

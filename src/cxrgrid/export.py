@@ -47,11 +47,20 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     traits = getattr(model, "_traits", {})  # of timm, which refuses another size than its own
     if "img_size" not in model.size_options:  # the network took the images as they are
         traits["fixed_input_size"] = False
+    model.register_state_dict_post_hook(separate)
     with TemporaryDirectory(dir=out, prefix=".") as partial:
         save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
         for file in sorted(Path(partial).iterdir()):
             with replacing(out / file.name) as whole:
                 file.rename(whole)
+
+
+def separate(_: nn.Module, weights: dict[str, torch.Tensor], *__: object) -> None:
+    """Copy weights of one tensor under two names (coat), which safetensors does not take."""
+    seen: set[int] = set()
+    for name, value in weights.items():
+        weights[name] = value.clone() if value.data_ptr() in seen else value
+        seen.add(value.data_ptr())
 
 
 def facts(trained: Trained) -> dict:
