@@ -12,10 +12,10 @@ import contextlib
 import io
 import json
 import logging
+import shutil
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
@@ -48,11 +48,15 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     if "img_size" not in model.size_options:  # the network took the images as they are
         traits["fixed_input_size"] = False
     model.register_state_dict_post_hook(separate)
-    with TemporaryDirectory(dir=out, prefix=".") as partial:
+    partial = out / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    try:
         save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
-        for file in sorted(Path(partial).iterdir()):
+        for file in sorted(partial.iterdir()):
             with replacing(out / file.name) as whole:
                 file.rename(whole)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def separate(_: nn.Module, weights: dict[str, torch.Tensor], *__: object) -> None:

@@ -145,6 +145,11 @@ def status(main: Callable[[list[str] | None], None]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # a full disk behind another library's error
+        if not (reason := atomic.full(error)):
+            raise
+        print(f"error: {reason}; make room and run the command again", file=sys.stderr)
+        return 1
     except SystemExit as ended:
         if isinstance(ended.code, str):
             print(ended.code, file=sys.stderr)
