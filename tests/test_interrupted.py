@@ -1,7 +1,7 @@
 """A command that is killed at any of its writes, or has no room, leaves nothing half-written.
 
-Killed: before and after each fsync and rename, then at random moments. The same command then ends
-with the same bytes. Without room: a limit on the size of files stands for a full disk.
+Killed: before and after its first fsyncs and renames, then at some of those that follow, by chance.
+The same command then ends with the same bytes. Without room: a limit on the size of files stands for a full disk.
 """
 
 import importlib
@@ -24,7 +24,7 @@ from cxrgrid.io import cli
 from small_cell import write_cell
 from test_machines import DATA, READINGS, REPORTED, images
 
-POINTS = int(os.environ.get("CXRGRID_KILLS", 8))  # of each command, besides as many at random
+POINTS = int(os.environ.get("CXRGRID_KILLS", 8))  # of each command, one after another
 CELL = "results/t/cells/toy/test_resnet/scratch/default/seed0"
 TRAINED = [
     ["apply", "results/files", f"--cell={CELL}", "--out=applied.csv"],
