@@ -44,7 +44,7 @@ from cxrgrid.inference import gradcam
 from cxrgrid.inference.heat_layer import NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import replacing, write_text
+from cxrgrid.io.atomic import make_folder, replacing, write_text
 from cxrgrid.io.csv_file import write_csv
 from cxrgrid.models.device import add_device, own
 
@@ -170,7 +170,7 @@ def write_maps(
     except NoHeatMap as error:
         logging.warning(f"{error}; predictions are not affected")
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     scores = np.stack([found[f"p:{label}"] for label in trained.labels], axis=1)
     present = np.stack([found[f"decision:{label}"] for label in trained.labels], axis=1) == 1
     present[~present.any(axis=1), scores[~present.any(axis=1)].argmax(axis=1)] = True

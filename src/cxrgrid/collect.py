@@ -24,6 +24,7 @@ from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.fold_scores import model_of
 from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.csv_file import write_csv
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import readings
@@ -171,7 +172,7 @@ def main(argv: list[str] | None) -> None:
         for one in survey(grid.cells, study)
     ]
     check_splits(rows, hashes({target: facts for target, (_, facts) in read.items()}))
-    args.out_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out_dir)
     frames = {
         "metrics": stack(scores, grid.cells, tuple(grid.study.external)),
         "history": history_table(histories),

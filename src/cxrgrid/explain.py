@@ -37,6 +37,7 @@ from cxrgrid.inference import embedding, gallery_choice, gradcam, occlusion, poi
 from cxrgrid.inference.heat_layer import Layer, NoHeatMap, find_layer
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.models.device import add_device, own
 
@@ -217,7 +218,7 @@ def explain(args) -> None:
         logging.warning(f"no embedding of this network ({type(error).__name__}: {error})")
         none = dataclasses.replace(subject.split, image=[])
         placed = embedding.embed(model, none, of_test[:0], subject.trained)
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     write_parquet(rows, args.out / "gallery.parquet", facts | more)
     write_parquet(pointed, args.out / "pointing.parquet", facts | of_game)
     write_parquet(placed, args.out / "embedding.parquet", facts)

@@ -27,7 +27,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import thresholds
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import replacing, write_text
+from cxrgrid.io.atomic import make_folder, replacing, write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.model_card import card
 
@@ -147,7 +147,7 @@ def main(argv: list[str] | None) -> None:
         )
     # Plain memory, as safetensors wants it.
     model = trained.network().to("cpu", memory_format=torch.contiguous_format)
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     write_folder(model, trained, args.out)
     difference = None
     if args.onnx:

@@ -32,7 +32,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.pooling import pool_name, read_by
 from cxrgrid.data.other_results import other_data, other_targets, same_rows
 from cxrgrid.io import cli, locks
-from cxrgrid.io.atomic import write_bytes
+from cxrgrid.io.atomic import make_folder, write_bytes
 
 HERE = Path("results")
 OUTPUTS = ("cell.json", "model.safetensors", "history.parquet", "predictions/val.parquet")
@@ -145,7 +145,7 @@ def copy(source: Path, target: Path, moment: int, left_out: tuple[str, ...] = ()
     moment: nanoseconds since the epoch; left_out: names of files. A folder under that name goes.
     """
     partial = target.with_name(f".{target.name}.merging")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     if source.is_dir():
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*left_out))

@@ -45,6 +45,7 @@ from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, s
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 from cxrgrid.evaluation.target_parts import parts_elsewhere, parts_of
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 RULES = {
@@ -109,7 +110,7 @@ def write(rows: list[dict], columns: list[str], keys: list[str], path: Path, fac
     table = pa.Table.from_pylist(rows, schema=schema(columns))
     table = table.sort_by([(key, "ascending") for key in keys])
     if path.suffix.lower() == ".csv":
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         pa.csv.write_csv(table, path)
     else:
         write_parquet(table, path, facts)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from cxrgrid import train
 from cxrgrid.config.errors import UserError
-from cxrgrid.io.atomic import replacing
+from cxrgrid.io.atomic import make_folder, replacing
 from cxrgrid.io.parquet import write_parquet
 from test_train import answers, make_cell, make_data, run
 
@@ -141,3 +141,15 @@ def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o640
+
+
+def test_a_new_folder_that_a_network_drive_does_not_show_yet_is_no_file(tmp_path, monkeypatch):
+    wanted = tmp_path / "a/b/c"
+    monkeypatch.setattr(Path, "is_dir", lambda self: False)
+    monkeypatch.setattr(Path, "is_file", lambda self: self.name == "file")
+    for _ in range(2):
+        make_folder(wanted)
+        assert os.listdir(wanted.parent) == ["c"]
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from cxrgrid.config import preparation
 from cxrgrid.data.image import Decoded, Sides
-from cxrgrid.io.atomic import write_text
+from cxrgrid.io.atomic import make_folder, write_text
 
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
@@ -50,7 +50,7 @@ class Partial:
         self.key, self.shape = key, shape  # height and width of an image
         self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
         self.sums: list[int] = []  # CRC-32 of each readable image
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         known = self.noted()
         if known.get("key") == key and self.path.is_file() and "sums" in known:
             self.done, self.aside = known["done"], known["aside"]

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cxrgrid.config.errors import UserError
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
     It is on the disk before it is renamed: a stop at any point, also of the machine, leaves the old
     file or the new one. An error leaves the old one; `UserError` if the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
@@ -48,6 +48,24 @@ def replacing(path: Path) -> Iterator[Path]:
                 "good: make room and run the same command again"
             ) from None
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    On a network drive a new one may be there and not be seen yet: pathlib takes it for a file.
+    """
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if path.is_file():
+            raise
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_folder(path.parent)
+        with suppress(FileExistsError):
+            path.mkdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.io.atomic import make_folder
 
 SHARED = (Path("/run/lock"), Path("/tmp"))  # folders of this machine that all users write to
 LOCK = "train.lock"  # in the folder of a cell that is being trained
@@ -19,7 +20,7 @@ LOCK = "train.lock"  # in the folder of a cell that is being trained
 
 def hold(path: Path) -> IO[str] | None:
     """The locked open file, until it is closed or the process ends; None if another holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     file = path.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
