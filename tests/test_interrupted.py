@@ -1,7 +1,8 @@
 """A command that is killed at any of its writes, or has no room, leaves nothing half-written.
 
 Killed: before and after its first fsyncs and renames, then at some of those that follow, by chance.
-The same command then ends with the same bytes. Without room: a limit on the size of files stands for a full disk.
+The same command then ends with the same bytes. Without room: a limit on the size of files stands
+for a full disk.
 """
 
 import importlib
