@@ -149,7 +149,7 @@ def test_a_new_folder_that_a_network_drive_does_not_show_yet_is_no_file(tmp_path
     monkeypatch.setattr(Path, "is_file", lambda self: self.name == "file")
     for _ in range(2):
         make_folder(wanted)
-        assert os.listdir(wanted.parent) == ["c"]
+        assert list(wanted.parent.iterdir()) == [wanted]
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
