@@ -131,6 +131,8 @@ def test_sentences_say_what_may_and_what_may_not_be_concluded():
     alike = say(0.0, -0.02, 0.02, 1.0, 1.0, error=0.0)
     assert alike.startswith("new and old have the same AUROC on these images")
     assert "does not prove equality on other images: differences up to 0.020 remain" in alike
+    # Nothing varies, so that there is no interval: not for want of patients.
+    assert say(0.0, np.nan, np.nan, np.nan, np.nan, error=0.0).startswith(alike[:30])
     assert "not defined" in say(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 

@@ -89,6 +89,17 @@ def test_a_truth_by_study_reaches_all_its_images(table, tmp_path):
     assert labels[:, 1].tolist() == [1, 1, 0, 0]
 
 
+def test_columns_are_known_in_any_case_and_by_other_publishers_names(table, tmp_path, caplog):
+    path = tmp_path / "t.csv"
+    path.write_text("image,Pleural Effusion,nodule\ns20/v0.jpg,0,1\ns20/v0.jpg,0,1\n")
+    truth = chosen(table, files=str(path)).truth
+    assert [set(truth[label].values()) for label in LABELS] == [{0.0}, {1.0}]
+    assert not caplog.records
+    path.write_text("image,Lesion\ns20/v0.jpg,1\n")
+    assert chosen(table, files=str(path)).truth is None
+    assert "the dataset's own labels stay the truth" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -97,6 +108,8 @@ def test_a_truth_by_study_reaches_all_its_images(table, tmp_path):
         ("image,Nodule\nx\n", "row 2 has 1 of 2 fields"),
         ("\n", "the list is empty"),
         ("image\nelsewhere.jpg\n", "names no image of the dataset"),
+        ("image,nodule,Nodule\ns20/v0.jpg,1,1\n", "'nodule' and 'Nodule' are both 'Nodule'"),
+        ("image,Nodule\ns20/v0.jpg,1\ns20/v0.jpg,0\n", "is 1 in one row and 0 in another"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line(table, tmp_path, text, message):

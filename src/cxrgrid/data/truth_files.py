@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.label_names import published
 
 IMAGES = ("image", "path", "image index", "image_path", "file", "filename")
 STUDIES = ("study",)
@@ -24,8 +25,8 @@ def read(
     """Images that a file lists, and by label and image the truth that it gives; None: no label.
 
     path: lines of image names, or CSV with a column `image` (or Path, …) or `Study` and, for a
-    truth, columns named like labels: 1, 0, empty or -1 (unknown). `UserError` for a file that is
-    neither.
+    truth, columns named like labels, in any case or as another publisher calls them: 1, 0, empty
+    or -1 (unknown). `UserError` for a file that is neither, or gives an image two values.
     """
     rows = lines(path)
     by, column = "image", 0
@@ -38,16 +39,51 @@ def read(
     if lost := [row[column] for row, images in zip(rows, named, strict=True) if not images]:
         some = ", ".join(map(repr, lost[:SOME])) + (", …" if len(lost) > SOME else "")
         logging.warning(f"{path}: {len(lost):,} of {len(rows):,} names are not there: {some}")
-    known = {label: header.index(label) for label in labels if label in header}
+    columns = label_columns(path, header, labels) if ".csv" in path.suffixes else {}
     truth = {
-        label: {
-            image: value(path, row[at], label)
-            for row, images in zip(rows, named, strict=True)
-            for image in images
-        }
-        for label, at in known.items()
+        label: values(
+            path, label, [(row[at], images) for row, images in zip(rows, named, strict=True)]
+        )
+        for label, at in columns.items()
     }
     return {image for images in named for image in images}, truth or None
+
+
+def label_columns(path: Path, header: list[str], labels: list[str]) -> dict[str, int]:
+    """The column of each label that has one, by its own name or as another publisher calls it."""
+    common = {name.lower(): other.lower() for name, other in published().items()}
+    called = {common.get(label.lower(), label.lower()): label for label in labels}
+    called |= {label.lower(): label for label in labels}
+    found: dict[str, int] = {}
+    for at, name in enumerate(header):
+        lower = name.lower()
+        label = called.get(lower) or called.get(common.get(lower, lower))
+        if label in found:
+            both = f"columns {header[found[label]]!r} and {name!r}"
+            raise UserError(f"{path}: {both} are both {label!r}; leave one")
+        if label:
+            found[label] = at
+    if not found and len(header) > 1:
+        logging.warning(
+            f"{path}: no column is named like a label of the dataset ({', '.join(labels[:SOME])}"
+            f"{', …' if len(labels) > SOME else ''}): the dataset's own labels stay the truth"
+        )
+    return found
+
+
+def values(path: Path, label: str, rows: list[tuple[str, Iterable[str]]]) -> dict[str, float]:
+    """A label of each image; `UserError` if two rows of one image contradict each other."""
+    found: dict[str, float] = {}
+    for text, images in rows:
+        one = value(path, text, label)
+        for image in images:
+            before = found.setdefault(image, one)
+            if before != one and not (np.isnan(before) and np.isnan(one)):
+                raise UserError(
+                    f"{path}: {label!r} of image {image!r} is {before:g} in one row and {one:g} in "
+                    "another; keep one"
+                )
+    return found
 
 
 def lines(path: Path) -> list[list[str]]:

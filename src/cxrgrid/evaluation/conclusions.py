@@ -19,6 +19,8 @@ def verdict(found: Combined, p_holm: float, rare: bool = False) -> str:
     there is no test (p_holm is NaN), the reason: `not defined`, `too few images` (rare: of a label
     that is in no test), `too few patients`.
     """
+    if alike(found):
+        return "not shown"
     if np.isnan(p_holm):
         why = "too few images" if rare else "too few patients"
         return "not defined" if np.isnan(found.value) else why
@@ -44,6 +46,8 @@ def sentence(
     """
     a, b = names
     unit = METRICS.get(metric, metric)
+    if alike(found) and not rare:
+        return equal(names, unit, found, basis)
     if np.isnan(p_holm):
         return f"{a} against {b}: {unit} {without_test(found, rare)} ({basis})."
     chance = f"p {p_value(found.p)}"
@@ -51,8 +55,6 @@ def sentence(
         chance += f", after Holm over {family} comparisons p {p_value(p_holm)}"
     if p_holm < ALPHA:
         return shown(names, unit, found, basis, chance)
-    if found.value == 0 and found.sampling_se < TINY and not found.seed_sd > TINY:
-        return equal(names, unit, found, basis)
     text = f"{signed(found.value)} {unit} ({signed(found.low)} to {signed(found.high)}), {basis}; "
     text += chance
     if found.p < ALPHA:
@@ -66,6 +68,11 @@ def sentence(
         f"No difference between {a} and {b} is shown: {text}. This does not prove equality: the "
         f"95 % interval excludes {excluded if size < 1 else 'no difference'}{power(found)}."
     )
+
+
+def alike(found: Combined) -> bool:
+    """True if the two are equal on these images, on every resample, and in every seed."""
+    return found.value == 0 and found.sampling_se < TINY and not found.seed_sd > TINY
 
 
 def largest(found: Combined) -> float:
