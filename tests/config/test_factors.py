@@ -111,6 +111,14 @@ def test_a_list_that_cannot_be_is_one_line(settings, words):
         ({"image": {"size": [32, "32x32"]}}, "size: the levels 32 and 32x32 mean the same"),
         ({"train_where": [{}, {"view": []}]}, "train_where: the levels all and view none mean"),
         ({"train_on": [[], ["own"]]}, "train_on: the levels none and own mean the same"),
+        (
+            {"train_where": [{}, {"source": ["北京"]}, {"source": ["上海"]}]},
+            "source 北京 and source 上海 would both be called 'default-train_where-source'; give",
+        ),
+        (
+            {"train_where": [{}, {"source": ["St. Mary"]}, {"source": ["St.-Mary"]}]},
+            "levels source St. Mary and source St.-Mary would both be called",
+        ),
         ({"train_where": [{}, {"source": ["x" * 300]}]}, "too long for a folder; give it as a"),
     ],
 )

@@ -72,7 +72,7 @@ def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe
     settings: its own over the default recipe's, `choose` among them, which is no training setting.
     design: `full`, the product of all factors; `one_at_a_time`, each level of each factor with the
     others at their base; `base` the same, so that a block can name one of them. `UserError` for a
-    list without values or with one twice.
+    list without values or with one twice, and for two levels of one name.
     """
     choose = settings.get("choose", "none") == "validation"
     settings = {key: value for key, value in settings.items() if key != "choose"}
@@ -83,6 +83,7 @@ def expand(name: str, settings: dict[str, Any], design: str) -> list[LevelRecipe
             "`design: one_at_a_time` in the grid"
         )
     made = [level_recipe(name, settings, found, point) for point in points(found, design)]
+    check_names(made, f"recipes.{name}")
     return [replace(recipe, choose=choose and bool(found)) for recipe in made]
 
 
@@ -112,6 +113,22 @@ def check_apart(levels: list, where: str) -> None:
         if word in named:
             raise UserError(f"{where}: the level {word} stands there twice")
         named[word] = level
+
+
+def check_names(made: list[LevelRecipe], where: str) -> None:
+    """`UserError` for two recipes of one name, and so of one folder: it has ASCII letters only."""
+    named: dict[str, LevelRecipe] = {}
+    for recipe in made:
+        other = named.setdefault(recipe.name, recipe)
+        if other is not recipe:
+            first, second = (
+                ", ".join(text for name, text in one.levels.items() if text != two.levels[name])
+                for one, two in ((other, recipe), (recipe, other))
+            )
+            raise UserError(
+                f"{where}: the levels {first} and {second} would both be called {recipe.name!r}; "
+                "give one as a recipe of its own"
+            )
 
 
 def leaves(settings: dict[str, Any]) -> Iterator[tuple[Setting, Any]]:
