@@ -6,7 +6,9 @@ import pytest
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.pooling import division
 from cxrgrid.config.rules import Rules
+from cxrgrid.config.transfers import left_out, start_of
 from demo_config import DEMO, replaced
 
 
@@ -63,6 +65,74 @@ def test_a_chain_that_comes_back_in_another_fold_is_refused():
     weights = {"pretrained": {"dataset": "atlas", "init": "own"}, "own": {"dataset": "ward"}}
     with pytest.raises(UserError, match="fold1/seed0 would start from ward/.*another fold"):
         Grid(crossed(weights=weights))
+
+
+JOINT = {
+    "weights": {"pretrained": {"dataset": "atlas", "recipe": "joint"}},
+    "recipes": {"default": {}, "joint": {"train_on": ["atlas", "ward"]}},
+}
+
+
+def joint(folds=0, datasets=("ward",), grid_folds="all", **more):
+    """Cells of `ward`, cross-validated, that start from cells of `atlas` trained on both."""
+    ward = DEMO["datasets"]["ward"] | {"labels": ["Effusion", "Cardiomegaly"]}
+    atlas = ward | {"adapter": "chexpert", "labels": ["Pleural Effusion", "Cardiomegaly"]}
+    split = {"folds": folds} if folds else {}
+    axes = {"datasets": list(datasets), "inits": ["pretrained"], "folds": grid_folds}
+    return {
+        "study": "joint",
+        "datasets": {"ward": ward | {"split": {"folds": 3}}, "atlas": atlas | {"split": split}},
+        "grid": axes | {"backbones": ["resnet18"]},
+        **(JOINT | more),
+    }
+
+
+@pytest.mark.parametrize("via", ["pretrained", "second"])
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_start_that_was_trained_on_another_fold_is_refused(via, folds):
+    weights = JOINT["weights"] | {"second": {"dataset": "atlas", "init": "pretrained"}}
+    config = joint(folds, ["ward", "atlas"] if folds else ["ward"], weights=weights)
+    config["grid"]["inits"] = [via]
+    if folds:  # fold 2 alone is one that atlas does not have
+        match = "ward/resnet18/.*/fold2/seed0 would start from atlas/.*trains on fold 0 of ward"
+    else:
+        match = "fold1/seed0 would start from atlas/.*/joint/seed0, which trains on fold 0 of ward"
+    with pytest.raises(UserError, match=match):
+        Grid(config)
+    config["grid"]["folds"] = [0]
+    Grid(config)
+
+
+def test_a_start_that_pools_is_of_the_same_fold_where_its_dataset_has_it():
+    grid = Grid(joint(3, ["ward", "atlas"]))
+    for cell in grid.cells:
+        if cell.dataset == "ward":
+            assert division(grid, start_of(grid, cell), "ward") == division(grid, cell, "ward")
+
+
+def test_no_cell_is_tested_on_what_it_or_its_start_has_trained_on_in_another_fold():
+    recipes = {"default": {}, "joint": {"train_on": ["own", "others"]}}
+    config = joint(3, ["ward", "atlas"], recipes=recipes, transfer="all")
+    config["grid"] |= {"inits": ["scratch", "pretrained"], "recipes": ["default", "joint"]}
+    grid = Grid(config)
+    tested = {path.split("/cells/")[1] for path, _ in grid.across()}
+    for cell in grid.cells:
+        there = any(path.startswith(f"{cell.path()}/") for path in tested)
+        alone = cell.configuration()[2:] == ("scratch", "default")
+        assert there == (alone or cell.fold == 0), cell.path()
+    [one, two] = left_out(grid)
+    assert "6 cells of ward are not tested on atlas" in one and "fold 0" in one
+    assert "6 cells of atlas are not tested on ward" in two
+
+
+def test_a_pool_keeps_out_every_tested_fold_of_what_it_does_not_read():
+    recipes = {"default": {}, "joint": {"train_on": ["atlas", "third"]}}
+    config = joint(recipes=recipes)
+    config["datasets"]["third"] = config["datasets"]["atlas"]
+    wildcards = SimpleNamespace(pool="atlas+third", fold="")
+    assert Rules(Grid(config), lambda path: []).pooled(wildcards)[1] == [
+        f"results/data/{name}" for name in ("atlas", "third", "ward", "ward/fold1", "ward/fold2")
+    ]
 
 
 FAULTS = [

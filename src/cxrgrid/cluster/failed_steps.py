@@ -15,6 +15,7 @@ from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import pool_file
 from cxrgrid.config.shifted_cells import WHOLE, Shifted
+from cxrgrid.config.transfers import targets_of
 
 # The file that a rule makes; its log lies beside it.
 DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
@@ -126,9 +127,7 @@ def steps(grid: Grid) -> Iterator[Step]:
 
 def of_cells(grid: Grid) -> Iterator[Step]:
     """The jobs of trained cells: predictions elsewhere and under changes, and explanations."""
-    pairs = [
-        (cell, target) for cell in grid.cells for target in grid.transfers.get(cell.dataset, [])
-    ]
+    pairs = [(cell, target) for cell in grid.cells for target in targets_of(grid, cell)]
     for cell, target in pairs:
         path = f"{grid.folder(cell)}/transfer/{target}"
         yield Step(

@@ -4,8 +4,11 @@ import json
 import zipfile
 from pathlib import Path
 
+from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.folds import words
+from cxrgrid.config.pooling import fold_of, read_by
 from cxrgrid.config.study import Source
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
@@ -87,3 +90,25 @@ def cut_short(path: str) -> bool:
     except (ValueError, AttributeError, KeyError, TypeError):
         return True
     return 8 + length + max(ends, default=0) != size
+
+
+def check_folds(start: Cell, above: tuple[Point, ...], folds: dict[str, tuple[int, ...]]) -> None:
+    """`UserError` if a start has trained on the images that a cell above it is tested on.
+
+    above: the cells that start from it, directly or by others; folds: of each dataset.
+    """
+    read = read_by(start)
+    for cell in [cell for cell in above if cell.dataset in read]:
+        name, fold = cell.dataset, fold_of(folds, start, cell.dataset)
+        if fold == cell.fold:
+            continue
+        chain = f"weights.{cell.init}: the cell {cell.path()} would start from {start.path()}"
+        if start.dataset == name:
+            raise UserError(
+                f"{chain}, a cell of another fold, which has trained on its test images"
+            )
+        raise UserError(
+            f"{chain}, which trains on fold {fold} of {name} and so on its test images; leave "
+            f"{name} out of its `train_on`, or test the folds {words(folds[name])} of "
+            f"{start.dataset} too (grid.datasets, datasets.{start.dataset}.split.folds)"
+        )

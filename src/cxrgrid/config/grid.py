@@ -19,7 +19,7 @@ from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
 from cxrgrid.config.check_recipes import check_recipes
 from cxrgrid.config.check_report import check_external, check_report
-from cxrgrid.config.check_starts import check_checkpoint, input_of, weights_file
+from cxrgrid.config.check_starts import check_checkpoint, check_folds, input_of, weights_file
 from cxrgrid.config.checks import (
     FIGURES,
     TABLES,
@@ -44,7 +44,7 @@ from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.run_words import MOST_CELLS, Reread, limit
 from cxrgrid.config.shifts import strangers
 from cxrgrid.config.study import Block
-from cxrgrid.config.transfers import transfers
+from cxrgrid.config.transfers import left_out, targets_of, transfers
 from cxrgrid.config.varied import check_primary
 
 FROZEN = ".snakemake/cxrgrid"
@@ -108,18 +108,11 @@ class Grid:
     def add(self, point: Point, above: tuple[Point, ...]) -> Cell:
         """Resolve one cell, and first the cell that it starts from; above: those that start here.
 
-        `UserError` for a chain that comes back, also in another fold, where the images that the
-        last cell is tested on were trained on.
+        `UserError` for a chain that comes back, or has trained on images that a cell above tests.
         """
         where = point.path()
         if point in above:
             raise UserError(f"weights.{point.init}: the cell {where} would start from itself")
-        for other in above:
-            if other.dataset == point.dataset and other.fold != point.fold:
-                raise UserError(
-                    f"weights.{other.init}: the cell {other.path()} would start from {where}, "
-                    "a cell of another fold, which has trained on its test images"
-                )
         if where not in self.by_path or above:
             weights = self.start(point, (*above, point))
         if where not in self.by_path:
@@ -142,6 +135,7 @@ class Grid:
             )
             check_recipe(cell, self.study.datasets[point.dataset], f"cell {where}")
             self.by_path[where] = cell
+        check_folds(self.by_path[where], above, self.folds)
         return self.by_path[where]
 
     def start(self, point: Point, above: tuple[Point, ...]) -> str:
@@ -168,7 +162,7 @@ class Grid:
 
     def across(self) -> list[tuple[str, str]]:
         """(path, target) of predictions on other datasets; of an incomplete run those there."""
-        pairs = [(c, target) for c in self.cells for target in self.transfers.get(c.dataset, [])]
+        pairs = [(c, target) for c in self.cells for target in targets_of(self, c)]
         paths = [(f"{self.folder(c)}/transfer/{target}.parquet", target) for c, target in pairs]
         return [pair for pair in paths if not self.incomplete or Path(pair[0]).is_file()]
 
@@ -253,7 +247,8 @@ class Grid:
                 check_installed(package, f"weights.{cell.init}")
         check_external_files(self.study.external)
         studies = sorted(Path("results").glob("*/study.json"))
-        return [warning for path in studies for warning in check_shared(self, path)]
+        warnings = [warning for path in studies for warning in check_shared(self, path)]
+        return [*left_out(self), *warnings]
 
 
 def finished(folder: str | Path, cell: Cell) -> bool:

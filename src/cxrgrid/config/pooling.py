@@ -1,10 +1,12 @@
 """Training on several datasets: which ones a cell trains on, and the names of its labels there."""
 
+from itertools import chain
 from typing import Any
 
 from cxrgrid.config.cell import Cell, fold_folder
 from cxrgrid.config.checks import TESTED, task_of
 from cxrgrid.config.errors import UserError, known
+from cxrgrid.config.folds import divisions
 from cxrgrid.config.label_names import check_claims, labels_of, same_labels
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.study import Study
@@ -127,8 +129,12 @@ def division(grid: Any, cell: Cell, name: str) -> str:
 
     Of a dataset that does not have that fold the first one is taken.
     """
-    folds = grid.folds[name]
-    return f"results/data/{name}{fold_folder(cell.fold if cell.fold in folds else folds[0])}"
+    return f"results/data/{name}{fold_folder(fold_of(grid.folds, cell, name))}"
+
+
+def fold_of(folds: dict[str, tuple[int, ...]], cell: Cell, name: str) -> int:
+    """The fold of a dataset that a cell is trained on; folds: of each dataset."""
+    return cell.fold if cell.fold in folds[name] else folds[name][0]
 
 
 def pool_file(grid: Any, cell: Cell) -> str:
@@ -149,15 +155,18 @@ def pool_path(grid: Any, pool: str, fold: str) -> str:
 def compared(grid: Any, path: str) -> tuple[list[str], list[str]]:
     """Folders of the datasets that are pooled, and of all whose test images are kept out.
 
-    These are the pooled ones in the cells' own fold, and the others that the study tests. path: of
-    the pool's file; empty lists if no cell has it.
+    These are the pooled ones in the cells' own fold, and the others that the study tests, in all
+    their folds: a cell of any of these may start from a cell of the pool. path: of the pool's file;
+    empty lists if no cell has it.
     """
     cells = [cell for cell in grid.cells if pool_file(grid, cell) == path]
     if not cells:
         return [], []
     names = sorted(read_by(cells[0]))
     pooled = [division(grid, cells[0], name) for name in names]
-    others = [f"results/data/{name}" for name in grid.tested() if name not in names]
+    other_names = [name for name in grid.tested() if name not in names]
+    tested = [[f"results/data/{name}", *divisions(grid.folds, name)] for name in other_names]
+    others = list(dict.fromkeys(chain.from_iterable(tested)))
     return pooled, [*pooled, *others]
 
 

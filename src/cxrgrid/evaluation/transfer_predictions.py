@@ -9,7 +9,7 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.pooling import read_by
-from cxrgrid.config.transfers import start_of, taught
+from cxrgrid.config.transfers import start_of, targets_of, taught
 from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
 from cxrgrid.evaluation.same_images import in_order
 from cxrgrid.io.parquet import read_parquet
@@ -51,7 +51,7 @@ def kept_out(folder: Path) -> tuple[str, ...]:
 
 def paths(grid: Grid, folder: Path, target: str) -> dict[Cell, Path]:
     """Paths of the predictions on the target by finished cells of other datasets."""
-    asked = [cell for cell in grid.cells if target in grid.transfers.get(cell.dataset, [])]
+    asked = [cell for cell in grid.cells if target in targets_of(grid, cell)]
     found = {cell: folder / cell.path() / f"transfer/{target}.parquet" for cell in asked}
     there = {
         cell: path

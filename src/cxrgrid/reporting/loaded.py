@@ -15,6 +15,7 @@ from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
+from cxrgrid.config.transfers import targets_of
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.results import read_csv
 
@@ -126,9 +127,7 @@ class Results:
         """The rows of `predictions` of one cell."""
         folder = self.folder / "cells" / cell.path()
         names = {"test": [f"predictions/{cell.dataset}"], "val": ["predictions/val"]}
-        names["transfer"] = [
-            f"transfer/{target}" for target in self.grid.transfers.get(cell.dataset, [])
-        ]
+        names["transfer"] = [f"transfer/{target}" for target in targets_of(self.grid, cell)]
         for name in names[part]:
             if (folder / f"{name}.parquet").is_file():
                 target = cell.dataset if part == "val" else name.rpartition("/")[2]

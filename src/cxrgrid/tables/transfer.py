@@ -5,11 +5,11 @@ import pandas as pd
 from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.label_names import kept_apart, same_labels
-from cxrgrid.config.transfers import taught
+from cxrgrid.config.transfers import targets_of, taught
 from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.rare_labels import too_rare
 from cxrgrid.evaluation.transfer_predictions import kept_out, masked, read_seen
-from cxrgrid.evaluation.wording import number, part, signed, whole
+from cxrgrid.evaluation.wording import many, number, part, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.over_labels import over_labels
 from cxrgrid.reporting.results import Frames
@@ -50,10 +50,12 @@ def build(frames: Frames) -> pd.DataFrame:
                 row = dict(zip(CONFIGURATION, configuration, strict=True)) | {"target": target}
                 there = (target, *configuration[1:-1], frames.grid.entry(configuration[-1]))
                 row |= numbers(frames, configuration, target, standing.get(there))
-                row["planned"] = len(group)
+                tested = [cell for cell in group if target in targets_of(frames.grid, cell)]
+                row["planned"] = len(tested)
                 clear = kept_out(frames.folder / "cells" / group[0].path())
                 row["masked"] = len(masked(frames.grid, group[0], target, seen, clear))
-                rows.append(row | {"note": note(frames, group[0], target)})
+                folds = len({cell.fold for cell in tested}), len({cell.fold for cell in group})
+                rows.append(row | {"note": note(frames, group[0], target, folds)})
     return pd.DataFrame(rows, columns=COLUMNS).assign(metric=frames.metric)
 
 
@@ -107,11 +109,17 @@ def over(frames: Frames, configuration: tuple, labels: list[str]) -> tuple[float
     return rows.groupby("seed")["value"].mean().mean(), rows["label"].nunique()
 
 
-def note(frames: Frames, cell: Cell, target: str) -> str:
-    """Reasons why a number is not a clean test on other data."""
+def note(frames: Frames, cell: Cell, target: str, folds: tuple[int, int]) -> str:
+    """Reasons why a number is not a clean test on other data.
+
+    folds: of the configuration, those whose networks are tested on the target, and all.
+    """
     found = []
-    if len(frames.grid.folds[cell.dataset]) > 1:
-        found.append(f"mean over the networks of {len(frames.grid.folds[cell.dataset])} folds")
+    if folds[1] > 1:
+        found.append(f"mean over the networks of {folds[0]} folds")
+    if folds[0] < folds[1]:
+        lost = many(folds[1] - folds[0], "fold")
+        found.append(f"{lost} left out, trained on its test images")
     if len(frames.grid.folds[target]) > 1:
         found.append(f"on the test images of fold 0 of {target}")
     if target in cell.train_on:
