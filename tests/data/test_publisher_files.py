@@ -1,7 +1,9 @@
 """Files by name, and publishers' tables with their spaces, marks and mistakes."""
 
+import io
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -84,18 +86,70 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_notes_before_the_table_and_cells_without_a_place_are_no_obstacle(tmp_path):
     """Some programs number no cell; some people write about the table on a sheet before it."""
-    path, rows = tmp_path / "a.xlsx", [["name", "age"], ["a", "5"], ["b", ""]]
-    publisher_files.write_sheet(path, rows)
-    with zipfile.ZipFile(path) as file:
-        parts = {name: file.read(name).decode() for name in file.namelist()}
-    table = parts[publisher_files.SHEET]
-    parts[publisher_files.SHEET.replace("1", "2")] = re.sub(r' r="[A-Z]+\d+"', "", table)
-    publisher_files.write_sheet(path, [["made by hand"], ["in spring"]])
-    with zipfile.ZipFile(path) as file:
-        parts[publisher_files.SHEET] = file.read(publisher_files.SHEET).decode()
-    with zipfile.ZipFile(path, "w") as file:
-        for name, text in parts.items():
-            file.writestr(name, text)
+    rows = [["name", "age"], ["a", "5"], ["b", ""]]
+    sheets = {"about": sheet([["made by hand"], ["in spring"]]), "list": sheet(rows)}
+    sheets["list"] = re.sub(r' r="[A-Z]+\d+"', "", sheets["list"])
+    path = workbook(tmp_path / "a.xlsx", sheets)
     found = publisher_files.read_sheet(path)
     assert [list(found.columns), *found.to_numpy().tolist()] == rows
     assert [publisher_files.letters(at) for at in (0, 25, 26, 701)] == ["A", "Z", "AA", "ZZ"]
+
+
+def sheet(rows: list[list[str]]) -> str:
+    """The rows as Excel's XML."""
+    with io.BytesIO() as made:
+        publisher_files.write_sheet(made, rows)
+        with zipfile.ZipFile(made) as file:
+            return file.read(publisher_files.SHEET).decode()
+
+
+def workbook(path: Path, sheets: dict[str, str], hidden: str = "", backwards=False) -> Path:
+    """A spreadsheet of several sheets; backwards: the first one is in the last file."""
+    files = {name: f"worksheets/sheet{at}.xml" for at, name in enumerate(sheets, 1)}
+    if backwards:
+        files = dict(zip(sheets, reversed(files.values()), strict=True))
+    told = "".join(
+        f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"'
+        + ' state="hidden"' * (name == hidden)
+        + "/>"
+        for at, name in enumerate(sheets, 1)
+    )
+    links = "".join(
+        f'<Relationship Id="r{at}" Target="{file}"/>' for at, file in enumerate(files.values(), 1)
+    )
+    inside = publisher_files.PARTS | {
+        "xl/workbook.xml": f'<workbook xmlns="{publisher_files.SPACE[1:-1]}" '
+        f'xmlns:r="{publisher_files.OFFICE}"><sheets>{told}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f"<Relationships>{links}</Relationships>",
+    }
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in inside.items():
+            file.writestr(name, text)
+        for name, text in sheets.items():
+            file.writestr(f"xl/{files[name]}", text)
+    return path
+
+
+def test_the_first_visible_sheet_of_the_workbook_is_read_and_others_are_named(tmp_path):
+    sheets = {name: sheet([["id", "of"], ["1", name]]) for name in ("old", "final", "test")}
+    path = workbook(tmp_path / "a.xlsx", sheets)
+    assert publisher_files.read_sheet(path)["of"].tolist() == ["old"]
+    path = workbook(tmp_path / "a.xlsx", sheets, hidden="old")
+    found = publisher_files.read_sheet(path)
+    assert found["of"].tolist() == ["final"]
+    assert found.attrs["notes"] == ["a.xlsx: the sheet 'final' is read, and not 'test'."]
+    path = workbook(tmp_path / "a.xlsx", sheets, backwards=True)
+    assert publisher_files.read_sheet(path)["of"].tolist() == ["old"]
+
+
+def test_formulas_have_their_values_and_signs_no_reading(tmp_path):
+    text = sheet([["id", "kind"], ["1", "x"]])
+    value = '<c r="A2" t="str"><f>LEFT(B2,4)</f><v>P1</v></c>'
+    text = re.sub('<c r="A2".*?</c>', value, text)
+    ruby = '<is><t>肺炎</t><rPh sb="0" eb="2"><t>ハイエン</t></rPh></is>'
+    text = text.replace("<is><t>x</t></is>", ruby)
+    path = workbook(tmp_path / "a.xlsx", {"S": text})
+    assert publisher_files.read_sheet(path).to_numpy().tolist() == [["P1", "肺炎"]]
+    workbook(path, {"S": text.replace('t="str"', "").replace("<v>P1</v>", "<v></v>")})
+    with pytest.raises(UserError, match="cell A2 holds a formula without its value"):
+        publisher_files.read_sheet(path)

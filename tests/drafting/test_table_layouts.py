@@ -677,3 +677,15 @@ def test_many_labels_still_fit_on_a_screen(capsys):
     said = capsys.readouterr().out
     assert len(entry["labels"]) == 40 and len(said.splitlines()) < 45
     assert "and 24 more, in the study file" in said and "more labels are like these" in said
+
+
+def test_comments_with_separators_above_the_header_are_passed_over():
+    above = "# exported by PACS, 2024\n# n=24\n"
+    _, frame = drafted(lay(Path("own"), above + rows(patient=patient, Effusion=effusion)))
+    assert frame["patient"].nunique() == 12
+    assert frame["Effusion"].tolist() == list(EFFUSION.values())
+
+
+def test_a_class_called_like_a_column_of_ours_is_named():
+    with pytest.raises(UserError, match="a label 'patient': cxrgrid has a column of this name"):
+        drafted(lay(Path("own"), rows(patient=patient, diagnosis=word("patient", "control"))))

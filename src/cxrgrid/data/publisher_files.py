@@ -1,6 +1,7 @@
 """Helpers of adapters: files by their names, and the columns of a publisher's table."""
 
 import contextlib
+import posixpath
 import re
 import zipfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 OTHER_SHEET = re.compile(r"xl/worksheets/sheet\d+\.xml")
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+BOOK, BOOK_FILES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 NEAR = 40  # folders that are asked whether they are a publisher's
 PARTS = {
     "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
@@ -33,6 +35,10 @@ PARTS = {
     "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship '
     f'Id="rId1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
 }
+
+
+class Uncalculated(Exception):
+    """A cell with a formula that no program has calculated."""
 
 
 def by_name(root: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
@@ -105,31 +111,71 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def read_sheet(path: Path) -> pd.DataFrame:
-    """The first sheet with a table of an Excel file (.xlsx), as text.
+    """The first visible sheet with a table of an Excel file (.xlsx), as text.
 
     The first row names the columns; sheets of one column or one row are notes.
+    `attrs["notes"]` names other sheets that hold tables, and what is hidden.
     """
     try:
         with zipfile.ZipFile(path) as file:
             shared = []
             if STRINGS in file.namelist():
                 shared = [text_of(item) for item in ElementTree.fromstring(file.read(STRINGS))]
-            names = sorted(name for name in file.namelist() if OTHER_SHEET.fullmatch(name))
-            names.sort(key=len)  # sheet2 before sheet10
-            sheets = [ElementTree.fromstring(file.read(name)) for name in names or [SHEET]]
+            order = sheets_of(file)
+            frames = {
+                name: cells_of(ElementTree.fromstring(file.read(inner)), shared)
+                for name, inner in order.items()
+            }
     except (zipfile.BadZipFile, KeyError, OSError, ElementTree.ParseError) as error:
         raise UserError(f"{path}: not a spreadsheet (.xlsx) that can be read ({error})") from None
-    frames = [cells_of(sheet, shared) for sheet in sheets]
-    frame = next((found for found in frames if min(found.shape) > 1), frames[0])
+    except Uncalculated as error:
+        raise UserError(
+            f"{path}: the cell {error} holds a formula without its value; open the file in a "
+            "spreadsheet program, and save it"
+        ) from None
+    filled = [name for name, found in frames.items() if min(found.shape) > 1]
+    taken = [*filled, *frames][0]
+    frame = frames[taken]
     if frame.empty:
         raise UserError(f"{path}: its first sheet is empty")
-    return frame.iloc[1:].set_axis(frame.iloc[0], axis=1).reset_index(drop=True)
+    frame = frame.iloc[1:].set_axis(frame.iloc[0], axis=1).reset_index(drop=True)
+    others = ", ".join(repr(name) for name in filled if name != taken)
+    text = f"{path.name}: the sheet {taken!r} is read, and not {others}."
+    frame.attrs["notes"] = [text] if others else []
+    return frame
+
+
+def sheets_of(file: zipfile.ZipFile) -> dict[str, str]:
+    """Names of the visible sheets in the order of the workbook, with the files that hold them.
+
+    The names of the files say no order: a program may write the first sheet as sheet2.xml.
+    """
+    inside = file.namelist()
+    names = sorted((name for name in inside if OTHER_SHEET.fullmatch(name)), key=file_order)
+    if not {BOOK, BOOK_FILES} <= set(inside):
+        return {name: name for name in names or [SHEET]}
+    told = ElementTree.fromstring(file.read(BOOK_FILES))
+    targets = {one.get("Id"): posixpath.join("/xl", one.get("Target", "")) for one in told}
+    sheets = ElementTree.fromstring(file.read(BOOK)).findall(".//{*}sheet")
+    shown = [one for one in sheets if one.get("state", "visible") == "visible"] or sheets
+    found = {}
+    for one in shown:
+        key = next((value for name, value in one.items() if name.endswith("}id")), "")
+        inner = posixpath.normpath(targets.get(key, "")).lstrip("/")
+        if inner in inside and "chartsheet" not in inner:
+            found[one.get("name", inner)] = inner
+    return found or {name: name for name in names or [SHEET]}
+
+
+def file_order(name: str) -> tuple[int, str]:
+    """Key by which sheet2.xml stands before sheet10.xml."""
+    return len(name), name
 
 
 def cells_of(sheet: ElementTree.Element, shared: list[str]) -> pd.DataFrame:
     """A sheet's cells as text, with columns in their order; some programs number no cell."""
     rows = []
-    for row in sheet.iter(f"{SPACE}row"):
+    for row in sheet.findall(".//{*}row"):
         places = [re.match("[A-Z]+", cell.get("r", "")) for cell in row]
         named = [place[0] if place else letters(at) for at, place in enumerate(places)]
         rows.append({n: value_of(cell, shared) for n, cell in zip(named, row, strict=True)})
@@ -143,16 +189,23 @@ def letters(at: int) -> str:
 
 
 def value_of(cell: ElementTree.Element, shared: list[str]) -> str:
-    """Value of a cell; shared: the file's shared strings."""
-    value = cell.find(f"{SPACE}v")
-    if cell.get("t") == "s":
-        return shared[int(value.text)]
-    return text_of(cell).strip()
+    """Value of a cell, of a formula as last calculated; shared: the file's shared strings."""
+    value, kind = cell.find("{*}v"), cell.get("t")
+    text = (value.text or "").strip() if value is not None else ""
+    if kind == "s":
+        return shared[int(text)]
+    if kind == "inlineStr":
+        inline = cell.find("{*}is")
+        return "" if inline is None else text_of(inline)
+    if not text and kind != "str" and cell.find("{*}f") is not None:
+        raise Uncalculated(cell.get("r", "?"))
+    return text
 
 
 def text_of(element: ElementTree.Element) -> str:
-    """All text in an element: what is formatted in part comes in pieces."""
-    return "".join(element.itertext()).strip()
+    """The text of an element, formatted in part or not, without the reading above its signs."""
+    pieces = [*element.findall("{*}t"), *element.findall("{*}r/{*}t")]
+    return "".join(piece.text or "" for piece in pieces).strip()
 
 
 def write_sheet(path: Path, rows: list[list[str]]) -> None:

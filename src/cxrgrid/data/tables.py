@@ -38,6 +38,7 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
     notes: list[str] = []
     if path.suffix.lower() == ".xlsx":
         sheet = publisher_files.read_sheet(path)
+        notes += sheet.attrs["notes"]
         rows = pd.DataFrame([list(sheet.columns), *sheet.to_numpy().tolist()])
     elif path.suffix.lower() == ".parquet":
         rows = from_parquet(path)
@@ -170,9 +171,14 @@ def unmarked(data: bytes) -> str:
 
 
 def without_comments(text: str) -> str:
-    """The text without lines above the header that begin with # and hold no separator."""
-    while text.startswith("#") and not any(sign in text.split("\n", 1)[0] for sign in SEPARATORS):
-        text = text.partition("\n")[2]
+    """The text without lines above the header that begin with #; one may be the header itself."""
+    while text.startswith("#"):
+        first, _, rest = text.partition("\n")
+        next_line = rest.split("\n", 1)[0]
+        same = any(first.count(sign) == next_line.count(sign) > 0 for sign in SEPARATORS)
+        if same and re.search(r"\d", next_line):
+            break
+        text = rest
     return text
 
 

@@ -172,6 +172,8 @@ def one_hot(
     rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path
 ) -> dict[str, pd.Series]:
     """Each label as 1, 0, -1 or NaN, from a column of its own or from the names in one."""
+    if own := sorted({"image", "patient", "study"}.intersection(labels)):
+        raise UserError(f"{path}: a label {own[0]!r}: cxrgrid has a column of this name; rename it")
     if not columns.classes:
         return label_text.values(rows, labels, path)
     where = f"{path}: column {columns.classes!r}"
