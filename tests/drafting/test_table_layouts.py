@@ -689,3 +689,21 @@ def test_comments_with_separators_above_the_header_are_passed_over():
 def test_a_class_called_like_a_column_of_ours_is_named():
     with pytest.raises(UserError, match="a label 'patient': cxrgrid has a column of this name"):
         drafted(lay(Path("own"), rows(patient=patient, diagnosis=word("patient", "control"))))
+
+
+def numbered(header: str) -> Path:
+    """Images called by a number; a table whose first column counts its rows, in another order."""
+    for n in range(24):
+        film(Path(f"mine/img/{n + 1:04}.png"), n)
+    lines = [f"{at + 1},{24 - at},{'ill' if at % 2 else 'well'}" for at in range(24)]
+    Path("mine/labels.csv").write_text("\n".join([header, *lines]) + "\n")
+    return Path("mine")
+
+
+def test_a_running_number_is_not_taken_for_the_number_of_an_image():
+    _, frame = drafted(numbered("sr_no,image,diagnosis"))
+    assert frame.set_index("image")["ill"].to_dict() == {
+        f"img/{n:04}.png": n % 2 for n in range(1, 25)
+    }
+    with pytest.raises(UserError, match="columns 'sr_no' and 'number' could each name the images"):
+        drafted(numbered("sr_no,number,diagnosis"), "--force")

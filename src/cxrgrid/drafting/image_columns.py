@@ -22,6 +22,11 @@ ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 PERSON = re.compile(
     r"(patient|subject|person)[ _]?(age|sex|gender|weight|height|pos|birth|or)", re.I
 )
+CALLED = re.compile(
+    r"image|img|imagen|file|path|bild|picture|photo|foto|scan|film|x.?ray|dicom|cxr|radiogr|uid"
+    r"|accession",
+    re.I,
+)  # names of columns of images
 
 
 class Images(NamedTuple):
@@ -85,10 +90,32 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None
     for way in ways:
         look = image_lookup.lookup(base, images, way)
         hits = {name: fitting(look, some(list(rows[name])), way) for name in own}
-        best = max(hits, key=hits.get, default="")
-        if best and hits[best] * 2 >= len(some(list(rows[best]))):
+        likely = [name for name in own if hits[name] * 2 >= len(some(list(rows[name])))]
+        if likely:
+            best = likeliest(rows, sorted(likely, key=hits.get, reverse=True), look, path)
             return Images(base, best, way), hits[best]
     return None, 0
+
+
+def likeliest(rows: pd.DataFrame, likely: list[str], look: image_lookup.Lookup, path: Path) -> str:
+    """The first column that names images; of those that name others in a row the one called so.
+
+    A running number may be another image's number. `UserError` where nothing tells.
+    """
+    best, *others = likely
+    found = {name: [set(look(value)) for value in some(list(rows[name]))] for name in likely}
+    others = [
+        name
+        for name in others
+        if any(a and b and not a & b for a, b in zip(found[best], found[name], strict=True))
+    ]
+    called = [name for name in (best, *others) if CALLED.search(name)]
+    if others and len(called) != 1:
+        raise UserError(
+            f"{path}: the columns {best!r} and {others[0]!r} could each name the images, and not "
+            "the same ones; call the one that does 'image', and the other 'number'"
+        )
+    return called[0] if others else best
 
 
 def fitting(look: image_lookup.Lookup, values: list[str], way: str) -> int:
