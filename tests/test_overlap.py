@@ -1,6 +1,7 @@
 """Images that two datasets share are found by their pixels; what is known of datasets is said."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -20,11 +21,12 @@ def noise(seed, n=30):
     return np.random.default_rng(seed).integers(256, size=(n, 32, 32), dtype=np.uint8)
 
 
-def write(folder, pixels, recipe=RECIPE):
+def write(folder, pixels, recipe=RECIPE, first=0):
     """A dataset's table and hashes; its rows stand in another order than its pixels."""
     splits = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
     row = np.arange(30)[::-1]
     table = {"image": [f"{n:02}.png" for n in range(30)], "split": splits, "row": row}
+    table["patient"] = [f"patient{first + n // 2}" for n in range(30)]
     write_parquet(table, folder / "table.parquet", {"image": recipe})
     np.save(folder / "hashes.npy", near_duplicates.phash(pixels[row]))
 
@@ -106,6 +108,35 @@ def test_known_overlaps_name_each_pair_of_adapters_once():
     assert len(set(pairs)) == len(pairs) and all(len(pair) == 2 for pair in pairs)
     published = {"covid_radiography", "kermany", "nih", "padchest", "rsna", "siim"}
     assert set().union(*pairs) <= published | set(modules(ADAPTERS))
+
+
+STANFORD = ("chexpert", "chexpert_plus", "chexpert_test")
+
+
+@pytest.mark.parametrize("pair", [*combinations(STANFORD, 2), ("chexpert", "nih")])
+def test_releases_of_one_publisher_number_their_patients_alike(pair):
+    datasets = {name: {"adapter": name, "root": f"at/{name}"} for name in pair}
+    grid = Grid(config() | {"datasets": config()["datasets"] | datasets})
+    one, other = (overlap.people(name, grid) for name in pair)
+    assert (one == other) == (set(pair) <= set(STANFORD))
+
+
+def test_a_start_that_knows_test_patients_by_another_dataset_is_named(tmp_path):
+    datasets = {n: {"adapter": n, "root": n, "labels": ["Edema"]} for n in STANFORD[:2]}
+    settings = config() | {
+        "datasets": datasets,
+        "weights": {"pretrained": {"dataset": "chexpert_plus"}, "again": {"dataset": "chexpert"}},
+    }
+    settings["weights"]["again"] |= {"init": "pretrained"}
+    axes = {"datasets": ["chexpert"], "backbones": ["resnet18"], "inits": ["scratch", "again"]}
+    for number, name in enumerate(datasets):
+        write(tmp_path / "data" / name, noise(number), first=10 * number)
+    warnings = run(tmp_path, settings | {"grid": axes})["warnings"]
+    assert [text.split(",")[0] for text in warnings if "test images" in text] == [
+        "pretrained: 6 test images of chexpert are like images of chexpert_plus",
+        "again: 6 test images of chexpert are like images of chexpert_plus",
+    ]
+    assert run(tmp_path, settings | {"grid": axes | {"inits": ["scratch"]}})["warnings"] == []
 
 
 @pytest.mark.parametrize("lost", ["hashes.npy", "rows"])

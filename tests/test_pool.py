@@ -1,6 +1,7 @@
 """Images of pooled datasets that are like a test image are found, by pixels and by patient."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from cxrgrid import pool
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import near_duplicates
 from cxrgrid.io.parquet import read_parquet, write_parquet
+
+STANFORD = ("chexpert", "chexpert_plus", "chexpert_test")  # releases that share patient ids
 
 
 def write(folder, pixels, adapter="nih", root="data/nih", first=0):
@@ -75,15 +78,17 @@ def test_training_images_like_validation_images_of_another_pooled_dataset_are_fo
         ("csv", ("here", "here"), 2),  # one folder
         ("csv", ("here", "there"), 0),
         ("nih", ("a/phantom", "b/phantom"), 0),
+        *((each, ("here", "there"), 2) for each in permutations(STANFORD, 2)),
+        (("chexpert", "nih"), ("here", "there"), 0),
+        (("chexpert", "chexpert_plus"), ("a/phantom", "b/phantom"), 0),
     ],
 )
 def test_a_test_patients_other_images_count_where_patients_are_numbered_alike(
     tmp_path, adapter, roots, count
 ):
-    a = write(tmp_path / "a", noise(3), adapter, roots[0])
-    b = write(
-        tmp_path / "b", noise(4), adapter, roots[1], first=14
-    )  # its first is a's last patient
+    one, other = (adapter, adapter) if isinstance(adapter, str) else adapter
+    a = write(tmp_path / "a", noise(3), one, roots[0])
+    b = write(tmp_path / "b", noise(4), other, roots[1], first=14)  # its first is a's last patient
     rows = found(tmp_path, [b], [a, b])
     assert len(rows) == count
     assert set(rows.values()) <= {("a", "28.png", "same patient")}

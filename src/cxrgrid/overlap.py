@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 
 from cxrgrid.config.cell import fold_folder
-from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
+from cxrgrid.config.transfers import start_of
+from cxrgrid.config.transfers import taught as taught_by
 from cxrgrid.data import near_duplicates
-from cxrgrid.data.hashed_images import Prepared, prepared
+from cxrgrid.data.hashed_images import Prepared, numbering, prepared
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
@@ -47,6 +48,7 @@ KNOWN = [
     ),
     ("covid_radiography", "nih", "14,863 of its images are RSNA's, which come from ChestX-ray14"),
     ("covid_radiography", "siim", "images of both come from ChestX-ray14"),
+    ("chexpert_plus", "chexpert", "CheXpert Plus has CheXpert's radiographs again, with reports"),
     ("covid_radiography", "padchest", "2,473 of its COVID images come from PadChest's hospitals"),
 ]
 
@@ -79,6 +81,25 @@ def seen_in_training(grid: Grid) -> list[str]:
         f"{init}: its weights were trained on images of {adapter}, as {name} is, and may have seen "
         f"{name}'s test images: its results on {name} may be too optimistic."
         for init, name, adapter in found
+    ]
+
+
+def known_by_start(grid: Grid, seen: pd.DataFrame) -> list[str]:
+    """Warnings for cells whose start has trained on images or patients that they are tested on.
+
+    seen: SEEN rows of the study; a start from another dataset, itself or by its own start.
+    """
+    count = seen.groupby(["target", "source"])["image"].nunique().to_dict()
+    found: dict[tuple[str, str, str], None] = {}
+    for cell in grid.cells:
+        for source in dict.fromkeys(taught_by(grid, start_of(grid, cell))):
+            if count.get((cell.dataset, source)):
+                found[cell.init, cell.dataset, source] = None
+    return [
+        f"{init}: {count[dataset, source]:,} test images of {dataset} are like images of {source}, "
+        f"or of its patients, which this start has trained on: its results on {dataset} may be too "
+        "optimistic."
+        for init, dataset, source in found
     ]
 
 
@@ -135,9 +156,7 @@ def people(name: str, grid: Grid) -> str:
     dataset = grid.study.datasets[name]
     if dataset.phantom:
         return f"{dataset.adapter} {dataset.phantom}"
-    if adapter_facts(dataset.adapter)["LABELS"]:
-        return dataset.adapter
-    return f"{dataset.adapter} {Path(dataset.root).resolve()}"
+    return numbering(dataset.adapter, Path(dataset.root))
 
 
 def differs(one: dict, other: dict) -> list[str]:
@@ -201,11 +220,11 @@ def main(argv: list[str] | None) -> None:
         near = near_duplicates.near(one.hashes, other.hashes)
         pairs.append(compare(one, other, near))
         seen += [taught(one, other, near[0], near[1]), taught(other, one, near[1], near[0])]
+    every = pd.concat(seen, ignore_index=True)
     if args.seen:
-        write_parquet(pd.concat(seen, ignore_index=True), args.seen, {})
-    warnings = (
-        known(grid) + seen_in_training(grid) + [text for pair in pairs for text in shared(pair)]
-    )
+        write_parquet(every, args.seen, {})
+    warnings = known(grid) + seen_in_training(grid) + known_by_start(grid, every)
+    warnings += [text for pair in pairs for text in shared(pair)]
     text = json.dumps({"pairs": pairs, "warnings": warnings}, indent=2, ensure_ascii=False)
     write_text(args.out, text + "\n")
     for warning in warnings:

@@ -16,12 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import division, read_by
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.data import near_duplicates
-from cxrgrid.data.hashed_images import Prepared, prepared
+from cxrgrid.data.hashed_images import Prepared, numbering, prepared
 from cxrgrid.data.pooled_part import check_cells
 from cxrgrid.data.split_arrays import read_part
 from cxrgrid.io import cli
@@ -77,11 +76,11 @@ def cells_of(grid: Grid, folders: list[Path]) -> list[Cell]:
 
 
 def people(facts: dict) -> str:
-    """Common numbering of patients of two datasets: a publisher's, or that of one folder."""
+    """Common numbering of patients of two datasets; of a phantom that of its folder."""
     adapter, root = facts.get("adapter", ""), Path(facts.get("root", ""))
-    if adapter and adapter_facts(adapter)["LABELS"] and root.name != "phantom":
-        return adapter
-    return f"{adapter} {root.resolve()}"
+    if not adapter or root.name == "phantom":
+        return f"{adapter} {root.resolve()}"
+    return numbering(adapter, root)
 
 
 def main(argv: list[str] | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.stored_array import open_array
 from cxrgrid.io.parquet import read_parquet
@@ -34,3 +35,14 @@ def prepared(name: str, folder: Path, people: str) -> Prepared:
     if frame["row"].max() >= len(hashes):
         raise UserError(f"{path}: is of other pixels than table.parquet; run snakemake again")
     return Prepared(name, frame, hashes[frame["row"]], facts.get("image", {}), people)
+
+
+def numbering(adapter: str, root: Path) -> str:
+    """Common numbering of patients of two datasets: a publisher's, or that of one folder.
+
+    Releases of one publisher share theirs (PATIENTS of the adapter, else the adapter's own).
+    """
+    facts = adapter_facts(adapter)
+    if facts["LABELS"]:
+        return facts.get("PATIENTS", adapter)
+    return f"{adapter} {root.resolve()}"

@@ -9,6 +9,7 @@ without importing the module):
 - `ORIGIN`: where the images are from, for the report; empty where only their owner knows
 - `SOURCE`: one sentence on how the data is obtained, which ends with what to set
 - `TERMS`: the terms of use; `CREDENTIALED`: whether no pixel of it may be redistributed
+- `PATIENTS` (may be left out): another adapter with which it shares its patients' numbers
 - `EXTRA` (may be left out): more columns of the table that a study may name as labels
 - `BLANK` (may be left out): what a blank label means by `blank: auto`, "absent" or "ignore" (this)
 - `PUBLISHED`, if its counts are published: {"images", "patients", "labels": {label: positives}},

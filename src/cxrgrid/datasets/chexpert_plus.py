@@ -45,6 +45,7 @@ TERMS = (
     "cite Chambon et al., arXiv 2405.19538."
 )
 CREDENTIALED = True
+PATIENTS = "chexpert"
 PHANTOM = {
     "findings": {
         "Enlarged Cardiomediastinum": 0.06,

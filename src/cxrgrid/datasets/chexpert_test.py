@@ -51,6 +51,7 @@ TERMS = (
     "use; cite Irvin et al., AAAI 2019."
 )
 CREDENTIALED = True
+PATIENTS = "chexpert"
 PHANTOM = {
     "findings": {
         "Cardiomegaly": 0.3,
