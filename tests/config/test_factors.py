@@ -158,6 +158,23 @@ def test_one_at_a_time_changes_one_axis_of_the_first_cell():
     assert len(others) == 4
 
 
+@pytest.mark.parametrize(
+    ("second", "levels"),
+    [
+        ({"rotate": [0, 5, 10], "choose": "validation"}, ["-rotate5", "-rotate10"]),
+        ({"rotate": [0, 5, 10]}, ["-rotate5", "-rotate10"]),
+        ({"lr": [0.01, 0.03]}, ["-lr0.03"]),
+        ({"hflip": True}, []),
+    ],
+)
+def test_one_at_a_time_keeps_the_lists_that_a_second_recipe_has_itself(second, levels):
+    config = study("one_at_a_time", recipes={"default": LISTS, "source": {}, "tuned": second})
+    config["grid"] |= {"recipes": ["default", "tuned"]}
+    found = {recipe for *_, recipe in asked(config) if recipe.startswith("tuned")}
+    searched = ["-lr0.0003", "-size96"] if "choose" in second else []
+    assert found == {f"tuned{level}" for level in ["", *levels, *searched]}
+
+
 def test_base_crosses_the_axes_at_the_first_level_of_every_list():
     found = asked(study("base"))
     assert len(found) == len(set(found)) == 2 * 2

@@ -1,7 +1,7 @@
 """Points of the axes in a block of the grid: the product, one change at a time, or the base."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from cxrgrid.config.cell import Point
 from cxrgrid.config.factors import LevelRecipe
@@ -17,8 +17,10 @@ def points(
     if block.design != "one_at_a_time":
         alike = list(itertools.product(*axes))
     else:
-        named = [*levels[block.recipes[0]], *(names[0] for names in levels.values())]
-        axes[2] = list(dict.fromkeys(named))
+        first, *others = block.recipes
+        own = [(name, own_lists(name, first, recipes)) for name in others]
+        named = [around(name, recipes, factors) for name, factors in own]
+        axes[2] = list(dict.fromkeys([*levels[first], *itertools.chain.from_iterable(named)]))
         base = tuple(axis[0] for axis in axes)
         changed = [(*base[:at], value, *base[at + 1 :]) for at in range(3) for value in axes[at]]
         alike = list(dict.fromkeys([base, *changed]))
@@ -34,9 +36,31 @@ def levels_of(name: str, recipes: dict[str, LevelRecipe], design: str) -> list[s
     own = [recipe for recipe in recipes.values() if recipe.base == name]
     if design == "full":
         return [recipe.name for recipe in own]
-    base = recipes[name].levels
-    return [
-        recipe.name
-        for recipe in own
-        if sum(recipe.levels[factor] != base[factor] for factor in base) <= 1
-    ]
+    return around(name, recipes, recipes[name].levels)
+
+
+def around(name: str, recipes: dict[str, LevelRecipe], factors: Collection[str]) -> list[str]:
+    """A recipe, and its levels that differ from it in one of `factors` alone."""
+    base, found = recipes[name].levels, [name]
+    for recipe in recipes.values():
+        if recipe.base == name:
+            changed = [factor for factor in base if recipe.levels[factor] != base[factor]]
+            found += [recipe.name] if len(changed) == 1 and changed[0] in factors else []
+    return found
+
+
+def own_lists(name: str, first: str, recipes: dict[str, LevelRecipe]) -> list[str]:
+    """Factors of a recipe whose lists the first one does not have; of a search all its factors.
+
+    What both inherit is varied around the first alone.
+    """
+    if recipes[name].choose:
+        return list(recipes[name].levels)
+    ours, theirs = lists(name, recipes), lists(recipes[first].base, recipes)
+    return [factor for factor, values in ours.items() if values != theirs.get(factor)]
+
+
+def lists(name: str, recipes: dict[str, LevelRecipe]) -> dict[str, set[str]]:
+    """The levels of each factor of a recipe."""
+    own = [recipe.levels for recipe in recipes.values() if recipe.base == name]
+    return {factor: {levels[factor] for levels in own} for factor in (own[0] if own else {})}
