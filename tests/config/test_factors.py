@@ -8,6 +8,7 @@ import yaml
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import expand, merge
 from cxrgrid.config.grid import Grid
+from cxrgrid.evaluation.planned_pairs import pairs
 from demo_config import DEMO, replaced
 from test_architecture import ROOT
 
@@ -209,6 +210,34 @@ def test_an_override_of_a_recipe_reaches_all_its_levels():
     override = {"recipe": "default", "set": {"rotate": 7.0}}
     cells = Grid(study(overrides=[override])).cells
     assert {cell.rotate for cell in cells if cell.recipe.startswith("default")} == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"recipe": "default", "set": {"lr": 0.5}}, "overrides[0].set: lr, but lr is a factor of"),
+        ({"backbone": "resnet10t", "set": {"image": {"size": 32}}}, "but image.size is a factor"),
+        ({"recipe": "default-lr0.0003", "set": {"lr": 0.5}}, "of the recipe 'default': its levels"),
+    ],
+)
+def test_an_override_of_a_factor_is_refused(override, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        Grid(study(overrides=[override]))
+
+
+def test_a_level_with_an_override_says_what_else_differs_there():
+    override = {"recipe": "default-size96", "backbone": "resnet10t", "set": {"batch_size": 4}}
+    grid = Grid(study("one_at_a_time", overrides=[override]))
+    name = "96 with batch_size 4 for resnet10t"
+    assert grid.levels["default-size96"]["image.size"] == name
+    assert grid.levels["default-lr0.0003"] == {
+        "recipe": "default",
+        "lr": "0.0003",
+        "image.size": "64",
+    }
+    assert {pair.words() for pair in pairs(grid) if pair.factor == "image.size"} == {
+        (f"image.size {name}", "image.size 64")
+    }
 
 
 @pytest.mark.parametrize(

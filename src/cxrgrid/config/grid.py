@@ -37,7 +37,7 @@ from cxrgrid.config.folds import study_folds
 from cxrgrid.config.identity import RESULTS, same
 from cxrgrid.config.idle import idle_figures, idle_tables
 from cxrgrid.config.label_names import check_same_as
-from cxrgrid.config.overrides import overridden
+from cxrgrid.config.overrides import check_factors, overridden, with_overrides
 from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.pooling import Pooling, check_idle, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
@@ -80,7 +80,8 @@ class Grid:
         known_backbones = backbones()
         for block in self.blocks():
             check_block(block, self.study, self.recipes, known_backbones)
-        self.levels = study_levels(self.recipes)
+        levels = study_levels(self.recipes)
+        self.levels = with_overrides(levels, self.recipes, self.study.overrides)
         self.folds = study_folds(self.study, self.blocks())
         axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
         self.pooling = Pooling(self.study, axis)
@@ -91,6 +92,7 @@ class Grid:
         self.cells = list(self.by_path.values())
         for number, override in enumerate(self.study.overrides):
             check_override(override, self.cells, f"overrides[{number}]")
+            check_factors(override, self.cells, self.recipes, f"overrides[{number}]")
         check_idle(self.recipes, self.cells)
         sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
         self.transfers = transfers(self.study, sources)
