@@ -707,3 +707,37 @@ def test_a_running_number_is_not_taken_for_the_number_of_an_image():
     }
     with pytest.raises(UserError, match="columns 'sr_no' and 'number' could each name the images"):
         drafted(numbered("sr_no,number,diagnosis"), "--force")
+
+
+@pytest.mark.parametrize("text", ["#N/A", "tbd", "?", "-", "not assessed"])
+def test_a_text_beside_ones_and_zeros_is_unknown_and_said(text, capsys):
+    def one(name, n):
+        return text if n == 3 else EFFUSION[name]
+
+    entry, frame = drafted(lay(Path("mine"), rows(patient=patient, Effusion=one)))
+    assert entry["labels"] == ["Effusion"] and "classes" not in entry["columns"]
+    odd = frame["patient"] == "p03"
+    assert (frame.loc[~odd, "Effusion"].isin([0, 1])).all()
+    assert not frame.loc[odd, "Effusion"].isin([0, 1]).any()
+    assert f"Read as unknown or uncertain: {text!r} 2." in capsys.readouterr().out
+
+
+def test_another_text_beside_ones_and_zeros_is_a_question():
+    def one(name, n):
+        return "see report" if n == 3 else EFFUSION[name]
+
+    lay(Path("mine"), rows(patient=patient, Effusion=one))
+    with pytest.raises(UserError, match="'Effusion' holds 1 and 0.* and also 'see report'"):
+        drafted("mine")
+
+
+def test_unknown_is_no_class_of_a_column_of_classes(capsys):
+    def kind(name, n):
+        return "unknown" if n == 3 else "ill" if EFFUSION[name] else "well"
+
+    entry, frame = drafted(lay(Path("mine"), rows(patient=patient, diagnosis=kind)))
+    assert entry["labels"] == ["ill", "well"]
+    assert frame.loc[frame["patient"] == "p03", ["ill", "well"]].isna().all(axis=None)
+    assert "'unknown' 2" in capsys.readouterr().out
+    again = layouts.read(entry | {"labels": ["ill", "unknown", "well"]}, "mine")
+    assert again["unknown"].sum() == 2  # a study that says so

@@ -17,10 +17,16 @@ VALUES |= dict.fromkeys(("na", "n/a", "nan", "<na>", "null", "unknown"), np.nan)
 VALUES |= dict.fromkeys(
     ("k.a.", "k. a.", "n.a.", "not reported", "not available", "missing"), np.nan
 )
-VALUES |= dict.fromkeys(("uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0)
+VALUES |= dict.fromkeys(("not assessed", "not known", "pending", "tbd", "unk", "u", "."), np.nan)
+VALUES |= dict.fromkeys(("#n/a", "#nv", "#value!", "#ref!", "#div/0!", "#name?", "#null!"), np.nan)
+VALUES |= dict.fromkeys(
+    ("maybe", "probable", "uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0
+)
 VALUES |= dict.fromkeys(("ja", "oui", "si", "sí", "sim", "x", "✓", "✔"), 1.0)
 VALUES |= dict.fromkeys(("nein", "non", "não", "nao"), 0.0)
 SIGNS = {"+": 1.0, "-": 0.0, "−": 0.0, "": np.nan}  # of a column that holds nothing else
+UNKNOWN = {"?", *(word for word, value in VALUES.items() if np.isnan(value))}  # are no class
+DASHES = dict.fromkeys(("-", "−", "–", "--"), np.nan)  # in a column that says 0 otherwise
 ROWS = "rows"  # as separator: each row of an image names one finding
 NOBODY = ("", "na", "n/a", "nan", "<na>", "null")  # a field that names no class
 
@@ -41,7 +47,10 @@ def values(rows: pd.DataFrame, labels: list[str], path: Path) -> dict[str, pd.Se
 
 def meanings(column: pd.Series) -> dict[str, float]:
     """The value of each text, in lower case, that a label's column may hold."""
-    return SIGNS if "+" in (found := set(column)) and found <= set(SIGNS) else VALUES
+    found = set(column.str.lower())
+    if "+" in found and found <= set(SIGNS):
+        return SIGNS
+    return VALUES | DASHES if any(VALUES.get(value) == 0 for value in found) else VALUES
 
 
 def findings(
@@ -49,9 +58,14 @@ def findings(
 ) -> dict[str, pd.Series]:
     """Each label as 1 where the field names it, 0 where it names others, NaN where it is empty.
 
-    Upper and lower case are the same; `[]` names nothing, which is no finding.
+    Upper and lower case are the same; `[]` names nothing, which is no finding. `unknown` is a class
+    only where a label is called so.
     """
-    named = [{plain(name): name for name in names(field, separator)} for field in given]
+    nobody = UNKNOWN - set(map(plain, labels))
+    named = [
+        {key: name for name in names(field, separator) if (key := plain(name)) not in nobody}
+        for field in given
+    ]
     there = {key: name for row in named for key, name in row.items()}
     for label in labels:
         known(label, [label] if plain(label) in there else set(there.values()), where, "class")

@@ -1,17 +1,19 @@
 """Other readings of a dataset, as comments of the study file: columns and expressions not taken."""
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import folder_layout, patients
+from cxrgrid.data import folder_layout, label_text, patients
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, guesses, image_columns
 
 MOST = 3  # alternatives of a kind that are written
 KEYS = ("image", "patient", "split", "classes")
+SAID = (0, 1)  # values of a label that is known
 NAMES = 4  # classes that are named
 
 
@@ -77,7 +79,21 @@ def unused(entry: dict) -> list[str]:
         for name in left
         if class_columns.PART.fullmatch(name) and left[name].nunique() > 1
     ]
-    return [*nearly[:MOST], *splits, *of_images(rows, columns, Path(entry["root"]))]
+    unknown = unknown_fields(rows, entry["labels"], columns.get("classes", ""))
+    return [*unknown, *nearly[:MOST], *splits, *of_images(rows, columns, Path(entry["root"]))]
+
+
+def unknown_fields(rows: pd.DataFrame, labels: list[str], classes: str) -> list[str]:
+    """A sentence on texts that are read as unknown; none where these are only left blank."""
+    found: Counter = Counter()
+    for name in [classes] if classes in rows else [] if classes else labels:
+        meant = label_text.meanings(rows[name])
+        own = label_text.UNKNOWN if classes else {text for text in meant if meant[text] not in SAID}
+        found.update(field for field in rows[name] if field and field.lower() in own)
+    for text in label_text.NUMBERS:
+        del found[text]
+    words = ", ".join(f"{field!r} {number:,}" for field, number in found.most_common(MOST))
+    return [f"Read as unknown or uncertain: {words}."] if found else []
 
 
 def not_named(entry: dict, frame: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from cxrgrid.config.errors import known
-from cxrgrid.data.label_text import ROWS, is_empty_list, names, plain, together
+from cxrgrid.data.label_text import ROWS, UNKNOWN, is_empty_list, names, plain, together
 from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
@@ -136,7 +136,8 @@ def understood(column: str, values: pd.Series) -> Classes:
     fields = values[values != ""].tolist()
     separator = separator_of(fields)
     counts = Counter(name for field in fields for name in names(field, separator))
-    labels = [name for name in one_spelling(counts) if not (separator and HEALTHY.fullmatch(name))]
+    labels = [name for name in one_spelling(counts) if plain(name) not in UNKNOWN]
+    labels = [name for name in labels if not (separator and HEALTHY.fullmatch(name))]
     return Classes(column, separator, labels)
 
 

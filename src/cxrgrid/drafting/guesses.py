@@ -21,6 +21,7 @@ PATIENT = re.compile(
     r"patient|subj|person|proband|^p_?id$|^pt(_?id)?$|^pat([^a-z]|id|nr|$)|^mrn$|^case", re.I
 )
 FEW = 3  # values beside 1 and 0 of a column that is nearly a label
+RARE = 10  # one of so many fields beside words such as positive and negative
 SURELY = re.compile(r"patient|(patient|p)[ _]?id", re.I)  # also where it names one or two
 EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
@@ -79,6 +80,13 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
             f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
             f"{', '.join(nearly[:FEW])}; {LABELS}"
         )
+    if named and not classes and (odd := odd_fields(left[named.column])):
+        raise Question(
+            f"{path}: the column {named.column!r} holds 1 and 0, or yes and no, and also "
+            f"{', '.join(map(repr, odd[:FEW]))}: clear the fields that are unknown, or say "
+            f"--classes {named.column!r} if each is a class",
+            {f"each is a class: {', '.join(named.labels[:5])}": {"classes": named.column}},
+        )
     columns = columns | {"image": image}
     columns |= {"patient": patient} if patient else {}
     columns |= {"split": split} if split else {}
@@ -129,6 +137,17 @@ def nearly_labels(rows: pd.DataFrame) -> dict[str, list[str]]:
         if few and {0, 1} <= set(known) and not NO_LABEL.fullmatch(name):
             found[name] = sorted(set(rows.loc[other.index, name]))
     return found
+
+
+def odd_fields(column: pd.Series) -> list[str]:
+    """Texts in few fields of a column that says 1 and 0, or yes and no, otherwise."""
+    known = column.str.lower().map(meanings(column))
+    other = column[known.isna() & ~column.str.lower().isin(list(meanings(column)))]
+    both = {0, 1} <= set(known) and len(other) * 2 < len(column)
+    plainly = set(column[known.notna()].str.lower()) <= {*NUMBERS, "yes", "no", "y", "n"}
+    numbers = any(map(class_columns.is_number, other))
+    few = plainly or len(other) * RARE <= len(column)
+    return sorted(set(other)) if both and few and not numbers else []
 
 
 def only_marks(labels: pd.DataFrame) -> bool:

@@ -23,7 +23,7 @@ PERSON = re.compile(
     r"(patient|subject|person)[ _]?(age|sex|gender|weight|height|pos|birth|or)", re.I
 )
 CALLED = re.compile(
-    r"image|img|imagen|file|path|bild|picture|photo|foto|scan|film|x.?ray|dicom|cxr|radiogr|uid"
+    r"image|img|imagen|file|path|bild|picture|photo|scan|film|x.?ray|dicom|cxr|radiogr|uid"
     r"|accession",
     re.I,
 )  # names of columns of images

@@ -158,7 +158,8 @@ def beside(text: str, comment: str) -> str:
 def scalar(text: str) -> str:
     """A string as YAML reads it back, in a list or by itself: quoted if it has to be."""
     try:
-        plain = yaml.safe_load(f"[{text}]") == [text] and "#" not in text
+        same = [yaml.safe_load(written) == [text] for written in (f"[{text}]", f"- {text}")]
+        plain = all(same) and "#" not in text
     except yaml.YAMLError:
         plain = False
     if plain and ": " not in text:
