@@ -741,3 +741,30 @@ def test_unknown_is_no_class_of_a_column_of_classes(capsys):
     assert "'unknown' 2" in capsys.readouterr().out
     again = layouts.read(entry | {"labels": ["ill", "unknown", "well"]}, "mine")
     assert again["unknown"].sum() == 2  # a study that says so
+
+
+@pytest.mark.parametrize("other", ["P{:02}", "p{:02} ", "{}", "{}.0"])
+def test_ids_of_one_person_in_two_spellings_are_one_patient(other, capsys):
+    def of(name, n):
+        one = "p{:02}" if other[:1] in "pP" else "{:03}"
+        return (other if name.endswith("2") else one).format(n)
+
+    _, frame = drafted(lay(Path("mine"), rows(patient=of, Effusion=effusion)))
+    assert frame.groupby("patient").size().tolist() == [2] * 12
+    said = "ids differ in case, spaces or zeros alone" in capsys.readouterr().out
+    assert said == (other != "p{:02} ")  # spaces at an end are passed over everywhere
+
+
+@pytest.mark.parametrize("name", ["reader_id", "rad_ID", "Radiologist ID", "device_id", "site_id"])
+def test_ids_of_readers_and_devices_are_no_patients(name):
+    table = rows(**{name: lambda _, n: f"R{n % 4}", "Effusion": effusion})
+    table = table.replace("img/p", "img/x")
+    lay(Path("mine"), table)
+    for path in Path("mine/img").glob("p*"):
+        path.rename(path.with_name(path.name.replace("p", "x", 1)))
+    assert "patient" not in drafted("mine")[0]["columns"]
+
+
+def test_a_patients_number_that_repeats_goes_before_one_of_each_image():
+    table = rows(patient_code=lambda name, _: f"X{name}", MRN=patient, Effusion=effusion)
+    assert drafted(lay(Path("mine"), table))[0]["columns"]["patient"] == "MRN"

@@ -19,9 +19,7 @@ VALUES |= dict.fromkeys(
 )
 VALUES |= dict.fromkeys(("not assessed", "not known", "pending", "tbd", "unk", "u", "."), np.nan)
 VALUES |= dict.fromkeys(("#n/a", "#nv", "#value!", "#ref!", "#div/0!", "#name?", "#null!"), np.nan)
-VALUES |= dict.fromkeys(
-    ("maybe", "probable", "uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0
-)
+VALUES |= dict.fromkeys(("uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0)
 VALUES |= dict.fromkeys(("ja", "oui", "si", "sí", "sim", "x", "✓", "✔"), 1.0)
 VALUES |= dict.fromkeys(("nein", "non", "não", "nao"), 0.0)
 SIGNS = {"+": 1.0, "-": 0.0, "−": 0.0, "": np.nan}  # of a column that holds nothing else

@@ -29,6 +29,7 @@ def of(root: Path, images: pd.Series, settings: dict) -> pd.Series:
         return images
     if settings["patient"] == HEADER:
         told = pd.Series(dicom.attributes(root, images.tolist(), HEADER), images.index, object)
+        told, _ = one_spelling(told)
         return told.where(told != "", images)
     where, pattern = f"datasets.{settings['dataset']}.patient", expression(settings, "patient")
     whole = "/" in settings["patient"]
@@ -42,6 +43,30 @@ def of(root: Path, images: pd.Series, settings: dict) -> pd.Series:
             f"{len(images)} file names, first {missing.iloc[0]!r}; widen the expression"
         )
     return found
+
+
+def one_spelling(ids: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Ids that differ in case, spaces, zeros in front or `.0` alone as one of them; a note on them.
+
+    Else one person could stand in two parts of a split.
+    """
+    keys = {one: key_of(one) for one in sorted(set(ids), reverse=True)}
+    first = {key: one for one, key in keys.items()}
+    merged = {key for one, key in keys.items() if first[key] != one}
+    if not merged:
+        return ids, []
+    some = " and ".join(repr(one) for one in sorted(keys) if keys[one] == min(merged))
+    text = (
+        f"Patients whose ids differ in case, spaces or zeros alone, as {some}, each taken for one"
+    )
+    return ids.map(lambda one: first[keys[one]]), [f"{text}: {len(merged):,}."]
+
+
+def key_of(one: str) -> str:
+    """An id without what programs and people change in it."""
+    plain = " ".join(one.casefold().split())
+    whole = re.sub(r"^(\d+)\.0+$", r"\1", plain)
+    return str(int(whole)) if whole.isdigit() and whole.isascii() else plain
 
 
 def about(root: Path, images: pd.Series) -> dict:

@@ -58,6 +58,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     if "split:column" in frame:
         frame["split:column"] = parts(frame["split:column"], columns.split or "parts", path)
     blank = frame["patient"].str.lower().isin(MISSING)
+    frame["patient"], merged = patients.one_spelling(frame["patient"])
     own = pd.DataFrame({"patient": blank, "study": frame["study"] == ""})  # nobody is named
     for name in own:
         frame[name] = frame[name].where(~own[name], frame["image"])
@@ -72,7 +73,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept.attrs["labels"] = labels
     kept.attrs["accounting"] = publisher_files.accounting(steps)
     anonymous = 0 if settings.get("patient") else int(blank.sum())
-    kept.attrs["notes"] = [*said, *notes(*counts, anonymous, settings)]
+    kept.attrs["notes"] = [*said, *merged, *notes(*counts, anonymous, settings)]
     kept.attrs["notes"] += [patients.note(settings)] if settings.get("patient") else []
     return kept
 

@@ -86,7 +86,7 @@ def unused(entry: dict) -> list[str]:
 def unknown_fields(rows: pd.DataFrame, labels: list[str], classes: str) -> list[str]:
     """A sentence on texts that are read as unknown; none where these are only left blank."""
     found: Counter = Counter()
-    for name in [classes] if classes in rows else [] if classes else labels:
+    for name in {classes} & {*rows} if classes else labels:
         meant = label_text.meanings(rows[name])
         own = label_text.UNKNOWN if classes else {text for text in meant if meant[text] not in SAID}
         found.update(field for field in rows[name] if field and field.lower() in own)

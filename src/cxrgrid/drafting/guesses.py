@@ -20,6 +20,14 @@ from cxrgrid.drafting.questions import Question
 PATIENT = re.compile(
     r"patient|subj|person|proband|^p_?id$|^pt(_?id)?$|^pat([^a-z]|id|nr|$)|^mrn$|^case", re.I
 )
+OF_OTHERS = re.compile(
+    r"study|reader|^rad(s|[^a-z]|id|$)|radiolog|annotat|rater|observer|doctor|physician|technolog"
+    r"|operator|device|scanner|machine|equipment|station|model|manufact|hospital|institut|clinic"
+    r"|cent(er|re)|site|department|label|class|finding|disease|diagnos",
+    re.I,
+)  # ids of what is no patient
+NUMBER = re.compile(r".*(id|code|nr|no|num|number|mrn)|patient|subject|person|proband|case", re.I)
+MANY = 20  # images of a patient, about, above which a column is hardly one of patients
 FEW = 3  # values beside 1 and 0 of a column that is nearly a label
 RARE = 10  # one of so many fields beside words such as positive and negative
 SURELY = re.compile(r"patient|(patient|p)[ _]?id", re.I)  # also where it names one or two
@@ -80,7 +88,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
             f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
             f"{', '.join(nearly[:FEW])}; {LABELS}"
         )
-    if named and not classes and (odd := odd_fields(left[named.column])):
+    if named and named.column in left and not classes and (odd := odd_fields(left[named.column])):
         raise Question(
             f"{path}: the column {named.column!r} holds 1 and 0, or yes and no, and also "
             f"{', '.join(map(repr, odd[:FEW]))}: clear the fields that are unknown, or say "
@@ -189,9 +197,11 @@ def patient_columns(rows: pd.DataFrame) -> list[str]:
     named = [name for name in named if distinct[name] > 2 or SURELY.fullmatch(name)]
     if not named:
         repeats = [name for name in distinct if 2 < distinct[name] < len(rows)]
-        named = [name for name in repeats if ID.search(name) and "study" not in name.lower()]
-    # Of several, the identifier has the most values.
-    return sorted(named, key=lambda name: -distinct[name])
+        named = [name for name in repeats if ID.search(name) and not OF_OTHERS.search(name)]
+    # Of several, the identifier has the most values; but one of each row is an image's.
+    several = [n for n in named if len(rows) / MANY <= distinct[n] < len(rows) and NUMBER.match(n)]
+    several = [name for name in several if distinct[name] > 2]
+    return sorted(named, key=lambda name: (bool(several) and name not in several, -distinct[name]))
 
 
 def split_column(rows: pd.DataFrame) -> str:
