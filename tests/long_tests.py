@@ -10,14 +10,18 @@ TURNS = 5  # after so many turns each long test has run
 def chosen(items: list[pytest.Item], asked: str) -> list[pytest.Item]:
     """The tests without the long ones that are not asked for.
 
-    asked: `all`, `none`, or the number of a turn: of each file's long tests every fifth.
+    asked: `all`, `none`, or the number of a turn: of each file's long tests every fifth, and of the
+    next file those beside them, so that what stands first in the files is spread over the turns.
     """
     if asked not in ("all", "none") and not asked.isdecimal():
         raise pytest.UsageError(f"--long {asked}: all, none, or the number of a turn")
     before, kept = Counter(), []
+    files = {path: at for at, path in enumerate(dict.fromkeys(item.path for item in items))}
     for item in items:
         long = item.get_closest_marker("long") is not None
-        ours = asked.isdecimal() and before[item.path] % TURNS == int(asked) % TURNS
+        ours = (
+            asked.isdecimal() and (before[item.path] + files[item.path] - int(asked)) % TURNS == 0
+        )
         before[item.path] += long
         if not long or asked == "all" or ours:
             kept.append(item)
