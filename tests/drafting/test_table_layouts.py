@@ -768,3 +768,33 @@ def test_ids_of_readers_and_devices_are_no_patients(name):
 def test_a_patients_number_that_repeats_goes_before_one_of_each_image():
     table = rows(patient_code=lambda name, _: f"X{name}", MRN=patient, Effusion=effusion)
     assert drafted(lay(Path("mine"), table))[0]["columns"]["patient"] == "MRN"
+
+
+@pytest.mark.parametrize("above", ["/old/data/", ""])
+def test_an_image_of_another_patient_is_not_taken_for_one_that_is_missing(above):
+    for n in range(24):
+        film(Path(f"mine/img/{'pat33' if n == 3 else f'pat{n:02}'}/scan{n:02}.png"), n)
+    lines = [f"{above}pat{n:02}/scan{n:02}.png,pat{n:02},{n % 2}" for n in range(24)]
+    Path("mine/labels.csv").write_text("\n".join(["path,patient,Effusion", *lines]) + "\n")
+    _, frame = drafted("mine")
+    assert len(frame) == 23 and "img/pat33/scan03.png" not in set(frame["image"])
+
+
+def test_images_that_differ_in_their_ending_alone_are_named():
+    lay(Path("mine"), rows(image="{}", patient=patient, Effusion=effusion))
+    for path in Path("mine/img").iterdir():
+        Image.open(path).save(path.with_suffix(".jpg"))
+    with pytest.raises(UserError, match=r"may be 'img/p00_1.jpg' or 'img/p00_1.png'; write the"):
+        drafted("mine")
+
+
+def test_tables_of_parts_whose_images_have_the_same_names_are_read_by_their_folders():
+    for part, count in {"train": 16, "test": 8}.items():
+        lines = [f"{n:03}.png,{n % 2 if part == 'train' else 1 - n % 2}" for n in range(count)]
+        for n in range(count):
+            film(Path(f"mine/{part}/{n:03}.png"), n + (part == "test") * 50)
+        Path(f"mine/{part}.csv").write_text("\n".join(["image,Effusion", *lines]) + "\n")
+    _, frame = drafted("mine")
+    wanted = {f"train/{n:03}.png": n % 2 for n in range(16)}
+    wanted |= {f"test/{n:03}.png": 1 - n % 2 for n in range(8)}
+    assert frame.set_index("image")["Effusion"].to_dict() == wanted

@@ -25,6 +25,9 @@ WHOLE = re.compile(r"^(\d+)\.0+$")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of the web, or of a store
 # A folder of a person, which a table may name by the number alone: patient_003.
 OF_PERSON = re.compile(r"(?:patient|person|subject|subj|case|sub|pat|pt|p)[-_ ]?0*(\d+)", re.I)
+DIGITS = re.compile(r"\d+")
+SERIES = 3  # folders that differ in a number alone, from which on they are patients or studies
+OF_SHARDS = re.compile(r"images?|batch|part|chunk|shard|fold|split|train|test|val|set|zip|disk")
 BEGINNING = re.compile(r"[-_. ]")
 
 
@@ -52,6 +55,7 @@ def by_tail(images: list[str]) -> Lookup:
         for length in range(1, min(len(own), LONGEST) + 1):
             known[tuple(own[:length])].append(image)
 
+    elsewhere = other_folder(images)
     for image in images:  # spreadsheets take the zeros in front of numbers away
         if (stem := parts(image)[0]).isdigit() and stem.isascii():
             known[(ZEROS, str(int(stem)))].append(image)
@@ -63,11 +67,37 @@ def by_tail(images: list[str]) -> Lookup:
         if (wanted[0],) not in known and wanted[0].isdigit() and wanted[0].isascii():
             return known.get((ZEROS, str(int(wanted[0]))), [])
         ends = (tuple(wanted[:length]) for length in range(min(len(wanted), LONGEST), 0, -1))
-        fitting = next((known[end] for end in ends if end in known), [])
+        end = next((end for end in ends if end in known), ())
+        fitting = [image for image in known.get(end, []) if not elsewhere(wanted, image, len(end))]
         same = [image for image in fitting if value.replace("\\", "/").endswith(name(image))]
         return same if len(same) == 1 else fitting
 
     return find
+
+
+def other_folder(images: list[str]) -> Callable[[list[str], str, int], bool]:
+    """Tells if an image lies in another folder than the one that a field names.
+
+    That is so if the field's folder is there as well, or if both are of one series, as `pat03` and
+    `pat33` are; else a folder may just be called differently here.
+    """
+    folders = {(at, part) for image in images for at, part in enumerate(parts(image)) if at}
+    series = Counter((at, DIGITS.sub("0", part)) for at, part in folders if DIGITS.search(part))
+
+    def elsewhere(wanted: list[str], image: str, fit: int) -> bool:
+        own = parts(image)
+        if fit >= min(len(wanted), len(own)) or wanted[fit] in own:
+            return False
+        form, theirs = DIGITS.sub("0", wanted[fit]), DIGITS.sub("0", own[fit])
+        numbered = form == theirs and series[fit, form] >= SERIES and not OF_SHARDS.match(form)
+        return numbered or (fit, wanted[fit]) in folders
+
+    return elsewhere
+
+
+def in_part(names: pd.Series, part: str) -> pd.Series:
+    """Bare names as `train/a.png`: where two parts have the same names, by their folders."""
+    return names.where(names.str.contains(r"[/\\]") | (names == ""), f"{part}/" + names)
 
 
 def under_other_ending(

@@ -104,6 +104,9 @@ def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
     else:
         found = {part: tables.read_rows(root / name) for part, name in columns.parts.items()}
         said = [note for rows in found.values() for note in rows.attrs["notes"]]
+        if columns.match == "tail":
+            for part, rows in found.items():
+                rows[columns.image] = image_lookup.in_part(rows[columns.image], part)
         named = {
             part: rows.assign(**{PART: part}).set_axis(rows.index.map("{} of".format) + f" {part}")
             for part, rows in found.items()

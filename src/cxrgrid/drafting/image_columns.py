@@ -45,8 +45,14 @@ def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
         for name, values in candidates(rows).items()
         for base in bases
     }
-    # Of folders with the same names one may hold the masks.
-    best = max(hits, key=lambda place: (hits[place], not is_mask(place.base)), default=None)
+    # Of folders with the same names one may hold the masks, or be of the table's part.
+    part = folder_layout.part_of(path.name.split(".")[0])
+    own = {base for base in bases if part and folder_layout.part_of(base.name) == part}
+
+    def worth(place: Images) -> tuple:
+        return hits.get(place), not is_mask(place.base), place.base in own
+
+    best = max(hits, key=worth, default=None)
     if best is None or hits[best] < len(some(list(rows[best.column]))):
         other, found = by_lookup(rows, root, path)
         best = other if other and found > hits.get(best, 0) else best
@@ -54,7 +60,7 @@ def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
     if best is None:
         raise UserError(f"{path}: {no_image(rows, bases)}")
     if others := [
-        place.base for place in hits if hits[place] == hits.get(best) and rival(place, best)
+        place.base for place in hits if best and worth(place) == worth(best) and rival(place, best)
     ]:
         raise Question(
             f"{path}: its images could be those in {best.base} or in {others[0]}; write paths into "
@@ -92,9 +98,23 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None
         hits = {name: fitting(look, some(list(rows[name])), way) for name in own}
         likely = [name for name in own if hits[name] * 2 >= len(some(list(rows[name])))]
         if likely:
+            unlike_in_ending(rows[likely[0]], look, path)
             best = likeliest(rows, sorted(likely, key=hits.get, reverse=True), look, path)
             return Images(base, best, way), hits[best]
     return None, 0
+
+
+def unlike_in_ending(values: pd.Series, look: image_lookup.Lookup, path: Path) -> None:
+    """`UserError` if a field means two images that differ in their ending alone."""
+    for value in some(list(values)):
+        found: dict = {}
+        for image in look(value):
+            first = found.setdefault(tuple(image_lookup.parts(image)), image)
+            if first != image:
+                raise UserError(
+                    f"{path}: {value!r} may be {first!r} or {image!r}; write the ending into the "
+                    "table, or move those away that are not meant"
+                )
 
 
 def likeliest(rows: pd.DataFrame, likely: list[str], look: image_lookup.Lookup, path: Path) -> str:
