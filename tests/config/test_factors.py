@@ -128,6 +128,29 @@ def test_levels_that_are_one_or_have_one_name_are_refused(settings, words):
         Grid(study(recipes={"default": settings, "source": {}}))
 
 
+IDLE = {"train_on": [["own"], ["own", "atlas"]], "dataset_sampling": ["natural", "balanced"]}
+TWINS = [
+    (IDLE, {}, "default and default-dataset_sampling-balanced would be the same training of ward/"),
+    (IDLE, {}, "dataset_sampling natural or balanced makes no difference"),
+    ({"image": [{}, {"size": 64}]}, {}, "image as the dataset's or size 64 makes no difference"),
+    ({"train_on": [["ward", "atlas"], ["atlas", "ward"]]}, {}, "ward + atlas or atlas + ward"),
+    ({"train_where": [{"sex": ["F", "M"]}, {"sex": ["M", "F"]}]}, {}, "sex F + M or sex M + F"),
+    ({"uncertain": ["", "ignore"]}, {}, "would be the same training"),
+    ({"lr": 0.001}, {"lr": "1e-3"}, "recipes.tuned: default and tuned would be the same"),
+]
+
+
+@pytest.mark.parametrize(("default", "tuned", "words"), TWINS)
+def test_two_names_of_one_training_in_a_block_are_refused(default, tuned, words):
+    config = study(recipes={"default": default, "source": {}, "tuned": tuned})
+    config["grid"] = config["grid"] | {"recipes": ["default", "tuned"] if tuned else ["default"]}
+    with pytest.raises(UserError, match=re.escape(words)):
+        Grid(config)
+    config["grid"] = [config["grid"] | {"recipes": [n], "design": "base"} for n in ("default",)]
+    config["grid"] += [config["grid"][0] | {"recipes": ["tuned"]}]
+    assert {recipe for *_, recipe in asked(config)} == {"default", "tuned"}, "blocks are apart"
+
+
 def test_whole_image_recipes_are_levels_too():
     levels = [{}, {"equalize": "clahe", "blur": 5}]
     cells = Grid(study(recipes={"default": {"image": levels}, "source": {}}))
@@ -169,7 +192,9 @@ def test_one_at_a_time_changes_one_axis_of_the_first_cell():
     ],
 )
 def test_one_at_a_time_keeps_the_lists_that_a_second_recipe_has_itself(second, levels):
-    config = study("one_at_a_time", recipes={"default": LISTS, "source": {}, "tuned": second})
+    config = study(
+        "one_at_a_time", recipes={"default": LISTS, "source": {}, "tuned": {"epochs": 3} | second}
+    )
     config["grid"] |= {"recipes": ["default", "tuned"]}
     found = {recipe for *_, recipe in asked(config) if recipe.startswith("tuned")}
     searched = ["-lr0.0003", "-size96"] if "choose" in second else []

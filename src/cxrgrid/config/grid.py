@@ -42,6 +42,7 @@ from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.pooling import Pooling, check_idle, read_by
 from cxrgrid.config.preparation import Image, array_suffix, other_image
 from cxrgrid.config.run_words import MOST_CELLS, Reread, limit
+from cxrgrid.config.same_training import check_trainings
 from cxrgrid.config.shifts import strangers
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import left_out, targets_of, transfers
@@ -94,6 +95,8 @@ class Grid:
             check_override(override, self.cells, f"overrides[{number}]")
             check_factors(override, self.cells, self.recipes, f"overrides[{number}]")
         check_idle(self.recipes, self.cells)
+        for block in self.blocks():
+            check_trainings(self, points(block, self.recipes, self.folds))
         sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
         self.transfers = transfers(self.study, sources)
         check_primary(self)
