@@ -161,6 +161,21 @@ def test_a_name_that_two_labels_claim_is_one_line_before_any_job(transfer, mine,
     assert "\n" not in str(error.value)
 
 
+def test_a_name_that_would_part_a_label_from_another_dataset_is_one_line():
+    with pytest.raises(UserError) as error:
+        grid("all", labels=["Effusion", "Mass"], same_as={"Effusion": "Fluid"})
+    assert str(error.value) == (
+        "datasets.mine.same_as: as 'Fluid' alone, Effusion would part from Effusion of nih; to "
+        "join all, say it where the name is 'Fluid' (same_as: {Fluid: Effusion}); to keep it "
+        "apart, write Effusion: ''"
+    )
+    found = grid("all", labels=["Effusion", "Nodule"], same_as={"Effusion": ""})
+    assert same_labels("mine", "nih", found.study.datasets) == {"Nodule": "Nodule"}
+    two = {"labels": ["Effusion", "pleural effusion"], "same_as": {"Effusion": "Fluid"}}
+    shared = same_labels("mine", "nih", grid("all", **two).study.datasets)
+    assert shared == {"Effusion": "pleural effusion"}, "the other label of this name stays"
+
+
 def test_two_labels_of_one_finding_are_nobodys_business_without_another_dataset():
     assert grid("none", labels=["Effusion", "pleural effusion"]).cells
 

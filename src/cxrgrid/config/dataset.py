@@ -128,8 +128,8 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     same_as: Annotated[
         dict[str, str],
         about(
-            "names by which other datasets know a label, {label: name there}, beside the "
-            "publishers' own, which are known; for `transfer` and the tables"
+            "names by which other datasets know a label, {label: name there}, in place of its own; "
+            "those of publishers are known. '' keeps it apart. For `transfer` and the tables"
         ),
     ] = {}
     task: Annotated[

@@ -36,7 +36,7 @@ from cxrgrid.config.factors import study_levels
 from cxrgrid.config.folds import study_folds
 from cxrgrid.config.identity import RESULTS, same
 from cxrgrid.config.idle import idle_figures, idle_tables
-from cxrgrid.config.label_names import check_same_as
+from cxrgrid.config.label_names import check_parted, check_same_as
 from cxrgrid.config.overrides import check_factors, overridden, with_overrides
 from cxrgrid.config.packaged_weights import check_installed, packaged
 from cxrgrid.config.pooling import Pooling, check_idle, read_by
@@ -76,6 +76,7 @@ class Grid:
         for name, dataset in self.study.datasets.items():
             check_selection(name, dataset)
             check_same_as(name, dataset)
+        check_parted(self.study.datasets)
         self.name = self.study.study
         self.recipes = check_recipes(self.study, {block.design for block in self.blocks()})
         known_backbones = backbones()

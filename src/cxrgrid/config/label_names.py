@@ -43,9 +43,9 @@ def labels_of(dataset: Dataset) -> tuple[str, ...]:
 
 
 def common_names(dataset: Dataset) -> dict[str, str]:
-    """{label of a dataset: the name by which it is known across datasets}."""
+    """{label of a dataset: the name by which it is known across datasets}; none of one apart."""
     others = {label: dataset.same_as.get(label, label) for label in labels_of(dataset)}
-    return {label: published().get(name, name) for label, name in others.items()}
+    return {label: published().get(name, name) for label, name in others.items() if name}
 
 
 def name_in(dataset: Dataset, label: str) -> str:
@@ -61,6 +61,23 @@ def check_same_as(name: str, dataset: Dataset) -> None:
         known(label, labels, f"datasets.{name}.same_as", "label")
     if dataset.same_as:
         check_claims(name, dataset)
+
+
+def check_parted(datasets: dict[str, Dataset]) -> None:
+    """`UserError` if another name in `same_as` takes a label from a dataset that shares it now."""
+    names = {name: common_names(dataset) for name, dataset in datasets.items()}
+    for name, dataset in datasets.items():
+        for label, other in dataset.same_as.items():
+            known_as = published().get(label, label)
+            if not other or known_as in names[name].values():
+                continue
+            for there, theirs in names.items():
+                if shared := next((own for own, each in theirs.items() if each == known_as), ""):
+                    raise UserError(
+                        f"datasets.{name}.same_as: as {other!r} alone, {label} would part from "
+                        f"{shared} of {there}; to join all, say it where the name is {other!r} "
+                        f"(same_as: {{{other}: {label}}}); to keep it apart, write {label}: ''"
+                    )
 
 
 def check_claims(name: str, dataset: Dataset) -> None:
