@@ -55,6 +55,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
     if columns := entry.get("columns"):
         lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
+    odd += description.in_two_classes(Path(entry["root"]), frame, labels)
     odd += [*alternatives.unused(entry), *alternatives.not_named(entry, frame)]
     # Who the patients are is above.
     notes = [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]

@@ -162,7 +162,8 @@ def test_test_images_without_a_class_are_left_out_and_said(capsys):
 
 
 def test_a_digit_at_the_end_may_be_the_class():
-    lay("CHNCXR_{n}{kind}_0.png", "CHNCXR_{n}{kind}_1.png")
+    for n in range(24):
+        lay_one(Path(f"mine/CXR_{n:04}_{n % 2}.png"))
     entry, frame = drafted()
     assert entry["labels"] == ["0", "1"] and frame["1"].sum() == 12
 
@@ -385,3 +386,26 @@ def test_a_layout_in_another_folder_nearby_is_not_the_one_above():
     Path("other/Train").rmdir()
     Path("mine").rename("Train")
     assert "laid out as 'covid_qu_ex'" in str(layouts.one_level_off(Path("Train"), error))
+
+
+@pytest.mark.parametrize("ends", ["01", "ab", ["flip", "orig"]])
+def test_endings_that_every_patient_has_are_no_classes(ends):
+    for n in range(12):
+        for end in ends:
+            path = Path(f"mine/p{n:02}_{end}.png")
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.full((8, 8), n, np.uint8)).save(path)
+    with pytest.raises(UserError, match="12 of 12 patients have an image of each of"):
+        drafted()
+
+
+def test_one_image_in_two_class_folders_is_said(capsys):
+    for n in range(24):
+        path = Path(f"mine/{'ill' if n % 2 else 'well'}/x{n:02}.png")
+        path.parent.mkdir(exist_ok=True, parents=True)
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(path)
+    Path("mine/well/x01.png").write_bytes(Path("mine/ill/x01.png").read_bytes())
+    Path("mine/well/x03.png").write_bytes(Path("mine/ill/x05.png").read_bytes())
+    drafted()
+    said = capsys.readouterr().out
+    assert "1 images have different labels in two places, as 'ill/x01.png' and 'well/x01" in said

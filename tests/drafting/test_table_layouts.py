@@ -798,3 +798,12 @@ def test_tables_of_parts_whose_images_have_the_same_names_are_read_by_their_fold
     wanted = {f"train/{n:03}.png": n % 2 for n in range(16)}
     wanted |= {f"test/{n:03}.png": 1 - n % 2 for n in range(8)}
     assert frame.set_index("image")["Effusion"].to_dict() == wanted
+
+
+def test_rows_that_name_a_finding_and_none_of_one_image_are_a_question():
+    again = rows(patient=patient, label=word("sick", "normal"))
+    again += "\n".join(f"img/{name}.png,p{n:02},normal" for name, n in PEOPLE[:4]) + "\n"
+    lay(Path("mine"), again)
+    with pytest.raises(UserError, match="rows of 'img/p01_1.png' name a finding and none at once"):
+        drafted("mine")
+    assert drafted("mine", "--classes", "label")[0]["columns"]["separator"] == "rows"

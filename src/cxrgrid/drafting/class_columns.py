@@ -64,6 +64,12 @@ def find(
             f"{choice[0].column!r}",
             {f"{c.column}: {', '.join(c.labels[:5])}": {"classes": c.column} for c in choice},
         )
+    if choice and (image := contradicted(choice[0], rows, images)):
+        raise Question(
+            f"{where}: rows of {image!r} name a finding and none at once in {choice[0].column!r}; "
+            f"keep one row per image, or say --classes {choice[0].column!r} if any finding counts",
+            {"any finding of an image counts": {"classes": choice[0].column}},
+        )
     return by_rows(choice[0], rows, images) if choice else None
 
 
@@ -120,6 +126,16 @@ def by_rows(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> Cla
         return found
     labels = [label for label in found.labels if not HEALTHY.fullmatch(label)]
     return Classes(found.column, ROWS, labels)
+
+
+def contradicted(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> str:
+    """The first image with a row that names no finding and another that does; empty if none."""
+    if images is None or found.separator:
+        return ""
+    healthy = rows[found.column].map(lambda name: bool(HEALTHY.fullmatch(name)))
+    told = ~healthy & (rows[found.column] != "")
+    both = healthy.groupby(images).any() & told.groupby(images).any()
+    return next(iter(both.index[both]), "")
 
 
 def could_be(name: str, values: pd.Series) -> bool:

@@ -19,8 +19,7 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
         raise UserError(f"{entry['root']}: nothing to tell apart in {', '.join(labels)}")
     if frame["patient"].nunique() < 3:
         raise UserError(f"{entry['root']}: 3 patients are needed for train, val and test")
-    guessed = entry["adapter"] == "folder" and not sure
-    if guessed and (doubt := folder_names.question(frame, labels)):
+    if doubt := "" if sure else doubt_about(entry, frame, labels):
         raise Question(
             f"{entry['root']}: {doubt}; if these are the classes all the same, say --adapter "
             "folder, else name images and labels in a table",
@@ -46,6 +45,14 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
         else "",
     }
     return entry | {"labels": chosen, "split": {"name": split}}, notes
+
+
+def doubt_about(entry: dict, frame: pd.DataFrame, labels: list[str]) -> str:
+    """Why folders, or parts of names, may be no classes; empty where nothing speaks against it."""
+    if entry["adapter"] != "folder":
+        return ""
+    found = folder_names.question(frame, labels)
+    return found or (folder_names.views_or_copies(frame, labels) if entry.get("classes") else "")
 
 
 def about_split(name: str) -> str:

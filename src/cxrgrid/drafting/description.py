@@ -1,5 +1,7 @@
 """Description of a dataset for a person: people, labels, files and oddities."""
 
+import filecmp
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -143,6 +145,23 @@ def odd_files(files: dict) -> list[str]:
     return [
         f"{len(broken)} of {files['opened']} opened files are no images, first {broken[0]}{end}"
     ]
+
+
+def in_two_classes(root: Path, frame: pd.DataFrame, labels: list[str]) -> list[str]:
+    """A sentence on files of the same name and content that have different labels."""
+    names = frame["image"].str.rsplit("/", n=1).str[-1]
+    groups = frame[names.duplicated(keep=False)].groupby(names)
+    pairs = [
+        (group["image"].iloc[0], image)
+        for _, group in itertools.islice(groups, SAMPLE)
+        for image in group.loc[group[labels].ne(group[labels].iloc[0]).any(axis=1), "image"]
+    ]
+    same = [pair for pair in pairs if all((root / one).is_file() for one in pair)]
+    same = [pair for pair in same if filecmp.cmp(root / pair[0], root / pair[1], shallow=False)]
+    if not same:
+        return []
+    first = " and ".join(map(repr, same[0]))
+    return [f"{len(same):,} images have different labels in two places, as {first}: keep one."]
 
 
 def odd_labels(frame: pd.DataFrame, labels: list[str]) -> list[str]:

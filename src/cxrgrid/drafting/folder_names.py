@@ -25,6 +25,12 @@ VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r
 SEXES = {"m", "f", "male", "female"}
 DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d")
 PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]?\d+", re.I)
+OF_COPIES = re.compile(
+    r"[a-z]|\d+|orig(inal)?|raw|flip(ped)?|mirror(ed)?|rot(ated)?|crop(ped)?|aug(mented)?|copy|clahe"
+    r"|noisy?|blur(red)?|pre|post|before|after",
+    re.I,
+)  # ends of names that may be of views or copies
+NEARLY_ALL = 0.9  # share of patients
 FEWEST = 5  # patients of a class below which it is asked whether it is one
 
 
@@ -130,6 +136,20 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
     if people[label] < FEWEST:
         return f"the class {label!r} has {people[label]} patients only"
     return ""
+
+
+def views_or_copies(frame: pd.DataFrame, labels: list[str]) -> str:
+    """Why classes found in files' names may be none: patients have an image of each."""
+    if not all(map(OF_COPIES.fullmatch, labels)):
+        return ""
+    each = frame[labels].groupby(frame["patient"]).max()
+    all_of_them = each.sum(axis=1) == len(labels)
+    if len(each) == len(frame) or all_of_them.mean() <= NEARLY_ALL:
+        return ""
+    return (
+        f"{all_of_them.sum():,} of {len(each):,} patients have an image of each of "
+        f"{', '.join(labels)}, as of views or copies: no label is here"
+    )
 
 
 def inner_classes(frame: pd.DataFrame, labels: list[str]) -> str:
