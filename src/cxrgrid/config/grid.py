@@ -34,6 +34,7 @@ from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import study_levels
 from cxrgrid.config.folds import study_folds
+from cxrgrid.config.former_names import check_former_names
 from cxrgrid.config.identity import RESULTS, same
 from cxrgrid.config.idle import idle_figures, idle_tables
 from cxrgrid.config.label_names import check_parted, check_same_as
@@ -252,6 +253,7 @@ class Grid:
             if package and not Path(cell.weights).is_file():
                 check_installed(package, f"weights.{cell.init}")
         check_external_files(self.study.external)
+        check_former_names(self, finished)
         studies = sorted(Path("results").glob("*/study.json"))
         warnings = [warning for path in studies for warning in check_shared(self, path)]
         return [*left_out(self), *warnings]
