@@ -73,6 +73,24 @@ def test_a_label_of_another_name_is_asked_for_by_the_cells_own(trained, tmp_path
     )
 
 
+def test_what_the_recipe_says_of_images_is_asked_for_instead_of_the_targets_own(trained, tmp_path):
+    cell, data = trained
+    other = renamed(data, tmp_path / "other", {}, ["A", "B"])
+    table, facts = read_parquet(other / "table.parquet")
+    facts["image"] = facts["image"] | {"equalize": "clahe"}
+    write_parquet(table, other / "table.parquet", facts)
+    np.save(other / "pixels-equalize-none.npy", np.load(data / "pixels.npy"))
+    said = facts["image"] | {"equalize": "none"}
+    write_parquet({"image": []}, other / "pixels-equalize-none.parquet", said)
+    np.save(other / "pixels.npy", 255 - np.load(data / "pixels.npy"))
+    asked = predicted(cell, other, tmp_path / "p.parquet", "--image", '{"equalize": "none"}')[0]
+    own = read_parquet(cell / "predictions/toy.parquet")[0].to_pandas()
+    assert asked.equals(own)
+    assert not predicted(cell, other, tmp_path / "q.parquet")[0].equals(own)
+    with pytest.raises(SystemExit):
+        predicted(cell, other, tmp_path / "p.parquet", "--image", '{"equalize": "some"}')
+
+
 def test_publishers_names_are_known_without_being_told():
     ours = {"task": "multilabel", "labels": ["Effusion", "Edema"]}
     theirs = {"task": "multilabel", "labels": ["pleural effusion", "pulmonary edema"]}

@@ -27,7 +27,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.label_names import published, renamed
 from cxrgrid.data.split_arrays import Split, load_split, read_part
 from cxrgrid.evaluation import log_odds, predictions
-from cxrgrid.inference.trained_cell import batch, image_there, load
+from cxrgrid.inference.trained_cell import add_image, batch, image_there, load
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.models.device import add_device, own
@@ -102,7 +102,8 @@ def predict(args) -> None:
         check_augments(cell)
     _, ours = read_parquet(args.cell / "predictions/val.parquet")
     _, facts = read_part(args.data, args.part)
-    split, theirs = load_split(args.data, args.part, image_there(args.cell, cell, facts))
+    image = image_there(args.cell, cell, facts, args.image)
+    split, theirs = load_split(args.data, args.part, image)
     same, task = common(ours, theirs, str(args.data), args.same)
     model = load(args.cell, cell, len(ours["labels"]), split.pixels.shape[-2:])
     answers = answer(model, split, cell, ours["task"], batch(args.cell, cell), args.tta)
@@ -146,6 +147,7 @@ def main(argv: list[str] | None) -> None:
         type=names,
         help="shared labels as JSON, {there: here}; else by equal names and by publishers' names",
     )
+    add_image(parser)
     parser.add_argument("--tta", type=draws, default=0, help="augmented draws per image (0: none)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
     add_device(parser)

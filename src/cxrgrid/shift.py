@@ -32,7 +32,7 @@ from cxrgrid.data.split_arrays import Split, load_split, load_training, read_par
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.inference.familiar import MOST, Familiar, chosen, learn
 from cxrgrid.inference.features import logits_and_features
-from cxrgrid.inference.trained_cell import batch, image_there, load
+from cxrgrid.inference.trained_cell import add_image, batch, image_there, load
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import facts_of, write_parquet
 from cxrgrid.models.device import add_device, own
@@ -116,7 +116,7 @@ def shift(args: argparse.Namespace) -> None:
     rows = [from_training(subject, test, cell.dataset)]
     for folder in args.others:
         _, theirs = read_part(folder, "test")
-        split, _ = load_split(folder, "test", image_there(args.cell, cell, theirs))
+        split, _ = load_split(folder, "test", image_there(args.cell, cell, theirs, args.image))
         rows.append(from_training(subject, split, theirs["dataset"]))
     columns = {name: [value for row in rows for value in row[name]] for name in rows[0]}
     about = cell.axes() | {"shifts": args.shifts} | same
@@ -137,6 +137,7 @@ def main(argv: list[str] | None) -> None:
     parser.add_argument(
         "--others", type=Path, nargs="+", default=[], help="results/data/{dataset} of others"
     )
+    add_image(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
     add_device(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the files")

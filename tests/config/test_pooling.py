@@ -9,8 +9,9 @@ from cxrgrid.config.cell import fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.identity import identity
-from cxrgrid.config.pooling import pool_file
+from cxrgrid.config.pooling import pool_file, training_arrays
 from cxrgrid.config.rules import Rules
+from cxrgrid.config.shifted_cells import Shifted
 from cxrgrid.config.transfers import taught
 from cxrgrid.data.pooled_part import shown_as
 
@@ -122,6 +123,48 @@ def test_training_asks_for_the_arrays_that_were_made_for_it():
         own = {"image": facts[cell.dataset]["image"] | cell.image}
         for name in cell.train_on:
             assert shown_as(cell, own, facts[name]) == found.image_on(cell, name)
+
+
+CLAHE = CONFIG["datasets"] | {
+    "chexpert": CONFIG["datasets"]["chexpert"] | {"image": {"size": 32, "equalize": "clahe"}}
+}
+
+
+def test_what_a_recipe_says_of_images_holds_on_every_dataset_it_is_trained_on():
+    recipe = {"train_on": ["own", "others"], "image": {"equalize": ["none", "clahe"]}}
+    found = grid(recipe, datasets=CLAHE)
+    facts = {
+        name: {"dataset": name, "image": msgspec.to_builtins(dataset.image)}
+        for name, dataset in found.study.datasets.items()
+    }
+    for cell in found.cells:
+        asked = "clahe" if "clahe" in cell.recipe else "none"
+        own = {"image": facts[cell.dataset]["image"] | cell.image}
+        for name in cell.train_on:
+            other = shown_as(cell, own, facts[name])
+            assert (facts[name]["image"] | other)["equalize"] == asked
+            assert other == found.image_on(cell, name)
+    arrays = {path: training_arrays(found, cell)[1] for path, cell in by_path(found).items()}
+    assert arrays["nih/default"] == "results/data/chexpert/pixels-equalize-none.npy"
+    assert arrays["nih/default-equalize-clahe"] == "results/data/chexpert/pixels.npy"
+    assert "-equalize-none" in found.arrays("chexpert")
+
+
+def test_what_a_recipe_says_of_images_holds_where_its_cells_are_tested_and_trains_none_again():
+    more = {"datasets": CLAHE, "transfer": ["nih", "chexpert"], "report": {"shifts": ["noise"]}}
+    plain, said = grid(**more), grid({"image": {"equalize": "none", "size": 32}}, **more)
+    for before, after in zip(plain.cells, said.cells, strict=True):
+        if after.dataset == "nih":
+            assert identity(after) == identity(before)
+    for found, array, flag in ((plain, "", ""), (said, "-equalize-none", "--image")):
+        rules, shifted = Rules(found, lambda path: []), Shifted(found)
+        wildcards = SimpleNamespace(**found.cells[0].wildcards(), target="chexpert")
+        path = f"results/data/chexpert/pixels{array}.npy"
+        assert rules.pixels(wildcards) == path and path in shifted.others(wildcards)
+        for flags in (rules.same(wildcards), shifted.flags(wildcards)):
+            assert (' --image \'{"equalize": "none"}\'' in flags) == bool(flag)
+    # A target that is like that itself is predicted as it was.
+    assert said.said(said.cells[0], ["padchest"]) == {}
 
 
 def test_a_pool_compares_with_all_that_the_study_tests():

@@ -1,7 +1,7 @@
 """One cell of the grid: all the settings of one training, as `cell.json` holds them."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -56,6 +56,9 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weights_sha256: str = ""  # what it must hash to; empty: anything
     # With `train_on`: {dataset: {label of the cell's dataset: its name there}}; config/pooling.py.
     labels_there: dict[str, dict[str, str]] = {}
+    # With `train_on`: settings of the recipe's `image` that the cell's dataset has of its own, and
+    # another one not: these hold there too.
+    image_said: dict[str, Any] = {}
     weights_mean: tuple[float, ...] = ()  # of the input that it expects; empty: as it says itself
     weights_std: tuple[float, ...] = ()
     results: int = 1  # `identity.RESULTS["train"]` of the cxrgrid that trains it

@@ -6,6 +6,7 @@ again in each job: no torch, no pandas, no timm here.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ from cxrgrid.config.checks import (
     declares,
     modules,
 )
-from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.design import points
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import study_levels
@@ -37,6 +37,7 @@ from cxrgrid.config.folds import study_folds
 from cxrgrid.config.former_names import check_former_names
 from cxrgrid.config.identity import RESULTS, same
 from cxrgrid.config.idle import idle_figures, idle_tables
+from cxrgrid.config.image_settings import of_cell, said_there
 from cxrgrid.config.label_names import check_parted, check_same_as
 from cxrgrid.config.overrides import check_factors, overridden, with_overrides
 from cxrgrid.config.packaged_weights import check_installed, packaged
@@ -89,6 +90,7 @@ class Grid:
         axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
         self.pooling = Pooling(self.study, axis)
         self.by_path: dict[str, Cell] = {}
+        self.alike: dict[str, dict[str, Any]] = {}  # see `said`
         for block in self.blocks():
             for point in points(block, self.recipes, self.folds):
                 self.add(point, above=())
@@ -99,8 +101,7 @@ class Grid:
         check_idle(self.recipes, self.cells)
         for block in self.blocks():
             check_trainings(self, points(block, self.recipes, self.folds))
-        sources = list(dict.fromkeys(cell.dataset for cell in self.cells))
-        self.transfers = transfers(self.study, sources)
+        self.transfers = transfers(self.study, list({cell.dataset: 0 for cell in self.cells}))
         check_primary(self)
 
     def blocks(self) -> list[Block]:
@@ -125,11 +126,11 @@ class Grid:
         if where not in self.by_path:
             settings = overridden(self.study.overrides, point, self.recipes[point.recipe])
             settings |= self.pooling.settings(settings, point.dataset, f"cell {where}")
-            own = own_image(settings, self.study.datasets[point.dataset], f"cell {where}: image")
+            images = of_cell(self, settings, point)
             cell = checked(
                 {
                     **settings,
-                    **own,
+                    **images,
                     "study": self.name,
                     **point._asdict(),
                     "weights": weights,
@@ -203,7 +204,13 @@ class Grid:
         if dataset == cell.dataset:
             return cell.image
         size = cell.image.get("size", self.study.datasets[cell.dataset].image.size)
-        return other_image(self.study.datasets[dataset].image, {**cell.image, "size": size})
+        given = {**self.said(cell, [dataset]), **cell.image, "size": size}
+        return other_image(self.study.datasets[dataset].image, given)
+
+    def said(self, cell: Cell, names: Iterable[str]) -> dict[str, Any]:
+        """Image settings that a cell's recipe and dataset share, and one of other datasets not."""
+        alike = self.alike.get(cell.path(), {}) if self.alike else {}
+        return said_there(alike, [self.study.datasets[name].image for name in names])
 
     def arrays(self, dataset: str) -> dict[str, Image]:
         """The image recipes in which cells are shown a dataset, by the suffix of their arrays."""
@@ -268,12 +275,3 @@ def finished(folder: str | Path, cell: Cell) -> bool:
         return False
     names = ("val", cell.dataset)
     return alike and all((folder / f"predictions/{name}.parquet").is_file() for name in names)
-
-
-def own_image(settings: dict[str, Any], dataset: Dataset, where: str) -> dict[str, Any]:
-    """The recipe's image settings that differ from the dataset's own, under `image`; checked."""
-    given = settings.get("image")
-    if not given:  # nothing to check, in most cells of most grids
-        return {"image": {}}
-    whole = checked({**msgspec.to_builtins(dataset.image), **given}, Image, where)
-    return {"image": other_image(dataset.image, {name: getattr(whole, name) for name in given})}

@@ -16,6 +16,7 @@ from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import Nothing, another, command_text
+from cxrgrid.config.image_settings import said_flag
 from cxrgrid.config.label_names import labels_of, same_labels
 from cxrgrid.config.pooling import (
     compared,
@@ -239,14 +240,17 @@ class Rules:
         return [f"results/{self.grid.name}/overlap.parquet", *found] if found else []
 
     def same(self, wildcards: Any) -> str | Nothing:
-        """Flag of `predict`: the labels that both share, where not all go by one name."""
-        source, target = named(self.grid, wildcards).dataset, wildcards.target
+        """Flags of `predict`: the labels that both share, where not all go by one name; and the
+        image settings that the recipe says of the target too.
+        """
+        cell, target = named(self.grid, wildcards), wildcards.target
+        source, said = cell.dataset, said_flag(self.grid, cell, [target])
         datasets = self.grid.study.datasets
         same = same_labels(source, target, datasets)
         ours, theirs = labels_of(datasets[source]), labels_of(datasets[target])
         if same == {label: label for label in theirs if label in ours}:
-            return Nothing()
-        return f"--same {shlex.quote(json.dumps(same))}"
+            return said or Nothing()
+        return f"--same {shlex.quote(json.dumps(same))} {said}".rstrip()
 
     def external(self, wildcards: Any) -> list[str]:
         """Paths of the target's predictions by external models."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, finished
+from cxrgrid.config.image_settings import said_flag
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.rules import named
 from cxrgrid.config.shifts import STRENGTHS, asked, strangers
@@ -61,7 +62,8 @@ class Shifted:
         others = self.strangers.get(wildcards.dataset, [])
         folders = [f"results/data/{name}" for name in others]
         beside = f" --others {' '.join(folders)}" if folders else ""
-        return f"--shifts {' '.join(self.names)}{beside}"
+        said = said_flag(self.grid, named(self.grid, wildcards), others) if folders else ""
+        return " ".join([f"--shifts {' '.join(self.names)}{beside}", *filter(None, [said])])
 
 
 def parts(names: list[str]) -> list[tuple[str, str]]:

@@ -174,4 +174,4 @@ def shown_as(cell: Cell, own: dict, facts: dict) -> dict:
         return cell.image
     there = Image(**{name: facts["image"][name] for name in facts["image"] if name != "cropped_to"})
     size = cell.image.get("size", own["image"]["size"])
-    return other_image(there, {**cell.image, "size": size})
+    return other_image(there, {**cell.image_said, **cell.image, "size": size})

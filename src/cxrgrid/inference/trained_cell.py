@@ -1,8 +1,10 @@
 """A finished cell, read from its folder: the network, and the settings to decode a new image."""
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import nn
 
@@ -134,16 +136,18 @@ def check_weights(folder: Path) -> None:
         )
 
 
-def image_there(folder: Path, cell: Cell, facts: dict) -> dict:
+def image_there(folder: Path, cell: Cell, facts: dict, said: dict | None = None) -> dict:
     """The cell's image settings, and its size, as far as they differ from a dataset's own.
 
-    folder: of the cell; facts: those of the dataset's table.parquet.
+    folder: of the cell; facts: those of the dataset's table.parquet; said: settings of the recipe
+    that the cell's own dataset has by itself, so that its cell.json may not name them.
     """
     learnt = history_facts(folder).get("image")
     if facts.get("dataset") == cell.dataset or not learnt:
         return cell.image
     own = Image(**{name: facts["image"][name] for name in facts["image"] if name != "cropped_to"})
-    return other_image(own, {**cell.image, "size": learnt["size"]})
+    given = {**cell.image_said, **(said or {}), **cell.image, "size": learnt["size"]}
+    return other_image(own, given)
 
 
 def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
@@ -165,3 +169,23 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     set_input(model, checkpoint_file.metadata(path))
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     return model.to(device, memory_format=layout).eval()
+
+
+def add_image(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --image: settings of the recipe that hold on another dataset too."""
+    parser.add_argument(
+        "--image",
+        type=image_settings,
+        default={},
+        help="image settings as JSON, of the recipe: other datasets are shown so, not as their own",
+    )
+
+
+def image_settings(text: str) -> dict:
+    """Image settings from the command line."""
+    try:
+        given = msgspec.json.decode(text, type=dict)
+        msgspec.convert(given, Image)
+    except ValueError:
+        raise argparse.ArgumentTypeError('JSON, such as {"equalize": "none"}, please') from None
+    return given
