@@ -705,6 +705,10 @@ def test_a_running_number_is_not_taken_for_the_number_of_an_image():
     assert frame.set_index("image")["ill"].to_dict() == {
         f"img/{n:04}.png": n % 2 for n in range(1, 25)
     }
+    table = numbered("sr_no,image,diagnosis") / "labels.csv"
+    more = [f"{25 + n},{n},{'well' if n % 2 == 0 else 'ill'}" for n in range(1, 9)]
+    table.write_text("\n".join([table.read_text().strip(), *more]) + "\n")  # some images twice
+    assert drafted("mine", "--force")[0]["columns"]["image"] == "image"
     with pytest.raises(UserError, match="columns 'sr_no' and 'number' could each name the images"):
         drafted(numbered("sr_no,number,diagnosis"), "--force")
 

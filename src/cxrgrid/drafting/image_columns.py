@@ -95,8 +95,11 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None
     own = [name for name in own if not PERSON.match(name)]
     for way in ways:
         look = image_lookup.lookup(base, images, way)
-        hits = {name: fitting(look, some(list(rows[name])), way) for name in own}
-        likely = [name for name in own if hits[name] * 2 >= len(some(list(rows[name])))]
+        # A column of images may repeat some: one row per finding.
+        called = [name for name in rows.columns if CALLED.search(name) and name not in own]
+        tried = [*own, *(called if way == "tail" and own else [])]
+        hits = {name: fitting(look, some(list(rows[name])), way) for name in tried}
+        likely = [name for name in tried if hits[name] * 2 >= len(some(list(rows[name])))]
         if likely:
             unlike_in_ending(rows[likely[0]], look, path)
             best = likeliest(rows, sorted(likely, key=hits.get, reverse=True), look, path)
