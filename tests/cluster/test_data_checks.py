@@ -46,7 +46,7 @@ MISTAKES = [
     ({"adapter": "csv", "labels": ["Efusion"]}, ["labels.csv", "'Efusion'", "did you mean 'Eff"]),
     (CSV | {"columns": {"patient": "pid"}}, ["no column 'pid'", "image, Effusion, Nodule"]),
     (CSV | {"columns": {"file": "label.csv"}}, ["label.csv", "did you mean 'labels.csv'"]),
-    ({"adapter": "csv", "labels": ["image"]}, ["line 2, column 'image'", "is no label"]),
+    ({"adapter": "csv", "labels": ["image"]}, ["labels.csv: a label 'image'", "rename it"]),
     (
         {"adapter": "csv", "labels": ["sick"], "columns": {"classes": "image"}},
         ["column 'image'", "no class 'sick'"],
