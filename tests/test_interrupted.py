@@ -46,9 +46,7 @@ COMMANDS = DATA + REPORTED + TRAINED + OTHERS
 FRESH = multiprocessing.get_context("forkserver")
 NEEDED = sorted({f"cxrgrid.{command[0]}" for command in COMMANDS})
 FRESH.set_forkserver_preload(["test_interrupted", *NEEDED])
-HERE = str(Path(__file__).parent)
-if HERE not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # where they look for this file
-    os.environ["PYTHONPATH"] = os.pathsep.join([HERE, str(Path(cxrgrid.__file__).parents[1])])
+PLACES = [str(Path(__file__).parent), str(Path(cxrgrid.__file__).parents[1])]
 
 
 def at_work(folder: Path, command: list[str], kill: int = -1, room: int = -1) -> tuple[int, str]:
@@ -120,7 +118,15 @@ def content(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def stages(tmp_path_factory):
     """The folder before each command, and after the last."""
-    base = tmp_path_factory.mktemp("stages")
+    with pytest.MonkeyPatch.context() as patch:
+        # Where the processes look for this file; of these tests alone: with another path the warm
+        # Python would serve nobody.
+        patch.setenv("PYTHONPATH", os.pathsep.join(PLACES))
+        yield made(tmp_path_factory.mktemp("stages"))
+
+
+def made(base: Path) -> list[Path]:
+    """Run the commands one after the other; the folder as it was before each of them."""
     now = base / "now"
     images(now)
     write_study(now / "results", report={"figures": ["roc"]})
