@@ -4,6 +4,7 @@ Every refusal is a `UserError`: one line with the value, the place and the neare
 """
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -111,24 +112,27 @@ def modules(folder: Path) -> list[str]:
 
 @functools.cache
 def adapter_facts(adapter: str) -> dict[str, Any]:
-    """The constants of an adapter (TASK, LABELS, SOURCE, …), read without importing it (pandas)."""
+    """The constants of an adapter (TASK, LABELS, SOURCE, …), read without importing it (pandas).
+
+    They are literals, or another adapter's: `LABELS = chexpert.LABELS`.
+    """
     tree = ast.parse((ADAPTERS / f"{adapter}.py").read_text("utf-8"))
-    return {
-        target.id: ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id.isupper() and is_literal(node.value)
-    }
+    found = {}
+    for node in [node for node in tree.body if isinstance(node, ast.Assign)]:
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id.isupper():
+                with contextlib.suppress(ValueError):  # is computed
+                    found[target.id] = constant(node.value)
+    return found
 
 
-def is_literal(node: ast.expr) -> bool:
-    """True if `ast.literal_eval` can evaluate the node."""
-    try:
-        ast.literal_eval(node)
-    except ValueError:
-        return False
-    return True
+def constant(node: ast.expr) -> Any:
+    """The value of a literal, or of another adapter's constant; `ValueError` for anything else."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        facts = adapter_facts(node.value.id) if node.value.id in modules(ADAPTERS) else {}
+        if node.attr in facts:
+            return facts[node.attr]
+    return ast.literal_eval(node)
 
 
 def backbones() -> set[str]:

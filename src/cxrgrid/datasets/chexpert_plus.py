@@ -16,22 +16,7 @@ from cxrgrid.data import image_lookup, publisher_files
 from cxrgrid.datasets import chexpert
 
 TASK = "multilabel"
-LABELS = [
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Opacity",
-    "Lung Lesion",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-]
+LABELS = chexpert.LABELS
 SPLITS = ["official"]
 BLANK = "absent"
 ORIGIN = "Stanford AIMI: aimi.stanford.edu/datasets/chexpert-plus."
@@ -46,33 +31,7 @@ TERMS = (
 )
 CREDENTIALED = True
 PATIENTS = "chexpert"
-PHANTOM = {
-    "findings": {
-        "Enlarged Cardiomediastinum": 0.06,
-        "Cardiomegaly": 0.12,
-        "Lung Opacity": 0.2,
-        "Lung Lesion": 0.06,
-        "Edema": 0.16,
-        "Consolidation": 0.09,
-        "Pneumonia": 0.06,
-        "Atelectasis": 0.15,
-        "Pneumothorax": 0.1,
-        "Pleural Effusion": 0.22,
-        "Pleural Other": 0.05,
-        "Fracture": 0.04,
-    },
-    "drawn": {
-        "Enlarged Cardiomediastinum": ["Wide Mediastinum"],
-        "Lung Opacity": ["Infiltration"],
-        "Lung Lesion": ["Nodule"],
-        "Pleural Effusion": ["Effusion"],
-        "Pleural Other": ["Pleural_Thickening"],
-        "Fracture": [],  # not drawn: nothing can learn it, and a score above chance is a warning
-    },
-    "ages": [18, 90],
-    "views": {"AP": 0.55, "PA": 0.25, "LATERAL": 0.2},
-    "images": 2,
-}
+PHANTOM = chexpert.PHANTOM
 
 TABLE = "df_chexpert_plus*.csv"
 COLUMNS = ["path_to_image", "deid_patient_id", "frontal_lateral", "ap_pa", "age", "sex", "split"]

@@ -16,25 +16,10 @@ from PIL import Image
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import publisher_files, walk
-from cxrgrid.datasets.chexpert import studies
+from cxrgrid.datasets import chexpert
 
 TASK = "multilabel"
-LABELS = [
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Opacity",
-    "Lung Lesion",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-]
+LABELS = chexpert.LABELS
 SPLITS = []
 ORIGIN = (
     "CheXpert's test set, Stanford Health Care: "
@@ -164,7 +149,7 @@ def values(path: Path, rows: pd.DataFrame, label: str) -> pd.Series:
 def write(root: Path, cohort: list[dict], draw) -> None:
     """The phantom cohort as the test release, with groundtruth.csv; all of it is test."""
     lines: dict[str, str] = {}
-    for row, study, image in studies(cohort):
+    for row, study, image in chexpert.studies(cohort):
         side = "lateral" if row["view"] == "LATERAL" else "frontal"
         below = f"patient{64740 + row['patient']:05d}/study{study}"
         folder = Path(root) / "test" / below
