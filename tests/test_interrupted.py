@@ -152,13 +152,18 @@ def whole(folder: Path, before: dict[str, bytes], after: dict[str, bytes]) -> li
     ]
 
 
+def undisturbed(start: Path, command: list[str], folder: Path) -> dict[str, bytes]:
+    """Bytes of all files after a command that nothing interrupts."""
+    reference = Path(shutil.copytree(start, folder / "reference", symlinks=True))
+    assert at_work(reference, command)[0] == 0
+    return content(reference)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(len(COMMANDS)), ids=[one[0] for one in COMMANDS])
 def test_killed_at_any_write_the_same_command_ends_with_the_same_bytes(tmp_path, stages, number):
     command, start = COMMANDS[number], stages[number]
-    reference = Path(shutil.copytree(start, tmp_path / "reference", symlinks=True))
-    assert at_work(reference, command)[0] == 0
-    before, after = content(start), content(reference)
+    before, after = content(start), undisturbed(start, command, tmp_path)
     chance, point, killed = random.Random(number), 0, 0
     while True:
         folder = Path(shutil.copytree(start, tmp_path / "killed", symlinks=True))
@@ -182,9 +187,7 @@ def test_killed_at_any_write_the_same_command_ends_with_the_same_bytes(tmp_path,
 @pytest.mark.parametrize("number", range(len(COMMANDS)), ids=[one[0] for one in COMMANDS])
 def test_without_room_a_command_says_so_in_one_line_and_writes_no_half(tmp_path, stages, number):
     command, start = COMMANDS[number], stages[number]
-    reference = Path(shutil.copytree(start, tmp_path / "reference", symlinks=True))
-    assert at_work(reference, command)[0] == 0
-    before, after = content(start), content(reference)
+    before, after = content(start), undisturbed(start, command, tmp_path)
     made = [len(after[path]) for path in after if before.get(path) != after[path]]
     refused = 0
     for room in sorted({100, max(made) // 2, max(made) - 1}):
