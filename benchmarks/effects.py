@@ -17,13 +17,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison import conclusions, difference
+from cxrgrid.comparison.effect_parts import part
+from cxrgrid.comparison.main_effects import contrasts, over_datasets
+from cxrgrid.comparison.measured import Measured
+from cxrgrid.comparison.random_effects import hartung_knapp
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import asked
-from cxrgrid.evaluation import conclusions, difference
-from cxrgrid.evaluation.effect_parts import part
-from cxrgrid.evaluation.main_effects import contrasts, over_datasets
-from cxrgrid.evaluation.measured import Measured
-from cxrgrid.evaluation.random_effects import hartung_knapp
 from cxrgrid.reporting.seed_means import seed_means
 
 SEED_SDS, SEEDS = (0.0, 0.03, 0.09), (1, 2, 3)

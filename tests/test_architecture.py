@@ -17,7 +17,7 @@ ROOMS = [
     {"data", "anatomy"},
     {"datasets", "models"},
     {"evaluation", "cluster", "drafting"},
-    {"training"},
+    {"comparison", "training"},
     {"inference"},
     {"reporting"},
     {"tables"},

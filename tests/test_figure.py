@@ -11,9 +11,9 @@ import pytest
 
 from conftest import write_report, write_study
 from cxrgrid import figure
+from cxrgrid.comparison.significance import rank
 from cxrgrid.config.checks import FIGURES, modules
 from cxrgrid.config.idle import can_rank
-from cxrgrid.evaluation.significance import rank
 from cxrgrid.figures import classes, cost, pretrained, ranks
 from cxrgrid.reporting import figure_style, results
 

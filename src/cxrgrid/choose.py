@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.comparison import choice
 from cxrgrid.config.cell import AXES
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study_json import read_grid
-from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.predictions import read_predictions
 from cxrgrid.evaluation.same_images import by_image, check_same
 from cxrgrid.io import cli

@@ -26,23 +26,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.config.errors import UserError
-from cxrgrid.config.study import Report
-from cxrgrid.config.study_json import read_grid
-from cxrgrid.evaluation import (
+from cxrgrid.comparison import (
     at_specificity,
-    bootstrap,
     choice,
     effect_rows,
     recommended,
     study_pairs,
     two_models,
 )
-from cxrgrid.evaluation.planned_pairs import pairs
+from cxrgrid.comparison.planned_pairs import pairs
+from cxrgrid.comparison.study_models import measured_sets
+from cxrgrid.config.cell import CONFIGURATION
+from cxrgrid.config.errors import UserError
+from cxrgrid.config.study import Report
+from cxrgrid.config.study_json import read_grid
+from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.predictions import Predictions, read
 from cxrgrid.evaluation.same_images import by_image, check_same, check_seeds
-from cxrgrid.evaluation.study_models import measured_sets
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.comparison import shift_rows
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.shifted_cells import Shifted
 from cxrgrid.config.study_json import read_grid
-from cxrgrid.evaluation import shift_rows
 from cxrgrid.evaluation.shifted_answers import asked_cells
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli

@@ -23,6 +23,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from cxrgrid.comparison.external_models import add_external
+from cxrgrid.comparison.target_parts import parts_elsewhere, parts_of
 from cxrgrid.config import operating_points
 from cxrgrid.config.cell import AXES, Cell
 from cxrgrid.config.errors import UserError, known
@@ -32,7 +34,6 @@ from cxrgrid.config.study import External, Report
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import bootstrap, recalibration, transfer_predictions
 from cxrgrid.evaluation.ensemble import Ensembles, members
-from cxrgrid.evaluation.external_models import add_external
 from cxrgrid.evaluation.fold_scores import ALONE, Scorer, model_of, planned_folds
 from cxrgrid.evaluation.predictions import Predictions, read_any, read_predictions
 from cxrgrid.evaluation.same_images import (
@@ -43,7 +44,6 @@ from cxrgrid.evaluation.same_images import (
 )
 from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
-from cxrgrid.evaluation.target_parts import parts_elsewhere, parts_of
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.parquet import read_parquet, write_parquet

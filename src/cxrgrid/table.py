@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from cxrgrid.evaluation.effect_rows import ALL
+from cxrgrid.comparison.effect_rows import ALL
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text

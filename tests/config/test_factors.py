@@ -5,10 +5,10 @@ import re
 import pytest
 import yaml
 
+from cxrgrid.comparison.planned_pairs import pairs
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import expand, merge
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation.planned_pairs import pairs
 from demo_config import DEMO, replaced
 from test_architecture import ROOT
 

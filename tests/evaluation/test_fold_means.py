@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from cxrgrid.comparison import difference
+from cxrgrid.comparison.measured import measure
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference, fold_means, own_intervals
-from cxrgrid.evaluation.measured import measure
+from cxrgrid.evaluation import bootstrap, fold_means, own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 
 NAN = float("nan")

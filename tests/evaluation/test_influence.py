@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from cxrgrid.comparison.significance import delong
 from cxrgrid.evaluation import influence
 from cxrgrid.evaluation.all_metrics import DECIDED, RANKED, WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.estimates import Estimates
 from cxrgrid.evaluation.metrics import auroc, order
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.evaluation.significance import delong
 
 STEP = 1e-5
 

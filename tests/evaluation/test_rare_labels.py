@@ -7,9 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from test_main_effects import measured
 
-from cxrgrid.config.grid import Grid
-from cxrgrid.config.study import Report
-from cxrgrid.evaluation import (
+from cxrgrid.comparison import (
     choice,
     difference,
     recommended,
@@ -17,8 +15,10 @@ from cxrgrid.evaluation import (
     study_pairs,
     two_models,
 )
+from cxrgrid.comparison.effect_parts import Part
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.study import Report
 from cxrgrid.evaluation.all_metrics import Evaluation, Row
-from cxrgrid.evaluation.effect_parts import Part
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import rare_labels

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from conftest import CONFIG
+from cxrgrid.comparison import choice
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import choice
 from cxrgrid.reporting import nested_choice
 
 FOLDS = 3

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxrgrid.comparison.seed_variance import over_seeds, pool
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.seed_variance import over_seeds, pool
 from cxrgrid.reporting.seed_means import seed_means
 
 

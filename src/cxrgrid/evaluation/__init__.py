@@ -1,4 +1,5 @@
-"""From predictions to numbers: metrics, intervals, thresholds, calibration, differences.
+"""From one model's predictions to numbers: metrics, intervals, thresholds, calibration, groups.
 
-No torch. The layout of numbers for a reader belongs in `reporting`, `tables` and `figures`.
+No torch. Several models beside each other belong in `comparison`; the layout of numbers for a
+reader in `reporting`, `tables` and `figures`.
 """

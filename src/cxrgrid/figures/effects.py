@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxrgrid.evaluation.effect_rows import FIXED, ONE, named, primary_metric
+from cxrgrid.comparison.effect_rows import FIXED, ONE, named, primary_metric
 from cxrgrid.evaluation.wording import p_value
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import NAMES, Frames

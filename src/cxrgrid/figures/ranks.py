@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrgrid.comparison.significance import Ranks, rank
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.significance import Ranks, rank
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 

@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxrgrid.comparison.effect_rows import primary_metric
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.shifted_cells import Shifted
 from cxrgrid.config.shifts import STRENGTHS
-from cxrgrid.evaluation.effect_rows import primary_metric
 from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.tables.shifts import build

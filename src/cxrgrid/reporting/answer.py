@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cxrgrid.evaluation.conclusions import THIS
-from cxrgrid.evaluation.effect_rows import FIXED, ONE, named, primary_metric
+from cxrgrid.comparison.conclusions import THIS
+from cxrgrid.comparison.effect_rows import FIXED, ONE, named, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.findings import configuration, seeds
 from cxrgrid.reporting.results import NAMES, Frames

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from cxrgrid.comparison.conclusions import THIS
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.conclusions import THIS
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 

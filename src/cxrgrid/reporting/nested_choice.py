@@ -11,8 +11,8 @@ import math
 
 import pandas as pd
 
+from cxrgrid.comparison.choice import ENTRY
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.choice import ENTRY
 from cxrgrid.evaluation.wording import many, number
 from cxrgrid.reporting.results import Frames
 

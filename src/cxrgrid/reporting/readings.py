@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
+from cxrgrid.comparison.effect_rows import primary_metric
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import primary
-from cxrgrid.evaluation.effect_rows import primary_metric
 from cxrgrid.evaluation.wording import many
 from cxrgrid.io.atomic import write_text
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.comparison.choice import ranked
 from cxrgrid.config.cell import AXES, CONFIGURATION
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
-from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.score_columns import with_fold
 from cxrgrid.io.csv_file import mapped, unquoted
 from cxrgrid.io.json_file import AGAIN

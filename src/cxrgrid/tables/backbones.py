@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.comparison.effect_rows import ALL
 from cxrgrid.config.cell import AXES
-from cxrgrid.evaluation.effect_rows import ALL
 from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting.results import Frames
 

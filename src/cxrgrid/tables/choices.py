@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from cxrgrid.comparison.choice import COLUMNS, ENTRY, ranked
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.choice import COLUMNS, ENTRY, ranked
 from cxrgrid.evaluation.wording import number, part, whole
 from cxrgrid.reporting import cell_links, nested_choice
 from cxrgrid.reporting.results import Frames

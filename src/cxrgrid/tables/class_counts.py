@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid.evaluation.effect_rows import ALL
+from cxrgrid.comparison.effect_rows import ALL
 from cxrgrid.evaluation.wording import whole
 from cxrgrid.reporting.results import Frames
 

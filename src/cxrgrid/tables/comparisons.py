@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid.evaluation.planned_pairs import EXTERNAL
+from cxrgrid.comparison.planned_pairs import EXTERNAL
 from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames

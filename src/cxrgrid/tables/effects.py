@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid.evaluation.effect_rows import ALL, FIXED, ONE, RANDOM, named, primary_metric
+from cxrgrid.comparison.effect_rows import ALL, FIXED, ONE, RANDOM, named, primary_metric
 from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import MISSING

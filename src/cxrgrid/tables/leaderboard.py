@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison.choice import ranked
 from cxrgrid.config.cell import AXES, CONFIGURATION
-from cxrgrid.evaluation.choice import ranked
 from cxrgrid.evaluation.wording import number, part, spread, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.fold_frames import rerun

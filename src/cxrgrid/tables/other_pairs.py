@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid.evaluation import choice, other_pairs
+from cxrgrid.comparison import choice, other_pairs
 from cxrgrid.evaluation.wording import difference, p_value, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from cxrgrid.comparison.effect_rows import primary_metric
+from cxrgrid.comparison.recommended import TOGETHER
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.effect_rows import primary_metric
-from cxrgrid.evaluation.recommended import TOGETHER
 from cxrgrid.evaluation.wording import difference, many, number, p_value, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import coordinates

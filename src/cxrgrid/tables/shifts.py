@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from cxrgrid.comparison.effect_rows import primary_metric
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.shifts import CHANGES, STRENGTHS
-from cxrgrid.evaluation.effect_rows import primary_metric
 from cxrgrid.evaluation.wording import difference, number, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import coordinates

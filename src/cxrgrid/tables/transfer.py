@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from cxrgrid.comparison import choice
 from cxrgrid.config.cell import CONFIGURATION, Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.label_names import kept_apart, same_labels
 from cxrgrid.config.transfers import targets_of, taught
-from cxrgrid.evaluation import choice
 from cxrgrid.evaluation.rare_labels import too_rare
 from cxrgrid.evaluation.transfer_predictions import kept_out, masked, read_seen
 from cxrgrid.evaluation.wording import many, number, part, signed, whole

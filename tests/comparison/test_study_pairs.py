@@ -2,8 +2,8 @@
 
 from itertools import combinations
 
+from cxrgrid.comparison.planned_pairs import pairs
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation.planned_pairs import pairs
 from demo_config import DEMO
 
 LISTS = {"epochs": 2, "lr": [0.001, 0.0003], "image": {"size": [64, 96, 128]}}

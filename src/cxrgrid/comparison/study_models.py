@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cxrgrid.comparison.measured import Measured, measure
+from cxrgrid.comparison.planned_pairs import EXTERNAL
 from cxrgrid.config.cell import Cell, fold_folder
 from cxrgrid.config.checks import TESTED
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.study import External, Report
 from cxrgrid.evaluation import test_sets, transfer_predictions
-from cxrgrid.evaluation.measured import Measured, measure
-from cxrgrid.evaluation.planned_pairs import EXTERNAL
 from cxrgrid.evaluation.predictions import Predictions, only, read
 from cxrgrid.evaluation.same_images import aligned, by_image, check_same
 from cxrgrid.evaluation.subgroup_gaps import joined

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from cxrgrid.comparison.measured import Measured
+from cxrgrid.comparison.seed_variance import detectable, half_width, p_value
 from cxrgrid.evaluation import bootstrap
-from cxrgrid.evaluation.measured import Measured
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import detectable, half_width, p_value
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxrgrid.evaluation.recommended import simultaneous, verdict
-from cxrgrid.evaluation.seed_variance import Spread
+from cxrgrid.comparison.recommended import simultaneous, verdict
+from cxrgrid.comparison.seed_variance import Spread
 
 K, SEEDS = 6, np.full(7, 2)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cxrgrid.comparison import difference
+from cxrgrid.comparison.seed_variance import Spread, pool
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, difference, fold_means
+from cxrgrid.evaluation import bootstrap, fold_means
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Spread, pool
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ level is compared.
 from dataclasses import dataclass
 from itertools import combinations
 
+from cxrgrid.comparison.configurations import configurations, folds_of
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import asked
-from cxrgrid.evaluation.configurations import configurations, folds_of
 
 Standing = dict[tuple[str, ...], tuple[str, ...]]  # entry: the configuration that stands for it
 VARIED = ("init", "backbone", "recipe")  # in this order in the table: starts come first

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from cxrgrid.comparison.seed_variance import Combined, Spread, combine, over_seeds, seed_parts
 from cxrgrid.evaluation import bootstrap, metrics
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import in_means
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Combined, Spread, combine, over_seeds, seed_parts
 from cxrgrid.evaluation.wilson import PRIOR
 
 METRICS = {"auroc": "AUROC", "ap": "average precision", "accuracy": "accuracy"}

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrgrid.evaluation import difference, fold_means, influence
+from cxrgrid.comparison import difference
+from cxrgrid.comparison.seed_variance import Combined, Spread, combine
+from cxrgrid.evaluation import fold_means, influence
 from cxrgrid.evaluation.intervals import Classes
 from cxrgrid.evaluation.own_intervals import ranked, with_mean
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Combined, Spread, combine
 from cxrgrid.evaluation.wilson import Estimate
 
 METRICS = difference.RANKING

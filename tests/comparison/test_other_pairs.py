@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from conftest import write_study
+from cxrgrid.comparison import other_pairs
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import other_pairs
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 GRID = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch", "pretrained"]}

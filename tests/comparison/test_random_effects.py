@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from cxrgrid.evaluation.random_effects import between, hartung_knapp, heterogeneity
+from cxrgrid.comparison.random_effects import between, hartung_knapp, heterogeneity
 
 APART = np.array([0.10, 0.02, 0.21, 0.05, -0.04]), np.array([0.03, 0.02, 0.05, 0.025, 0.04]) ** 2
 ALIKE = np.array([0.05, 0.06, 0.055]), np.array([0.03, 0.02, 0.05]) ** 2

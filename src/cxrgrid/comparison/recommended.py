@@ -13,14 +13,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison import conclusions, difference
+from cxrgrid.comparison.choice import ENTRY
+from cxrgrid.comparison.effect_rows import primary_metric
+from cxrgrid.comparison.measured import Measured
+from cxrgrid.comparison.seed_variance import Spread
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import bootstrap, conclusions, difference
-from cxrgrid.evaluation.choice import ENTRY
-from cxrgrid.evaluation.effect_rows import primary_metric
-from cxrgrid.evaluation.measured import Measured
+from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Spread
 
 COLUMNS = [*CONFIGURATION, "metric", "recommended", "value", "difference", "low", "high", "p"]
 COLUMNS += ["others", "seeds", "verdict"]

@@ -13,10 +13,10 @@ from itertools import combinations, groupby
 import numpy as np
 from scipy.stats import f
 
+from cxrgrid.comparison.effect_parts import Errors, Part, part
+from cxrgrid.comparison.measured import Measured
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.varied import FIRST, Entry, asked, levels, varied
-from cxrgrid.evaluation.effect_parts import Errors, Part, part
-from cxrgrid.evaluation.measured import Measured
 
 Pairs = dict[str, list[tuple[Entry, Entry]]]  # of each dataset
 

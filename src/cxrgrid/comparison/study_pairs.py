@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison import conclusions, difference
+from cxrgrid.comparison.configurations import configurations, folds_of
+from cxrgrid.comparison.measured import Measured
+from cxrgrid.comparison.planned_pairs import EXTERNAL, Pair, Standing, pairs
+from cxrgrid.comparison.seed_variance import Spread
+from cxrgrid.comparison.significance import holm
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import conclusions, difference
-from cxrgrid.evaluation.configurations import configurations, folds_of
-from cxrgrid.evaluation.measured import Measured
-from cxrgrid.evaluation.planned_pairs import EXTERNAL, Pair, Standing, pairs
-from cxrgrid.evaluation.seed_variance import Spread
-from cxrgrid.evaluation.significance import holm
 from cxrgrid.evaluation.wording import many
 
 KEYS = ["dataset", "target", "subset", "axis", "a", "b", "factor", "level_a", "level_b"]

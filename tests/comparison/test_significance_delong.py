@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cxrgrid.evaluation import significance
+from cxrgrid.comparison import significance
 
 # Three screening tests of 43 patients with ovarian cancer: DeLong et al. (1988), as printed in the
 # SAS/STAT user's guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves".

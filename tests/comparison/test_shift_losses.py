@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cxrgrid.evaluation import bootstrap, difference
+from cxrgrid.comparison import difference
+from cxrgrid.comparison.shift_losses import losses, values
+from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.predictions import Predictions
-from cxrgrid.evaluation.shift_losses import losses, values
 
 
 def answers(seed: int = 0, patients: int = 150, noise: float = 1.0) -> Predictions:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from cxrgrid.evaluation import significance
+from cxrgrid.comparison import significance
 
 # Demšar (2006), table 6: AUC of C4.5 and three variants on 14 datasets. In the text: mean ranks
 # 3.143, 2.000, 2.893, 1.964, F_F = 3.69, critical difference 1.25.

@@ -11,27 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
+from cxrgrid.comparison import conclusions, difference, shift_losses
+from cxrgrid.comparison.planned_pairs import EXTERNAL, Pair, Standing, pairs
+from cxrgrid.comparison.seed_variance import combine, pool
+from cxrgrid.comparison.shift_losses import Loss, Values, averaged, grouped, losses
+from cxrgrid.comparison.significance import holm
+from cxrgrid.comparison.study_models import elsewhere
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.data import subsets
-from cxrgrid.evaluation import (
-    conclusions,
-    difference,
-    intervals,
-    recalibration,
-    shift_losses,
-    thresholds,
-)
+from cxrgrid.evaluation import intervals, recalibration, thresholds
 from cxrgrid.evaluation.ensemble import Ensembles, members
 from cxrgrid.evaluation.intervals import Counts
-from cxrgrid.evaluation.planned_pairs import EXTERNAL, Pair, Standing, pairs
 from cxrgrid.evaluation.predictions import Predictions, only, read_predictions
 from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.same_images import by_image
-from cxrgrid.evaluation.seed_variance import combine, pool
-from cxrgrid.evaluation.shift_losses import Loss, Values, averaged, grouped, losses
-from cxrgrid.evaluation.significance import holm
-from cxrgrid.evaluation.study_models import elsewhere
 
 DECIDED = ("sensitivity", "specificity", "balanced_accuracy", "f1")
 FAMILY = ("kind", "target", "subset", "threshold_rule", "factor", "metric", "average", "rare")

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cxrgrid.config.grid import Grid
-from cxrgrid.config.varied import primary
-from cxrgrid.evaluation import conclusions, difference
-from cxrgrid.evaluation.effect_parts import Part
-from cxrgrid.evaluation.main_effects import (
+from cxrgrid.comparison import conclusions, difference
+from cxrgrid.comparison.effect_parts import Part
+from cxrgrid.comparison.main_effects import (
     Contrast,
     Results,
     cohorts,
@@ -19,10 +17,12 @@ from cxrgrid.evaluation.main_effects import (
     parts,
     within,
 )
-from cxrgrid.evaluation.measured import Measured
-from cxrgrid.evaluation.random_effects import hartung_knapp, heterogeneity
-from cxrgrid.evaluation.seed_variance import Combined
-from cxrgrid.evaluation.significance import holm
+from cxrgrid.comparison.measured import Measured
+from cxrgrid.comparison.random_effects import hartung_knapp, heterogeneity
+from cxrgrid.comparison.seed_variance import Combined
+from cxrgrid.comparison.significance import holm
+from cxrgrid.config.grid import Grid
+from cxrgrid.config.varied import primary
 from cxrgrid.evaluation.wording import many
 
 ALL = "all"  # dataset of an effect over all datasets

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
+from cxrgrid.comparison import effect_rows
+from cxrgrid.comparison.effect_parts import part
+from cxrgrid.comparison.main_effects import contrasts, over_datasets, within
+from cxrgrid.comparison.measured import Measured
 from cxrgrid.config.grid import Grid
-from cxrgrid.evaluation import effect_rows
-from cxrgrid.evaluation.effect_parts import part
-from cxrgrid.evaluation.main_effects import contrasts, over_datasets, within
-from cxrgrid.evaluation.measured import Measured
 from demo_config import DEMO, replaced
 
 SIZE = {"n": 200, "positives": 60, "patients": 150, "rarer": 60, "most": 60}

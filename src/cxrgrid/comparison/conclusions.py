@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cxrgrid.evaluation.difference import METRICS, TINY
+from cxrgrid.comparison.difference import METRICS, TINY
+from cxrgrid.comparison.seed_variance import Combined
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Combined
 from cxrgrid.evaluation.wording import difference, number, p_value, signed
 
 ALPHA = 0.05

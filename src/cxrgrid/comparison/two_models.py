@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison import conclusions, difference, significance
+from cxrgrid.comparison.significance import holm, mcnemar
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, conclusions, difference, significance
+from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.own_intervals import own_intervals
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import rare_labels
-from cxrgrid.evaluation.significance import holm, mcnemar
 
 CLUSTERED = "some patients have several images, and it takes images for independent"
 

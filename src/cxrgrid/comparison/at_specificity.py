@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from cxrgrid.comparison import conclusions, difference, two_models
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import bootstrap, conclusions, difference, metrics, two_models
+from cxrgrid.evaluation import bootstrap, metrics
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import in_means, rare_labels
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
+from cxrgrid.comparison import at_specificity
 from cxrgrid.config.study import Report
-from cxrgrid.evaluation import at_specificity, metrics
+from cxrgrid.evaluation import metrics
 from cxrgrid.evaluation.predictions import Predictions
 
 

@@ -10,19 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrgrid.comparison import difference, shift_losses
+from cxrgrid.comparison.seed_variance import Spread, over_seeds, pool
+from cxrgrid.comparison.shift_losses import values
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.shifted_cells import parts
 from cxrgrid.config.shifts import CHANGES
 from cxrgrid.config.study import Report
 from cxrgrid.config.transfers import taught
-from cxrgrid.evaluation import abstention, difference, fold_means, influence, shift_losses
+from cxrgrid.evaluation import abstention, fold_means, influence
 from cxrgrid.evaluation.intervals import Classes, proportion
 from cxrgrid.evaluation.own_intervals import ranked
 from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.seed_variance import Spread, over_seeds, pool
-from cxrgrid.evaluation.shift_losses import values
 from cxrgrid.evaluation.shifted_answers import Asked, Seeds
 from cxrgrid.evaluation.wilson import Estimate
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxrgrid.evaluation.seed_variance import Spread, combine, over_seeds, pool
+from cxrgrid.comparison.seed_variance import Spread, combine, over_seeds, pool
 from long_tests import by_turns
 
 
