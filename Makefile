@@ -18,7 +18,7 @@ demo: .venv/ready
 status: .venv/ready
 	@python -m cxrgrid.status
 
-# Of the tests marked long: none, all, or those of turn N of five (.ci/run takes turns).
+# Of the tests marked long: none, all, or those of turn N (.ci/run takes turns).
 LONG ?= none
 # The README's pictures of a report's answer, light and dark, by a headless Chromium:
 # make pictures STUDY=kermany-imagenet

@@ -65,7 +65,7 @@ def no_run_before() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--long`: which of the tests marked so are run."""
-    said = "of the tests marked long: all, none, or those of the Nth turn of five"
+    said = "of the tests marked long: all, none, or those of the Nth turn"
     parser.addoption("--long", default="all", metavar="all|none|N", help=said)
 
 

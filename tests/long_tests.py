@@ -4,27 +4,29 @@ from collections import Counter
 
 import pytest
 
-TURNS = 5  # after so many turns each long test has run
+TURNS = 10  # after so many turns each long test has run, if its mark says no other number
 
 
 def chosen(items: list[pytest.Item], asked: str) -> list[pytest.Item]:
     """The tests without the long ones that are not asked for.
 
-    asked: `all`, `none`, or the number of a turn: of each file's long tests every fifth, and of the
+    asked: `all`, `none`, or the number of a turn: of each file's long tests every tenth, and of the
     next file those beside them, so that what stands first in the files is spread over the turns.
+    Marked `long(turns=6)`, six such tests of a file are one in each turn.
     """
     if asked not in ("all", "none") and not asked.isdecimal():
         raise pytest.UsageError(f"--long {asked}: all, none, or the number of a turn")
     before, kept = Counter(), []
     files = {path: at for at, path in enumerate(dict.fromkeys(item.path for item in items))}
     for item in items:
-        long = item.get_closest_marker("long") is not None
-        ours = (
-            asked.isdecimal() and (before[item.path] + files[item.path] - int(asked)) % TURNS == 0
-        )
-        before[item.path] += long
-        if not long or asked == "all" or ours:
+        long = item.get_closest_marker("long")
+        if long is None or asked == "all":
             kept.append(item)
+        elif asked.isdecimal():
+            turns = long.kwargs.get("turns", TURNS)
+            if (before[item.path] + files[item.path] - int(asked)) % turns == 0:
+                kept.append(item)
+            before[item.path] += 1
     return kept
 
 

@@ -181,7 +181,7 @@ def covering(config: dict) -> list[dict]:
     return [block for at, block in enumerate(blocks) if block not in blocks[:at]]
 
 
-@pytest.mark.long
+@pytest.mark.long(turns=len(CELLS) + 1)
 @pytest.mark.parametrize("name", CELLS)
 def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
     # The networks of the zoo halve an image six times.
@@ -314,7 +314,7 @@ REPRODUCED = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long(turns=len(CELLS) + 1)
 def test_choices_are_compared_on_two_test_sets_around_one_base(tmp_path):
     config = read("chexpert-choices")
     assert len(Grid(config).cells) == 45
@@ -358,21 +358,23 @@ def test_what_the_published_way_is_worth_is_the_difference_of_the_same_backbone_
 
 
 class Collected(SimpleNamespace):
-    """A test as pytest has collected it, and whether it is marked long."""
+    """A test as pytest has collected it, and its mark if it is a long one."""
 
-    def get_closest_marker(self, name: str) -> str | None:
-        return name if name == "long" and self.long else None
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return self.long if name == "long" else None
 
 
-def test_each_turn_takes_a_study_and_five_take_every_long_test_once():
-    studies = [Collected(path="studies", long=True, name=name) for name in CELLS]
-    faults = [Collected(path="faults", long=True, name=name) for name in "abcdefg"]
-    short = [Collected(path="faults", long=False, name="short")]
+def test_each_turn_takes_a_study_and_ten_take_every_long_test_once():
+    marked, apart = pytest.mark.long.mark, pytest.mark.long(turns=6).mark
+    studies = [Collected(path="studies", long=apart, name=name) for name in "uvwxyz"]
+    faults = [Collected(path="faults", long=marked, name=name) for name in range(13)]
+    short = [Collected(path="faults", long=None, name="short")]
     every = [*studies, *faults, *short]
-    turns = [long_tests.chosen(every, str(number)) for number in range(8, 13)]
+    turns = [long_tests.chosen(every, str(number)) for number in range(8, 18)]
     assert all(one in turn for one in short for turn in turns)
-    assert [sum(one in turn for one in studies) for turn in turns] == [1] * 5
-    assert all(sum(one in turn for turn in turns) == 1 for one in studies + faults)
+    assert [sum(one in turn for one in studies) for turn in turns] == [1] * 10
+    assert all(sum(one in turn for turn in turns[:6]) == 1 for one in studies)
+    assert all(sum(one in turn for turn in turns) == 1 for one in faults)
     assert long_tests.chosen(every, "all") == every and long_tests.chosen(every, "none") == short
     with pytest.raises(pytest.UsageError, match="--long some: all, none, or the number"):
         long_tests.chosen(every, "some")
