@@ -1,5 +1,7 @@
 """Template matching finds the drawn lungs, and follows them wherever an image has them."""
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,12 @@ from cxrgrid.datasets import nih
 
 SIDE = 256
 COHORT = phantom.make_cohort(preparation.Phantom(patients=24, seed=3), nih.PHANTOM)
-FILMS = [phantom.radiograph(row, SIDE) for row in COHORT]
+
+
+@functools.cache
+def films() -> list[np.ndarray]:
+    """The radiographs of the cohort."""
+    return [phantom.radiograph(row, SIDE) for row in COHORT]
 
 
 def air(row):
@@ -35,7 +42,7 @@ def overlap(a, b):
 
 def test_hardly_any_drawn_lung_is_cut_away_and_much_else_is():
     kept, taken = [], []
-    for row, film in zip(COHORT, FILMS, strict=True):
+    for row, film in zip(COHORT, films(), strict=True):
         left, top, right, bottom = (round(edge) for edge in lungs.find(film))
         kept.append(air(row)[top:bottom, left:right].sum() / air(row).sum())
         taken.append((right - left) * (bottom - top) / film.size)
@@ -46,7 +53,7 @@ def test_hardly_any_drawn_lung_is_cut_away_and_much_else_is():
 def test_the_part_moves_and_grows_with_the_chest():
     """The same film on a larger dark plate, to a side and in another shape."""
     alike = []
-    for number, film in enumerate(FILMS):
+    for number, film in enumerate(films()):
         wide, tall = 170 + 10 * (number % 3), 190 - 10 * (number % 2)
         left, top = 70 - 10 * (number % 4), 20 + 10 * (number % 5)
         plate = np.full((SIDE, 300), 12, np.uint8)
@@ -70,7 +77,7 @@ def test_whatever_the_image_there_is_a_part_of_it(width, height, kind):
 def test_a_recipe_with_lungs_is_that_part_resized(tmp_path, ending):
     """Also of a JPEG that libjpeg decodes at half its size."""
     path = tmp_path / f"a.{ending}"
-    Image.fromarray(cv2.resize(FILMS[0], (1024, 900))).save(path)
+    Image.fromarray(cv2.resize(films()[0], (1024, 900))).save(path)
     recipe = preparation.Image(size=64, crop_to="lungs")
     box = image.part(path, recipe, None)
     whole = np.asarray(Image.open(path))
