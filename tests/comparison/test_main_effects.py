@@ -236,6 +236,19 @@ def test_of_a_search_the_chosen_level_meets_the_other_recipes_and_is_no_factor()
     assert row["estimate"] == pytest.approx(chosen - other)
 
 
+def test_the_effect_of_a_recipe_averages_in_no_level_that_differs_in_another_setting():
+    recipes = DEMO["recipes"] | {"tuned": {"epochs": 20, "lr": 0.001}}
+    recipes["default"] = recipes["default"] | {"lr": [0.001, 0.0003]}
+    found = []
+    for order in (["default", "tuned"], ["tuned", "default"]):
+        config = replaced(DEMO, "recipes", recipes)
+        grid = Grid(replaced(config, "grid.recipes", order))
+        cells = measured(grid, np.random.default_rng(1), {"0.0003": 0.2}, seed_sd=0.0, sampling=0.0)
+        whole = rows(grid, cells, factor="recipe", model="fixed")
+        found.append((len(whole), whole["planned"].sum(), abs(whole["estimate"].sum())))
+    assert found[0] == found[1] == (1, 8, pytest.approx(0, abs=1e-9))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 @pytest.mark.parametrize("seed_sd", [0.0, 0.03, 0.09])

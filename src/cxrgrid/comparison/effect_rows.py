@@ -212,7 +212,7 @@ def named(factor: str, level: str) -> str:
     """A level in a sentence: `pretrained`, `lr 0.001`."""
     if factor in ("init", "backbone", "recipe"):
         return level
-    return f"{factor} {level or 'as the default'}"
+    return f"{factor} {level or 'as the dataset'}"
 
 
 def basis(row: dict) -> str:

@@ -16,6 +16,7 @@ from scipy.stats import f
 from cxrgrid.comparison.effect_parts import Errors, Part, part
 from cxrgrid.comparison.measured import Measured
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.recipe_steps import RecipeSteps
 from cxrgrid.config.varied import FIRST, Entry, asked, levels, varied
 
 Pairs = dict[str, list[tuple[Entry, Entry]]]  # of each dataset
@@ -52,35 +53,38 @@ class Contrast:
 def contrasts(grid: Grid) -> list[Contrast]:
     """Every two levels of each factor that the study varies, in its order."""
     every = {entry: levels(grid, entry) for entry in asked(grid)}
-    found = []
+    found, steps = [], RecipeSteps(grid)
     for factor, values in varied(grid).items():
         for against, level in combinations(values, 2):
             sides = ([e for e, own in every.items() if own[factor] == x] for x in (level, against))
-            if pairs := meetings(grid, every, factor, *sides):
+            if pairs := meetings(steps, every, factor, *sides):
                 found.append(Contrast(factor, level, against, pairs))
     return found
 
 
 def meetings(
-    grid: Grid, every: dict[Entry, dict], factor: str, ours: list[Entry], theirs: list[Entry]
+    steps: RecipeSteps,
+    every: dict[Entry, dict],
+    factor: str,
+    ours: list[Entry],
+    theirs: list[Entry],
 ) -> Pairs:
     """Pairs of entries, one of each level, that are alike in all other factors, by dataset.
 
-    Two recipes are alike in the factors that both have as lists.
+    Two recipes are alike where they are one step apart.
     """
     names = [name for name in next(iter(every.values())) if name != factor]
-    lists = {entry[-1]: set(grid.recipes[entry[-1]].levels) for entry in every}
-    if factor == "recipe":
-        chosen = {name for name in lists if grid.recipes[name].choose}
-        lists = {name: set() if name in chosen else own for name, own in lists.items()}
     by_place: dict[tuple, list[Entry]] = {}
     for other in theirs:
         by_place.setdefault(place(other, every[other], factor), []).append(other)
     found: Pairs = {}
     for entry in ours:
         for other in by_place.get(place(entry, every[entry], factor), []):
-            both = lists[entry[-1]] & lists[other[-1]] if factor == "recipe" else names
-            if all(every[entry][name] == every[other][name] for name in both):
+            if factor == "recipe":
+                alike = steps.one(entry[0], entry[-1], other[-1])
+            else:
+                alike = all(every[entry][name] == every[other][name] for name in names)
+            if alike:
                 found.setdefault(entry[0], []).append((entry, other))
     return found
 

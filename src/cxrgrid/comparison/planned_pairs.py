@@ -11,6 +11,7 @@ from itertools import combinations
 from cxrgrid.comparison.configurations import configurations, folds_of
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
+from cxrgrid.config.recipe_steps import RecipeSteps
 from cxrgrid.config.varied import asked
 
 Standing = dict[tuple[str, ...], tuple[str, ...]]  # entry: the configuration that stands for it
@@ -58,7 +59,7 @@ class Pair:
         """Names of the two in a sentence."""
         if not self.factor:
             return self.names()
-        return tuple(f"{self.factor} {level or 'as the default'}" for level in self.levels)
+        return tuple(f"{self.factor} {level or 'as the dataset'}" for level in self.levels)
 
     def seed_of_a(self, seed: int) -> int:
         """The seed of a that is compared with a seed of b: an external model has only one."""
@@ -85,7 +86,7 @@ def pairs(grid: Grid, standing: Standing | None = None) -> list[Pair]:
     """
     planned, folds, found = configurations(grid), folds_of(grid), []
     standing = entries(grid) | (standing or {})
-    named = asked(grid)
+    named, steps = asked(grid), RecipeSteps(grid)
     every = {entry: planned[own] for entry, own in standing.items() if entry in named}
     for axis in VARIED:
         at = CONFIGURATION.index(axis)
@@ -100,7 +101,7 @@ def pairs(grid: Grid, standing: Standing | None = None) -> list[Pair]:
             both = (a, b, standing[a], standing[b])
             if axis != "recipe":
                 found.append(Pair(axis, *both, seeds))
-            elif one := one_factor(grid, a[at], b[at]):
+            elif one := one_factor(grid, steps, a, b):
                 found.append(Pair(axis, *both, seeds, *one))
     for name, model in grid.study.external.items():
         a = (model.dataset, name, EXTERNAL, EXTERNAL)
@@ -123,19 +124,18 @@ def entries(grid: Grid) -> Standing:
     return found
 
 
-def one_factor(grid: Grid, a: str, b: str) -> tuple[str, tuple[str, str], str] | None:
-    """Factor in which two recipes differ, its levels, and the rest; None if they differ in several.
+def one_factor(
+    grid: Grid, steps: RecipeSteps, a: tuple[str, ...], b: tuple[str, ...]
+) -> tuple[str, tuple[str, str], str] | None:
+    """Factor in which the recipes of two entries differ, its levels, and the rest.
 
-    Of two recipes that the study names, the recipe itself differs: no factor. The factors of a
-    recipe of which one level is chosen are no longer any.
+    Of two recipes that the study names, the recipe itself differs: no factor. None if they differ
+    in several factors, or in more than the step from one recipe to the other.
     """
-    levels = grid.levels[a], grid.levels[b]
-    chosen = {f for name in (a, b) if grid.recipes[name].choose for f in grid.recipes[name].levels}
-    differ = [n for n in levels[0] if levels[0][n] != levels[1][n] and n not in chosen]
-    same_recipe = levels[0]["recipe"] == levels[1]["recipe"]
-    if not same_recipe:
-        own = [name for name in differ if name in grid.recipes[a].levels]
-        return None if own else ("", ("", ""), "")
+    levels = grid.levels[a[-1]], grid.levels[b[-1]]
+    if levels[0]["recipe"] != levels[1]["recipe"]:
+        return ("", ("", ""), "") if steps.one(a[0], a[-1], b[-1]) else None
+    differ = [n for n in levels[0] if levels[0][n] != levels[1][n]]
     if len(differ) != 1:
         return None
     base = grid.levels[levels[0]["recipe"]]

@@ -7,7 +7,7 @@ import msgspec
 
 from cxrgrid.config.checks import check_keys, check_name, checked
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.factors import LevelRecipe, expand, factors, merge
+from cxrgrid.config.factors import LevelRecipe, expand, factors, level_text, merge
 from cxrgrid.config.pooling import OWN
 from cxrgrid.config.preparation import Image
 from cxrgrid.config.recipe import Recipe, StudyRecipe
@@ -66,6 +66,16 @@ def meaning(settings: Recipe) -> str:
         image |= {"size": Image(size=image["size"]).size} if "size" in image else {}
     train_on = () if settings.train_on == (OWN,) else settings.train_on
     return repr(msgspec.structs.replace(settings, image=image, train_on=train_on))
+
+
+def built_in() -> dict[str, str]:
+    """The built-in value of each setting as the text of a level; empty where the dataset's holds.
+
+    Those of `image` are the dataset's.
+    """
+    usual = msgspec.to_builtins(Recipe())
+    texts = {name: level_text(value) for name, value in usual.items()}
+    return texts | {"image": "", "train_where": level_text({}), "train_on": OWN}
 
 
 def check_choice(name: str, own: dict[str, Any], merged: dict[str, Any]) -> None:

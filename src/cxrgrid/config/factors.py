@@ -35,25 +35,30 @@ class LevelRecipe:
     choose: bool = False
 
 
-def study_levels(recipes: dict[str, LevelRecipe]) -> dict[str, dict[str, str]]:
+def study_levels(
+    recipes: dict[str, LevelRecipe], usual: dict[str, str]
+) -> dict[str, dict[str, str]]:
     """Of each recipe its `recipe` (the base's name) and its level of each factor that any has.
 
-    A recipe without a list there has its own value; empty: the built-in one, or the dataset's.
+    A recipe without a list there has its own value, else that of `usual`; empty: the dataset's.
     """
     names = dict.fromkeys(factor for recipe in recipes.values() for factor in recipe.levels)
     return {
         name: {"recipe": recipe.base}
-        | {factor: recipe.levels.get(factor, own_level(recipe, factor)) for factor in names}
+        | {
+            factor: recipe.levels.get(factor) or own_level(recipe, factor, usual.get(factor, ""))
+            for factor in names
+        }
         for name, recipe in recipes.items()
     }
 
 
-def own_level(recipe: LevelRecipe, factor: str) -> str:
-    """The value of a setting that is no list in a recipe; empty where the recipe does not say."""
+def own_level(recipe: LevelRecipe, factor: str, usual: str) -> str:
+    """The value of a setting that is no list in a recipe; `usual` where the recipe does not say."""
     value: Any = recipe.settings
     for name in factor.split("."):
         value = value.get(name, "") if isinstance(value, dict) else ""
-    return level_text(value) if value != "" else ""
+    return level_text(value) if value != "" else usual
 
 
 def merge(default: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

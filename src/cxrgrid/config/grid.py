@@ -18,7 +18,7 @@ from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
-from cxrgrid.config.check_recipes import check_recipes
+from cxrgrid.config.check_recipes import built_in, check_recipes
 from cxrgrid.config.check_report import check_external, check_report
 from cxrgrid.config.check_starts import check_checkpoint, check_folds, input_of, weights_file
 from cxrgrid.config.checks import (
@@ -84,7 +84,7 @@ class Grid:
         known_backbones = backbones()
         for block in self.blocks():
             check_block(block, self.study, self.recipes, known_backbones)
-        levels = study_levels(self.recipes)
+        levels = study_levels(self.recipes, built_in())
         self.levels = with_overrides(levels, self.recipes, self.study.overrides)
         self.folds = study_folds(self.study, self.blocks())
         axis = list(dict.fromkeys(name for b in self.blocks() for name in b.datasets))
