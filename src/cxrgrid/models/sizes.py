@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.config.errors import UserError
+from cxrgrid.models import hub
 
 Size = int | tuple[int, int]  # side of a square, or height and width; in pixels
 COMMON = (32, 64, 96, 112, 128, 160, 192, 224, 240, 256, 288, 299, 320, 384, 448, 512)
@@ -27,6 +28,8 @@ def create(backbone: str, size: Size, options: dict[str, Any]) -> nn.Module:
     Of several ways to build it the first whose network takes an image counts, and its initial
     weights are the same whatever was tried before. `UserError` with sizes that the backbone takes.
     """
+    if unreachable := not_there(backbone):
+        raise UserError(unreachable)
     model, reason = attempt(backbone, size, options)
     if model is None:
         raise UserError(refusal(backbone, size, options, reason))
@@ -64,8 +67,32 @@ def settings_of(backbone: str) -> PretrainedCfg:
     source, _, place = timm_name(backbone).partition(":")
     if not place:
         return timm.get_pretrained_cfg(backbone)
-    load = load_model_config_from_hf if source == "hf-hub" else load_model_config_from_path
-    return PretrainedCfg(**load(place)[0])
+    if source == "hf-hub":
+        hub.unreachable()  # then the cache is asked alone
+        return PretrainedCfg(**load_model_config_from_hf(place)[0])
+    return PretrainedCfg(**load_model_config_from_path(place)[0])
+
+
+def not_there(backbone: str) -> str:
+    """One line if the settings of a hub's or folder's network cannot be read; else empty."""
+    name = timm_name(backbone)
+    source, _, place = name.partition(":")
+    try:
+        settings_of(backbone)
+    except KeyError:
+        return (
+            f"backbone {name}: its config.json names no `architecture`, so it is not timm's; "
+            "choose a network of timm's that is like it, and name its file of weights under weights:"
+        )
+    except Exception as error:  # what the hub's client raises varies with version and network
+        if source != "hf-hub":
+            return f"backbone {name}: {first_line(error)}"
+        return (
+            f"backbone {name}: its config.json cannot be fetched ({hub.why(error)}). Without "
+            f"a network: save config.json and model.safetensors from https://huggingface.co/"
+            f"{place} in a folder here, and write local-dir:FOLDER"
+        )
+    return ""
 
 
 def near(size: Size) -> list[Size]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from cxrgrid.config.backbone_names import timm_name
 from cxrgrid.models import sizes
 
 LABELS = 2
@@ -24,7 +23,7 @@ def refusal(backbone: str, size: Any, channels: int) -> str:
     """Empty if the backbone takes such images, else one line with sizes that it does take."""
     options = {"num_classes": LABELS, "in_chans": channels, "drop_rate": 0.0}
     size = tuple(size) if isinstance(size, list) else size
-    if unreachable := not_there(backbone):
+    if unreachable := sizes.not_there(backbone):
         return unreachable
     for place in (torch.device("meta"), contextlib.nullcontext()):
         # A few networks compute with the values of their tensors when they are made.
@@ -36,22 +35,6 @@ def refusal(backbone: str, size: Any, channels: int) -> str:
             if " nor any other size " not in line:
                 return line
     return line
-
-
-def not_there(backbone: str) -> str:
-    """One line on a hub that cannot be reached; empty for any other backbone."""
-    name = timm_name(backbone)
-    if not name.startswith("hf-hub:"):
-        return ""
-    try:
-        sizes.settings_of(backbone)
-    except Exception as error:  # what the hub's client raises varies with version and network
-        return (
-            f"backbone {name}: its config.json cannot be fetched ({type(error).__name__}). Without "
-            f"a network: save config.json and model.safetensors from https://huggingface.co/"
-            f"{name[7:]} in a folder here, and write local-dir:FOLDER"
-        )
-    return ""
 
 
 def main() -> None:
