@@ -105,7 +105,7 @@ def test_a_repository_that_is_not_timms_says_what_to_do_instead(tmp_path, monkey
     (kept / "refs/main").write_text("abc")
     (kept / "snapshots/abc").mkdir(parents=True)
     (kept / "snapshots/abc/config.json").write_text('{"architectures": ["Dinov2Model"]}')
-    assert "name its file of weights under weights:" in sizes.not_there("hf-hub--owner--name")
+    assert "name the weights' file under weights:" in sizes.not_there("hf-hub--owner--name")
 
 
 def test_a_folder_without_the_file_or_with_another_is_one_line(tmp_path):

@@ -82,7 +82,7 @@ def not_there(backbone: str) -> str:
     except KeyError:
         return (
             f"backbone {name}: its config.json names no `architecture`, so it is not timm's; "
-            "choose a network of timm's that is like it, and name its file of weights under weights:"
+            "choose a network of timm's that is like it, and name the weights' file under weights:"
         )
     except Exception as error:  # what the hub's client raises varies with version and network
         if source != "hf-hub":
