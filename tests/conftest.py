@@ -7,6 +7,7 @@ two seeds. All is drawn from fixed seeds; the cell `MISSING` has not run, and th
 
 import atexit
 import functools
+import gc
 import hashlib
 import io
 import json
@@ -31,6 +32,10 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
 from warm_python import SERVED, warm_python
+
+# What is made while tests are collected stays: to look through it again and again for what could go
+# took a third of that time. `pytest_collection_finish` switches it on.
+gc.disable()
 
 # How long an example takes is the machine's affair, not the code's.
 settings.register_profile("cxrgrid", deadline=None)
@@ -89,6 +94,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     Where it is installed and does not run, each question would wait some ten seconds for it.
     """
+    gc.freeze()
+    gc.enable()
+    session.config.add_cleanup(gc.unfreeze)
     if any(item.get_closest_marker("cluster") for item in session.items):
         return
     folder = Path(tempfile.mkdtemp(prefix="no-slurm-"))
