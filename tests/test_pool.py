@@ -90,7 +90,8 @@ def test_a_test_patients_other_images_count_where_patients_are_numbered_alike(
     a = write(tmp_path / "a", noise(3), one, roots[0])
     b = write(tmp_path / "b", noise(4), other, roots[1], first=14)  # its first is a's last patient
     rows = found(tmp_path, [b], [a, b])
-    assert len(rows) == count
+    alike = read_parquet(tmp_path / "pool.parquet")[1]["numbered_alike"]
+    assert len(rows) == count and alike == [["a", "b"]] * (count > 0)
     assert set(rows.values()) <= {("a", "28.png", "same patient")}
 
 

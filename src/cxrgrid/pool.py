@@ -50,11 +50,16 @@ def like_part(trained: Prepared, other: Prepared, part: str, splits: tuple) -> p
     theirs = other.table[other.table["split"] == part]
     left, right, _ = near_duplicates.near(trained.hashes[ours.index], other.hashes[theirs.index])
     found = [rows(ours.iloc[left], theirs["image"].to_numpy()[right], "near-identical image")]
-    if trained.name != other.name and trained.people and trained.people == other.people:
+    if numbered(trained, other):
         first = theirs.drop_duplicates("patient").set_index("patient")["image"]
         same = ours[ours["patient"].isin(first.index)]
         found.append(rows(same, first.loc[same["patient"]].to_numpy(), "same patient"))
     return pd.concat(found).drop_duplicates("image").assign(part=part)
+
+
+def numbered(one: Prepared, other: Prepared) -> bool:
+    """True if two datasets number their patients alike."""
+    return one.name != other.name and bool(one.people) and one.people == other.people
 
 
 def rows(images: pd.DataFrame, like: list[str], reason: str) -> pd.DataFrame:
@@ -107,7 +112,9 @@ def main(argv: list[str] | None) -> None:
         like = frame.groupby("dataset")["image"].agg(set).to_dict()
         check_cells(parts, cells_of(grid, args.data), like)
     held_out = sorted({read[path].name for path in args.tested})
-    write_parquet(frame, args.out, {"held_out": held_out})
+    alike = [sorted((one.name, other.name)) for one, other, _ in pairs if numbered(one, other)]
+    alike = sorted({tuple(names) for names in alike})
+    write_parquet(frame, args.out, {"held_out": held_out, "numbered_alike": alike})
     for name in (read[path].name for path in args.data):
         left_out = frame.loc[frame["dataset"] == name, "image"].nunique()
         logging.info(f"{name}: {left_out:,} images are like held-out images, and never trained on")

@@ -32,6 +32,7 @@ from cxrgrid.config.cell import Cell, read_cell
 from cxrgrid.config.identity import RESULTS
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split, load_split, load_training, load_validation
+from cxrgrid.data.taught_start import check_start
 from cxrgrid.evaluation import log_odds, predictions
 from cxrgrid.io import cli, locks
 from cxrgrid.io.atomic import replacing, write_bytes
@@ -244,6 +245,7 @@ def run_cell(args) -> None:
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
     (args.out / training_progress.FILE).unlink(missing_ok=True)  # of an attempt before this one
+    check_start(cell, args.data[0])
     write_bytes(args.out / "cell.json", msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, failures_explained(cell):

@@ -187,3 +187,26 @@ def test_folds_of_a_training_list_are_accepted():
     for name in ("official", "image"):
         config = crossed(split={"name": name})
         assert len(Grid(config).folds["ward"]) == 3
+
+
+def twins(**more) -> dict:
+    """Cells of `ward` that start from `again`, the same images under another name."""
+    config = crossed(weights={"pretrained": {"dataset": "again"}})
+    again = config["datasets"]["ward"] | more
+    grid = config["grid"] | {"datasets": ["ward"]}
+    return config | {"datasets": config["datasets"] | {"again": again}, "grid": grid}
+
+
+def test_a_start_from_the_same_images_under_another_name_is_in_the_same_parts_or_refused():
+    with pytest.raises(UserError, match="fold1/seed0 would start from again/.*are the same images"):
+        Grid(twins())  # in one split, where `ward` has three folds
+    both = twins()
+    both["grid"] = both["grid"] | {"datasets": ["ward", "again"]}
+    starts = [c for c in Grid(both).cells if c.dataset == "ward" and c.init == "pretrained"]
+    assert starts
+    for cell in starts:
+        assert (f"/fold{cell.fold}/" in cell.weights) == bool(cell.fold)
+    apart = {"split": {"fractions": [0.5, 0.25, 0.25]}}
+    with pytest.raises(UserError, match="again and ward are the same images in other parts"):
+        Grid(twins(**apart) | {"grid": twins()["grid"] | {"folds": []}})
+    Grid(twins(phantom={"patients": 90, "seed": 77}))  # other images

@@ -48,6 +48,7 @@ from cxrgrid.config.same_training import check_trainings
 from cxrgrid.config.shifts import strangers
 from cxrgrid.config.study import Block
 from cxrgrid.config.transfers import left_out, targets_of, transfers
+from cxrgrid.config.twin_datasets import check_twins
 from cxrgrid.config.varied import check_primary
 
 FROZEN = ".snakemake/cxrgrid"
@@ -144,6 +145,7 @@ class Grid:
             check_recipe(cell, self.study.datasets[point.dataset], f"cell {where}")
             self.by_path[where] = cell
         check_folds(self.by_path[where], above, self.folds)
+        check_twins(self.by_path[where], above, self)
         return self.by_path[where]
 
     def start(self, point: Point, above: tuple[Point, ...]) -> str:

@@ -10,15 +10,20 @@ pairs of ChestX-ray14 in 62, of a million pairs of phantoms in 28. The same imag
 brighter by 15 % and saved as JPEG of quality 40, differ in 4 (median) to 18 bits (n = 600).
 """
 
+from __future__ import annotations
+
 import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cxrgrid.data.stored_array import open_array
+
+if TYPE_CHECKING:  # a training, which asks for `near` alone, starts half a second sooner without
+    import pandas as pd
 
 NEAR = 20  # bits: images that differ in no more are near-identical
 SIDE = 16  # lowest frequencies along each side
