@@ -79,3 +79,19 @@ def test_a_mistyped_root_names_the_near_folder(tmp_path, monkeypatch):
     assert f"did you mean '{tmp_path}/data/CXR8'?" in near(f"{tmp_path}/daat/CXR8")
     assert "'data/table.csv' is a file: give the folder" in near("data/table.csv")
     assert "Download" in near("data/padchest"), "nothing is near: how to get it"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "names"),
+    [
+        ("datasets.Ward", DEMO["datasets"]["ward"], "datasets: 'ward' and 'Ward'"),
+        ("recipes.Source", {}, "recipes: 'source' and 'Source'"),
+        ("weights.PRETRAINED", "timm", "weights: 'pretrained' and 'PRETRAINED'"),
+        ("weights.Scratch", "timm", "weights: 'Scratch' and 'scratch'"),
+        (f"{WARD}.tests", {"PA": {"view": ["PA"]}, "pa": {"view": ["AP"]}}, "subsets: 'PA' and"),
+        (f"{WARD}.subsets", {"F": {"sex": ["F"]}, "f": {"age": [0, 9]}}, "subsets: 'F' and 'f'"),
+    ],
+)
+def test_names_that_differ_in_capital_letters_alone_are_refused(path, value, names):
+    with pytest.raises(UserError, match=f"{names}.* differ in capital letters alone"):
+        Grid(replaced(DEMO, path, value))

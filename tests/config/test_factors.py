@@ -109,7 +109,16 @@ def test_a_list_that_cannot_be_is_one_line(settings, words):
     [
         ({"lr": [0.01, 0.01]}, "lr: the level 0.01 stands there twice"),
         ({"lr": [0.01, 0.010000000001]}, "would both be called 0.01; round them"),
+        ({"lr": [0.01, "1e-2"]}, "lr: the levels 0.01 and 1e-2 mean the same"),
+        ({"lr": [0.01, "0.01"]}, "lr: the level 0.01 stands there twice"),
         ({"image": {"size": [32, "32x32"]}}, "size: the levels 32 and 32x32 mean the same"),
+        ({"image": {"size": ["48x32", "48 X 32"]}}, "size: the levels 48x32 and 48 X 32 mean"),
+        ({"image": {"size": [32, "32"]}}, "image.size: the level 32 stands there twice"),
+        ({"image": {"size": [64, [48, 32]]}}, "size: [48, 32] is no size; write width x height"),
+        (
+            {"train_where": [{}, {"source": ["A"]}, {"source": ["a"]}]},
+            "recipes: 'default-train_where-source-A' and 'default-train_where-source-a' differ in",
+        ),
         ({"train_where": [{}, {"view": []}]}, "train_where: the levels all and view none mean"),
         ({"train_on": [[], ["own"]]}, "train_on: the levels none and own mean the same"),
         (

@@ -1,5 +1,6 @@
 """Checks of a dataset's label policy, filters, sample and subsets."""
 
+from cxrgrid.config.check_values import check_case
 from cxrgrid.config.checks import OVERALL, adapter_facts, check_name, task_of
 from cxrgrid.config.dataset import Dataset, Sample, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
@@ -27,6 +28,7 @@ def check_selection(name: str, dataset: Dataset) -> None:
     if dataset.sample:
         check_sample(f"{where}.sample", dataset.sample)
     check_tests(where, dataset)
+    check_case([*dataset.tests, *dataset.subsets], f"{where}.tests and subsets")
     for subset, part in dataset.subsets.items():
         check_name(subset, f"{where}.subsets")
         if subset == "all":

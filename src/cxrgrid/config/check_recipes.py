@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from cxrgrid.config.check_values import check_case
 from cxrgrid.config.checks import check_keys, check_name, checked
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.factors import LevelRecipe, expand, factors, level_text, merge
@@ -36,6 +37,7 @@ def check_recipes(study: Study, designs: set[str]) -> dict[str, LevelRecipe]:
             raise UserError(f"recipes.{name}: two recipes would be called {twice!r}; rename one")
         check_levels(list(made.values()), f"recipes.{name}")
         found |= made
+    check_case(found, "recipes")
     for number, override in enumerate(study.overrides):
         where = f"overrides[{number}].set"
         check_keys(override.set, Recipe, where)

@@ -95,6 +95,18 @@ def once(values: Iterable[Any], where: str) -> None:
             raise UserError(f"{where}[{number}]: {value!r} is listed twice; remove one")
 
 
+def check_case(names: Iterable[str], where: str) -> None:
+    """`UserError` if two names differ in capital letters alone: one folder on some disks."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise UserError(
+                f"{where}: {other!r} and {name!r} differ in capital letters alone, and are one "
+                "name on some disks; rename one"
+            )
+
+
 def in_words(message: str, value: Any = None) -> str:
     """A message of msgspec's with types in plain words, and what to do about them.
 

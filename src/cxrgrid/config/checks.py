@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from cxrgrid.config.backbone_names import timm_name
-from cxrgrid.config.check_values import at_path, check_plain, in_words, once
+from cxrgrid.config.check_values import at_path, check_case, check_plain, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Split
@@ -181,6 +181,7 @@ def check_study(config: dict[str, Any]) -> Study:
     for part in ("datasets", "recipes", "weights"):
         if not isinstance(config.get(part, {}), dict):
             raise UserError(f"{part}: expected settings (name: value), got {config[part]!r}")
+        check_case([*config.get(part, {}), *["scratch"] * (part == "weights")], part)
     for name, value in config["datasets"].items():
         check_name(name, "datasets")
         for kind, struct in (("subsets", Subset), ("tests", TestSet)):

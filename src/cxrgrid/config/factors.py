@@ -101,6 +101,10 @@ def factors(name: str, settings: dict[str, Any]) -> dict[Setting, list]:
             raise UserError(f"{where}: a list without a value; give one or more levels")
         if path[-1] in LISTS and not all(isinstance(level, list | tuple) for level in levels):
             raise UserError(f"{where}: each level is a list itself, such as [[own], [own, others]]")
+        if path[-1] == "size" and (lists := [x for x in levels if isinstance(x, list | tuple)]):
+            raise UserError(
+                f"{where}: {lists[0]} is no size; write width x height, such as 768x640"
+            )
         check_apart(levels, where)
     return found
 
@@ -110,7 +114,7 @@ def check_apart(levels: list, where: str) -> None:
     named: dict[str, Any] = {}
     for level in levels:
         word = level_text(level)
-        if word in named and named[word] != level:
+        if word in named and str(named[word]) != str(level):
             raise UserError(
                 f"{where}: the levels {named[word]!r} and {level!r} would both be called {word}; "
                 "round them, or give one in a recipe of its own"
