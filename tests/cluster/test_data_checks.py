@@ -9,6 +9,7 @@ from cxrgrid.cluster import data_checks
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.datasets import csv, folder
+from cxrgrid.io.parquet import write_parquet
 
 MAIN, JOB = (SimpleNamespace(is_main_process=main) for main in (True, False))
 PNG = b"\x89PNG"
@@ -113,3 +114,27 @@ def test_a_damaged_record_is_made_anew(root):
     data_checks.check_data(MAIN, grid(**CSV))
     size = (root / "labels.csv").stat().st_size
     assert data_checks.remembered()["d"]["seen"]["mine/labels.csv"][0] == size
+
+
+def test_more_folds_than_patients_are_said_at_the_plan_where_they_are_known(root):
+    by_name = {"adapter": "folder", "patient": r"^(\d)\.png"}  # three patients
+    config = grid(**by_name).config
+    config["grid"] |= {"folds": "all"}
+
+    def planned(**dataset):
+        data_checks.check_data(
+            MAIN, Grid(config | {"datasets": {"d": by_name | {"root": "mine"} | dataset}})
+        )
+
+    few = "datasets.d.split.folds: 40 folds of 3 patients; .*at most 3$"
+    with pytest.raises(UserError, match=few):
+        planned(split={"folds": 40})
+    with pytest.raises(UserError, match="40 folds of 6 patients"):
+        planned(**CSV, split={"folds": 40}, patient="")
+    planned(split={"folds": 3})
+    write_parquet({"patient": ["a", "b", "b"]}, "results/data/d/index.parquet", {})
+    with pytest.raises(UserError, match="3 folds of 2 patients"):
+        planned(split={"folds": 3})
+    for fold in ("", "/fold1", "/fold2"):
+        write_parquet({"image": []}, f"results/data/d{fold}/table.parquet", {})
+    planned(split={"folds": 3})  # divided already

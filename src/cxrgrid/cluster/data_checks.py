@@ -12,13 +12,15 @@ from typing import Any
 
 import msgspec
 
-from cxrgrid.config.checks import ADAPTERS
+from cxrgrid.config.checks import ADAPTERS, check_enough
 from cxrgrid.config.errors import UserError
+from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import FROZEN, Grid
 from cxrgrid.config.steps import indexing
 from cxrgrid.io.atomic import write_text
 
 FOUND = Path(FROZEN) / "data.checked.json"
+USUAL = 10  # folds: for more, the patients of data that are not listed yet are counted
 MOST = 300  # folders whose time is remembered
 
 
@@ -27,7 +29,9 @@ def check_data(workflow: Any, grid: Grid) -> None:
     if not workflow.is_main_process:
         return
     before = remembered()
-    found = {name: checked(grid, name, before.get(name)) for name in grid.used()}
+    found = {name: {**checked(grid, name, before.get(name))} for name in grid.used()}
+    for name, seen in found.items():
+        check_folds(grid, name, seen)
     found = {name: seen for name, seen in found.items() if seen}
     if any(before.get(name) != seen for name, seen in found.items()):
         write_text(FOUND, json.dumps(before | found))
@@ -54,6 +58,31 @@ def checked(grid: Grid, name: str, before: dict | None) -> dict:
         said = str(error)
         raise UserError(said if said.startswith(where) else f"{where}: {said}") from None
     return {"settings": digest, "seen": {str(path): times(path) for path in read[:MOST]}}
+
+
+def check_folds(grid: Grid, name: str, seen: dict) -> None:
+    """`UserError` for more folds than patients, where these are known before the data are divided.
+
+    seen: the dataset's record, which then holds their number. They are counted in the index, or for
+    a number of folds that is unusual by the adapter; filters may leave fewer, which `split` says.
+    """
+    dataset = grid.study.datasets[name]
+    tables = [Path(f"{folder}/table.parquet") for folder in divisions(grid.folds, name)]
+    if dataset.phantom or not dataset.split.folds or all(path.is_file() for path in tables):
+        return
+    unit = "image" if dataset.split.name == "image" else "patient"
+    index = Path(f"results/data/{name}/index.parquet")
+    if index.is_file():
+        parquet = importlib.import_module("cxrgrid.io.parquet")
+        count = len(parquet.read_parquet(index, unit)[0][unit].unique())
+    elif seen and dataset.split.folds > USUAL:
+        module = importlib.import_module(f"cxrgrid.datasets.{dataset.adapter}")
+        settings = msgspec.to_builtins(indexing(name, dataset, dataset.root))
+        count = seen.get(unit) or int(module.read(dataset.root, settings)[unit].nunique())
+        seen[unit] = count
+    else:
+        return
+    check_enough(dataset.split.folds, count, f"datasets.{name}.split")
 
 
 def known(before: dict | None, digest: str) -> bool:
