@@ -97,7 +97,7 @@ def test_a_hub_that_does_not_answer_is_one_line_soon(tmp_path, monkeypatch, back
     assert len(asked) == 2
 
 
-def test_a_repository_that_is_not_timms_says_what_to_do_instead(tmp_path, monkeypatch):
+def test_what_is_not_timms_says_what_to_do_instead(tmp_path, monkeypatch):
     no_hub(monkeypatch)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     kept = tmp_path / "models--owner--name"
@@ -106,6 +106,8 @@ def test_a_repository_that_is_not_timms_says_what_to_do_instead(tmp_path, monkey
     (kept / "snapshots/abc").mkdir(parents=True)
     (kept / "snapshots/abc/config.json").write_text('{"architectures": ["Dinov2Model"]}')
     assert "name the weights' file under weights:" in sizes.not_there("hf-hub--owner--name")
+    assert "has none of this name" in sizes.not_there("resnet18x")
+    assert not sizes.not_there("eva_x_tiny_patch16_224")
 
 
 def test_a_folder_without_the_file_or_with_another_is_one_line(tmp_path):

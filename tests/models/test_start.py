@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from cxrgrid import models
-from cxrgrid.config.check_starts import check_checkpoint
+from cxrgrid.config.check_starts import check_checkpoint, check_start, weights_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.models import checkpoint_file
 from test_train import make_cell
@@ -272,3 +272,23 @@ def test_a_start_brings_its_own_input_and_its_cells_keep_it(tmp_path):
     kept = network("densenet121", weights_mean=(0.4,), weights_std=(0.2,))
     models.start_from(kept, tmp_path / "xrv.pt", own_input=True)
     assert np.allclose([kept.mean.item(), kept.std.item()], [0.4, 0.2])
+
+
+def test_a_start_that_is_not_there_or_of_another_kind_stops_at_the_plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(network().state_dict(), "w.xyz")
+    torch.save(network().state_dict(), "resnet18.a1_in1k.pth")
+    save_file(network().state_dict(), "resnet18.a1_in1k.safetensors")
+    (tmp_path / "text.pth").write_text("404: Not Found")
+    said = {
+        "w.xyz": "'w.xyz' has none of the endings .safetensors, .pth",
+        "resnet18.pth": "no file 'resnet18.pth'; did you mean 'resnet18.a1_in1k.pth'",
+        ".": "did you mean 'resnet18.a1_in1k.safetensors'",
+        "elsewhere": "no file 'elsewhere/resnet18.safetensors'",
+        "text.pth": "text.pth is no checkpoint of torch",
+    }
+    for file, words in said.items():
+        with pytest.raises(UserError, match=re.escape(words)) as error:
+            check_start(weights_file(file, "resnet18"), "weights.x")
+        assert "\n" not in str(error.value)
+    check_start("resnet18.a1_in1k.pth", "weights.x")

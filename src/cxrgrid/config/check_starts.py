@@ -1,10 +1,12 @@
 """Checks of initial weights: what an entry of `weights:` names, and the input that it expects."""
 
+import difflib
 import json
 import zipfile
 from pathlib import Path
 
 from cxrgrid.config.cell import Cell, Point
+from cxrgrid.config.check_files import check_input
 from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.folds import words
@@ -57,11 +59,28 @@ def input_of(source: Source | str | None) -> dict[str, tuple[float, ...]]:
     return {"weights_mean": (-low / (high - low),), "weights_std": (1 / (high - low),)}
 
 
-def check_checkpoint(path: str, where: str) -> None:
-    """`UserError` if a checkpoint that is there is not the weights themselves, or cut short.
+def check_start(path: str, where: str) -> None:
+    """`UserError` with the remedy unless a file of weights is there and could be one.
 
-    Its weights are not read.
+    path: as `weights_file` gives it. Its weights are not read.
     """
+    file, folder = Path(path), Path(path).parent
+    if folder.is_file():
+        raise UserError(
+            f"{where}: {str(folder)!r} has none of the endings {', '.join(ENDINGS)}; rename it if "
+            "torch wrote it (.pth), or else convert it to safetensors"
+        )
+    if not file.exists() and folder.is_dir():
+        there = [one.name for one in folder.iterdir() if one.name.endswith(ENDINGS)]
+        near = difflib.get_close_matches(file.name, there, n=1, cutoff=0.75)
+        hint = f"; did you mean {str(folder / near[0])!r}?" if near else ""
+        raise UserError(f"{where}: no file {path!r}{hint}")
+    check_input(path, where)
+    check_checkpoint(path, where)
+
+
+def check_checkpoint(path: str, where: str) -> None:
+    """`UserError` if a checkpoint that is there is not the weights themselves, or cut short."""
     with Path(path).open("rb") as file:
         start = file.read(len(POINTER))
     if not start:
@@ -71,6 +90,8 @@ def check_checkpoint(path: str, where: str) -> None:
     if start.lstrip().startswith(b"<"):
         raise UserError(f"{where}: {path} is a web page, not the weights; {FROM_A_PAGE}")
     safe = path.endswith(".safetensors")
+    if not safe and start[:2] != b"PK" and start[:1] != b"\x80":
+        raise UserError(f"{where}: {path} is no checkpoint of torch; fetch or convert it anew")
     if cut_short(path) if safe else start[:2] == b"PK" and not zipfile.is_zipfile(path):
         what = "is no whole safetensors file" if safe else "is cut short"
         raise UserError(

@@ -17,10 +17,10 @@ from cxrgrid.config.backbone_names import with_path_names
 from cxrgrid.config.cell import Cell, Point
 from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
-from cxrgrid.config.check_files import check_external_files, check_input, check_root, check_shared
+from cxrgrid.config.check_files import check_external_files, check_root, check_shared
 from cxrgrid.config.check_recipes import built_in, check_recipes
 from cxrgrid.config.check_report import check_external, check_report
-from cxrgrid.config.check_starts import check_checkpoint, check_folds, input_of, weights_file
+from cxrgrid.config.check_starts import check_folds, check_start, input_of, weights_file
 from cxrgrid.config.checks import (
     FIGURES,
     TABLES,
@@ -256,8 +256,7 @@ class Grid:
         for cell in self.cells:
             source = self.study.weights.get(cell.init)
             if source != "timm" and file_of(source):
-                check_input(cell.weights, f"weights.{cell.init}")
-                check_checkpoint(cell.weights, f"weights.{cell.init}")
+                check_start(cell.weights, f"weights.{cell.init}")
             package = getattr(source, "package", "")
             if package and not Path(cell.weights).is_file():
                 check_installed(package, f"weights.{cell.init}")

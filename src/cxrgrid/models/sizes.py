@@ -74,11 +74,12 @@ def settings_of(backbone: str) -> PretrainedCfg:
 
 
 def not_there(backbone: str) -> str:
-    """One line if the settings of a hub's or folder's network cannot be read; else empty."""
+    """One line if timm's settings of a backbone, or those of a hub's, cannot be read; else empty."""
     name = timm_name(backbone)
     source, _, place = name.partition(":")
     try:
-        settings_of(backbone)
+        known = settings_of(backbone) is not None
+        return "" if known else f"backbone {name}: timm {timm.__version__} has none of this name"
     except KeyError:
         return (
             f"backbone {name}: its config.json names no `architecture`, so it is not timm's; "
@@ -92,7 +93,6 @@ def not_there(backbone: str) -> str:
             f"a network: save config.json and model.safetensors from https://huggingface.co/"
             f"{place} in a folder here, and write local-dir:FOLDER"
         )
-    return ""
 
 
 def near(size: Size) -> list[Size]:
