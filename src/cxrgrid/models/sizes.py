@@ -74,7 +74,7 @@ def settings_of(backbone: str) -> PretrainedCfg:
 
 
 def not_there(backbone: str) -> str:
-    """One line if timm's settings of a backbone, or those of a hub's, cannot be read; else empty."""
+    """One line if a backbone's settings, timm's or a hub's, cannot be read; else empty."""
     name = timm_name(backbone)
     source, _, place = name.partition(":")
     try:
