@@ -16,7 +16,8 @@ from cxrgrid.config.dataset import Dataset, Sample, Subset, TestSet
 from cxrgrid.config.operating_points import Target
 from cxrgrid.config.preparation import Columns, Image, Join, Lists, Phantom, Split
 from cxrgrid.config.recipe import Recipe, StudyRecipe
-from cxrgrid.config.study import Block, External, Override, Report, Source, Study
+from cxrgrid.config.source import Source
+from cxrgrid.config.study import Block, External, Override, Report, Study
 from cxrgrid.io import cli
 
 

@@ -66,7 +66,7 @@ def train(
     val_split = load_validation(folders, cell, how.pool)
     device = device_use.pick_device()
     size = train_split.pixels.shape[-2:]
-    run = make_run(cell, len(facts["labels"]), size, device)
+    run = make_run(cell, len(facts["labels"]), size, device, facts.get("image", {}))
     if run.start:
         tqdm.write(f"start: {run.start}", file=sys.stderr)
     # Before training: nothing that could fail stands between the last epoch and its results.

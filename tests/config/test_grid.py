@@ -260,6 +260,21 @@ def test_weights_from_a_file_or_a_folder(entry, file):
     assert {cell.weights_sha256 for cell in cells} == {hashed}
 
 
+def test_the_interpolation_of_a_start_is_that_of_its_cells_images():
+    entry = {"file": "w.pth", "interpolation": "bicubic"}
+    grid = Grid(changed("weights.pretrained", entry))
+    for cell in grid.cells:
+        pretrained = cell.init == "pretrained"
+        assert cell.image.get("interpolation") == ("bicubic" if pretrained else None)
+    assert {"", "-interpolation-bicubic"} <= {*grid.arrays("ward")}
+    config = changed("weights.pretrained", entry)
+    config["recipes"]["default"]["image"] = {"interpolation": "lanczos"}
+    ours = [cell for cell in Grid(config).cells if cell.recipe == "default"]
+    assert {cell.image["interpolation"] for cell in ours} == {"lanczos"}, "the recipe says more"
+    with pytest.raises(UserError, match=r"weights.pretrained.interpolation: of a cell it is its"):
+        Grid(changed("weights.pretrained", {"dataset": "ward", "interpolation": "area"}))
+
+
 def test_missing_weights_file_is_named():
     config = changed("weights.pretrained", "nowhere/{backbone}.safetensors")
     with pytest.raises(UserError, match=r"weights\.pretrained.*nowhere/resnet10t\.safetensors"):

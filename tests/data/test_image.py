@@ -244,6 +244,17 @@ def test_a_smaller_image_holds_the_means_of_areas(tmp_path):
     assert np.abs(decoded(tmp_path / "x.png") - means).max() <= 0.5
 
 
+@pytest.mark.parametrize("way", ["bilinear", "bicubic", "lanczos"])
+def test_other_interpolations_are_pillows(tmp_path, way):
+    """They are taken apart from the means of areas that another recipe has of the same file."""
+    Image.fromarray(smooth(160, 200)).save(tmp_path / "x.png")
+    area, other = (preparation.Image(size=SIZE, interpolation=one) for one in ("area", way))
+    found = image.examined_all(tmp_path / "x.png", [(area, None), (other, None)])
+    plain = Image.fromarray(smooth(160, 200)).resize((SIZE, SIZE), Image.Resampling[way.upper()])
+    np.testing.assert_array_equal(found[1].pixels, np.asarray(plain))
+    assert (found[0].pixels != found[1].pixels).any()
+
+
 @pytest.mark.parametrize("shape", [(9, 9), (12, 400), (400, 12)])
 def test_an_image_with_a_side_below_the_target_is_enlarged_as_pillow_does(tmp_path, shape):
     Image.fromarray(smooth(*shape)).save(tmp_path / "x.png")

@@ -1,6 +1,7 @@
 """Starts: any usual file, layout, prefix and size, one line on what fitted, one on what did not."""
 
 import argparse
+import json
 import pickle
 import re
 import subprocess
@@ -17,6 +18,7 @@ from cxrgrid import models
 from cxrgrid.config.check_starts import check_checkpoint, check_start, weights_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.models import checkpoint_file
+from cxrgrid.models.beside import resize_note
 from test_train import make_cell
 
 
@@ -245,6 +247,26 @@ def test_the_input_of_a_hugging_face_folder_is_the_starts(tmp_path):
         model = network()
         models.start_from(model, tmp_path / "model.safetensors")
         assert torch.equal(model.mean, usual)
+
+
+def test_the_input_beside_an_open_clip_checkpoint_is_the_starts(tmp_path):
+    """BiomedCLIP's tower is timm's vit_base_patch16_224, whose own mean and deviation are 0.5."""
+    weights = {f"visual.trunk.{n}": t for n, t in network(seed=0).state_dict().items()}
+    torch.save(weights | {"logit_scale": torch.zeros(1)}, tmp_path / "w.bin")
+    levels = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28]}
+    text = json.dumps({"model_cfg": {}, "preprocess_cfg": levels})
+    (tmp_path / "open_clip_config.json").write_text(text)
+    model = network()
+    models.start_from(model, tmp_path / "w.bin")
+    assert model.mean.item() == pytest.approx(0.45) and model.std.item() == pytest.approx(0.27)
+    note = resize_note(tmp_path / "w.bin", {}, {})
+    assert note == "; trained on images resized by bicubic, here by area (image.interpolation)"
+    assert resize_note(tmp_path / "w.bin", {}, {"interpolation": "bicubic"}) == ""
+    (tmp_path / "preprocessor_config.json").write_text('{"resample": 2, "rescale_factor": 1}')
+    assert "resized by bilinear" in resize_note(tmp_path / "w.bin", {}, {})
+    timms = {"interpolation": "bicubic"}
+    assert "by bicubic" in resize_note("results/weights/resnet18.safetensors", timms, {})
+    assert resize_note("results/t/cells/x/model.safetensors", timms, {}) == ""
 
 
 def test_a_start_brings_its_own_input_and_its_cells_keep_it(tmp_path):

@@ -9,7 +9,8 @@ from cxrgrid.config.checks import TESTED, check_backbone, task_of
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.recipe import Recipe
-from cxrgrid.config.study import Block, Override, Source, Study
+from cxrgrid.config.source import Source
+from cxrgrid.config.study import Block, Override, Study
 
 
 def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:

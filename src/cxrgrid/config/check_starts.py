@@ -11,7 +11,7 @@ from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.folds import words
 from cxrgrid.config.pooling import fold_of, read_by
-from cxrgrid.config.study import Source
+from cxrgrid.config.source import Source
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
 POINTER = b"version https://git-lfs"
@@ -36,6 +36,8 @@ def check_source(source: Source, where: str) -> None:
     asked = source.mean or source.std or source.value_range
     if asked and source.dataset:
         raise UserError(f"{where}: another cell's input is known; leave out mean, std, value_range")
+    if source.interpolation and source.dataset:
+        raise UserError(f"{where}.interpolation: of a cell it is its recipe's image.interpolation")
     if bool(source.mean) != bool(source.std) or (source.value_range and source.mean):
         raise UserError(f"{where}: mean and std, or value_range alone")
     for name, values in (("mean", source.mean), ("std", source.std)):

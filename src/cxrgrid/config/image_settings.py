@@ -27,12 +27,15 @@ def own_image(
 
 
 def of_cell(grid: Any, settings: dict[str, Any], point: Point) -> dict[str, Any]:
-    """The settings of a cell on images, from those of its recipe: `image` and `image_said`.
+    """The settings of a cell on images, from those of its recipe and start: `image`, `image_said`.
 
     What the recipe says and the dataset has by itself is kept in `grid.alike`.
     """
     own = grid.study.datasets[point.dataset].image
-    found, alike = own_image(settings.get("image"), own, f"cell {point.path()}: image")
+    given = settings.get("image") or {}
+    if start := getattr(grid.study.weights.get(point.init), "interpolation", ""):
+        given = {"interpolation": start, **given}
+    found, alike = own_image(given, own, f"cell {point.path()}: image")
     if alike:
         grid.alike[point.path()] = alike
     there = [grid.study.datasets[name].image for name in settings.get("train_on", ())]

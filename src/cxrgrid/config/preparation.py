@@ -48,6 +48,13 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "aspect ratio of `size`"
         ),
     ] = "squash"
+    interpolation: Annotated[
+        Literal["area", "bilinear", "bicubic", "lanczos"],
+        about(
+            "area: each pixel is the mean of the area that it covers; the others are Pillow's, by "
+            "which many published networks were trained"
+        ),
+    ] = "area"
     crop_to: Annotated[
         Literal["none", "median", "lungs"],
         about(

@@ -195,12 +195,13 @@ def halvings(box: Box, whole: Sides, recipe: preparation.Image) -> int:
 
     A third more than the target is left: averaged over areas, that is as near to the image itself
     as the usual way, bilinear from the whole (docs/log.md has the distances). Twice the target
-    where the image is cut, since the cut is rounded to whole pixels; and three times where the
-    lungs will be, since they are a part of the image only.
+    where the image is cut, since the cut is rounded to whole pixels, or interpolated; and three
+    times where the lungs will be, since they are a part of the image only.
     """
     used = (box[2] - box[0], box[3] - box[1])
     wanted = inner(used, recipe.sides, recipe.resize)
-    spare = 4 / 3 if used == whole and recipe.resize != "crop" else 2
+    plain = used == whole and recipe.resize != "crop" and recipe.interpolation == "area"
+    spare = 4 / 3 if plain else 2
     spare = 3 if recipe.crop_to == "lungs" else spare
     room = min(have / (spare * want) for have, want in zip(used, wanted, strict=True))
     return max(scale for scale in file_pixels.REDUCED if scale <= max(room, 1))
@@ -251,9 +252,9 @@ def fitted(pixels: np.ndarray, recipe: preparation.Image, box: Box, sized: dict)
     resized already, of pixels that live as long as it does; filled in.
     """
     box, target = placed(box, recipe)
-    asked = (id(pixels), target, box)
+    asked = (id(pixels), target, box, recipe.interpolation)
     if asked not in sized:
-        sized[asked] = resized(pixels, target, box)
+        sized[asked] = resized(pixels, target, box, recipe.interpolation)
     small = grey_levels.enhance(sized[asked], recipe.equalize, recipe.blur)
     if target == recipe.sides:
         return small
@@ -263,13 +264,17 @@ def fitted(pixels: np.ndarray, recipe: preparation.Image, box: Box, sized: dict)
     return canvas
 
 
-def resized(pixels: np.ndarray, target: Sides, box: Box) -> np.ndarray:
+def resized(pixels: np.ndarray, target: Sides, box: Box, interpolation: str) -> np.ndarray:
     """The box of an image, rounded to whole pixels, at another size: uint8 [height, width].
 
-    Smaller: each pixel is the mean of the area that it covers. A side that grows: bilinear.
+    By area: each pixel is the mean of the area that it covers, but bilinear if a side grows. The
+    others are Pillow's, which smooth what they make smaller, as torchvision and transformers do.
     """
     left, top, right, bottom = (round(edge) for edge in box)
     cut = pixels[top:bottom, left:right]
-    if cut.shape[1] < target[0] or cut.shape[0] < target[1]:
-        return np.asarray(Image.fromarray(cut).resize(target, Image.Resampling.BILINEAR))
+    if interpolation == "area" and (cut.shape[1] < target[0] or cut.shape[0] < target[1]):
+        interpolation = "bilinear"
+    if interpolation != "area":
+        way = Image.Resampling[interpolation.upper()]
+        return np.asarray(Image.fromarray(cut).resize(target, way))
     return cv2.resize(cut, target, interpolation=cv2.INTER_AREA)

@@ -111,23 +111,6 @@ def tensors_in(value: Any) -> dict[str, Tensor]:
     return {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
 
 
-def input_beside(path: str | Path) -> dict[str, Any]:
-    """`mean` and `std` of the file preprocessor_config.json beside a checkpoint; empty without one.
-
-    Hugging Face's folders have it: `image_mean`, `image_std`, of values from 0 to 1 where
-    `rescale_factor` is 1/255, as it is unless it is given.
-    """
-    try:
-        found = json.loads((Path(path).parent / "preprocessor_config.json").read_text("utf-8"))
-        mean, std = list(found["image_mean"]), list(found["image_std"])
-        usual = abs(found.get("rescale_factor", 1 / 255) - 1 / 255) < 1e-6
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    numbers = all(isinstance(one, int | float) for one in mean + std) and min(std, default=0) > 0
-    fits = usual and numbers and len(mean) == len(std) and len(mean) in (1, 3)
-    return {"mean": mean, "std": std} if fits else {}
-
-
 def metadata(path: str | Path) -> dict[str, Any]:
     """Facts that cxrgrid wrote beside the weights of a safetensors file; empty for other files."""
     if Path(path).suffix != ".safetensors":

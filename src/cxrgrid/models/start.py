@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.models import checkpoint_file, starts
+from cxrgrid.models import beside, checkpoint_file, starts
 
 LEAST = 0.95  # share of the backbone's parameters that a start has to fill
 DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
@@ -36,11 +36,11 @@ SCALE = re.compile(r"\.(gamma(_\d)?|layer_scale(_\d)?)$")  # of a block's output
 class Reading:
     """A checkpoint in timm's names.
 
-    beside: names of its weights outside of the prefix; layout: module of starts/.
+    outside: names of its weights that lack the prefix; layout: module of starts/.
     """
 
     weights: dict[str, Tensor]
-    beside: list[str]
+    outside: list[str]
     layout: ModuleType | None = None
 
 
@@ -69,7 +69,7 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     check(wanted, found, path)
     check_scales(own, found, path)
     taken = {name: found[name] for name in wanted if name in found}
-    left = [name for name in found if name not in own] + best.beside
+    left = [name for name in found if name not in own] + best.outside
     new = [name for name in own if name not in taken]
     return Start(taken, line([*taken], new, left), known_input(path, best.layout))
 
@@ -79,7 +79,7 @@ def known_input(path: str | Path, layout: ModuleType | None) -> dict[str, list[f
     given = checkpoint_file.metadata(path)
     if given or (Path(path).parent / "cell.json").is_file():  # a cell says where they are others
         return given
-    return getattr(layout, "INPUT", {}) or checkpoint_file.input_beside(path)
+    return getattr(layout, "INPUT", {}) or beside.given_input(path)
 
 
 def readings(
@@ -88,15 +88,15 @@ def readings(
     """The ways to read a checkpoint; as it is comes first."""
     for prefix in prefixes(weights):
         inside = {n[len(prefix) :]: t for n, t in weights.items() if n.startswith(prefix)}
-        beside = [name for name in weights if not name.startswith(prefix)]
+        outside = [name for name in weights if not name.startswith(prefix)]
         of_layout = [layout for layout in layouts() if layout.recognise(inside)]
         if prefix == "" and own.keys() <= inside.keys():
             # It is the network's own: nothing could fill more.
-            yield Reading(inside, beside, next(iter(of_layout), None))
+            yield Reading(inside, outside, next(iter(of_layout), None))
             return
-        yield from (Reading(layout.convert(inside, own), beside, layout) for layout in of_layout)
-        yield Reading(inside, beside)
-        yield Reading(by_timm(inside, model), beside)
+        yield from (Reading(layout.convert(inside, own), outside, layout) for layout in of_layout)
+        yield Reading(inside, outside)
+        yield Reading(by_timm(inside, model), outside)
 
 
 def layouts() -> list[ModuleType]:

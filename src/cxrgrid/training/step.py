@@ -9,6 +9,7 @@ cannot learn from a single image, no part has fewer than two.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.models import device as device_use
+from cxrgrid.models.beside import resize_note
 from cxrgrid.models.sizes import Size, fewest_images
 from cxrgrid.training.answers import counter
 from cxrgrid.training.checkpoint import Run
@@ -30,14 +32,20 @@ REFUSED = " does not have a deterministic implementation"
 SHORT = ("can't allocate memory", "cannot allocate memory", "out of memory", "_alloc_failed")
 
 
-def make_run(cell: Cell, labels: int, size: Size, device: torch.device) -> Run:
-    """A new run: the cell's model on its device, with initial weights that follow from its seed."""
+def make_run(
+    cell: Cell, labels: int, size: Size, device: torch.device, image: dict[str, Any] | None = None
+) -> Run:
+    """A new run: the cell's model on its device, with initial weights that follow from its seed.
+
+    image: the image recipe of the training images; the line of the start compares it.
+    """
     device_use.prepare(cell, device)
     torch.manual_seed(cell.seed)
     model = models.build(cell, labels, size)
     start, path = "", cell.weights
     if path:
         start = models.start_from(model, path, cell.weights_sha256, bool(cell.weights_mean))
+        start += resize_note(path, model.pretrained_cfg, image or {})
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
     model.to(device, memory_format=layout)
     ema = ModelEmaV3(model, decay=cell.ema_decay) if cell.ema_decay else None
