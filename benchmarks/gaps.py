@@ -37,14 +37,15 @@ def group(rng, patients: int, prevalence: float, icc: float, start: int) -> RowI
     return RowIntervals(Evaluation(made, {"cut": np.full(COLUMNS, 0.5)}))
 
 
-def row(args, groups: int, patients: int, prevalence: float) -> str:
-    """A row of the table."""
-    rng, texts = np.random.default_rng([groups, patients, int(100 * prevalence)]), []
+def studies(count: int, icc: float, groups: int, patients: int, prevalence: float) -> dict:
+    """By metric, of each study [S, 3]: the gap excludes 0, with allowance and without; worst held.
+
+    count: in steps of COLUMNS.
+    """
+    rng = np.random.default_rng([groups, patients, int(100 * prevalence)])
     found = {name: [] for name in TRUE}
-    for _ in range(-(-args.studies // COLUMNS)):
-        parts = {
-            str(k): group(rng, patients, prevalence, args.icc, k * patients) for k in range(groups)
-        }
+    for _ in range(-(-count // COLUMNS)):
+        parts = {str(k): group(rng, patients, prevalence, icc, k * patients) for k in range(groups)}
         for (metric, true), label in product(TRUE.items(), range(COLUMNS)):
             kind = (metric, "cut" if metric == "sensitivity" else "")
             columns = {name: part.column([str(label)], kind) for name, part in parts.items()}
@@ -55,7 +56,13 @@ def row(args, groups: int, patients: int, prevalence: float) -> str:
             alone = gap["value"] - (gap["value"] - gap["low"]) * Z / largest_difference(groups)
             held = worst["low"] <= true <= worst["high"]
             found[metric].append((gap["low"] > 0, alone > 0, held))
-    for each in found.values():
+    return found
+
+
+def row(args, groups: int, patients: int, prevalence: float) -> str:
+    """A row of the table."""
+    texts = []
+    for each in studies(args.studies, args.icc, groups, patients, prevalence).values():
         mean, error = 100 * np.mean(each, axis=0), 100 * np.std(each, axis=0) / len(each) ** 0.5
         texts += [f"{m:.1f} ± {e:.1f}" for m, e in zip(mean, error, strict=True)]
     return f"| {groups} × {patients} × {prevalence:.0%} | {' | '.join(texts)} |"

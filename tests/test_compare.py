@@ -181,6 +181,14 @@ def test_too_few_resamples_are_refused_in_one_line(files, tmp_path, capsys):
     assert "1 resamples make no interval; 100 or more do" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("cut", ["nan", "inf", "half"])
+def test_a_threshold_is_a_number(files, tmp_path, capsys, cut):
+    paths = files("a.parquet", A), files("b.parquet", A)
+    with pytest.raises(SystemExit):
+        compare.main([*paths, "--out", str(tmp_path / "out.json"), "--threshold", cut])
+    assert "argument --threshold: a number, such as 0.5, please" in capsys.readouterr().err
+
+
 def test_a_file_against_itself_excludes_nothing(files, tmp_path):
     paths = files("a.parquet", A), files("b.parquet", A)
     rows = run(tmp_path, *paths)["rows"]

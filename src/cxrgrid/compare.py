@@ -138,6 +138,17 @@ def share(text: str) -> float:
     return value
 
 
+def threshold(text: str) -> float:
+    """A score from which a label is present, from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError("a number, such as 0.5, please")
+    return value
+
+
 def arguments() -> argparse.ArgumentParser:
     """Argument parser: the files of two models, or a study."""
     parser = cli.parser("compare", __doc__)
@@ -152,7 +163,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=threshold,
         nargs="+",
         help="score from which a label is present; one for both, or A's and B's",
     )

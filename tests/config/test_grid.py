@@ -168,6 +168,8 @@ TYPOS = [
     ("report.operating_points", [{"sensitivities": 0.9}], ["operating_points[0]", "'sensitivity'"]),
     ("report.operating_points", [{}], ["operating_points[0]", "one target"]),
     ("report.operating_points", [0.5, 0.5], ["operating_points[1]", "twice"]),
+    ("report.prevalences", [0.1, 1.0], ["prevalences[1]", "nothing to predict"]),
+    ("report.prevalences", [0.1, 0.1], ["prevalences[1]", "twice"]),
     ("report.operating_points", "youden", ["operating_points", "a list such as"]),
     ("report.operating_points", ["sensitivity"], ["write {sensitivity: 0.9}"]),
     ("report.age_bands", [60, 40], ["age_bands", "rising"]),

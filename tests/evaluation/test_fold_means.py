@@ -62,6 +62,13 @@ def test_value_and_error_are_those_of_the_influence_curve():
     assert (ends[1] - ends[0]) / 2 / 1.96 == pytest.approx(error, rel=0.03)
 
 
+def test_what_is_too_high_on_average_in_each_fold_is_so_in_their_mean():
+    value, reach = np.array([[0.6], [0.8]]), np.array([[0.3], [0.1]])
+    low, high = fold_means.ends(value, value - reach, value + reach, np.array([[0.1], [0.02]]))
+    assert low[0] == pytest.approx(0.7 - 0.06 - np.hypot(0.2, 0.08) / 2)
+    assert high[0] == pytest.approx(0.7 + np.hypot(0.3, 0.1) / 2)
+
+
 def test_images_of_a_patient_go_together():
     """Two copies of each image say no more than one."""
     once = [fold(number, 100) for number in range(4)]

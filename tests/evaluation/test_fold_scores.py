@@ -154,6 +154,25 @@ def test_subsets_groups_and_gaps_are_pooled_and_rare_labels_counted_over_all_fol
     assert gap.groups == ("F - M" if women > men else "M - F")
 
 
+def test_three_positives_in_all_folds_are_enough_for_an_interval_of_their_mean(study):
+    folder, grid = study
+    for cell in grid.cells:
+        path = folder / "cells" / cell.path() / "predictions/ward.parquet"
+        table, facts = read_parquet(path)
+        truth = np.zeros(table.num_rows)
+        truth[: 4 if cell.fold else 1] = 1  # of one patient, in the others of two
+        at = table.column_names.index("y:nodule")
+        write_parquet(table.set_column(at, "y:nodule", pa.array(truth)), path, facts)
+    rows = of(scored(folder)[0], subset="all", label="nodule", seed=0, recipe="default")
+    for metric in ("auroc", "sensitivity", "lr_negative", "lr_positive"):
+        part = of(rows, metric=metric, threshold_rule="" if metric == "auroc" else "0.5")
+        part = of(part, backbone="resnet18").set_index("fold")
+        assert part.loc[[0, 1, 2], "low"].isna().all(), metric
+        assert part.loc[0, "reason"].startswith("too few positive images"), metric
+        assert part.loc[POOLED, "low"] < part.loc[POOLED, "high"], metric
+        assert not isinstance(part.loc[POOLED, "reason"], str), metric
+
+
 def test_ensembles_are_made_within_a_fold_and_pooled(study):
     rows, _ = scored(study[0])
     part = of(rows, backbone="ensemble:resnet18", recipe="default", label="macro", metric="auroc")

@@ -131,3 +131,18 @@ def test_sums_over_patients_do_not_depend_on_the_order_of_images():
     found = influence.patients(names).sums(terms)
     np.testing.assert_allclose(influence.patients(names[turned]).sums(terms[turned]), found)
     np.testing.assert_allclose(found[0], terms[names == "0"].sum(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "wanted"),
+    [
+        ([1, 1, 0, 0], 1, 0),  # nothing above a positive is negative
+        ([0, 0, 1, 0], 1, 1 / 3),  # 1/3, and without itself 0 of 2
+        ([0, 1, 1, 0], 1, (1 / 2 + 2 / 3 - 1 / 2) / 2),
+        ([0, 1, 1, 0], 2, (1 / 2 + 2 / 3) / 2),  # both of one patient
+    ],
+)
+def test_a_positive_that_counts_itself_adds_to_average_precision(labels, images, wanted):
+    scores = np.arange(len(labels), 0, -1.0)
+    ranking = order(np.array(labels, float), scores).weigh(np.ones((1, len(labels)), np.uint8))
+    assert influence.self_counted(ranking, images) == pytest.approx(wanted)

@@ -85,6 +85,11 @@ def test_few_or_none_say_why():
     found = scored(table(2, 5, 40, 0), prevalences=(0.1,))
     for metric in ("lr_positive", "lr_negative", "ppv_at_0.1", "npv_at_0.1"):
         assert np.isnan(found[metric]["low"]) and "too few positive" in found[metric]["reason"]
+    found = scored(table(40, 20, 0, 0), prevalences=(0.1,))
+    for metric in ("lr_negative", "npv_at_0.1"):
+        assert found[metric]["reason"] == "no image is called negative"
+    found = scored(table(0, 5, 40, 0), prevalences=(0.1,))
+    assert found["lr_positive"]["reason"] == "no positive or no negative image"
 
 
 def test_the_interval_holds_the_truth_of_clustered_patients():

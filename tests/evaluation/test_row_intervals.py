@@ -93,6 +93,12 @@ def test_three_positives_of_three_patients_are_enough_and_of_two_are_not(patient
     assert np.isfinite(found["specificity", "all"]["low"])
 
 
+def test_what_never_has_an_interval_has_no_reason_for_having_none():
+    one = predictions(TRUTH, SOME, each=60)
+    found = {row["metric"]: row["reason"] for row in rows(one) if row["subset"] == "all"}
+    assert "too few" in found["accuracy"] and found["tp"] is None and found["threshold"] is None
+
+
 def test_a_gap_between_groups_that_share_no_patient_adds_their_variances():
     test = predictions(TRUTH, np.clip(SOME / 2 + TRUTH / 2, 0, 1), each=1)
     found = rows(test, subgroup_minimum=1)

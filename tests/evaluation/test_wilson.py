@@ -1,5 +1,7 @@
 """Moderated Wilson is Wilson's interval where nothing is to be moderated; MOVER adds up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, t
@@ -88,6 +90,20 @@ def test_a_difference_reaches_down_by_the_lower_end_of_one_and_the_upper_of_the_
     assert gap.high[0] == pytest.approx(np.hypot(0.06, 0.03))
     nothing = two.take(np.zeros(2, int)).combined(np.array([1.0, -1.0]))
     assert nothing.high[0] == pytest.approx(0.03, abs=0.002), "unequal ends do not cancel out"
+
+
+def test_what_is_too_high_on_average_is_so_in_a_mean_too():
+    apart = estimate(np.random.default_rng(6), 4)
+    high = replace(apart, excess=np.array([0.02, 0.02, 0.04, 0.5]))
+    weights = np.full(4, 0.25)
+    mean, usual = high.combined(weights), apart.combined(weights)
+    assert mean.excess[0] == pytest.approx((0.02 + 0.02 + 0.04 + 0.06) / 4), "no more than the end"
+    rest = replace(apart, low=apart.value - (0.04, 0.04, 0.02, 0)).combined(weights)
+    assert 0.7 - mean.low[0] == pytest.approx(mean.excess[0] + 0.7 - rest.low[0])
+    assert mean.low[0] < usual.low[0] and mean.high[0] == usual.high[0]
+    assert high.take(np.array([2])).combined(np.ones(1)).low[0] == pytest.approx(0.64)
+    signs = np.array([1.0, -1.0, 0.0, 0.0])
+    assert high.combined(signs).low[0] == apart.combined(signs).low[0], "it cancels out"
 
 
 def test_a_mean_of_values_whose_errors_cancel_out_keeps_a_width():

@@ -10,6 +10,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.reporting import answer
 from cxrgrid.reporting.cell_pages import environment
 
+NAN = float("nan")
 ROW = {
     "factor": "init", "level": "pretrained", "against": "scratch", "primary": True,
     "estimate": 0.098, "low": 0.02, "high": 0.176, "p": 0.013, "p_holm": 0.013, "family_size": 1,
@@ -36,6 +37,9 @@ def row(**changes) -> pd.Series:
         ({"low": -0.02, "p": 0.2, "p_holm": 0.2}, TITLE, True, "Not shown"),
         ({"p_holm": 0.06}, TITLE, False, "Not shown"),
         ({"seeds": 1, "verdict": "these trainings"}, TITLE, True, "Not shown"),
+        ({"estimate": 0.0, "low": NAN, "p_holm": NAN, "verdict": "not shown"}, TITLE, True,
+         "Not shown"),
+        ({"low": NAN, "p_holm": NAN, "verdict": "too few patients"}, TITLE, True, "Not known yet"),
         ({"low": -0.01, "high": 0.015, "p": 0.6, "p_holm": 0.6, "margin": 0.02,
           "margin_verdict": "equivalent"}, TITLE, True, "Equivalent"),
         ({"pairs": 0, "low": float("nan")}, TITLE, True, "Not known yet"),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from cxrgrid.reporting.findings import first
+from cxrgrid.reporting.findings import first, verdicts
 
 COLUMNS = ["dataset", "backbone", "init", "recipe", "value", "low", "high"]
 COLUMNS += ["seeds", "planned", "n", "patients"]
@@ -40,6 +40,24 @@ def test_intervals_that_overlap_may_differ_and_those_that_do_not_may_not():
     assert "the two differ (AUROC +0.050 (+0.010 to +0.090); p after Holm = 0.020)" in text
     unlike = first(board(TOP, SECOND), frames(low=-0.01, p_holm=0.2, verdict="not shown"))
     assert "the two are not shown to differ" in unlike and "overlap" not in unlike
+
+
+def test_two_trainings_that_differ_are_not_called_alike():
+    text = first(board(TOP, SECOND), frames(verdict="these trainings"))
+    assert "these two trainings differ, which says nothing of the methods (AUROC +0.050" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (["these trainings"], "the trainings differ, but one each says nothing of the methods"),
+        (["better", "worse"], "2 of 2 pairs differ"),
+        (["better", "not shown"], "1 of 2 pairs differ; no difference shown in 1"),
+        (["incomplete", "incomplete"], "2 cannot be compared yet"),
+    ],
+)
+def test_no_number_of_nothing_is_told(counts, text):
+    assert verdicts(pd.DataFrame({"verdict": counts}), "") == text
 
 
 def test_the_difference_is_told_from_the_best():

@@ -6,7 +6,7 @@ import pytest
 
 from cxrgrid.comparison.seed_variance import over_seeds, pool
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.reporting.seed_means import seed_means
+from cxrgrid.reporting.seed_means import ratio_means, seed_means
 
 
 def trainings(values, dataset="ward", half=0.04, **more):
@@ -41,6 +41,18 @@ def test_one_seed_everywhere_leaves_the_patients_and_nothing_scored_is_nan():
     assert found.loc[0, ["low", "high"]].tolist() == pytest.approx([0.76, 0.82])
     assert found.loc[1, ["value", "low", "high"]].isna().all() and found["seeds"].tolist() == [1, 0]
     assert list(found.columns[:4]) == CONFIGURATION
+
+
+def test_the_spread_of_a_ratio_is_in_proportion_to_it():
+    rows = trainings({"a": [2.0, 3.0], "b": [20.0, 30.0], "c": [0.0, 4.0]}, half=0)
+    rows = rows.assign(low=rows["value"] / 1.5, high=rows["value"] * 1.5)
+    found = ratio_means(rows, []).set_index("backbone")
+    small, large = (found.loc[name, ["value", "low", "high"]].to_numpy(float) for name in "ab")
+    assert large == pytest.approx(10 * small), "ratios ten times as large"
+    assert small[1] > 0 and small[0] / small[1] == pytest.approx(small[2] / small[0])
+    plain = seed_means(rows, [], within=(0.0, np.inf)).set_index("backbone")
+    pair = (each.loc["c", ["value", "low", "high"]] for each in (found, plain))
+    assert next(pair).equals(next(pair)), "0 has no logarithm"
 
 
 @pytest.mark.long

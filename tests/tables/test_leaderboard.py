@@ -32,7 +32,8 @@ def test_labels_that_are_left_out_of_the_mean_are_named():
     assert not leaderboard.notes(rows, frames([60, 20, 12]))
     assert not leaderboard.notes(rows, frames([6, 2, 4]))  # none has as many: all are averaged
     _, high = leaderboard.notes(rows, frames([60, 20, 4], "ap"))
-    assert "too high on average" in high
+    assert "too high on average" in high and "fewer than 50 positive images of b." in high
+    assert "Its intervals allow for that" in high
     assert len(leaderboard.notes(rows, frames([60, 70, 4], "ap"))) == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from cxrgrid.comparison.difference import METRICS, TINY
 from cxrgrid.comparison.seed_variance import Combined
 from cxrgrid.evaluation.row_intervals import ENOUGH
-from cxrgrid.evaluation.wording import difference, number, p_value, signed
+from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 
 ALPHA = 0.05
 THIS = "these trainings"  # verdict of a difference that may not be one of methods
@@ -178,4 +178,4 @@ def margin_words(verdict: str, margin: float) -> str:
 
 def basis(seeds: str, size: dict[str, int]) -> str:
     """Basis of a comparison as text: `3 seeds, 420 images of 377 patients`."""
-    return f"{seeds}, {size['n']:,} images of {size['patients']:,} patients"
+    return f"{seeds}, {many(size['n'], 'image')} of {many(size['patients'], 'patient')}"

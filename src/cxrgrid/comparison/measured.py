@@ -9,7 +9,7 @@ from cxrgrid.comparison import difference
 from cxrgrid.comparison.seed_variance import Spread, pool
 from cxrgrid.config.study import Report
 from cxrgrid.evaluation import bootstrap, fold_means
-from cxrgrid.evaluation.own_intervals import own_intervals
+from cxrgrid.evaluation.own_intervals import own_intervals, with_excess
 from cxrgrid.evaluation.predictions import Predictions
 from cxrgrid.evaluation.rare_labels import rare_labels
 from cxrgrid.evaluation.row_intervals import ENOUGH
@@ -108,7 +108,7 @@ def closed_ends(
     """
     if len(folds) == 1:
         return own_intervals(folds[0], rare=rare)
-    ends = zip(*(own_intervals(fold, enough=1, rare=rare) for fold in folds), strict=True)
+    ends = zip(*(with_excess(fold, enough=1, rare=rare) for fold in folds), strict=True)
     low, high = fold_means.ends(np.stack([v[0] for v in values]), *map(np.stack, ends))
     few = np.array([size["most"] < ENOUGH for size in difference.sizes(folds, rare)])
     return np.where(few, np.nan, low), np.where(few, np.nan, high)

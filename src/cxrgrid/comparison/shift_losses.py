@@ -70,7 +70,7 @@ def averaged(
         found.append((np.append(own, mean), np.append(each.influence, average, axis=1)))
         ends.append(with_mean(each, classes, ENOUGH, kept))
     value, moves = (np.stack(part) for part in zip(*found, strict=True))
-    low, high = (np.stack(side) for side in zip(*ends, strict=True))
+    low, high, _ = (np.stack(side) for side in zip(*ends, strict=True))
     seen = (~np.isnan(made.labels)).any(axis=1, keepdims=True).astype(float)
     images = np.append(classes.known, patients.sums(seen), axis=1)
     return Values(value, low, high, moves, images)

@@ -23,6 +23,11 @@ def check_report(report: Any) -> None:
             raise UserError(f"{POINTS}[{at}]: {point!r} stands there twice")
     for name, what in (("age_bands", "ages"), ("frequency_bands", "shares")):
         check_rising(report.get(name, []), name, what)
+    shares = report.get("prevalences", [])
+    for at, share in enumerate(shares if isinstance(shares, (list, tuple)) else ()):
+        if share in (0, 1) or share in shares[:at]:
+            why = "stands there twice" if share in shares[:at] else "leaves nothing to predict"
+            raise UserError(f"report.prevalences[{at}]: {share} {why}")
 
 
 def check_rising(bands: Any, name: str, what: str) -> None:

@@ -1,5 +1,6 @@
 """Each metric of an `Evaluation` with its interval: by label, averaged, and over all labels."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +9,7 @@ from cxrgrid.config.operating_points import ARGMAX
 from cxrgrid.evaluation import influence, intervals
 from cxrgrid.evaluation.all_metrics import Evaluation, Row
 from cxrgrid.evaluation.intervals import Classes, Counts, proportion
-from cxrgrid.evaluation.metrics import ratio
+from cxrgrid.evaluation.metrics import Ranking, ratio
 from cxrgrid.evaluation.wilson import Estimate, Z
 
 RANKED = ("auroc", "ap")
@@ -53,7 +54,7 @@ class Estimates:
             return intervals.DECIDED[metric](self.counts(rule))
         if metric in RANKED:
             value = np.array([self.values[Row(label, metric, "")] for label in self.made.labels])
-            return ranked(metric, value, self.moved, self.classes)
+            return ranked(metric, value, self.moved, self.classes, self.rankings)
         if metric in ("brier", "log_loss"):
             return getattr(intervals, metric)(self.sums(metric), self.classes)
         if metric == "calibration_in_the_large":
@@ -72,6 +73,12 @@ class Estimates:
         """Influences of patients on AUROC by positives, by negatives, and on AP [3, P, L]."""
         test = self.made.test
         return influence.moved(self.made.orders, test.labels, test.ranking, self.patients)
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """The ranking of each label."""
+        one = np.ones((1, len(self.made.test.image)), np.uint8)
+        return [order.weigh(one) for order in self.made.orders]
 
     def recalibration(self, is_slope: bool) -> Estimate:
         """Calibration slope or intercept of each label: a step from the fit, by each patient."""
@@ -163,12 +170,18 @@ class Estimates:
         return Estimate(one.value, low, one.high, one.influence)
 
 
-def ranked(metric: str, value: np.ndarray, moved: np.ndarray, classes: Classes) -> Estimate:
-    """AUROC or average precision; value: [L]; moved: influences [3, P, L]."""
+def ranked(
+    metric: str,
+    value: np.ndarray,
+    moved: np.ndarray,
+    classes: Classes,
+    rankings: Sequence[Ranking] = (),
+) -> Estimate:
+    """AUROC or average precision; value: [L]; moved: influences [3, P, L]; rankings: [L]."""
     a, b, ap = moved
     if metric == "auroc":
         return intervals.auroc(value, a, b, classes)
-    return intervals.average_precision(value, ap, classes)
+    return intervals.average_precision(value, ap, classes, rankings)
 
 
 def turned(share: Estimate) -> Estimate:
@@ -179,8 +192,11 @@ def turned(share: Estimate) -> Estimate:
 def larger(share: Estimate) -> Estimate:
     """The larger of a share and 1 less it, which is a half at least."""
     is_larger = share.value >= 0.5
-    both = zip(vars(share).values(), vars(turned(share)).values(), strict=True)
-    value, low, high, moves = (np.where(is_larger, *pair) for pair in both)
+    sides = (share, turned(share))
+    value, low, high, moves = (
+        np.where(is_larger, *(getattr(side, name) for side in sides))
+        for name in ("value", "low", "high", "influence")
+    )
     return Estimate(value, np.maximum(low, 0.5), high, moves)
 
 

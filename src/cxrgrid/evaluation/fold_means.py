@@ -61,14 +61,18 @@ def of_patients(folds: Sequence[OfPatients]) -> OfPatients:
     return OfPatients(sides.combined(np.full(len(there), 1 / len(there))), names)
 
 
-def ends(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ends(
+    value: np.ndarray, low: np.ndarray, high: np.ndarray, excess: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of the mean over folds, from values and ends [V, ...] of folds without patients
     in common: variances recovered from the ends are added (MOVER, as in `wilson`).
+
+    excess: `Estimate.excesses` [V, ...].
     """
     share = weights(value)
     down, up = (
         np.sqrt((np.nan_to_num(share * reach) ** 2).sum(axis=0))
-        for reach in (value - low, high - value)
+        for reach in (value - low - excess, high - value)
     )
     centre = mean(value)
-    return centre - down, centre + up
+    return centre - down - np.nan_to_num(share * excess).sum(axis=0), centre + up

@@ -17,6 +17,7 @@ from cxrgrid.evaluation import fold_means
 from cxrgrid.evaluation.all_metrics import COUNTS, WITHOUT, Evaluation, Row
 from cxrgrid.evaluation.bootstrap import Resampled
 from cxrgrid.evaluation.predictions import Predictions
+from cxrgrid.evaluation.predictive_values import too_few
 from cxrgrid.evaluation.row_intervals import RowIntervals, lacking
 from cxrgrid.evaluation.score_rows import (
     GAPS,
@@ -31,6 +32,7 @@ from cxrgrid.evaluation.score_rows import (
 )
 from cxrgrid.evaluation.subgroup_gaps import Group, column, joined
 
+RATIOS = ("lr_", "ppv_at", "npv_at")  # metrics of `predictive_values`
 Drawn = Resampled | RowIntervals
 Fold = tuple[Evaluation, Drawn]
 # A model that no study has trained.
@@ -90,7 +92,7 @@ def pooled(folds: list[Scored]) -> Iterator[dict]:
     for name in folds[0].parts:
         yield from mean_rows(axes | {"subset": name}, [fold.parts[name] for fold in folds])
         if name == "all":
-            yield from closed_rows([fold.closed for fold in folds])
+            yield from closed_rows(folds)
     for axis in folds[0].groups:
         groups = by_name([fold.groups[axis] for fold in folds])
         for name, each in groups.items() if axis != "subsets" else ():
@@ -131,7 +133,8 @@ def mean_and_ends(
     value = np.where(counts, np.nansum(values, axis=0), fold_means.mean(values))
     if isinstance(folds[0], RowIntervals):
         sides = zip(*(fold.all_ends() for fold in folds), strict=True)
-        low, high = fold_means.ends(values, *(np.stack(side) for side in sides))
+        excess = np.stack([fold.excesses() for fold in folds])
+        low, high = fold_means.ends(values, *(np.stack(side) for side in sides), excess)
         none = np.array([bool(lacking(folds, row)) for row in names])
     else:
         low, high = fold_means.of_resampled(folds).ends()
@@ -153,27 +156,40 @@ def reason(row: Row, folds: list[Fold], defined: int, low: float) -> str | None:
     return None if defined == len(folds) else f"defined in {defined} of {len(folds)} folds"
 
 
-def closed_rows(folds: list[list[dict]]) -> Iterator[dict]:
-    """The means over folds of rows whose intervals are in closed form; see `Scored.closed`.
+def closed_rows(folds: list[Scored]) -> Iterator[dict]:
+    """The means over folds of rows whose intervals are in closed form; see `Scored.closed`."""
+    parts = [fold.parts["all"] for fold in folds]
+    whole = [
+        drawn if isinstance(drawn, RowIntervals) else RowIntervals(made) for made, drawn in parts
+    ]
+    by_row = by_name([
+        {Row(row["label"], row["metric"], row["threshold_rule"]): row for row in fold.closed}
+        for fold in folds
+    ])  # fmt: skip
+    for name, each in by_row.items():
+        few = too_few(whole, name) if name.metric.startswith(RATIOS) else None
+        counts = {n: sum(row[n] for row in each) for n in ("n", "positives", "patients")}
+        yield each[0] | {"fold": POOLED} | closed_mean(each, few) | counts
+
+
+def closed_mean(each: list[dict], few: str | None) -> dict:
+    """Mean, interval and reason of one row of all folds; few: why it has no interval, if so.
 
     No interval where a fold with a value has none.
     """
-    names = ("label", "metric", "threshold_rule")
-    by_row = by_name([{tuple(row[n] for n in names): row for row in fold} for fold in folds])
-    for each in by_row.values():
-        value, low, high = (
-            np.array([row[name] for row in each], float) for name in ("value", "low", "high")
-        )
-        defined = ~np.isnan(value)
-        found = {"value": fold_means.mean(value), "low": np.nan, "high": np.nan}
-        if defined.any() and not np.isnan(low[defined]).any():
-            found["low"], found["high"] = fold_means.ends(value, low, high)
-        reasons = [row["reason"] for row in each if row["reason"]]
-        found["reason"] = reasons[0] if reasons and np.isnan(found["low"]) else None
-        if 0 < defined.sum() < len(folds):
-            found["reason"] = f"defined in {defined.sum()} of {len(folds)} folds"
-        found |= {name: sum(row[name] for row in each) for name in ("n", "positives", "patients")}
-        yield each[0] | {"fold": POOLED} | found
+    value, low, high = (
+        np.array([row[name] for row in each], float) for name in ("value", "low", "high")
+    )
+    defined = ~np.isnan(value)
+    found = {"value": fold_means.mean(value), "low": np.nan, "high": np.nan, "reason": few}
+    if not few and defined.any() and not np.isnan(low[defined]).any():
+        found["low"], found["high"] = fold_means.ends(value, low, high)
+    reasons = [row["reason"] for row in each if row["reason"]]
+    if reasons and not few and np.isnan(found["low"]):
+        found["reason"] = f"in one fold or more: {reasons[0]}"
+    if 0 < defined.sum() < len(each):
+        found["reason"] = f"defined in {defined.sum()} of {len(each)} folds"
+    return found
 
 
 # ------------------------------------------------------------------ groups

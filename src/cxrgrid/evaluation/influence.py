@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrgrid.evaluation.metrics import Order, ratio, tie_groups
+from cxrgrid.evaluation.metrics import Order, Ranking, ratio, tie_groups
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,19 @@ def of_precision(
     # An image moves the precision at its own rung and at every lower one that holds positives.
     gain, loss = (np.cumsum((at[0] * each / called**2)[::-1])[::-1] for each in through[::-1])
     return np.where(positive, precision[rung] - value + gain[rung], -loss[rung]) / m
+
+
+def self_counted(ranking: Ranking, images: float) -> float:
+    """Part of an average precision that is there because each positive counts itself.
+
+    Of few positives it is large, and most where positives are ranked like negatives. ranking: of
+    all images once; images: those of a patient's positives, alike, that count with each.
+    """
+    found, through = ranking.positives.cumsum(axis=1), ranking.through
+    others = np.maximum(found - images, 0)
+    without = np.where(others + through > 0, ratio(others, others + through), 1)
+    lost = (ratio(found, found + through) - without) * ranking.positives
+    return float(ratio(lost.sum(), ranking.positives.sum()))
 
 
 def obuchowski(a: np.ndarray, b: np.ndarray, m: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -29,13 +29,15 @@ from cxrgrid.evaluation.influence import (
     kish,
     matthews,
     obuchowski,
+    self_counted,
     share,
     variance,
 )
-from cxrgrid.evaluation.metrics import ratio
+from cxrgrid.evaluation.metrics import Ranking, ratio
 from cxrgrid.evaluation.rare_labels import in_means
 from cxrgrid.evaluation.wilson import PRIOR, Estimate, bounded, moderated, stacked, student
 
+EXCESS = 1.5  # of what positives that count themselves add to an average precision (docs/log.md)
 SMOOTH = 0.5  # images added to each count, so that no decision is taken for sure
 
 
@@ -171,10 +173,19 @@ def auroc(value: np.ndarray, a: np.ndarray, b: np.ndarray, classes: Classes) -> 
     return Estimate(value, *bounded(value, spread, prior, classes.df), a + b)
 
 
-def average_precision(value: np.ndarray, moves: np.ndarray, classes: Classes) -> Estimate:
-    """Average precision. value: [L]; moves: influences [P, L]."""
+def average_precision(
+    value: np.ndarray, moves: np.ndarray, classes: Classes, rankings: Sequence[Ranking] = ()
+) -> Estimate:
+    """Average precision. value: [L]; moves: influences [P, L].
+
+    rankings: of each label, all images once; none: without an excess, of which a single value has
+    no need.
+    """
     spread, prior = variance(moves, classes.m), 1 / kish(classes.m)
-    return Estimate(value, *bounded(value, spread, prior, classes.df, heavy=True), moves)
+    ends = bounded(value, spread, prior, classes.df, heavy=True)
+    pairs = zip(rankings, crowding(classes.m), strict=True) if rankings else ()
+    excess = np.array([EXCESS * self_counted(*pair) for pair in pairs]) if rankings else 0.0
+    return Estimate(value, *ends, moves, np.nan_to_num(excess))
 
 
 def brier(squares: np.ndarray, classes: Classes) -> Estimate:

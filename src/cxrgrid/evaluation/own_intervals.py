@@ -15,7 +15,18 @@ def own_intervals(
     enough: int = ENOUGH,
     rare: frozenset[str] = frozenset(),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bounds [metrics, L + 1] of AUROC, AP and, with thresholds, accuracy.
+    """Lower and upper bounds [metrics, L + 1] of AUROC, AP and, with thresholds, accuracy."""
+    low, high, _ = with_excess(made, thresholds, enough, rare)
+    return low, high
+
+
+def with_excess(
+    made: Predictions,
+    thresholds: np.ndarray | float | None = None,
+    enough: int = ENOUGH,
+    rare: frozenset[str] = frozenset(),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bounds as in `own_intervals`, and `Estimate.excess`, [metrics, L + 1] each.
 
     Each label, then the mean over the labels with both classes that are not rare, as in
     `difference.statistic`.
@@ -32,8 +43,7 @@ def own_intervals(
         found.append(intervals.DECIDED["accuracy"](counts))
     averaged = classes.averaged(made.facts["labels"], rare)
     ends = [with_mean(each, classes, enough, averaged) for each in found]
-    low, high = (np.stack(side) for side in zip(*ends, strict=True))
-    return low, high
+    return tuple(np.stack(side) for side in zip(*ends, strict=True))
 
 
 def ranked(made: Predictions, patients: influence.Patients, classes: Classes) -> list[Estimate]:
@@ -46,18 +56,18 @@ def ranked(made: Predictions, patients: influence.Patients, classes: Classes) ->
     precision = np.array([ranking.average_precision()[0] for ranking in rankings])
     return [
         intervals.auroc(auroc, a, b, classes),
-        intervals.average_precision(precision, ap, classes),
+        intervals.average_precision(precision, ap, classes, rankings),
     ]
 
 
 def with_mean(
     each: Estimate, classes: Classes, enough: int, averaged: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the labels and of the mean over those that are averaged, bool [L]: [L + 1]."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bounds and excess of the labels and of the mean over those in it, bool [L]: [L + 1]."""
     there, at = classes.enough(enough), np.flatnonzero(averaged)
-    ends = np.full((2, len(there) + 1), np.nan)
-    ends[:, :-1] = np.where(there, (each.low, each.high), np.nan)
+    ends = np.full((3, len(there) + 1), np.nan)
+    ends[:, :-1] = np.where(there, (each.low, each.high, each.excesses), np.nan)
     if there[at].any():
         mean = each.take(at).combined(np.full(len(at), 1 / len(at)))
-        ends[:, -1] = mean.low[0], mean.high[0]
-    return ends[0], ends[1]
+        ends[:, -1] = mean.low[0], mean.high[0], mean.excesses[0]
+    return tuple(ends)

@@ -8,7 +8,7 @@ values at any prevalence have the ratio's interval, mapped. Not resampled, whate
 `report.interval` says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,17 +16,19 @@ from cxrgrid.evaluation.all_metrics import Row
 from cxrgrid.evaluation.estimates import Estimates
 from cxrgrid.evaluation.intervals import proportion
 from cxrgrid.evaluation.metrics import ratio
-from cxrgrid.evaluation.row_intervals import RowIntervals
+from cxrgrid.evaluation.row_intervals import RowIntervals, lacking
 from cxrgrid.evaluation.wilson import Estimate, correlation
 
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray]  # values and both ends, [L] each
+ONE_CLASS = "no positive or no negative image"
 INFINITE = "no false positive: the ratio is infinite"
 
 
 def rows(closed: RowIntervals, prevalences: tuple[float, ...]) -> Iterator[dict]:
     """Rows `label`, `metric`, `threshold_rule`, `value`, `low`, `high`, `reason` of each label.
 
-    Metrics: lr_positive, lr_negative, and for each prevalence `ppv_at_0.1`, `npv_at_0.1`.
+    Metrics: lr_positive, lr_negative, and for each prevalence `ppv_at_0.1`, `npv_at_0.1`. Where
+    images are too few for an interval, its ends are there beside the reason, for means over folds.
     """
     made = closed.made
     for rule in made.thresholds:
@@ -37,22 +39,27 @@ def rows(closed: RowIntervals, prevalences: tuple[float, ...]) -> Iterator[dict]
             value, low, high = after(negative, share)
             found[f"npv_at_{share:g}"] = 1 - value, 1 - high, 1 - low
         for metric, ends in found.items():
-            for label, value, low, high in zip(made.labels, *ends, strict=True):
-                few = closed.lacking(Row(label, "balanced_accuracy", rule))
-                yield row(Row(label, metric, rule), (value, low, high), few)
+            for label, both, *numbers in zip(made.labels, made.both, *ends, strict=True):
+                name = Row(label, metric, rule)
+                yield row(name, numbers, both, too_few([closed], name))
 
 
-def row(name: Row, ends: tuple[float, float, float], few: str | None) -> dict:
-    """The columns of one value; few: why there are too few images for an interval."""
-    value, low, high = ends
+def row(name: Row, ends: Sequence[float], both: bool, few: str | None) -> dict:
+    """The columns of one value; both: there are both classes; few: why it has no interval."""
+    value, low, high = map(float, ends)
+    if np.isnan(value):
+        called = "positive" if name.metric.startswith(("lr_positive", "ppv")) else "negative"
+        few = f"no image is called {called}" if both else ONE_CLASS
     if np.isinf(value):
         value, few = np.nan, INFINITE
-    if np.isnan(value) and not few:
-        few = "no positive or no negative image"
-    low, high = (np.nan, np.nan) if few else (low, high)
     columns = {"label": name.label, "metric": name.metric, "threshold_rule": name.rule}
-    numbers = {"value": float(value), "low": float(low), "high": float(high)}
+    numbers = {"value": value, "low": low, "high": high}
     return {**columns, **numbers, "labels_scored": None, "reason": few, "groups": None}
+
+
+def too_few(folds: Sequence[RowIntervals], name: Row) -> str | None:
+    """Why there is no interval: too few positives or negatives in all folds together."""
+    return lacking(folds, Row(name.label, "balanced_accuracy", name.rule))
 
 
 def likelihood_ratios(closed: Estimates, rule: str) -> tuple[Ends, Ends]:

@@ -57,7 +57,7 @@ class OfPatients:
         """The estimate with an influence of each named patient; 0 of others than its own."""
         influence = np.zeros((len(names), 1))
         influence[np.searchsorted(names, self.patients)] = self.estimate.influence
-        return Estimate(*(getattr(self.estimate, n) for n in ("value", "low", "high")), influence)
+        return replace(self.estimate, influence=influence)
 
 
 class RowIntervals:
@@ -95,6 +95,16 @@ class RowIntervals:
                 average = self.estimates.average(each, name == "weighted")
                 rows[Row(name, metric, rule)] = limits(average)
         return rows
+
+    def excesses(self) -> np.ndarray:
+        """By how much each row may be too high on average: average precision of labels, means."""
+        each = self.of_labels("ap", "")
+        found = dict(zip(self.made.labels, each.excesses, strict=True))
+        for name in ("macro", "weighted"):
+            average = self.estimates.average(each, name == "weighted")
+            found[name] = 0.0 if average is None else average.excesses[0]
+        rows = self.made.rows
+        return np.array([found.get(r.label, 0.0) if r.metric == "ap" else 0.0 for r in rows])
 
     def of_labels(self, metric: str, rule: str) -> Estimate:
         """A metric of each label, made once."""
@@ -148,6 +158,8 @@ class RowIntervals:
 
 def lacking(folds: Sequence[RowIntervals], row: Row) -> str | None:
     """As `RowIntervals.lacking`, of the mean over folds: counted are the images of all."""
+    if row.metric in WITHOUT:
+        return None
     labels, of_mean = folds[0].made.labels, np.any([f.made.averaged for f in folds], axis=0)
     if row.label not in labels:
         over = [name for name, there in zip(labels, of_mean, strict=True) if there]

@@ -67,7 +67,7 @@ class Scored:
 
     axes: AXES and target; parts: of the whole (`all`) and of each subset; groups: by axis and name;
     closed: rows of all test images whose intervals are in closed form whatever is drawn: of the
-    metadata-only baseline, and those of `rows_of_whole`.
+    metadata-only baseline, and those of `rows_of_whole`, as these make them.
     """
 
     axes: dict
@@ -105,7 +105,9 @@ def add(
     smooth = calibration_curve.of_labels(test)
     more = rows_of_whole(*drawn["all"], smooth, how.prevalences, parts.bands)
     more = [{**axes, "subset": "all", **row} for row in more]
-    sheet.scores += more
+    sheet.scores += [
+        {**row, "low": np.nan, "high": np.nan} if row["reason"] else row for row in more
+    ]
     points = [*curves(test), *calibration_rows.points(smooth), *net_benefit.points(test)]
     sheet.curves += [{**axes, **row} for row in points]
     sheet.thresholds += threshold_rows(axes, labels, fit)
@@ -183,7 +185,9 @@ def metadata_rows(start: dict, test: Predictions, metadata: dict) -> Iterator[di
         numbers = {"value": found["auroc"].get("all"), "low": found["low"], "high": found["high"]}
         numbers = {name: np.nan if value is None else value for name, value in numbers.items()}
         row = named(Row(label, "metadata_auroc", "")) | numbers | sizes(test, [at])
-        yield start | row | {"labels_scored": None, "reason": found["reason"], "groups": None}
+        few = "too few positives or negatives for an interval" if np.isnan(numbers["low"]) else None
+        row |= {"labels_scored": None, "reason": found["reason"] or few, "groups": None}
+        yield start | row
 
 
 def threshold_rows(axes: dict, labels: list[str], fit: thresholds.Fit) -> Iterator[dict]:

@@ -28,13 +28,15 @@ class Estimate:
     """Values [L] with both ends of their 95 % intervals [L].
 
     influence: float64 [P, L], by how much each patient moves a value, adding up to 0 over patients;
-    it says how values of the same patients go together. 0 where a value is NaN.
+    it says how values of the same patients go together. 0 where a value is NaN. excess: [L], by how
+    much values may be too high on average, which no mean over values makes smaller.
     """
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
     influence: np.ndarray
+    excess: np.ndarray | float = 0.0
 
     def map(self, change: Callable[[np.ndarray], np.ndarray], slope: np.ndarray) -> "Estimate":
         """An increasing function of the values; slope [L]: its derivative there."""
@@ -44,26 +46,34 @@ class Estimate:
     def take(self, columns: np.ndarray) -> "Estimate":
         """Some of the values."""
         ends = (each[columns] for each in (self.value, self.low, self.high))
-        return Estimate(*ends, self.influence[:, columns])
+        return Estimate(*ends, self.influence[:, columns], self.excesses[columns])
+
+    @property
+    def excesses(self) -> np.ndarray:
+        """The excess of each value [L], at most its distance from the lower end."""
+        return np.minimum(self.excess, np.maximum(self.value - self.low, 0))
 
     def combined(self, weights: np.ndarray, more: float = 0.0) -> "Estimate":
         """The sum of weights [L] times values, as one value [1].
 
-        more: half-width of the interval of an independent part of the sum.
+        more: half-width of the interval of an independent part of the sum. The excess of a mean is
+        that of its values and adds to their other errors; in a difference it is left out.
         """
         lower, upper = (self.value - self.low) * weights, (self.high - self.value) * weights
         positive, alike = weights >= 0, correlation(self.influence)
-        reach = np.where(positive, lower, upper), np.where(positive, upper, lower)
+        excess = self.excesses * weights * positive.all()
+        reach = np.where(positive, lower - excess, upper), np.where(positive, upper, lower)
         down, up = (np.sqrt(max(each @ alike @ each, 0) + more**2) for each in reach)
-        value = weights @ self.value
-        ends = np.array([value]), np.array([value - down]), np.array([value + up])
-        return Estimate(*ends, self.influence @ weights[:, None])
+        value, excess = weights @ self.value, excess.sum()
+        ends = np.array([value]), np.array([value - down - excess]), np.array([value + up])
+        return Estimate(*ends, self.influence @ weights[:, None], np.array([excess]))
 
 
 def stacked(parts: list[Estimate]) -> Estimate:
     """Several estimates from the same patients, side by side."""
     ends = (np.concatenate([getattr(p, n) for p in parts]) for n in ("value", "low", "high"))
-    return Estimate(*ends, np.concatenate([part.influence for part in parts], axis=1))
+    influence = np.concatenate([part.influence for part in parts], axis=1)
+    return Estimate(*ends, influence, np.concatenate([part.excesses for part in parts]))
 
 
 def student(df: np.ndarray) -> np.ndarray:

@@ -54,4 +54,4 @@ def part(count: int, planned: int) -> str:
 
 def many(count: int, noun: str) -> str:
     """A count with its noun: `1 seed`, `2 seeds`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -55,6 +55,8 @@ def answer(frames: Frames, leaderboard: pd.DataFrame) -> Answer:
 
 def verdict(row: pd.Series, title: str, alone: bool) -> str:
     """One or two words for the primary effect."""
+    if row["pairs"] and row["verdict"] == "not shown" and pd.isna(row["low"]):
+        return "Not shown"  # equal on every resample
     if row["pairs"] == 0 or pd.isna(row["low"]):
         return "Not known yet"
     if row["p_holm"] >= 0.05:
@@ -74,13 +76,13 @@ def sentence(row: pd.Series, metric: str) -> str:
     if row["pairs"] == 0:
         return f"{x} against {y}: no pair of cells is done."
     shown = difference(row["estimate"], row["low"], row["high"])
+    if row["verdict"] == THIS or (row["verdict"] == "not shown" and pd.isna(row["low"])):
+        return row["sentence"]  # of trainings, not methods; or of levels that no resample parts
     if pd.isna(row["low"]):
         return f"{x} against {y}: {metric} {signed(row['estimate'])}; it cannot be tested."
     p = chance(row["p"])
     if not row["primary"] or row["family_size"] > 1:
         p = f"{chance(row['p_holm'])} after Holm's correction"
-    if row["verdict"] == THIS:  # one training each: no word of methods
-        return row["sentence"]
     if row["p_holm"] < 0.05:
         way = "higher" if row["estimate"] > 0 else "lower"
         return f"{metric} is {way} with {x} than with {y}, on average by {shown}; {p}."

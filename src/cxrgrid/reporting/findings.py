@@ -73,9 +73,11 @@ def against_second(top: pd.Series, second: pd.Series, frames: Frames) -> str:
     turn = 1 if row["a"] == top[differ[0]] else -1
     low, high = sorted((turn * row["low"], turn * row["high"]))
     shown = difference(turn * row["difference"], low, high)
-    verdict = "differ" if row["verdict"] in ("better", "worse") else "are not shown to differ"
     chance = f"p after Holm {p_value(row['p_holm'])}"
-    return f"on the same patients the two {verdict} ({frames.compared_name} {shown}; {chance})"
+    names = {"better": "the two differ", "worse": "the two differ"}
+    names[THIS] = "these two trainings differ, which says nothing of the methods"
+    verdict = names.get(row["verdict"], "the two are not shown to differ")
+    return f"on the same patients {verdict} ({frames.compared_name} {shown}; {chance})"
 
 
 def published_vs_right(leaderboard: pd.DataFrame, metric: str) -> Iterator[str]:
@@ -150,10 +152,12 @@ def verdicts(pairs: pd.DataFrame, a: str) -> str:
         if len(pairs) == 1:
             return f"no difference shown ({found})"
         return f"no difference shown in any of the {len(pairs)} pairs (largest {found})"
-    text = f"{better + worse} of {many(len(pairs), 'pair')} differ"
+    which = f"{better + worse} of {many(len(pairs), 'pair')} differ"
     if a:
-        text = f"{a} is better in {better} and worse in {worse} of {many(len(pairs), 'pair')}"
-    text += f"; no difference shown in {left}"
+        which = f"{a} is better in {better} and worse in {worse} of {many(len(pairs), 'pair')}"
+    parts = [which] if better + worse else []
+    parts += [f"no difference shown in {left}"] if left else []
     if once:
-        text += f"; in {once} the trainings differ, but one each says nothing of the methods"
-    return f"{text}; {missing} cannot be compared yet" if missing else text
+        where = f"in {once} " if len(pairs) > 1 else ""
+        parts.append(f"{where}the trainings differ, but one each says nothing of the methods")
+    return "; ".join(parts + ([f"{missing} cannot be compared yet"] if missing else []))

@@ -53,6 +53,22 @@ def seed_means(
     return found[[*keys, *ENDS]]
 
 
+def ratio_means(rows: pd.DataFrame, of: list[str]) -> pd.DataFrame:
+    """As `seed_means`, of ratios: the errors are those of their logarithms.
+
+    A ratio of 20 varies more between trainings than one of 2, and lies further from its upper end
+    than from its lower one. Where a training has a ratio of 0, which has no logarithm, the ends are
+    those of the plain mean.
+    """
+    found = seed_means(rows, of, within=(0.0, np.inf))
+    with np.errstate(divide="ignore"):
+        logs = np.log(rows[["value", "low", "high"]].where(rows["value"] > 0))
+    logs = seed_means(rows.assign(**logs), of, within=(-np.inf, np.inf))
+    known = (logs["seeds"] == found["seeds"]) & logs["low"].notna()
+    low, high = (found["value"] * np.exp(logs[end] - logs["value"]) for end in ("low", "high"))
+    return found.assign(low=low.where(known, found["low"]), high=high.where(known, found["high"]))
+
+
 def least(rows: pd.DataFrame) -> pd.Series:
     """Least value of each row's metric: -1 of gaps between groups and of correlations, else 0."""
     none = pd.Series("", rows.index)

@@ -10,7 +10,7 @@ from cxrgrid.evaluation.wording import number, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
-from cxrgrid.reporting.seed_means import seed_means
+from cxrgrid.reporting.seed_means import ratio_means, seed_means
 
 KEYS = [*CONFIGURATION, "label"]
 METRICS = ["observed_to_expected", "calibration_in_the_large", "calibration_slope", "ici"]
@@ -47,8 +47,11 @@ def build(frames: Frames) -> pd.DataFrame:
     for metric in METRICS:
         names = {"value": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
         names = names if metric in ENDS else {"value": metric}
-        within = (0.0 if metric == "observed_to_expected" else -math.inf, math.inf)
-        own = seed_means(rows[rows["metric"] == metric], ["label"], within)
+        own = rows[rows["metric"] == metric]
+        if metric == "observed_to_expected":
+            own = ratio_means(own, ["label"])
+        else:
+            own = seed_means(own, ["label"], within=(-math.inf, math.inf))
         own = own[[*KEYS, *names]].rename(columns=names)
         table = table.merge(own, on=KEYS, how="left")
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}

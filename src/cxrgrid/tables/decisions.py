@@ -1,7 +1,5 @@
 """Predictive values and likelihood ratios at the first operating point."""
 
-import math
-
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
@@ -10,7 +8,7 @@ from cxrgrid.evaluation.wording import number, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
-from cxrgrid.reporting.seed_means import seed_means
+from cxrgrid.reporting.seed_means import ratio_means, seed_means
 
 KEYS = [*CONFIGURATION, "label"]
 METRICS = ["sensitivity", "specificity", "precision", "npv", "lr_positive", "lr_negative"]
@@ -22,7 +20,8 @@ PART = "calibration"
 CAPTION = (
     "Best configuration of each init; 95 % intervals over patients and seeds. PPV and NPV "
     "hold at the prevalence of these test images, or at the prevalence stated in the heading "
-    "(`report.prevalences`). All configurations: `decisions.csv`."
+    "(`report.prevalences`). Without an interval: fewer than 3 images of 3 patients of a kind; –: "
+    "not defined, as no image is called so or none is called so wrongly. All: `decisions.csv`."
 )
 METHOD = (
     "Predictive values: PPV and NPV are the shares of images called positive and negative that are "
@@ -42,9 +41,9 @@ def build(frames: Frames) -> pd.DataFrame:
     counts = rows.groupby(KEYS, sort=False)["seed"].nunique().reset_index(name="seeds")
     table = table.merge(counts, on=KEYS)
     for metric in names:
-        top = math.inf if metric.startswith("lr") else 1.0
         renamed = {"value": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
-        own = seed_means(rows[rows["metric"] == metric], ["label"], within=(0.0, top))
+        means = ratio_means if metric.startswith("lr") else seed_means
+        own = means(rows[rows["metric"] == metric], ["label"])
         own = own[[*KEYS, *renamed]].rename(columns=renamed)
         table = table.merge(own, on=KEYS, how="left")
     order = {name: at for at, name in enumerate(frames.grid.study.datasets)}

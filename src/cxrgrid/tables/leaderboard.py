@@ -38,12 +38,15 @@ CROSSED = (
     "`metrics.csv`. Validation images of one fold are test images of another, so that the value of "
     "a configuration that was chosen on them is not wholly free of the choice."
 )
-FEW_FOR_AP = 50  # positives, below which the mean of average precisions is too high
+FEW_FOR_AP = 50  # positives, below which average precision is too high by much
 TOO_HIGH = (
-    "Average precision of few positives is too high on average, and the interval of its mean over "
-    "labels does not allow for that: where labels have fewer than {} positive images it may be too "
-    "short (with 25, it held the truth in 66 to 97 of 100 simulated studies)."
+    "Average precision of few positives is too high on average, here with fewer than {} positive "
+    "images of {}. {}"
 )
+ALLOWED = {
+    True: "Its intervals allow for that, its values do not.",
+    False: "Its resampled intervals do not allow for that; those of `report.interval: wilson` do.",
+}
 RARE = (
     "Means over {} labels. Left out, with fewer than {} positive or negative test images "
     "(`report.minimum`): {}."
@@ -108,9 +111,10 @@ def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
             RARE.format(part(len(labels) - len(rare), len(labels)), least, ", ".join(rare))
         )
     test = frames.tested[frames.tested["dataset"].eq(name)]
-    averaged = test.loc[~test["label"].isin(rare), "positives"]
-    if frames.metric == "ap" and (averaged < FEW_FOR_AP).any():
-        found.append(TOO_HIGH.format(FEW_FOR_AP))
+    few = test.loc[~test["label"].isin(rare) & test["positives"].lt(FEW_FOR_AP), "label"]
+    if frames.metric == "ap" and len(few):
+        allowed = ALLOWED[frames.grid.study.report.interval == "wilson"]
+        found.append(TOO_HIGH.format(FEW_FOR_AP, ", ".join(few), allowed))
     return found
 
 

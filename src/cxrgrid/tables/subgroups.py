@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.wording import number, p_value, signed, whole
+from cxrgrid.evaluation.wording import difference, number, p_value, signed, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import coordinates
@@ -82,8 +82,10 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     rows = rows[rows["label"] == "macro"]
     shown = coordinates(rows, [*CONFIGURATION[1:], "subset"])
     gaps = rows["subset"].str.startswith("gap:")
-    values = rows[["value", "low", "high"]].itertuples(index=False)
-    shown[f"{frames.metric_name} (95 % interval)"] = [number(*row) for row in values]
+    values = zip(gaps, rows["value"], rows["low"], rows["high"], strict=True)
+    shown[f"{frames.metric_name} (95 % interval)"] = [
+        (difference if gap else number)(*row) for gap, *row in values
+    ]
     for name in BESIDE:
         shown[name] = rows[name].map(number).mask(gaps, rows[name].map(signed))
     shown["p"] = [p_value(p).removeprefix("= ") for p in rows["homogeneity_p"]]
