@@ -18,10 +18,9 @@ SIZES = ["n", "positives", "patients"]
 TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
-    "Best configuration of each init; 95 % intervals over patients and seeds. PPV and NPV "
-    "hold at the prevalence of these test images, or at the prevalence stated in the heading "
-    "(`report.prevalences`). Without an interval: fewer than 3 images of 3 patients of a kind; –: "
-    "not defined, as no image is called so or none is called so wrongly. All: `decisions.csv`."
+    "Best configuration of each init; 95 % intervals over patients and seeds, none where a kind "
+    "has fewer than 3 images of 3 patients. PPV and NPV hold at the prevalence of these test "
+    "images, or at that of the heading (`report.prevalences`). All configurations: `decisions.csv`."
 )
 METHOD = (
     "Predictive values: PPV and NPV are the shares of images called positive and negative that are "
