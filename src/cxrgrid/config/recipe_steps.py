@@ -23,6 +23,7 @@ class RecipeSteps:
         self.grid = grid
         self.own: dict[tuple[str, str], dict[str, Any]] = {}  # by dataset and recipe
         self.named: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by dataset and base
+        self.known: dict[tuple[str, ...], bool] = {}  # see `common`
         for dataset, _, _, name in asked(grid):
             if (dataset, name) not in self.own:
                 own = self.own[dataset, name] = effective(grid, dataset, name)
@@ -35,24 +36,37 @@ class RecipeSteps:
         have none, and in what either of them searches (`choose`), each is at its first value: so
         the step from one recipe to the other is taken once, and a search stands for itself once.
         """
-        sides = [self.own[dataset, name] for name in (a, b)]
-        named = [self.named[dataset, self.grid.recipes[name].base] for name in (a, b)]
+        ours, theirs = self.own[dataset, a], self.own[dataset, b]
+        bases = (dataset, self.grid.recipes[a].base, self.grid.recipes[b].base)
         searched = self.searched(a) | self.searched(b)
-        differ = [name for name, value in sides[0].items() if value != sides[1][name]]
-        for name in {*differ, *searched}:
-            ours, theirs = ([own[name] for own in each] for each in named)
-            if name not in searched and any(value in theirs for value in ours):
-                return False
-            if [side[name] for side in sides] != [ours[0], theirs[0]]:
-                return False
-        return bool(differ or searched)
+        differ = False
+        for name, value in ours.items():
+            if name in searched or value != theirs[name]:
+                if name not in searched and self.common(name, *bases):
+                    return False
+                if [value, theirs[name]] != [each[0][name] for each in self.named_by(*bases)]:
+                    return False
+                differ = True
+        return differ
+
+    def named_by(self, dataset: str, a: str, b: str) -> list[list[dict[str, Any]]]:
+        """The settings of all levels of two recipes of the study, in its order."""
+        return [self.named[dataset, base] for base in (a, b)]
+
+    def common(self, setting: str, *bases: str) -> bool:
+        """True if two recipes of the study have a value of a setting in common."""
+        if (setting, *bases) not in self.known:
+            ours, theirs = ([own[setting] for own in each] for each in self.named_by(*bases))
+            self.known[setting, *bases] = any(value in theirs for value in ours)
+        return self.known[setting, *bases]
 
     def searched(self, recipe: str) -> set[str]:
         """The settings among which a recipe with `choose` searches; none of another recipe."""
         found = self.grid.recipes[recipe]
+        if not found.choose:
+            return set()
         lists = tuple(f"{factor}." for factor in found.levels)
-        every = next(iter(self.own.values()))
-        return {name for name in every if found.choose and f"{name}.".startswith(lists)}
+        return {name for name in next(iter(self.own.values())) if f"{name}.".startswith(lists)}
 
 
 def effective(grid: Any, dataset: str, name: str) -> dict[str, Any]:
