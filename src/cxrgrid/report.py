@@ -48,14 +48,14 @@ from cxrgrid.tables import labels as label_table
 
 
 def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
-    """Dataset × backbone (× recipe) by init; a configuration that is not in the study is None."""
+    """Dataset × backbone (× recipe) by init, in the study's order; what it does not ask is None."""
     firsts = cells.groupby(CONFIGURATION, sort=False)[REPLICATES].first().to_dict("index")
     several = leaderboard["entry"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
     low, high = leaderboard["value"].min(), leaderboard["value"].max()
     rows = {}
-    for configuration in leaderboard.sort_values(["backbone"], kind="stable").to_dict("records"):
+    for configuration in in_order(leaderboard, cells).to_dict("records"):
         head = (
             configuration["dataset"],
             configuration["backbone"],
@@ -67,9 +67,16 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
             configuration | firsts[tuple(configuration[a] for a in CONFIGURATION)]
         )
         rows.setdefault(head, {})[configuration["init"]] = configuration
-    order = list(dict.fromkeys(leaderboard["dataset"]))
-    heads = sorted(rows, key=lambda head: order.index(head[0]))
-    return {"inits": inits, "rows": {head: rows[head] for head in heads}}
+    return {"inits": inits, "rows": rows}
+
+
+def in_order(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard by dataset, backbone and recipe, each in the order of the study's cells."""
+
+    def first_met(column: pd.Series) -> pd.Series:
+        return column.map({name: at for at, name in enumerate(cells[column.name].unique())})
+
+    return leaderboard.sort_values(["dataset", "backbone", "recipe"], key=first_met, kind="stable")
 
 
 # ------------------------------------------------------------------ the page

@@ -8,7 +8,7 @@ from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import MISSING
 
 ROWS_OF = "compare"
-TEXTS = ["factor", "comparison", "over", "family of tests", "verdict", "by the margin"]
+TEXTS = ["factor", "comparison", "datasets", "family of tests", "verdict", "by the margin"]
 PART = "effects"
 CAPTION = (
     "Differences on the same test images, mean over labels, over everything else that both "
@@ -26,7 +26,7 @@ METHOD = (
     "the variance between datasets that chance does not explain. p of an interaction: Wald's "
     "test of equal effects at all levels of the other factor."
 )
-OVER = {FIXED: "the study's datasets", RANDOM: "other datasets too", ONE: "this dataset"}
+OVER = {FIXED: "these", RANDOM: "others too", ONE: "this one"}  # datasets that it speaks of
 
 
 def build(frames: Frames) -> pd.DataFrame:
@@ -49,18 +49,19 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
         for levels in (rows["level"].fillna(""), rows["against"].fillna(""))
     ]
     shown["comparison"] = [f"{x} against {y}" for x, y in zip(*sides, strict=True)]
-    shown["over"] = rows["model"].map(OVER)
+    shown["datasets"] = rows["model"].map(OVER)
     values = [difference(row.estimate, row.low, row.high) for row in rows.itertuples()]
     name = f"{NAMES[primary_metric(frames.grid)]} difference (95 % interval)"
     shown[name] = pd.Series(values, rows.index).mask(rows["pairs"] == 0, MISSING)
     shown["p"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
     shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
-    shown["family of tests"] = rows["family"].fillna("–")
     shown["verdict"] = rows["verdict"]
     if rows["margin"].notna().any():
         shown["by the margin"] = rows["margin_verdict"].fillna("–")
     shown["detectable"] = rows["detectable"].map(number)
-    return shown.join(sizes(rows))
+    shown = shown.join(sizes(rows))
+    shown["family of tests"] = rows["family"].fillna("–")
+    return shown
 
 
 def sizes(rows: pd.DataFrame) -> pd.DataFrame:
