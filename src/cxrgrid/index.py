@@ -210,7 +210,7 @@ def tables_read(root: Path, settings: dict) -> list[Path]:
         columns = settings["columns"]
         named = [*(columns["parts"].values() or [columns["file"]])]
         named += [columns["join"]["file"]] if columns["join"] else []
-        return [root / name for name in named]
+        return [tables.file_of(root / name) for name in named]
     there = (path for pattern in ("*", "*/*") for path in root.glob(f"{pattern}.*"))
     found = [path for path in there if path.name.lower().endswith((*tables.SUFFIXES, ".txt"))]
     return sorted(found)[:MOST_TABLES] if settings["adapter"] != "folder" else []

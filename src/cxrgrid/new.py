@@ -22,8 +22,15 @@ import yaml
 from cxrgrid.config.checks import ADAPTERS, modules
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
-from cxrgrid.data import patients
-from cxrgrid.drafting import alternatives, completion, description, layouts, study_file
+from cxrgrid.data import patients, tables
+from cxrgrid.drafting import (
+    alternatives,
+    completion,
+    description,
+    layouts,
+    same_files,
+    study_file,
+)
 from cxrgrid.drafting.questions import Question, answered
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import write_text
@@ -55,7 +62,7 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
     if columns := entry.get("columns"):
         lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
-    odd += description.in_two_classes(Path(entry["root"]), frame, labels)
+    odd += same_files.remarks(Path(entry["root"]), frame, labels)
     odd += [*alternatives.unused(entry), *alternatives.not_named(entry, frame)]
     # Who the patients are is above.
     notes = [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]
@@ -72,7 +79,7 @@ def called(path: Path, given: str, quick: bool) -> str:
     """The study's name: as given, or the folder's in letters that a name may have."""
     if given:
         return given
-    whole = (path.parent if path.is_file() else path).resolve().name
+    whole = (path.parent if tables.file_of(path).is_file() else path).resolve().name
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", whole).strip("-._") or "mine"
     # The quick study has smaller images: another dataset, which needs a name of its own.
     return f"{plain}-quick" if quick else f"{plain}-images" if plain == "val" else plain
@@ -86,7 +93,7 @@ def schema_from(out: Path) -> str:
 
 def draft(args: argparse.Namespace, name: str, out: Path) -> str:
     """Look, tell, and the text of the study file; `Question` where two readings are possible."""
-    entry = layouts.find(args.path, args.adapter, args.classes)
+    entry = layouts.find(args.path, args.adapter, args.classes, args.image)
     entry, frame = layouts.with_patients(entry, layouts.read(entry, name), name)
     print("\n".join(report(entry, frame)))
     entry, notes = completion.complete(entry, frame, bool(args.adapter))
@@ -134,6 +141,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--adapter", default="", help="a layout that is not to be guessed")
     classes = "of a table: the column that names classes; each: all columns of 1 and 0 are labels"
     parser.add_argument("--classes", default="", help=classes)
+    parser.add_argument("--image", default="", help="of a table: the column that names the images")
     parser.add_argument("--quick", action="store_true", help="a small grid, for a laptop")
     parser.add_argument("--dry-run", action="store_true", help="print the study, write nothing")
     parser.add_argument("--force", action="store_true", help="write over the study file")

@@ -91,6 +91,14 @@ def test_what_was_trained_asks_for_a_word(prepared, capsys, cells):
         assert f"It is read again: {number} train again" in said and "mine" in again
 
 
+def test_data_that_were_moved_away_are_said_and_not_read_again(prepared, capsys):
+    train(MINE)
+    Path("mine").rename("archive")
+    said, again = looked(capsys)
+    assert said.startswith("warning: mine is no longer there") and not again
+    assert "what was prepared from it in results/data/mine is used" in said
+
+
 def test_cells_on_other_data_are_no_reason_to_ask(prepared, capsys):
     train("other/resnet10t/scratch/alone/seed0")
     assert looked(capsys)[1] == {"mine"}

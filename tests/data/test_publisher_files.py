@@ -1,14 +1,13 @@
 """Files by name, and publishers' tables with their spaces, marks and mistakes."""
 
-import io
 import re
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import publisher_files, spreadsheets
+from workbooks import sheet, workbook
 
 
 def test_files_are_found_by_name_the_first_by_path_first(tmp_path):
@@ -26,7 +25,7 @@ def test_spaces_and_byte_order_marks_are_no_part_of_a_name(tmp_path, mark):
 
 
 BAD = [
-    (b"Id;Value\n1;2\n", "no column 'Id'; it needs Id, Value"),
+    (b"Id|Value\n1|2\n", "no column 'Id'; it needs Id, Value"),
     (b"", "not a table"),
     (b"Id,Value\n\xff,2\n", "not a table"),
 ]
@@ -62,25 +61,25 @@ def test_a_spreadsheets_cells_are_text_whatever_their_kind(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as file:
         file.writestr("xl/worksheets/sheet1.xml", sheet)
         file.writestr("xl/sharedStrings.xml", strings)
-    rows = publisher_files.read_sheet(tmp_path / "a.xlsx")
+    rows = spreadsheets.read_sheet(tmp_path / "a.xlsx")
     assert rows.to_dict("list") == {"A": ["7", ""], "B": ["", "rich"]}
 
 
 def test_a_file_that_is_no_spreadsheet_is_named(tmp_path):
     (tmp_path / "a.xlsx").write_text("A,B")
     with pytest.raises(UserError, match=r"a\.xlsx: not a spreadsheet"):
-        publisher_files.read_sheet(tmp_path / "a.xlsx")
+        spreadsheets.read_sheet(tmp_path / "a.xlsx")
 
 
 def test_what_is_written_is_read_again(tmp_path):
     rows = [["A", "B & b"], ["1", "<x>"], ["", "y"]]
-    publisher_files.write_sheet(tmp_path / "a.xlsx", rows)
+    spreadsheets.write_sheet(tmp_path / "a.xlsx", rows)
     first = (tmp_path / "a.xlsx").read_bytes()
-    assert publisher_files.read_sheet(tmp_path / "a.xlsx").to_dict("list") == {
+    assert spreadsheets.read_sheet(tmp_path / "a.xlsx").to_dict("list") == {
         "A": ["1", ""],
         "B & b": ["<x>", "y"],
     }
-    publisher_files.write_sheet(tmp_path / "a.xlsx", rows)
+    spreadsheets.write_sheet(tmp_path / "a.xlsx", rows)
     assert (tmp_path / "a.xlsx").read_bytes() == first
 
 
@@ -90,56 +89,21 @@ def test_notes_before_the_table_and_cells_without_a_place_are_no_obstacle(tmp_pa
     sheets = {"about": sheet([["made by hand"], ["in spring"]]), "list": sheet(rows)}
     sheets["list"] = re.sub(r' r="[A-Z]+\d+"', "", sheets["list"])
     path = workbook(tmp_path / "a.xlsx", sheets)
-    found = publisher_files.read_sheet(path)
+    found = spreadsheets.read_sheet(path)
     assert [list(found.columns), *found.to_numpy().tolist()] == rows
-    assert [publisher_files.letters(at) for at in (0, 25, 26, 701)] == ["A", "Z", "AA", "ZZ"]
-
-
-def sheet(rows: list[list[str]]) -> str:
-    """The rows as Excel's XML."""
-    with io.BytesIO() as made:
-        publisher_files.write_sheet(made, rows)
-        with zipfile.ZipFile(made) as file:
-            return file.read(publisher_files.SHEET).decode()
-
-
-def workbook(path: Path, sheets: dict[str, str], hidden: str = "", backwards=False) -> Path:
-    """A spreadsheet of several sheets; backwards: the first one is in the last file."""
-    files = {name: f"worksheets/sheet{at}.xml" for at, name in enumerate(sheets, 1)}
-    if backwards:
-        files = dict(zip(sheets, reversed(files.values()), strict=True))
-    told = "".join(
-        f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"'
-        + ' state="hidden"' * (name == hidden)
-        + "/>"
-        for at, name in enumerate(sheets, 1)
-    )
-    links = "".join(
-        f'<Relationship Id="r{at}" Target="{file}"/>' for at, file in enumerate(files.values(), 1)
-    )
-    inside = publisher_files.PARTS | {
-        "xl/workbook.xml": f'<workbook xmlns="{publisher_files.SPACE[1:-1]}" '
-        f'xmlns:r="{publisher_files.OFFICE}"><sheets>{told}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f"<Relationships>{links}</Relationships>",
-    }
-    with zipfile.ZipFile(path, "w") as file:
-        for name, text in inside.items():
-            file.writestr(name, text)
-        for name, text in sheets.items():
-            file.writestr(f"xl/{files[name]}", text)
-    return path
+    assert [spreadsheets.letters(at) for at in (0, 25, 26, 701)] == ["A", "Z", "AA", "ZZ"]
 
 
 def test_the_first_visible_sheet_of_the_workbook_is_read_and_others_are_named(tmp_path):
     sheets = {name: sheet([["id", "of"], ["1", name]]) for name in ("old", "final", "test")}
     path = workbook(tmp_path / "a.xlsx", sheets)
-    assert publisher_files.read_sheet(path)["of"].tolist() == ["old"]
+    assert spreadsheets.read_sheet(path)["of"].tolist() == ["old"]
     path = workbook(tmp_path / "a.xlsx", sheets, hidden="old")
-    found = publisher_files.read_sheet(path)
+    found = spreadsheets.read_sheet(path)
     assert found["of"].tolist() == ["final"]
     assert found.attrs["notes"] == ["a.xlsx: the sheet 'final' is read, and not 'test'."]
     path = workbook(tmp_path / "a.xlsx", sheets, backwards=True)
-    assert publisher_files.read_sheet(path)["of"].tolist() == ["old"]
+    assert spreadsheets.read_sheet(path)["of"].tolist() == ["old"]
 
 
 def test_formulas_have_their_values_and_signs_no_reading(tmp_path):
@@ -149,7 +113,7 @@ def test_formulas_have_their_values_and_signs_no_reading(tmp_path):
     ruby = '<is><t>肺炎</t><rPh sb="0" eb="2"><t>ハイエン</t></rPh></is>'
     text = text.replace("<is><t>x</t></is>", ruby)
     path = workbook(tmp_path / "a.xlsx", {"S": text})
-    assert publisher_files.read_sheet(path).to_numpy().tolist() == [["P1", "肺炎"]]
+    assert spreadsheets.read_sheet(path).to_numpy().tolist() == [["P1", "肺炎"]]
     workbook(path, {"S": text.replace('t="str"', "").replace("<v>P1</v>", "<v></v>")})
     with pytest.raises(UserError, match="cell A2 holds a formula without its value"):
-        publisher_files.read_sheet(path)
+        spreadsheets.read_sheet(path)

@@ -1,7 +1,10 @@
 """Publishers' sets as people have them: other endings, batches, one level off, unusable rows."""
 
+import csv
+import gzip
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +13,12 @@ import pytest
 from cxrgrid import phantom
 from cxrgrid.config.errors import UserError
 from cxrgrid.datasets import chexpert, nih, padchest
+from cxrgrid.drafting import layouts
+from cxrgrid.drafting.questions import Question
+from long_tests import by_turns
 
 ENDINGS = {"nih": ".jpg", "chexpert": ".png", "mimic": ".dcm", "siim": ".png", "padchest": ".JPG"}
+DECIMAL = re.compile(r"^(-?\d+)\.(\d+)$")
 IMAGES = (".png", ".jpg", ".dcm")
 
 
@@ -120,3 +127,40 @@ def test_padchest_rows_that_are_not_to_be_used_are_no_negatives(draw):
     told = " ".join(found.attrs["notes"])
     assert "Images marked exclude or suboptimal study, left out: 2." in told
     assert "Images marked unchanged, whose other findings are read as unknown: 2." in told
+
+
+SAVED = ["nih", "chexpert", "padchest", "mimic", "rsna", "siim", "chexpert_plus", "chexpert_test"]
+SAVED += ["vindr", "vindr_pcxr"]
+
+
+@pytest.mark.parametrize("name", by_turns(SAVED, 3))
+def test_tables_that_a_german_spreadsheet_saved_are_read_as_published(draw, name):
+    adapter, root, whole = draw(name)
+    for path in [path for path in root.rglob("*") if path.name.endswith((".csv", ".csv.gz"))]:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", newline="") as file:
+            rows = [[DECIMAL.sub(r"\1,\2", field) for field in row] for row in csv.reader(file)]
+        with opened(path, "wt", newline="", encoding="utf-8-sig") as file:
+            csv.writer(file, delimiter=";").writerows(rows)
+    assert adapter.recognise(root)
+    pd.testing.assert_frame_equal(adapter.read(root, {}), whole)
+
+
+def test_ids_that_a_spreadsheet_has_cut_are_refused(draw):
+    _, root, _ = draw("padchest")
+    rows = pd.read_csv(root / padchest.STEM, dtype=str)
+    rows.assign(PatientID="8,40262E+37").to_csv(root / padchest.STEM, sep=";", index=False)
+    with pytest.raises(UserError, match="'PatientID': '8,40262E.37' was a longer number before"):
+        padchest.read(root, {})
+
+
+def test_a_table_one_folder_up_is_read_and_a_part_of_its_folders_is_a_question(draw):
+    _, root, whole = draw("padchest")
+    with pytest.raises(Question, match="which is laid out as 'padchest'; give that folder"):
+        layouts.find(root / "0", "")
+    (root / "images").mkdir()
+    for folder in ("0", "1"):
+        (root / folder).rename(root / "images" / folder)
+    found = padchest.read(root / "images", {})
+    pd.testing.assert_frame_equal(found, whole)
+    assert layouts.find(root / "images", "") == {"adapter": "padchest", "root": root.as_posix()}

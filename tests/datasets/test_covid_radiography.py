@@ -7,7 +7,7 @@ import pytest
 
 from cxrgrid import index
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import spreadsheets
 from cxrgrid.datasets import covid_radiography as covid
 
 NEW = {
@@ -59,7 +59,7 @@ def test_sources_are_found_although_the_spreadsheet_spells_names_otherwise(tmp_p
     layout(tmp_path, [*NEW, "COVID-19_Radiography_Dataset/Normal/images/Normal-2.png"])
     base = tmp_path / "COVID-19_Radiography_Dataset"
     rows = [covid.SHEET, ["NORMAL-1", "PNG", "256*256", "https://rsna.example"]]
-    publisher_files.write_sheet(base / "Normal.metadata.xlsx", rows)
+    spreadsheets.write_sheet(base / "Normal.metadata.xlsx", rows)
     frame = covid.read(tmp_path, {}).set_index("image")["source"]
     assert (
         frame["COVID-19_Radiography_Dataset/Normal/images/Normal-1.png"] == "https://rsna.example"
@@ -96,7 +96,7 @@ def with_broken_sheet(root):
 
 def with_other_sheet(root):
     rows = [["NAME", "URL"], ["COVID-1", "x"]]
-    publisher_files.write_sheet(root / "COVID-19_Radiography_Dataset/COVID.metadata.xlsx", rows)
+    spreadsheets.write_sheet(root / "COVID-19_Radiography_Dataset/COVID.metadata.xlsx", rows)
 
 
 BROKEN = [

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, publisher_files, tables
+from cxrgrid.data import dicom, spreadsheets, tables
 from cxrgrid.datasets import csv
 
 COLUMNS = {"file": "labels.csv", "image": "image", "patient": "patient", "split": ""}
@@ -135,7 +135,7 @@ BAD = {
     "header": (["image,patient,mass,Edema", *ROWS], "no column 'Mass'; did you mean 'mass'"),
     "no_header": (ROWS, "no column 'image'.* columns: column 1, column 2, column 3"),
     "twice": ([HEADER + ",Mass", "a.png,p,1,0,0"], "two columns 'Mass'"),
-    "long_row": ([HEADER, "a.png,p,1,0,1"], "Expected 4 fields in line 2, saw 5"),
+    "long_row": ([HEADER, "a.png,p,1,0,1"], "row 2 has 5 fields, the first one 4: put fields"),
     "empty": ([""], "labels.csv"),
     "rows": ([HEADER], "no row below it"),
     "all_gone": ([HEADER, "x.png,p,1,0"], "none of its images is there, first .*x.png"),
@@ -207,7 +207,7 @@ def test_a_spreadsheet_and_a_parquet_file_are_tables(tmp_path, suffix):
     plain = packed(tmp_path / "plain", TEXT.encode())
     rows = [line.split(",") for line in TEXT.splitlines()]
     if suffix == "xlsx":
-        publisher_files.write_sheet(tmp_path / "labels.xlsx", rows)
+        spreadsheets.write_sheet(tmp_path / "labels.xlsx", rows)
     else:
         frame = pd.DataFrame(rows[1:], columns=rows[0]).replace("", None)
         frame.astype({"Mass": float, "Edema": float}).to_parquet(tmp_path / "labels.parquet")

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import yaml
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL import Image
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom
-from cxrgrid.drafting import layouts
+from cxrgrid.drafting import layouts, no_classes
 
 KINDS = ("COVID", "Normal")
 NUMBERS = range(6)
@@ -327,6 +328,110 @@ def test_maps_and_thumbnails_are_left_out_and_said(name, capsys):
     assert f"beside the images, left out: {len(frame)}" in capsys.readouterr().out
 
 
+KINDS_OF_NONE = {
+    "sites": ("site_A", "site_B"),
+    "sites, too": ("Hospital 1", "Hospital 2"),
+    "devices": ("Siemens", "Philips", "GE"),
+    "readers": ("reader1", "reader2"),
+    "readers, too": ("Dr_Jones", "Dr_Smith"),
+    "qualities": ("good", "poor"),
+    "sexes": ("male", "female"),
+    "years or months": ("2019", "2020"),
+    "years or months, too": ("January", "March"),
+    "formats": ("png", "jpg"),
+    "sizes": ("224", "512"),
+    "versions of the images": ("raw", "processed"),
+    "ages": ("adult", "child"),
+    "views": ("portable", "fixed"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS_OF_NONE)
+def test_folders_that_say_where_when_or_how_are_a_question(name):
+    """By the names alone, as a folder of images asks them."""
+    what = name.removesuffix(", too")
+    assert no_classes.kind(list(KINDS_OF_NONE[name])) == what
+    assert not no_classes.kind([*KINDS_OF_NONE[name], "pneumonia"])
+
+
+def test_such_folders_stop_new_unless_the_layout_is_named():
+    for n in range(12):
+        lay_one(Path(f"mine/{'site_A' if n % 2 else 'site_B'}/{n}.png"))
+    with pytest.raises(UserError, match="site_A, site_B are called like sites, not like classes"):
+        drafted()
+    assert drafted("--adapter", "folder")[0]["labels"] == ["site_A", "site_B"]
+
+
+def test_a_class_spelt_with_other_signs_is_the_same_and_with_other_letters_a_question(capsys):
+    for n in range(12):
+        for part, kind in (("train", "COVID-19"), ("test", "covid_19")):
+            lay_one(Path(f"mine/{part}/{kind}/{part}{n}.png"))
+            lay_one(Path(f"mine/{part}/Normal/{part}{n}.png"))
+    entry, frame = drafted()
+    assert len(entry["labels"]) == 2 and frame["Normal"].sum() == 24
+    assert "Folders read as the class that is spelt nearly so:" in capsys.readouterr().out
+    for part in ("train", "test"):
+        Path(f"mine/{part}/Healthy").mkdir()
+        for n in range(6):
+            name = f"{part}{n}.png"
+            Path(f"mine/{part}/Normal/{name}").rename(f"mine/{part}/Healthy/{name}")
+    with pytest.raises(UserError, match="classes 'Healthy' and 'Normal' may be one"):
+        drafted("--force")
+
+
+def test_folders_without_an_image_beside_the_classes_are_named(capsys):
+    root = lay("{part}/{kind}/{part}{n}.png", parts=("train", "test"))
+    for part in ("train", "test"):
+        (root / part / "TB").mkdir()
+    drafted()
+    assert "without an image: test/TB, train/TB." in capsys.readouterr().out
+
+
+def test_images_beside_a_folder_of_their_own_in_a_class_are_a_question():
+    lay("{kind}/{n}.png", "{kind}/{n}.png")
+    for n in range(6):
+        lay_one(Path(f"mine/COVID/severe/{n}.png"))
+    with pytest.raises(UserError, match=r"folders of its own \(severe\), and 6 images beside them"):
+        drafted()
+
+
+def test_the_same_file_under_two_names_is_said_by_class_and_by_patient(capsys):
+    root = lay("{kind}/{n}.png")
+    for n in range(3):
+        (root / f"Normal/copy{n}.png").write_bytes((root / f"COVID/{n}.png").read_bytes())
+        (root / f"Normal/more{n}.png").write_bytes((root / f"Normal/{n}.png").read_bytes())
+    drafted()
+    said = capsys.readouterr().out
+    assert "3 images have different labels in two places" in said
+    assert "3 images are there twice, each time of another patient" in said
+
+
+def test_other_modalities_are_left_out_and_ids_taken_for_one_are_said(capsys):
+    for number in range(24):
+        row = {"patient": number // 2, "study": number % 2, "view": "PA", "sex": "F", "age": 40}
+        path = Path(f"mine/{KINDS[number % 4 // 2]}/{number}.dcm")
+        dicom.write(path, np.arange(256, dtype=np.uint8).reshape(16, 16), row)
+        film = pydicom.dcmread(path)
+        film.PatientID = f"{'Pp'[number % 2]}{number // 2}"
+        film.Modality = "CT" if number > 19 else "DX"
+        film.save_as(path)
+    _, frame = drafted()
+    said = capsys.readouterr().out
+    assert len(frame) == 20 and frame["patient"].nunique() == 10
+    assert "no radiographs by their modality, left out: CT 4" in said
+    assert "as 'P0' and 'p0', each taken for one: 10." in said
+
+
+def test_files_of_several_pages_are_said(capsys):
+    for n in range(12):
+        path = Path(f"mine/{KINDS[n % 2]}/{n}.tif")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pages = [Image.fromarray(np.full((16, 16), 20 * n + k, np.uint8)) for k in range(3)]
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+    drafted()
+    assert "12 of 12 opened files hold several pages, of which the first" in capsys.readouterr().out
+
+
 NO_LABELS = {
     "dates": ("2020-01-{n:02d}/{kind}.png", "called like dates"),
     "views": ("PA/{kind}{n}.png|AP/{kind}{n}.png", "called like views"),
@@ -408,4 +513,4 @@ def test_one_image_in_two_class_folders_is_said(capsys):
     Path("mine/well/x03.png").write_bytes(Path("mine/ill/x05.png").read_bytes())
     drafted()
     said = capsys.readouterr().out
-    assert "1 images have different labels in two places, as 'ill/x01.png' and 'well/x01" in said
+    assert "2 images have different labels in two places, as 'ill/x01.png' and 'well/x01" in said

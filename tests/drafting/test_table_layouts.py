@@ -17,54 +17,31 @@ from PIL import Image
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
-from cxrgrid.data import dicom, image_lookup, publisher_files
+from cxrgrid.data import dicom, image_lookup, spreadsheets
 from cxrgrid.drafting import layouts, questions
-
-# Twelve patients with two images each; the odd ones have an effusion, every third a mass.
-PEOPLE = [(f"p{n:02}_{m}", n) for n in range(12) for m in (1, 2)]
-EFFUSION = {name: n % 2 for name, n in PEOPLE}
-MASS = {name: int(n % 3 == 0) for name, n in PEOPLE}
+from drawn_tables import (
+    EFFUSION,
+    KINDS,
+    MASS,
+    PEOPLE,
+    PLAIN,
+    drafted,
+    effusion,
+    film,
+    lay,
+    mass,
+    named,
+    patient,
+    rows,
+    stems,
+    word,
+)
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     """Each test in a folder of its own, where `studies` is made."""
     monkeypatch.chdir(tmp_path)
-
-
-def rows(image="img/{}.png", separator=",", **columns) -> str:
-    """A table with a row for each image; each column is a function of name and patient."""
-    lines = [separator.join(["image", *columns])]
-    for name, n in PEOPLE:
-        fields = [str(make(name, n)) for make in columns.values()]
-        lines.append(separator.join([image.format(name), *fields]))
-    return "\n".join(lines) + "\n"
-
-
-def patient(_, n):
-    return f"p{n:02}"
-
-
-def effusion(name, _):
-    return EFFUSION[name]
-
-
-def mass(name, _):
-    return MASS[name]
-
-
-def word(yes, no):
-    return lambda name, _: yes if EFFUSION[name] else no
-
-
-def named(separator, nothing="No Finding", form="{}"):
-    """The findings of an image in one field."""
-
-    def field(name, _):
-        found = ["Effusion"] * EFFUSION[name] + ["Mass"] * MASS[name] or [nothing]
-        return f'"{form.format(separator.join(found))}"'
-
-    return field
 
 
 def found_in(name) -> list[str]:
@@ -81,8 +58,6 @@ def listed(name, _):
     return f'"{[label for label, of in (("Effusion", EFFUSION), ("Mass", MASS)) if of[name]]}"'
 
 
-PLAIN = {"patient": patient, "Effusion": effusion, "Mass": mass}
-KINDS = word("ill", "well")
 TABLES = {
     "one_hot": rows(**PLAIN),
     "tabs": ("labels.tsv", rows(separator="\t", **PLAIN)),
@@ -148,32 +123,6 @@ TABLES = {
 }
 
 
-def lay(root: Path, data, file="labels.csv") -> Path:
-    """The images, and the table beside them."""
-    for name, n in PEOPLE:
-        film(root / f"img/{name}.png", n)
-    (root / file).parent.mkdir(exist_ok=True)
-    (root / file).write_bytes(data.encode() if isinstance(data, str) else data)
-    return root
-
-
-def film(path: Path, shade: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16) + np.uint8(shade)).save(path)
-
-
-def drafted(path, *more) -> tuple[dict, pd.DataFrame]:
-    """The dataset that `new` writes, and its images as `index` will read them."""
-    new.main([str(path), *more])
-    [written] = Path("studies").glob("*.yaml")
-    [entry] = yaml.safe_load(written.read_text())["datasets"].values()
-    return entry, layouts.read(entry, "mine")
-
-
-def stems(frame: pd.DataFrame) -> list[str]:
-    return [Path(image).stem for image in frame["image"]]
-
-
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_understood_whatever_its_form(name):
     given = TABLES[name]
@@ -193,7 +142,7 @@ def test_a_spreadsheet_or_a_parquet_file_is_understood(suffix):
     lay(Path("mine"), "", "empty.txt")
     lines = [line.split(",") for line in rows(**PLAIN).splitlines()]
     if suffix == "xlsx":
-        publisher_files.write_sheet(Path("mine/labels.xlsx"), lines)
+        spreadsheets.write_sheet(Path("mine/labels.xlsx"), lines)
     else:
         frame = pd.DataFrame(lines[1:], columns=lines[0])
         frame.astype({"Effusion": int, "Mass": int}).astype({"Mass": bool}).to_parquet(

@@ -108,6 +108,26 @@ def test_what_did_not_change_is_not_said(prepared, name):
     assert changes() == []
 
 
+GONE = {
+    "root": ("mine", "elsewhere", "mine is no longer there, but in elsewhere"),
+    "images": (
+        "mine/img",
+        "mine/films",
+        "the images of mine are no longer there, but in mine/films",
+    ),
+    "far": ("mine", "deep/er/mine", "mine is no longer there"),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_images_that_were_moved_are_said_with_their_place(prepared, name, tmp_path):
+    assert seen.moved(Path("results/data/mine")) == ""
+    given, place, said = GONE[name]
+    (tmp_path / "deep/er").mkdir(parents=True)
+    shutil.move(given, tmp_path / place)
+    assert seen.moved(Path("results/data/mine")) == said
+
+
 def test_data_prepared_before_say_nothing(tmp_path):
     assert seen.changes(tmp_path) == ("", [])
 

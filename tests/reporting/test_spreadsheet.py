@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from cxrgrid.data import publisher_files
+from cxrgrid.data import spreadsheets
 from cxrgrid.reporting import spreadsheet
 
 ROWS = [
@@ -21,7 +21,7 @@ ROWS = [
 def test_a_reader_finds_what_was_written(tmp_path):
     path = tmp_path / "a.xlsx"
     spreadsheet.write({"numbers": ROWS, "more": [["x"], [1]]}, path)
-    read = publisher_files.read_sheet(path)
+    read = spreadsheets.read_sheet(path)
     assert list(read.columns) == ROWS[0]
     assert read["name"].str.strip().tolist() == ['a < b & "c"', "two\nlines", "bell , ünï, −"]
     assert float(read["value"][0]) == 0.1 + 0.2 and float(read["value"][2]) == 1e-12

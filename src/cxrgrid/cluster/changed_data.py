@@ -28,9 +28,15 @@ def look_for_changes(workflow: Any, grid: Grid) -> set[str]:
         root, said = seen.changes(Path(index).parent)
         if root != dataset.root:
             continue
+        if not Path(root).is_dir():
+            if gone := seen.moved(Path(index).parent):
+                tell(f"warning: {gone}; what was prepared from it in {Path(index).parent} is used")
+            continue
         here, elsewhere = resting(grid, name)
         again = grid.reread.wanted(name, here + elsewhere)
         if said:
+            if gone := seen.moved(Path(index).parent):
+                said = [gone, *said]
             tell(f"warning: since {root} was prepared, {told(said, name, here, elsewhere, again)}")
             found |= {name} if again else set()
         elif grid.reread.asked(name):

@@ -12,6 +12,7 @@ MATCH = Literal[
     "path",
     "tail",
     "part",
+    "name",
     "SOPInstanceUID",
     "SeriesInstanceUID",
     "StudyInstanceUID",
@@ -183,7 +184,13 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         about("the table, below `root`: .csv, .tsv, .txt, gzipped or not, .xlsx, .parquet, .json"),
     ] = "labels.csv"
-    image: Annotated[str, about("column of the image paths, relative to `root`")] = "image"
+    image: Annotated[
+        str,
+        about(
+            "column of the image paths, relative to `root`; two columns as `folder/file` where one "
+            "holds the folder and one the name"
+        ),
+    ] = "image"
     patient: Annotated[
         str, about("column of the patient ids; empty: each image counts as a patient of its own")
     ] = ""
@@ -195,7 +202,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         about(
             "how `image` names a file; path: its path below `root`; tail: the end of its path, in "
             "any case and with any ending; part: an id, which is a folder in the path or the "
-            "beginning of the name, of every such image; or the DICOM attribute that it holds"
+            "beginning of the name, of every such image; name: an id that stands in the name, at "
+            "the place where most are found; or the DICOM attribute that it holds"
         ),
     ] = "path"
     classes: Annotated[

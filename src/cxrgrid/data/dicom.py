@@ -17,6 +17,7 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
+NO_FILMS = ("CT", "MR", "PT", "NM", "US", "XA", "SR", "SEG", "PR", "KO", "RTSTRUCT", "RTDOSE")
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax
 INFLATED = 400_000_000  # bytes: two for each pixel of the largest image that is read
@@ -129,6 +130,12 @@ def people(root: Path, images: list[str]) -> list[dict]:
         return list(pool.map(ask, images))
 
 
+def no_films(root: Path, images: list[str]) -> list[str]:
+    """The modality of each image that is no radiograph, as CT; empty for others, and if unknown."""
+    told = (one.upper() for one in attributes(root, images, "Modality"))
+    return [one if one in NO_FILMS else "" for one in told]
+
+
 def attributes(root: Path, images: list[str], name: str) -> list[str]:
     """A text attribute of each image's header; empty where it has none or cannot be read."""
 
@@ -170,6 +177,8 @@ def read(path: Path, sixteen_bit: str) -> tuple[Image.Image, str]:
 def check(film) -> None:
     """`ValueError` with a reason for a file that holds no single film."""
     frames, kind = int(film.get("NumberOfFrames") or 1), film.get("PhotometricInterpretation", "")
+    if (modality := str(film.get("Modality") or "").strip().upper()) in NO_FILMS:
+        raise ValueError(f"no radiograph: its modality is {modality}")
     if not any(film.get(name) for name in PIXELS):
         raise ValueError("a DICOM file without pixels")
     if lacking := [name for name in ("Rows", "Columns") if not film.get(name)]:

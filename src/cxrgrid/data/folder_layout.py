@@ -78,10 +78,25 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
 
 
 def one_spelling(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows, with classes that differ in case alone as most images have them: a test/covid."""
+    """The rows, with classes that differ in case, spaces, - and _ alone as most images have them.
+
+    So test/covid_19 is of the class of train/COVID-19.
+    """
     counts = Counter(row["class"] for row in rows)
-    often = {name.casefold(): name for name, _ in reversed(counts.most_common())}
-    return [row | {"class": often[row["class"].casefold()]} for row in rows]
+    often = {plain(name): name for name, _ in reversed(counts.most_common())}
+    return [row | {"class": often[plain(row["class"])]} for row in rows]
+
+
+def plain(name: str) -> str:
+    """A class's name without differences of case and of what parts its words."""
+    return re.sub(r"[ _-]+", " ", name.casefold()).strip() or name
+
+
+def spellings(paths: list[str], classes: list[str]) -> list[str]:
+    """Folders that are read as a class which is spelt in another way."""
+    known = {plain(name): name for name in classes}
+    folders = {folder for path in paths for folder in path.split("/")[:-1]}
+    return sorted(one for one in folders if known.get(plain(one), one) != one)
 
 
 def without_masks(paths: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom, folder_layout, walk
+from cxrgrid.data import dicom, folder_layout, id_in_name, walk
 
 Lookup = Callable[[str], list[str]]
 ZEROS = "\0zeros"  # begins the key of a number without zeros in front
@@ -28,13 +28,17 @@ OF_PERSON = re.compile(r"(?:patient|person|subject|subj|case|sub|pat|pt|p)[-_ ]?
 DIGITS = re.compile(r"\d+")
 SERIES = 3  # folders that differ in a number alone, from which on they are patients or studies
 OF_SHARDS = re.compile(r"images?|batch|part|chunk|shard|fold|split|train|test|val|set|zip|disk")
+# Of images, and of what they may have been made from.
+ENDINGS = (*walk.SUFFIXES, ".nii.gz", ".nii", ".mha")
 BEGINNING = re.compile(r"[-_. ]")
 
 
-def lookup(root: Path, images: list[str], how: str) -> Lookup:
-    """From a field to the images that it means; none where nothing fits."""
+def lookup(root: Path, images: list[str], how: str, fields: list[str] = ()) -> Lookup:
+    """From a field to the images that it means; none where nothing fits. fields: all of them."""
     if how == "tail":
         return by_tail(images)
+    if how == "name":
+        return id_in_name.lookup(images, list(fields))
     found = by_part(images) if how == "part" else by_header(root, images, how)
 
     def find(value: str) -> list[str]:
@@ -95,6 +99,14 @@ def other_folder(images: list[str]) -> Callable[[list[str], str, int], bool]:
     return elsewhere
 
 
+def with_paths(rows: pd.DataFrame, image: str) -> pd.DataFrame:
+    """The rows with one more column where `folder/file` means the fields of two."""
+    columns = image.split("/")
+    if image in rows or len(columns) < 2 or not set(columns) <= set(rows):
+        return rows
+    return rows.assign(**{image: rows[columns].agg("/".join, axis=1)})
+
+
 def in_part(names: pd.Series, part: str) -> pd.Series:
     """Bare names as `train/a.png`: where two parts have the same names, by their folders."""
     return names.where(names.str.contains(r"[/\\]") | (names == ""), f"{part}/" + names)
@@ -131,12 +143,13 @@ def by_id(root: Path, ids: pd.Series, what: str, source: str) -> pd.Series:
 
 
 def parts(path: str) -> list[str]:
-    """The parts of a path from its end, in lower case, the last without the ending of an image."""
+    """The parts of a path from its end, in lower case, the last without the endings of an image."""
     path = path.split("?")[0] if ADDRESS.match(path) else path
     path = unicodedata.normalize("NFC", path.casefold().replace("\\", "/"))
     found = [part for part in path.split("/") if part not in ("", ".")]
-    suffix = next((end for end in walk.SUFFIXES if found and found[-1].endswith(end)), "")
-    return [found[-1].removesuffix(suffix), *found[-2::-1]] if found else [""]
+    while found and (end := next(filter(found[-1].endswith, ENDINGS), "")) and end != found[-1]:
+        found[-1] = found[-1].removesuffix(end)  # a.png.png, or a.dcm.png
+    return [found[-1], *found[-2::-1]] if found else [""]
 
 
 def name(path: str) -> str:

@@ -23,14 +23,31 @@ def expression(settings: dict, name: str) -> re.Pattern | None:
         ) from None
 
 
+def radiographs(root: Path, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows whose DICOM files are radiographs, or may be; a note on the others."""
+    films = frame["image"][~frame["image"].str.lower().str.endswith(walk.PICTURES)]
+    told = pd.Series(dicom.no_films(root, films.tolist()), films.index, object)
+    other = told[told != ""]
+    if other.empty:
+        return frame, []
+    counts = ", ".join(f"{kind} {number:,}" for kind, number in other.value_counts().items())
+    note = f"DICOM files that are no radiographs by their modality, left out: {counts}."
+    return frame.drop(other.index), [note]
+
+
 def of(root: Path, images: pd.Series, settings: dict) -> pd.Series:
-    """The expression's match in each file's name, in its path if it names a `/`; else the image."""
+    """The expression's match in each file's name, in its path if it names a `/`; else the image.
+
+    `attrs["notes"]`: on ids of DICOM headers that were taken for one.
+    """
     if not settings["patient"]:
         return images
     if settings["patient"] == HEADER:
         told = pd.Series(dicom.attributes(root, images.tolist(), HEADER), images.index, object)
-        told, _ = one_spelling(told)
-        return told.where(told != "", images)
+        told, merged = one_spelling(told)
+        found = told.where(told != "", images)
+        found.attrs["notes"] = merged
+        return found
     where, pattern = f"datasets.{settings['dataset']}.patient", expression(settings, "patient")
     whole = "/" in settings["patient"]
     group = min(pattern.groups, 1)

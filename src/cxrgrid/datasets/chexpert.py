@@ -113,9 +113,8 @@ def recognise(root: Path) -> bool:
     """True if there is a train.csv that begins like CheXpert's; others have files of that name."""
     tables = [base / "train.csv" for base in bases(root)]
     for path in (path for path in tables if path.is_file()):
-        with path.open(encoding="utf-8-sig", errors="replace") as lines:
-            first = lines.readline()
-        return first.startswith("Path,") and "Enlarged Cardiomediastinum" in first
+        names = publisher_files.header(path)
+        return names[:1] == ["Path"] and "Enlarged Cardiomediastinum" in names
     return False
 
 
@@ -148,7 +147,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=["Path", *LABELS], dtype=str)
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = publisher_files.as_published(path)
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, UnicodeDecodeError, OSError) as error:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None

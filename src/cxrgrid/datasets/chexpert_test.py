@@ -100,9 +100,8 @@ def recognise(root: Path) -> bool:
     tables = [root / name for name in TABLES if (root / name).is_file()]
     if not tables or (root / "train.csv").is_file() or not (root / "test").is_dir():
         return False
-    with tables[0].open(encoding="utf-8-sig", errors="replace") as lines:
-        first = lines.readline()
-    return first.startswith(KEYS) and "Cardiomegaly" in first
+    names = publisher_files.header(tables[0])
+    return names[0] in KEYS and "Cardiomegaly" in names
 
 
 def find_table(root: Path) -> Path:
@@ -117,7 +116,12 @@ def find_table(root: Path) -> Path:
 def truth(path: Path) -> pd.DataFrame:
     """Labels, float: 1, 0 or NaN, by `patient64741/study1` or `…/view1_frontal`."""
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        rows = pd.read_csv(
+            publisher_files.as_published(path),
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+        )
     except (ValueError, UnicodeDecodeError, OSError) as error:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None

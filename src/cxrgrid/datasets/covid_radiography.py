@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import publisher_files
+from cxrgrid.data import publisher_files, spreadsheets
 
 TASK = "multiclass"
 LABELS = ["COVID", "Lung_Opacity", "Normal", "Viral Pneumonia"]
@@ -118,7 +118,7 @@ def sources(path: Path) -> dict[str, str]:
     """The source of each image by the key of its name; {} without the spreadsheet."""
     if not path.is_file():
         return {}
-    rows = publisher_files.read_sheet(path)
+    rows = spreadsheets.read_sheet(path)
     missing = [name for name in ("FILE NAME", "URL") if name not in rows]
     if missing:
         raise UserError(f"{path}: no column {missing[0]!r}; it needs {', '.join(SHEET)}")
@@ -154,4 +154,4 @@ def write(root: Path, cohort: list[dict], draw) -> None:
         where = f"https://example.org/{label.split('_')[0].lower().replace(' ', '-')}"
         sheets[label].append([listed, "PNG", "256*256", f"{where}/{row['patient'] % 2}"])
     for label, rows in sheets.items():
-        publisher_files.write_sheet(base / f"{label}.metadata.xlsx", rows)
+        spreadsheets.write_sheet(base / f"{label}.metadata.xlsx", rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 
-from cxrgrid.config.errors import UserError, suggest
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Columns
 from cxrgrid.data import (
     image_lookup,
@@ -17,9 +17,11 @@ from cxrgrid.data import (
     patients,
     people_columns,
     publisher_files,
+    split_words,
     tables,
     walk,
 )
+from cxrgrid.data.joined_tables import describe, joined
 
 TASK = "multilabel"
 LABELS = []
@@ -34,9 +36,6 @@ TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
-PARTS = {name: name for name in ("train", "trainval", "val", "test")}
-PARTS |= {"training": "train", "testing": "test", "dev": "val", "": None}
-PARTS |= dict.fromkeys(("valid", "validate", "validation"), "val")
 MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
 PART = "\0part"  # of a row, by the table that it stands in
 
@@ -56,7 +55,9 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
         **one_hot(rows, columns, labels, path)
     )
     if "split:column" in frame:
-        frame["split:column"] = parts(frame["split:column"], columns.split or "parts", path)
+        frame["split:column"] = split_words.parts(
+            frame["split:column"], columns.split or "parts", path
+        )
     blank = frame["patient"].str.lower().isin(MISSING)
     frame["patient"], merged = patients.one_spelling(frame["patient"])
     own = pd.DataFrame({"patient": blank, "study": frame["study"] == ""})  # nobody is named
@@ -73,7 +74,8 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept.attrs["labels"] = labels
     kept.attrs["accounting"] = publisher_files.accounting(steps)
     anonymous = 0 if settings.get("patient") else int(blank.sum())
-    kept.attrs["notes"] = [*said, *merged, *notes(*counts, anonymous, settings)]
+    told = kept.attrs.pop("notes")
+    kept.attrs["notes"] = [*said, *merged, *told, *notes(*counts, anonymous, settings)]
     kept.attrs["notes"] += [patients.note(settings)] if settings.get("patient") else []
     return kept
 
@@ -83,12 +85,12 @@ def check(root: Path, settings: dict) -> list[Path]:
     columns = msgspec.convert(settings["columns"], Columns)
     names = [*(columns.parts.values() or [columns.file])]
     names += [columns.join.file] if columns.join else []
-    path = root / names[0]
+    path = tables.file_of(root / names[0])
     rows = select(stacked(root, columns)[0], columns, list(settings["labels"]), path)
     one_hot(rows, columns, list(settings["labels"]), path)
     if "split:column" in rows:
-        parts(rows["split:column"], columns.split or "parts", path)
-    return [root / name for name in names]
+        split_words.parts(rows["split:column"], columns.split or "parts", path)
+    return [tables.file_of(root / name) for name in names]
 
 
 def recognise(root: Path) -> bool:
@@ -114,28 +116,8 @@ def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
         rows = pd.concat(named.values()).fillna("")
     if columns.join:
         rows = joined(rows, root / columns.join.file, columns.join.by, columns.join.theirs)
-    return rows, said
-
-
-def joined(rows: pd.DataFrame, path: Path, on: str, theirs: str = "") -> pd.DataFrame:
-    """The rows with the columns of a second table that they lack; theirs: its name of `on`."""
-    more = tables.read_rows(path)
-    if theirs:
-        more = more.drop(columns=[on] * (on in more)).rename(columns={theirs: on})
-    for table in (rows, more):
-        if list(table.columns).count(on) != 1:
-            raise UserError(f"columns.join.by: {describe(on, list(table.columns))}")
-    if not rows[on].isin(more[on]).any():  # 12 and 12.0, as pandas writes where some are missing
-        more = more.assign(**{on: tables.whole(more[on])})
-        keys = tables.whole(rows[on])
-    else:
-        keys = rows[on]
-    more = more.drop_duplicates()
-    if more[on].duplicated().any():
-        twice = more.loc[more[on].duplicated(), on].iloc[0]
-        raise UserError(f"{path}: several rows say different things of {on} {twice!r}; keep one")
-    fresh = [name for name in more.columns if name == on or name not in set(rows.columns)]
-    return rows.join(more[fresh].set_index(on).reindex(keys).set_axis(rows.index)).fillna("")
+        said = [*said, *rows.attrs.pop("notes")]
+    return image_lookup.with_paths(rows, columns.image), said
 
 
 def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) -> pd.DataFrame:
@@ -167,11 +149,6 @@ def gathered(rows: pd.DataFrame) -> pd.DataFrame:
     return once.assign(classes=once["image"].map(together))
 
 
-def describe(name: str, header: list[str]) -> str:
-    """Hint with the table's columns, for an error."""
-    return f"{suggest(name, header)} Its columns: {', '.join(header[:20])}"
-
-
 def one_hot(
     rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path
 ) -> dict[str, pd.Series]:
@@ -182,18 +159,6 @@ def one_hot(
         return label_text.values(rows, labels, path)
     where = f"{path}: column {columns.classes!r}"
     return label_text.findings(rows["classes"], columns.separator, labels, where)
-
-
-def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
-    """The shipped split of each row, None where the field is empty."""
-    lower = given.str.lower()
-    wrong = ~lower.isin(list(PARTS))
-    if wrong.any():
-        raise UserError(
-            f"{path}: line {given.index[wrong][0]}, column {column!r}: "
-            f"{given[wrong].iloc[0]!r} is no split; write train, val, test, trainval or nothing"
-        )
-    return pd.Series([PARTS[name] for name in lower], given.index, object)
 
 
 def spelled(images: pd.Series, path: Path, match: str) -> pd.Series:
@@ -230,7 +195,8 @@ def on_disk(
     """
     if columns.match == "path":
         return rows[image_lookup.listed(root, rows["image"])]
-    look = image_lookup.lookup(root, walk.images(root).images, columns.match)
+    images = walk.images(root).images
+    look = image_lookup.lookup(root, images, columns.match, list(rows["image"]))
     found = [look(field) for field in rows["image"]]
     if columns.match == "tail":
         found = [
@@ -244,13 +210,22 @@ def on_disk(
 
 
 def with_headers(root: Path, kept: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """The rows with the patients that `patient` finds, and with views, sexes and ages of DICOM
-    headers where the table tells none of these."""
+    """The rows of radiographs with the patients that `patient` finds, and with views, sexes and
+    ages of DICOM headers where the table tells none of these. `attrs["notes"]`: on patients and
+    what was left out."""
+    kept, said = patients.radiographs(root, kept)
+    if kept.empty:
+        raise UserError(f"{root}: {said[0]}")
+    kept = kept.reset_index(drop=True)
     if settings.get("patient"):
-        kept = kept.assign(patient=patients.of(root, kept["image"], settings))
+        of = patients.of(root, kept["image"], settings)
+        said += of.attrs.get("notes", [])
+        kept = kept.assign(patient=of)
     untold = [name for name in ("view", "sex", "age") if kept[name].isna().all()]
     told = patients.about(root, kept["image"]) if untold else {}
-    return kept.assign(**{name: told[name] for name in untold})
+    kept = kept.assign(**{name: told[name] for name in untold})
+    kept.attrs["notes"] = said
+    return kept
 
 
 def none_there(root: Path, images: list[str], columns: Columns) -> str:

@@ -27,6 +27,7 @@ TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
+NEAR = 20  # folders of classes, as train, val and test, in which empty ones are looked for
 UNDECODED = re.compile("[\udc80-\udcff]")  # how Python shows bytes of a name that are not UTF-8
 
 
@@ -38,20 +39,28 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     if not paths:
         raise UserError(f"{root}: {no_image(Path(root), found)}. {SOURCE}")
     layout = folder_layout.read(paths, patients.expression(settings, "classes"))
-    frame = pd.DataFrame(layout.rows)
+    frame, others = pd.DataFrame(layout.rows), []
+    if len(frame):
+        frame, others = patients.radiographs(root, frame)
     labels = sorted(set(frame["class"])) if len(frame) else []
     if len(labels) < 2:
         raise UserError(f"{root}: {too_few(labels, settings)}. {SOURCE}")
-    frame["patient"] = patients.of(root, frame["image"], settings)
+    of = patients.of(root, frame["image"], settings)
+    frame = frame.assign(patient=of)
     frame = finish(root, frame, labels)
     kept = {"images": len(frame), "patients": int(frame["patient"].nunique())}
     frame.attrs["labels"] = labels
     frame.attrs["accounting"] = [
         {"step": "image files", "images": len(found.images), "patients": kept["patients"]},
-        {"step": "in a class folder", **kept},
+        {"step": "in a class folder" + " and a radiograph" * bool(others), **kept},
     ]
     left_out = {"Images whose path is not UTF-8": len(found.images) - len(paths), **layout.left_out}
     said = [f"{text}, left out: {count:,}." for text, count in left_out.items() if count]
+    if nearly := folder_layout.spellings([row["image"] for row in layout.rows], labels):
+        said.append(f"Folders read as the class that is spelt nearly so: {', '.join(nearly)}.")
+    if empty := without_images(root, layout.rows):
+        said.append(f"Folders beside the classes without an image: {', '.join(empty)}.")
+    said += [*others, *of.attrs.get("notes", [])]
     frame.attrs["notes"] = [*said, patients.note(settings), *found.notes()]
     return frame
 
@@ -70,6 +79,22 @@ def check(root: Path, settings: dict) -> list[Path]:
         known(label, labels, f"datasets.{settings['dataset']}.labels", "class")
     above = {folder for path in paths for folder in Path(path).parents}
     return [root / folder for folder in sorted(above)]
+
+
+def without_images(root: Path, rows: list[dict[str, str]]) -> list[str]:
+    """Folders beside those of classes in which no image is read, nor a mask."""
+    beside: dict[str, set[str]] = {}
+    holding: set[str] = set()
+    for row in rows:
+        folders = row["image"].split("/")[:-1]
+        holding |= {"/".join(folders[:end]) for end in range(1, len(folders) + 1)}
+        same = [at for at, name in enumerate(folders) if folder_layout.plain(name)
+                == folder_layout.plain(row["class"])]  # fmt: skip
+        if same:
+            beside.setdefault("/".join(folders[: same[0]]), set())
+    found = [f"{above}/{item.name}".lstrip("/") for above in sorted(beside)[:NEAR]
+             for item in sorted(inside(root / above))]  # fmt: skip
+    return [name for name in found if name not in holding and not holds_image(root / name)]
 
 
 def no_image(root: Path, found: walk.Found) -> str:

@@ -146,7 +146,12 @@ def read_csv(base: Path, kind: str) -> pd.DataFrame:
         raise UserError(f"{base}: no mimic-cxr-2.0.0-{kind}.csv(.gz). {SOURCE}")
     types = dict.fromkeys(COLUMNS[kind], str) | dict.fromkeys(LABELS, float)
     try:
-        return pd.read_csv(path, usecols=COLUMNS[kind], dtype=types, encoding="utf-8-sig")
+        return pd.read_csv(
+            publisher_files.as_published(path),
+            usecols=COLUMNS[kind],
+            dtype=types,
+            encoding="utf-8-sig",
+        )
     except (ValueError, UnicodeDecodeError, OSError, EOFError) as error:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not the table that MIMIC-CXR-JPG has ({first})") from None

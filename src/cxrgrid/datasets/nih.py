@@ -136,8 +136,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 def recognise(root: Path) -> bool:
     """True if the table is there; its name or its beginning is unique."""
     if (root / SAMPLE).is_file():
-        with (root / SAMPLE).open(errors="replace") as lines:
-            return lines.readline().startswith("Image Index,Finding Labels")
+        return publisher_files.header(root / SAMPLE)[:2] == ["Image Index", "Finding Labels"]
     return any((root / name).is_file() for name in CSVS)
 
 
@@ -149,7 +148,8 @@ def read_csv(root: Path) -> pd.DataFrame:
         raise UserError(f"{root}: no {' or '.join(CSVS)}{off}. {SOURCE}")
     try:
         # The columns behind differ by release: one of them ends its lines with a comma.
-        return pd.read_csv(path, usecols=COLUMNS, dtype=str, keep_default_na=False)
+        table = publisher_files.as_published(path)
+        return pd.read_csv(table, usecols=COLUMNS, dtype=str, keep_default_na=False)
     except (ValueError, UnicodeDecodeError):
         with path.open(errors="replace") as lines:
             header = lines.readline().strip()

@@ -113,16 +113,10 @@ def recognise(root: Path) -> bool:
     """True if PhysioNet's tables are there, or a train.csv that begins like Kaggle's."""
     folders = [root, root / "annotations"]
     readings = [base / f"image_labels_{part}.csv" for base in folders for part in FOLDERS]
-    if any(path.is_file() and OTHER not in header(path) for path in readings):
+    if any(path.is_file() and OTHER not in publisher_files.header(path) for path in readings):
         return True
     boxes = root / "train.csv"
-    return boxes.is_file() and header(boxes)[:2] == ["image_id", "class_name"]
-
-
-def header(path: Path) -> list[str]:
-    """Names of a table's columns."""
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
-        return [name.strip() for name in lines.readline().split(",")]
+    return boxes.is_file() and publisher_files.header(boxes)[:2] == ["image_id", "class_name"]
 
 
 def tables(root: Path) -> dict[Path, str]:
@@ -144,7 +138,7 @@ def readings(path: Path, part: str) -> pd.DataFrame:
         seen = pd.crosstab([rows["image_id"], rows["rad_id"]], rows["class_name"]).clip(upper=1)
         frame = seen.reset_index().rename(columns={"image_id": "patient"})
     else:
-        if OTHER in header(path):
+        if OTHER in publisher_files.header(path):
             raise UserError(f"{path}: a table of VinDr-PCXR: set adapter: vindr_pcxr")
         return labels_of(path, part, TYPO, LABELS)
     return frame.assign(**{"split:official": FOLDERS[part]})
@@ -152,7 +146,7 @@ def readings(path: Path, part: str) -> pd.DataFrame:
 
 def labels_of(path: Path, part: str, typos: dict[str, str], labels: list[str]) -> pd.DataFrame:
     """A row for each reading of a table with one column a label; typos: {as it has it: label}."""
-    there = [name for name in header(path) if typos.get(name, name) in labels]
+    there = [name for name in publisher_files.header(path) if typos.get(name, name) in labels]
     frame = publisher_files.read_table(path, ["image_id", *there])
     frame = frame.rename(columns={"image_id": "patient", **typos})
     values = frame[frame.columns[1:]]

@@ -75,7 +75,9 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     there = publisher_files.by_name(root, (".csv",))
     tables = {f"image_labels_{part}.csv": part for part in vindr.FOLDERS}
     found = {root / there[name]: part for name, part in tables.items() if name in there}
-    found = {path: part for path, part in found.items() if vindr.OTHER in vindr.header(path)}
+    found = {
+        path: part for path, part in found.items() if vindr.OTHER in publisher_files.header(path)
+    }
     if not found:
         raise UserError(f"{root}: no {' or '.join(tables)} with a column Bronchiolitis. {SOURCE}")
     rows = pd.concat([vindr.labels_of(path, part, TYPOS, LABELS) for path, part in found.items()])
@@ -95,7 +97,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
 def recognise(root: Path) -> bool:
     """True if one of its tables lies in root, with its own diseases."""
     paths = [root / f"image_labels_{part}.csv" for part in vindr.FOLDERS]
-    return any(path.is_file() and vindr.OTHER in vindr.header(path) for path in paths)
+    return any(path.is_file() and vindr.OTHER in publisher_files.header(path) for path in paths)
 
 
 def write(root: Path, cohort: list[dict], draw) -> None:

@@ -25,7 +25,7 @@ def of_patients(entry: dict, frame: pd.DataFrame) -> list[tuple[dict, str]]:
             told.append(({"patient": how}, text))
     if columns := entry.get("columns"):
         rows = table(columns, entry["root"])
-        taken = [name for name in (columns["image"], columns.get("split")) if name]
+        taken = [name for name in (columns["image"], columns.get("split")) if name in rows]
         own = columns.get("patient")
         others = [n for n in guesses.patient_columns(rows.drop(columns=taken)) if n != own]
         others = [n for n in others if own and not class_columns.same_rows(rows[n], rows[own])]
@@ -68,19 +68,25 @@ def unused(entry: dict) -> list[str]:
     if not (columns := entry.get("columns")):
         return []
     rows = table(columns, entry["root"])
-    taken = {*entry["labels"], *(columns.get(key) for key in KEYS)}
+    codes = columns["join"]["by"] if columns.get("join") else ""
+    taken = {*entry["labels"], *(columns.get(key) for key in KEYS), codes}
     left = rows.drop(columns=[name for name in rows if name in taken])
     nearly = [
         f"The column {name!r} is no label, as it holds {', '.join(map(repr, values))}, too."
         for name, values in guesses.nearly_labels(left).items()
     ]
+    flags = [] if "classes" in columns else guesses.flag_columns(left)
+    said = [
+        f"No label, by what they are called: {', '.join(flags)}; add to `labels` what is one."
+    ] if flags else []  # fmt: skip
     splits = [
         f"The column {name!r} may say a split, which is not used."
         for name in left
         if class_columns.PART.fullmatch(name) and left[name].nunique() > 1
     ]
     unknown = unknown_fields(rows, entry["labels"], columns.get("classes", ""))
-    return [*unknown, *nearly[:MOST], *splits, *of_images(rows, columns, Path(entry["root"]))]
+    images = of_images(rows, columns, Path(entry["root"]))
+    return [*said, *unknown, *nearly[:MOST], *splits, *images]
 
 
 def unknown_fields(rows: pd.DataFrame, labels: list[str], classes: str) -> list[str]:
@@ -109,6 +115,8 @@ def not_named(entry: dict, frame: pd.DataFrame) -> list[str]:
 
 def of_images(rows: pd.DataFrame, columns: dict, base: Path) -> list[str]:
     """Sentences on columns that name other images."""
+    if columns["image"] not in rows:  # two columns, which name an image together
+        return []
     found = image_columns.candidates(rows.drop(columns=columns["image"]))
     return [
         f"The column {name!r} names images, too, which are not read."

@@ -25,10 +25,23 @@ OTHERWISE = re.compile(
     re.I,
 )
 PART = re.compile(
-    r"fold|split|partition|usage|train|valid|val|test|(is|in)[ _]?(train|test|val).*"
+    r"fold|split|partition|usage|(sub)?set|phase|train|valid|val|test"
+    r"|(is|in)[ _]?(train|test|val).*"
     r"|.*(train|test|val|validation|hold.?out)[ _]?(ing|set|split|data|fold)",
     re.I,
 )  # names of columns that may say a split
+# Columns of 1 and 0 that say how an image was taken, by whom it was checked, and whose it is.
+FLAG = re.compile(
+    r"(is|has|was|flag)?[ _.-]?((fe)?male|man|woman|sex|gender|ap|pa|ll|lat|lateral|frontal"
+    r"|portable|supine|erect|upright|bedside|(in)?valid|(re)?view(ed)?|checked|verified|(un)?usable"
+    r"|usability|included?|excluded?|inclusion|exclusion|qc|flag(ged)?|done|complete(d)?|annotated"
+    r"|labell?ed|selected|duplicate|inverted|mirrored|flipped|rotated|cropped|consent(ed)?|report"
+    r"|readable|(good|bad|poor|low|high)|inpatient|outpatient|adult|child|p(a)?ediatric)"
+    r"[ _.-]?(view|projection|position|image|film|patient|pass(ed)?|ok|[01])?"
+    r"|(.*[ _.-])?(sex|gender)([ _.-].*)?|(.*[ _.-])?(qc|quality|readability)([ _.-].*)?"
+    r"|(.*[ _.-])?weights?([ _.-].*)?|w([ _.-].*)?",
+    re.I,
+)
 NUMBERED = re.compile(r"(.*?[ _-]?)\d+")
 MOST = 60  # classes that a column may hold
 SEPARATORS = ("\n", "|", ";", ",", "/", "+", "&", " and ")
@@ -56,7 +69,7 @@ def find(
         return by_rows(understood(chosen, rows[chosen]), rows, images)
     if several := numbered(rows):
         return several
-    choice = likely(candidates(rows))
+    choice = likely(candidates(rows), rows)
     if len(choice) > 1:
         columns = " and ".join(repr(classes.column) for classes in choice)
         raise Question(
@@ -93,7 +106,7 @@ def numbered(rows: pd.DataFrame) -> Classes | None:
     return None
 
 
-def likely(found: list[Classes]) -> list[Classes]:
+def likely(found: list[Classes], rows: pd.DataFrame) -> list[Classes]:
     """The columns that are called like classes, else those with names in them.
 
     Numbers are classes only in a column that is called so, and where no such one has names.
@@ -101,7 +114,11 @@ def likely(found: list[Classes]) -> list[Classes]:
     named = [classes for classes in found if NAMED.fullmatch(classes.column)]
     text = [one for one in found if not all(is_number(label) for label in one.labels)]
     graded = [one for one in found if GRADED.fullmatch(one.column)]
-    return [one for one in named if one in text] or named or text or graded
+    if sure := [one for one in named if one in text]:
+        return sure
+    # Of codes and the names that they stand for, the names: the column may be called anything.
+    spelt = [one for one in text if named and same_rows(rows[one.column], rows[named[0].column])]
+    return spelt or named or text or graded
 
 
 def rivals(rows: pd.DataFrame, labels: list[str]) -> list[Classes]:
@@ -141,7 +158,7 @@ def contradicted(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -
 def could_be(name: str, values: pd.Series) -> bool:
     """True if a column may hold classes: its name says nothing else, and its values repeat."""
     distinct = values[values != ""].nunique()
-    says = OTHERWISE.fullmatch(name) or PART.fullmatch(name)
+    says = any(kind.fullmatch(name) for kind in (OTHERWISE, PART, FLAG))
     if not name or (says and not NAMED.fullmatch(name)):
         return False
     return 2 <= distinct <= len(values) / 2 or bool(NAMED.fullmatch(name))

@@ -1,7 +1,5 @@
 """Description of a dataset for a person: people, labels, files and oddities."""
 
-import filecmp
-import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -89,16 +87,23 @@ def count(kinds: Counter) -> str:
 def open_some(root: Path, images: list[str]) -> dict:
     """Headers of a sample: sizes, modes, and the files that are no images."""
     images = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
-    sizes, modes, broken = [], Counter(), []
+    sizes, modes, broken, paged = [], Counter(), [], []
     for image in images:
         try:
-            size, mode = header(root / image)
+            size, mode, pages = header(root / image)
         except Exception:  # A broken file may raise anything, as in `pixels`.
             broken.append(image)
             continue
         modes[mode] += 1
         sizes += [size] if size else []
-    return {"opened": len(images), "sizes": spread(sizes), "modes": modes, "broken": broken}
+        paged += [image] if pages > 1 else []
+    return {
+        "paged": paged,
+        "opened": len(images),
+        "sizes": spread(sizes),
+        "modes": modes,
+        "broken": broken,
+    }
 
 
 def spread(sizes: list[tuple[int, int]]) -> str:
@@ -110,15 +115,15 @@ def spread(sizes: list[tuple[int, int]]) -> str:
     return f"{len(names)} sizes, {names[0]} to {names[-1]}"
 
 
-def header(path: Path) -> tuple[tuple[int, int] | None, str]:
-    """Size and kind of an image by its header; a DICOM's size is not looked at."""
+def header(path: Path) -> tuple[tuple[int, int] | None, str, int]:
+    """Size, kind and number of pages of an image by its header; of a DICOM its kind alone."""
     if not path.is_file():
         raise OSError("no regular file")
     with path.open("rb") as file:
         if file.read(132)[128:] == b"DICM":
-            return None, "DICOM"
+            return None, "DICOM", 1
     with Image.open(path, formats=FORMATS) as image:
-        return image.size, f"{image.format} {image.mode}"
+        return image.size, f"{image.format} {image.mode}", getattr(image, "n_frames", 1)
 
 
 def odd(frame: pd.DataFrame, labels: list[str], files: dict, steps: list[dict]) -> list[str]:
@@ -137,31 +142,19 @@ def odd(frame: pd.DataFrame, labels: list[str], files: dict, steps: list[dict]) 
 
 def odd_files(files: dict) -> list[str]:
     """Files that are no images, and whether a run would stop at so many."""
-    broken = files["broken"]
+    broken, paged = files["broken"], files["paged"]
+    several = [
+        f"{len(paged)} of {files['opened']} opened files hold several pages, of which the first is "
+        f"read, as {paged[0]}."
+    ] if paged else []  # fmt: skip
     if not broken:
-        return []
+        return several
     many = len(broken) > Dataset(adapter="").unreadable * files["opened"]
     end = "; so many stop a run (see `unreadable`)." if many else "."
     return [
-        f"{len(broken)} of {files['opened']} opened files are no images, first {broken[0]}{end}"
+        *several,
+        f"{len(broken)} of {files['opened']} opened files are no images, first {broken[0]}{end}",
     ]
-
-
-def in_two_classes(root: Path, frame: pd.DataFrame, labels: list[str]) -> list[str]:
-    """A sentence on files of the same name and content that have different labels."""
-    names = frame["image"].str.rsplit("/", n=1).str[-1]
-    groups = frame[names.duplicated(keep=False)].groupby(names)
-    pairs = [
-        (group["image"].iloc[0], image)
-        for _, group in itertools.islice(groups, SAMPLE)
-        for image in group.loc[group[labels].ne(group[labels].iloc[0]).any(axis=1), "image"]
-    ]
-    same = [pair for pair in pairs if all((root / one).is_file() for one in pair)]
-    same = [pair for pair in same if filecmp.cmp(root / pair[0], root / pair[1], shallow=False)]
-    if not same:
-        return []
-    first = " and ".join(map(repr, same[0]))
-    return [f"{len(same):,} images have different labels in two places, as {first}: keep one."]
 
 
 def odd_labels(frame: pd.DataFrame, labels: list[str]) -> list[str]:

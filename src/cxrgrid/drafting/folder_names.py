@@ -9,6 +9,7 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, folder_layout, walk
 from cxrgrid.data.patients import HEADER
+from cxrgrid.drafting import no_classes
 
 PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
 # After a prefix of these: digits, a word with digits, or all but the last part.
@@ -21,8 +22,6 @@ CLASSES = [
 ]
 CLASSES += [r"[-_]([A-Za-z]+(?:[-_][A-Za-z]+)*)[-_](?:PA|AP|LAT|LL|lateral|frontal)\.\w+$"]
 CLASSES += [r"^[^_-]*\d[^_-]*[_-]([A-Za-z]+)[_-]"]
-VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r"}
-SEXES = {"m", "f", "male", "female"}
 DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d")
 PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]?\d+", re.I)
 OF_COPIES = re.compile(
@@ -30,6 +29,8 @@ OF_COPIES = re.compile(
     r"|noisy?|blur(red)?|pre|post|before|after",
     re.I,
 )  # ends of names that may be of views or copies
+HEALTHY = {"normal", "healthy", "nofinding", "control", "nodisease", "notfinding"}
+SHOWN = 6  # folders that are named
 NEARLY_ALL = 0.9  # share of patients
 FEWEST = 5  # patients of a class below which it is asked whether it is one
 
@@ -97,7 +98,9 @@ def class_pattern(root: Path) -> str:
         matches = [re.search(pattern, image.rsplit("/", 1)[-1]) for image in images]
         counts = Counter(match[1] for match in matches if match)
         known_as = {name.casefold() for name in counts}
-        if {re.split("[-_ ]", name)[-1] for name in known_as} <= VIEWS or known_as <= SEXES:
+        if {
+            re.split("[-_ ]", name)[-1] for name in known_as
+        } <= no_classes.VIEWS or known_as <= no_classes.SEXES:
             continue
         if all(matches) and 2 <= len(counts) <= 10 and min(counts.values()) >= FEWEST:
             found[pattern] = pd.factorize(pd.Series([match[1] for match in matches]))
@@ -123,10 +126,10 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
         return f"the {len(labels)} folders, as {labels[0]!r}, look like patients: no label is here"
     if all(map(DATE.fullmatch, labels)):
         return f"the folders, as {labels[0]!r}, are called like dates: no label is here"
-    if {label.casefold() for label in labels} <= VIEWS:
-        return (
-            f"the folders {', '.join(labels)} are called like views of an image, not like classes"
-        )
+    if what := no_classes.kind(labels):
+        return f"the folders {', '.join(labels[:SHOWN])} are called like {what}, not like classes"
+    if twice := spelt_twice(labels):
+        return twice
     if inner := inner_classes(frame, labels):
         return inner
     people = {label: frame.loc[frame[label] == 1, "patient"].nunique() for label in labels}
@@ -135,6 +138,22 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
     label = min(people, key=people.get)
     if people[label] < FEWEST:
         return f"the class {label!r} has {people[label]} patients only"
+    return ""
+
+
+def spelt_twice(labels: list[str]) -> str:
+    """Why two classes may be one; empty where no two are called nearly alike."""
+    first: dict[str, str] = {}
+    for label in labels:
+        letters = re.sub(r"[^a-z0-9]", "", label.casefold())
+        key = re.sub(r"(?<=[a-z]{3})s$", "", letters)
+        key = "normal" if key in HEALTHY else key
+        other = first.setdefault(key, label)
+        if other != label:
+            return (
+                f"the classes {other!r} and {label!r} may be one, spelt in two ways; call their "
+                "folders the same"
+            )
     return ""
 
 
@@ -155,10 +174,19 @@ def views_or_copies(frame: pd.DataFrame, labels: list[str]) -> str:
 def inner_classes(frame: pd.DataFrame, labels: list[str]) -> str:
     """Why folders below a class may be classes themselves; empty if they are patients or none."""
     for label in labels:
-        folders = frame.loc[frame[label] == 1, "image"].str.split("/").str[-2]
-        counts = folders[folders != label].value_counts()
+        folders = frame.loc[frame[label] == 1, "image"].str.split("/").str[-2].dropna()
+        beside = folders.map(folder_layout.plain) == folder_layout.plain(label)
+        counts = folders[~beside].value_counts()
         words = [name for name in counts.index if re.fullmatch(r"[^\d]+", str(name))]
-        several = 2 <= len(words) == len(counts) <= 10 and counts.min() >= FEWEST
-        if several and not all(map(folder_layout.part_of, words)):
-            return f"the class {label!r} has folders of its own ({', '.join(sorted(words))})"
+        few = len(words) == len(counts) <= 10 and not all(map(folder_layout.part_of, words))
+        several = few and len(words) > 1 and counts.min() >= FEWEST
+        one = few and words and beside.any() and not any(map(is_of_images, words))
+        if several or one:
+            more = f", and {beside.sum():,} images beside them" if beside.any() else ""
+            return f"the class {label!r} has folders of its own ({', '.join(sorted(words))}){more}"
     return ""
+
+
+def is_of_images(name: str) -> bool:
+    """True for a folder that is called images, and so tells nothing."""
+    return bool(folder_layout.IMAGES.fullmatch(name))

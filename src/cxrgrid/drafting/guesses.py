@@ -10,9 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import tables
+from cxrgrid.data import split_words, tables
 from cxrgrid.data.label_text import NUMBERS, meanings
-from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, image_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
 from cxrgrid.drafting.questions import Question
@@ -52,13 +51,13 @@ class NotTable(UserError):
     """A file that is no table with rows."""
 
 
-def table(root: Path, path: Path, classes: str = "") -> dict:
+def table(root: Path, path: Path, classes: str = "", image: str = "") -> dict:
     """The `datasets:` entry for one table. `UserError` if no column names images or labels.
 
-    classes: the column of class names, where it is not to be guessed.
+    classes, image: the columns of class names and of images, where they are not to be guessed.
     """
     rows = read(path)
-    where = image_columns.find(rows, root, path)
+    where = image_columns.find(rows, root, path, image)
     columns = {"file": os.path.relpath(path, where.base)}
     return entry(rows, where, columns, path, classes)
 
@@ -77,17 +76,15 @@ def read(path: Path) -> pd.DataFrame:
 def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes: str = "") -> dict:
     """The `datasets:` entry for rows that name images; `columns` says which files they are of."""
     image = where.column
-    split = "" if "parts" in columns else split_column(rows.drop(columns=image))
-    patient = patient_column(rows.drop(columns=[n for n in (image, split) if n]))
-    left = rows.drop(columns=[n for n in (image, patient, split) if n])
+    split = "" if "parts" in columns else split_column(rows.drop(columns=image, errors="ignore"))
+    patient = patient_column(rows.drop(columns=[n for n in (image, split) if n in rows]))
+    if where.match in ("part", "name") and not patient and PATIENT.search(image):
+        patient = image
+    left = rows.drop(columns=[n for n in (*image.split("/"), image, patient, split) if n in rows])
     found = taken_labels(left, path, classes)
     named = class_columns.find(left, path, classes, rows[image]) if not found else None
     if not found and named is None:
-        nearly = [f"{n!r} holds {v[0]!r}, too" for n, v in nearly_labels(left).items()]
-        raise UserError(
-            f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
-            f"{', '.join(nearly[:FEW])}; {LABELS}"
-        )
+        raise no_labels(left, path)
     if named and named.column in left and not classes and (odd := odd_fields(left[named.column])):
         raise Question(
             f"{path}: the column {named.column!r} holds 1 and 0, or yes and no, and also "
@@ -109,6 +106,22 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     return made | ({"task": "multiclass"} if named and not named.separator else {})
 
 
+def no_labels(left: pd.DataFrame, path: Path) -> UserError:
+    """That no column holds labels; a `Question` where some do that are called like no finding."""
+    if flags := flag_columns(left):
+        shown = ", ".join(map(repr, flags[:FEW]))
+        return Question(
+            f"{path}: no column holds labels or classes; {shown} are 1 and 0, but called like no "
+            f"finding: say --classes {EACH} if these are labels",
+            {f"these are labels: {', '.join(flags[:5])}": {"classes": EACH}},
+        )
+    nearly = [f"{name!r} holds {held[0]!r}, too" for name, held in nearly_labels(left).items()]
+    return UserError(
+        f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
+        f"{', '.join(nearly[:FEW])}; {LABELS}"
+    )
+
+
 def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     """The columns that are labels of 1 and 0; none where another column names the classes.
 
@@ -117,6 +130,7 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     if (classes and classes != EACH) or (not classes and only_words(left)):
         return []
     found = label_columns(left)
+    found = found if classes else [name for name in found if not class_columns.FLAG.fullmatch(name)]
     if not classes and all(left[name].nunique() < 2 for name in found):  # a column of crosses
         found = found if not class_columns.candidates(left.drop(columns=found)) else []
     rivals = class_columns.rivals(left, found) if found and not classes else []
@@ -177,6 +191,11 @@ def label_columns(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def flag_columns(rows: pd.DataFrame) -> list[str]:
+    """The columns of 1 and 0 that are called like no finding."""
+    return [name for name in label_columns(rows) if class_columns.FLAG.fullmatch(name)]
+
+
 def only_words(rows: pd.DataFrame) -> bool:
     """True if all possible labels are in words, while another column is called like classes."""
     words = [set(rows[name].str.lower()) - {""} for name in label_columns(rows)]
@@ -208,7 +227,7 @@ def split_column(rows: pd.DataFrame) -> str:
     """The column that says train, val and test in one of their spellings."""
     for name in rows.columns:
         parts = {value.lower() for value in rows[name]}
-        if parts <= set(csv.PARTS) and len(parts - {""}) > 1:
+        if parts <= set(split_words.PARTS) and len(parts - {""}) > 1:
             return name
     return ""
 

@@ -9,10 +9,11 @@ from typing import NamedTuple, get_args
 
 import pandas as pd
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import MATCH
 from cxrgrid.data import dicom, folder_layout, image_lookup, walk
 from cxrgrid.datasets import csv
+from cxrgrid.drafting import path_columns
 from cxrgrid.drafting.questions import Question
 
 TRIED = 40  # values of a column that are looked up on disk
@@ -27,6 +28,10 @@ CALLED = re.compile(
     r"|accession",
     re.I,
 )  # names of columns of images
+IDENTIFIER = re.compile(
+    rf"patient|subj|person|case|mrn|(^|[ _-])id$|Id$|ID$|{CALLED.pattern}", re.I
+)
+NEARLY_ALL = 0.9
 
 
 class Images(NamedTuple):
@@ -37,8 +42,14 @@ class Images(NamedTuple):
     match: str
 
 
-def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
-    """The column whose values are files, and the folder that they start from."""
+def find(rows: pd.DataFrame, root: Path, path: Path, chosen: str = "") -> Images:
+    """The column whose values are files, and the folder that they start from.
+
+    chosen: the column, where it is not to be guessed.
+    """
+    if chosen:
+        known(chosen, list(rows.columns), "--image", "column")
+        rows = rows[[chosen]]
     bases = list(dict.fromkeys([path.parent, root, *folders(root), path.parent.parent]))
     hits = {
         Images(base, name, "path"): sum(is_file(base, value) for value in values)
@@ -57,17 +68,25 @@ def find(rows: pd.DataFrame, root: Path, path: Path) -> Images:
         other, found = by_lookup(rows, root, path)
         best = other if other and found > hits.get(best, 0) else best
     best = best if hits.get(best, 1) else None
+    as_good = [place for place in hits if best and worth(place) == worth(best)]
+    rivals = [place.base for place in as_good if rival(place, best)]
+    unsure = not best or rivals  # two columns may name an image together
+    if unsure and (both := path_columns.find(rows, images_below(root.absolute()), path)):
+        return Images(root, both, "tail")
     if best is None:
         raise UserError(f"{path}: {no_image(rows, bases)}")
-    if others := [
-        place.base for place in hits if best and worth(place) == worth(best) and rival(place, best)
-    ]:
-        raise Question(
-            f"{path}: its images could be those in {best.base} or in {others[0]}; write paths into "
-            "the table, or give the folder that is meant",
-            {str(base): {"path": base} for base in (best.base, others[0])},
-        )
+    if rivals:
+        raise in_two_folders(path, best.base, rivals[0])
     return best
+
+
+def in_two_folders(path: Path, one: Path, other: Path) -> Question:
+    """That a table's names are those of images in two folders."""
+    return Question(
+        f"{path}: its images could be those in {one} or in {other}; write paths into the table, or "
+        "give the folder that is meant",
+        {str(base): {"path": base} for base in (one, other)},
+    )
 
 
 def is_mask(base: Path) -> bool:
@@ -88,12 +107,16 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None
     if base is None:
         return None, 0
     images = images_below(base.absolute())
-    ways = ["tail", "part"]
+    ways = ["tail", "part", "name"]
     if any(dicom.is_dicom(base / image, b"") or "." not in image for image in images[:TRIED]):
         ways += [way for way in get_args(MATCH) if way[0].isupper()]
     own = [name for name in rows.columns if rows[name].nunique() > 0.9 * len(rows)]
     own = [name for name in own if not PERSON.match(name)]
     for way in ways:
+        if way == "name":
+            if found := by_id_in_name(rows, own, images, base):
+                return found
+            continue
         look = image_lookup.lookup(base, images, way)
         # A column of images may repeat some: one row per finding.
         called = [name for name in rows.columns if CALLED.search(name) and name not in own]
@@ -105,6 +128,22 @@ def by_lookup(rows: pd.DataFrame, root: Path, path: Path) -> tuple[Images | None
             best = likeliest(rows, sorted(likely, key=hits.get, reverse=True), look, path)
             return Images(base, best, way), hits[best]
     return None, 0
+
+
+def by_id_in_name(
+    rows: pd.DataFrame, own: list[str], images: list[str], base: Path
+) -> tuple[Images, int] | None:
+    """The first column of ids, nearly all of which stand in names of images; how many of some."""
+    for name in filter(IDENTIFIER.search, own):
+        values = list(rows[name])
+        try:
+            look = image_lookup.lookup(base, images, "name", values)
+        except UserError:  # at two places of the names
+            continue
+        hits = fitting(look, some(values), "name")
+        if hits >= NEARLY_ALL * len(some(values)):
+            return Images(base, name, "name"), hits
+    return None
 
 
 def unlike_in_ending(values: pd.Series, look: image_lookup.Lookup, path: Path) -> None:
@@ -123,7 +162,7 @@ def unlike_in_ending(values: pd.Series, look: image_lookup.Lookup, path: Path) -
 def likeliest(rows: pd.DataFrame, likely: list[str], look: image_lookup.Lookup, path: Path) -> str:
     """The first column that names images; of those that name others in a row the one called so.
 
-    A running number may be another image's number. `UserError` where nothing tells.
+    A running number may be another image's number. `Question` where nothing tells.
     """
     best, *others = likely
     found = {name: [set(look(value)) for value in some(list(rows[name]))] for name in likely}
@@ -134,11 +173,18 @@ def likeliest(rows: pd.DataFrame, likely: list[str], look: image_lookup.Lookup, 
     ]
     called = [name for name in (best, *others) if CALLED.search(name)]
     if others and len(called) != 1:
-        raise UserError(
+        raise Question(
             f"{path}: the columns {best!r} and {others[0]!r} could each name the images, and not "
-            "the same ones; call the one that does 'image', and the other 'number'"
+            f"the same ones; choose, as --image {others[0]!r}",
+            {f"{name}: {choice(rows, found, name)}": {"image": name} for name in (best, *others)},
         )
     return called[0] if others else best
+
+
+def choice(rows: pd.DataFrame, found: dict[str, list[set[str]]], column: str) -> str:
+    """An image that a column names: `7 is img/0007.png`."""
+    pairs = zip(some(list(rows[column])), found[column], strict=True)
+    return next((f"{value} is {min(images)}" for value, images in pairs if images), "")
 
 
 def fitting(look: image_lookup.Lookup, values: list[str], way: str) -> int:
@@ -163,9 +209,9 @@ def candidates(rows: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def some(values: list) -> list:
-    """Up to `TRIED` of them, from all over the list."""
-    return values[:: max(1, -(-len(values) // TRIED))]
+def some(values: list, most: int = TRIED) -> list:
+    """Up to so many of them, from all over the list."""
+    return values[:: max(1, -(-len(values) // most))]
 
 
 def folders(root: Path, deep: bool = True) -> list[Path]:

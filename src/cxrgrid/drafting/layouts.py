@@ -10,9 +10,9 @@ import pandas as pd
 from cxrgrid.config.checks import ADAPTERS, checked, modules
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import folder_layout, walk
+from cxrgrid.data import folder_layout, tables, walk
 from cxrgrid.datasets import csv, folder
-from cxrgrid.drafting import folder_names, guesses, image_columns, table_files
+from cxrgrid.drafting import folder_names, image_columns, table_files
 from cxrgrid.drafting.questions import Question
 
 FALLBACKS = ("csv", "folder")
@@ -34,25 +34,32 @@ def recognised(root: Path) -> list[str]:
     ]
 
 
-def find(path: Path, adapter: str, classes: str = "") -> dict:
-    """The `datasets:` entry for what lies there; an `adapter` that is given is not guessed."""
+def find(path: Path, adapter: str, classes: str = "", image: str = "") -> dict:
+    """The `datasets:` entry for what lies there; an `adapter` that is given is not guessed.
+
+    classes, image: the columns of a table, where they are not to be guessed.
+    """
     if folder.UNDECODED.search(str(path)):
         raise UserError(f"{path}: the path is not UTF-8, as a study file is; rename the folder")
-    if path.is_file():
+    if tables.file_of(path).is_file():
         if path.suffix.lower() in walk.SUFFIXES:
             raise UserError(f"{path}: is one image; give the folder that holds all of them")
-        return guesses.table(path.parent, path, classes)
+        return table_files.entry(path, classes, image)
     if not path.is_dir():
         raise UserError(f"{path}: no such folder or table; check the path")
     if not any(path.iterdir()):
         raise UserError(f"{path}: the folder is empty; give the one that holds the images")
     adapter = adapter or one_of(path, recognised(path))
-    if adapter == "csv" or classes:
-        return table_files.entry(path, classes)
+    if adapter == "csv" or classes or image:
+        beside = None if csv.recognise(path) else table_files.above(path, classes, image)
+        return beside or table_files.entry(path, classes, image)
     if adapter == "folder":
         return folder_entry(path)
     if not adapter and isinstance(error := one_level_off(path, UserError()), Question):
-        raise error
+        if not (whole := only_folder_of(path)):
+            raise error
+        print(f"{path}: all folders of {whole['root']}, which is laid out as {whole['adapter']!r}")
+        return whole
     return {"adapter": adapter, "root": path.as_posix()} if adapter else fallback(path)
 
 
@@ -90,6 +97,13 @@ def one_level_off(path: Path, error: UserError) -> UserError:
             end = ", or say --adapter folder" if own_way else ""
             return Question(f"{text}{end}", {str(above): {"path": above}, **own_way})
     return error
+
+
+def only_folder_of(path: Path) -> dict:
+    """The entry of the folder above, if it is a publisher's and holds no other folder; else {}."""
+    names = recognised(path.parent)
+    others = [item for item in image_columns.folders(path.parent, deep=False) if item != path]
+    return {"adapter": names[0], "root": path.parent.as_posix()} if names and not others else {}
 
 
 def beside(own: Path) -> bool:

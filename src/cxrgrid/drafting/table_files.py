@@ -1,6 +1,5 @@
 """Tables of a folder, and their relation: parts of a split, or images and patients."""
 
-import itertools
 import os
 import re
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import tables
+from cxrgrid.data import split_words, tables
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import guesses, image_columns
+from cxrgrid.drafting import class_columns, guesses, image_columns, table_joins
 from cxrgrid.drafting.image_columns import Images
 from cxrgrid.drafting.questions import Question
 
@@ -19,11 +18,13 @@ MENTIONED = 3  # tables in a message
 Imaged = dict[Path, tuple[pd.DataFrame, Images]]
 
 
-def entry(path: Path, classes: str = "") -> dict:
+def entry(path: Path, classes: str = "", image: str = "") -> dict:
     """The `datasets:` entry of the tables here or one folder down that name images and labels."""
-    imaged, others, fault = sorted_out(path)
+    imaged, others, fault = sorted_out(path, image)
     if not imaged:
         raise fault or UserError(f"{path}: no table in it; {csv.SOURCE}")
+    if path in imaged:  # the sheet that is meant; others may say more of its rows
+        imaged = {path: imaged[path]}
     parts = by_part(imaged)
     if len(imaged) > 1 and not parts:
         return the_one(imaged, others, classes)
@@ -36,18 +37,55 @@ def entry(path: Path, classes: str = "") -> dict:
             where = Images(path, where.column, "tail")
         base = where.base
         columns = {"parts": {part: os.path.relpath(file, base) for part, file in parts.items()}}
-    return joined(rows, where, columns, table, others, classes)
+    try:
+        made = table_joins.joined(rows, where, columns, table, others, classes)
+    except UserError as error:
+        made = table_joins.the_other_way(imaged, others, classes) if not parts else None
+        if made is None or isinstance(error, Question):
+            raise
+    table_joins.tell_codes(made, path)
+    return made
 
 
-def above(path: Path) -> dict | None:
-    """The entry of a table in the folder above the images; None if there is none."""
-    found = sorted(file for file in path.parent.glob("*.*") if tables.is_table(file))
-    for table in found[:TABLES]:
-        try:
-            return guesses.table(path, table)
-        except UserError:
-            continue
-    return None
+def above(path: Path, classes: str = "", image: str = "") -> dict | None:
+    """The entry of a table in the folder above the images, or in one beside them; None if no such
+    table names images of this folder. `Question` if several do."""
+    here, top = path.absolute(), path.absolute().parent
+    files = [item for item in sorted(path.parent.glob("*.*")) if tables.is_table(item)]
+    files += [file for file in tables.below(path.parent) if file.absolute().parent.parent == top]
+    found: dict[Path, dict] = {}
+    for table in dict.fromkeys(file for file in files if not file.absolute().is_relative_to(here)):
+        if len(found) < TABLES:
+            try:
+                made = guesses.table(path, table, classes, image)
+            except UserError:
+                continue
+            if lies_in(made, here):
+                found[table] = made
+    if len(found) > 1:
+        raise several(list(found))
+    return next(iter(found.values()), None)
+
+
+def lies_in(entry: dict, folder: Path) -> bool:
+    """True if the images that an entry's table names lie in a folder."""
+    base, columns = Path(entry["root"]).absolute(), entry["columns"]
+    if base.is_relative_to(folder):
+        return True
+    rows = tables.read_rows(base / columns["file"])
+    named = image_columns.some(list(rows[columns["image"]])) if columns["image"] in rows else []
+    there = [(base / name).is_file() and (base / name).is_relative_to(folder) for name in named]
+    return sum(there) * 2 > len(there)
+
+
+def several(files: list[Path]) -> Question:
+    """That several tables name images and labels."""
+    names = " and ".join(str(file) for file in files[:MENTIONED])
+    names += f" and {len(files) - MENTIONED} more" if len(files) > MENTIONED else ""
+    return Question(
+        f"{names}: each names images and labels; give the one that is meant",
+        {str(file): {"path": file} for file in files},
+    )
 
 
 def unused(path: Path) -> bool:
@@ -61,18 +99,23 @@ def has_text(path: Path) -> bool:
     return any(file.name.lower().endswith(tables.LISTS) for file in sorted_out(path)[0])
 
 
-def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError | None]:
+def sorted_out(
+    path: Path, image: str = ""
+) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError | None]:
     """The tables that name images, the others, and why the first of these names none."""
     imaged, others, first = {}, {}, None
-    files = sorted(tables.below(path, (*tables.SUFFIXES, *tables.LISTS)))
-    for file in itertools.islice(sorted(files, key=lambda file: len(file.parts)), TABLES):
+    given = tables.file_of(path).is_file()  # one table, with its other sheets
+    files = [path] if given else sorted(tables.below(path, (*tables.SUFFIXES, *tables.LISTS)))
+    path = path.parent if given else path
+    files = sorted(files, key=lambda file: len(file.parts))[:TABLES]
+    for file in [each for one in files for each in (one, *tables.other_sheets(one))]:
         try:
             rows = guesses.read(file)
-            imaged[file] = rows, image_columns.find(rows, path, file)
+            imaged[file] = rows, image_columns.find(rows, path, file, image)
         except UserError as error:
             text = file.name.lower().endswith(tables.LISTS)  # most are no tables
             first = first or (None if text else error)
-            if not isinstance(error, guesses.NotTable) and not text:
+            if not isinstance(error, guesses.NotTable) and (not text or is_legend(rows)):
                 others[file] = rows
     for file in keys_of_others(imaged):
         others[file] = imaged.pop(file)[0]
@@ -81,6 +124,11 @@ def sorted_out(path: Path) -> tuple[Imaged, dict[Path, pd.DataFrame], UserError 
     for file in [file for file in imaged if sure and file not in sure]:
         others[file] = imaged.pop(file)[0]
     return imaged, others, first
+
+
+def is_legend(rows: pd.DataFrame) -> bool:
+    """True for a list of codes and names."""
+    return len(rows.columns) == 2 and len(rows) <= class_columns.MOST
 
 
 def keys_of_others(imaged: Imaged) -> list[Path]:
@@ -108,7 +156,7 @@ def by_part(imaged: Imaged) -> dict[str, Path]:
 def part_of(file: Path) -> str:
     """The part that a file's name says: `my_train.csv` is train; empty if it says none."""
     words = re.split(r"[^a-z]+", file.name.split(".")[0].lower())
-    return next((csv.PARTS[word] for word in words if csv.PARTS.get(word)), "")
+    return next((split_words.PARTS[word] for word in words if split_words.PARTS.get(word)), "")
 
 
 def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
@@ -120,68 +168,18 @@ def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
     for file, (rows, where) in (imaged := real or imaged).items():
         columns = {"file": os.path.relpath(file, where.base)}
         try:
-            found[file] = joined(rows, where, columns, file, others, classes)
+            found[file] = table_joins.joined(rows, where, columns, file, others, classes)
         except UserError as error:
             if isinstance(error, Question):
                 raise
             first = first or error
     if len(found) > 1:
-        names = " and ".join(str(file) for file in list(found)[:MENTIONED])
-        names += f" and {len(found) - MENTIONED} more" if len(found) > MENTIONED else ""
-        raise Question(
-            f"{names}: each names images and labels; give the one that is meant",
-            {str(file): {"path": file} for file in found},
-        )
+        raise several(list(found))
     if not found:
+        if made := table_joins.the_other_way(imaged, others, classes):
+            return made
         raise first
     for file in imaged:
         if file not in found:
             print(f"not used: {file}: names images, but no labels")
     return next(iter(found.values()))
-
-
-def joined(
-    rows: pd.DataFrame, where: Images, columns: dict, table: Path, others: dict, classes: str
-) -> dict:
-    """The entry, with a second table's columns where one has a row for each patient or image."""
-    for file, more in others.items():
-        for ours, theirs in keys(rows, more):
-            fresh = [column for column in more.columns if column not in (*rows.columns, theirs)]
-            if fresh:
-                join = {"file": os.path.relpath(file, where.base), "by": ours}
-                join |= {"theirs": theirs} if theirs != ours else {}
-                rows = csv.joined(rows, file, ours, join.get("theirs", ""))
-                tell_unused(rows, {path: t for path, t in others.items() if path != file})
-                return guesses.entry(rows, where, columns | {"join": join}, table, classes)
-    return guesses.entry(rows, where, columns, table, classes)
-
-
-def tell_unused(rows: pd.DataFrame, others: dict) -> None:
-    """Name the tables that say more of the same patients or images: one alone can be joined."""
-    for file, more in others.items():
-        for ours, _ in keys(rows, more)[:1]:
-            fresh = [column for column in more.columns if column not in rows.columns]
-            if fresh:
-                print(f"not used: {file}: says {', '.join(fresh[:5])} of each {ours}")
-
-
-def keys(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
-    """Pairs of columns by which two tables can be joined; those of the same name first.
-
-    A column of the second one with another name has to be called a patient as well.
-    """
-    same = [(name, name) for name in more.columns if name in rows.columns]
-    people = [name for name in more.columns if guesses.PATIENT.search(name)]
-    patient = guesses.patient_column(rows)
-    same += [(patient, name) for name in people if patient and name != patient]
-    return [
-        (ours, theirs)
-        for ours, theirs in same
-        if more[theirs].is_unique and max(matched(rows[ours], more[theirs])) > 0.5
-    ]
-
-
-def matched(ours: pd.Series, theirs: pd.Series) -> tuple[float, float]:
-    """Share of the fields that another table's column holds, as they are and as whole numbers."""
-    there = ours[ours != ""]
-    return there.isin(theirs).mean(), tables.whole(there).isin(tables.whole(theirs)).mean()

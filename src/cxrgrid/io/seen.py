@@ -7,6 +7,7 @@ for a second at most, so that a plan of any dataset may ask. No pandas here.
 
 import gzip
 import hashlib
+import itertools
 import json
 import math
 import time
@@ -83,6 +84,34 @@ def changes(folder: Path) -> tuple[str, list[str]]:
     said += images_changed(root, seen.get("images") or more.get("images", {}))
     moved = [text for path, was in seen["folders"].items() if (text := holds(Path(path), *was))]
     return seen["root"], said + moved[:1]
+
+
+def moved(folder: Path) -> str:
+    """A sentence on images that are no longer where they were read, and where they lie now; empty
+    if they are there. folder: the dataset's in results/data."""
+    try:
+        root = Path(json.loads((folder / NAME).read_text("utf-8"))["root"])
+    except (OSError, ValueError):
+        return ""
+    images = sorted(read(folder / MORE).get("images", {}))
+    ends = images[:1] + images[-1:]
+    if root.is_dir() and (not ends or any((root / image).exists() for image in ends)):
+        return ""
+    what = f"the images of {root} are" if root.is_dir() else f"{root} is"
+    near = (str(one) for one in nearby(root) if images and lies(one, images[0]))
+    place = next(near, "")
+    return f"{what} no longer there{f', but in {place}' if place else ''}"
+
+
+def nearby(root: Path) -> Iterator[Path]:
+    """Folders in which moved images may lie: below root, and beside it."""
+    for above, pattern in ((root, "*"), (root, "*/*"), (root.parent, "*"), (root.parent, "*/*")):
+        yield from (one for one in itertools.islice(above.glob(pattern), FOLDERS) if one.is_dir())
+
+
+def lies(folder: Path, image: str) -> bool:
+    """True if an image lies in a folder by its path, or by its name."""
+    return (folder / image).is_file() or (folder / Path(image).name).is_file()
 
 
 def images_changed(root: Path, known: dict[str, list]) -> list[str]:
