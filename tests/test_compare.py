@@ -115,6 +115,14 @@ def test_several_files_are_seeds_and_widen_the_interval(files, tmp_path):
     )
 
 
+def test_where_the_spread_of_seeds_is_from_is_said_once(files, tmp_path, capsys):
+    a, b = ([files(f"{s}{n}.parquet", answered(cohort(), 1.0, n)) for n in (0, 1)] for s in "ab")
+    run(tmp_path, "--a", *a, "--b", *b)
+    assert capsys.readouterr().out.count("The spread between seeds is that of these files") == 1
+    run(tmp_path, a[0], b[1])
+    assert "spread between seeds" not in capsys.readouterr().out
+
+
 def test_bca_moves_the_ends_of_a_model_by_itself(files, tmp_path):
     paths = [files(f"{n}.parquet", answered(cohort(), 3.0, n)) for n in (0, 1)]
     plain, bca = (

@@ -52,6 +52,10 @@ from cxrgrid.reporting.results import read_csv
 
 # ------------------------------------------------------------------ two models
 
+OWN_SPREAD = (
+    "The spread between seeds is that of these files; a study's report pools it over all its "
+    "configurations, so that its intervals differ."
+)
 OPTIONS = ("resamples", "interval", "stratify", "minimum")
 
 
@@ -93,6 +97,8 @@ def two(args) -> None:
     print("\n".join(shown["sentence"]))
     for text in shown.get("no_test", pd.Series(dtype=str)).dropna().unique():
         print(text)
+    if len(a) > 1 or len(b) > 1:
+        print(OWN_SPREAD)
 
 
 # ------------------------------------------------------------------ a study

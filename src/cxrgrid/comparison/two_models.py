@@ -144,14 +144,10 @@ def numbers(found: difference.Combined, p_holm: float, a, b, size: dict[str, int
 
 
 def trainings(a: list[Predictions], b: list[Predictions]) -> str:
-    """Numbers of seeds of both sides as text, and where the spread between seeds is from.
-
-    A study's report pools it over all configurations of a dataset, so its interval differs.
-    """
+    """Numbers of seeds of both sides as text."""
     if len(a) == len(b) == 1:
         return "one training each"
-    count = f"{len(a)} seeds each" if len(a) == len(b) else f"{len(a)} against {len(b)} seeds"
-    return f"{count} (their spread from these files alone, not pooled over a study)"
+    return f"{len(a)} seeds each" if len(a) == len(b) else f"{len(a)} against {len(b)} seeds"
 
 
 def beside(metric: str, at: int, a: list[Predictions], b: list[Predictions], cuts: list) -> dict:

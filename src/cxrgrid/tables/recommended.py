@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cxrgrid.comparison.conclusions import THIS
 from cxrgrid.comparison.effect_rows import primary_metric
 from cxrgrid.comparison.recommended import TOGETHER
 from cxrgrid.config.cell import CONFIGURATION
@@ -43,10 +44,10 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """The recommended one, and how many others it is not told apart from."""
-    together = (rows["verdict"] == TOGETHER).sum()
-    name = rows["recommended"].iloc[0]
-    return [
-        f"{name} is recommended; {together} of {many(len(rows), 'other configuration')} cannot be "
-        "told apart from it on these test images."
-    ]
+    """The recommended one, and which others are not told apart from it, as methods or at all."""
+    together, once = ((rows["verdict"] == word).sum() for word in (TOGETHER, THIS))
+    text = f"{rows['recommended'].iloc[0]} is recommended; not told apart from it on these test "
+    text += f"images: {together} of {many(len(rows), 'other configuration')}."
+    if once:
+        text += f" Trainings that differ, one each, which says nothing of the methods: {once}."
+    return [text]
