@@ -57,7 +57,7 @@ def check(tmp_path):
 def test_the_same_images_under_another_name_are_one_line(tmp_path, check):
     with pytest.raises(UserError, match="6 of 6 test images of ward are like images of twin") as e:
         check(start(tmp_path, dataset="twin"))
-    assert "\n" not in str(e.value) and "leave weights.pre out" in str(e.value)
+    assert "\n" not in str(e.value) and "start ward from other weights than pre" in str(e.value)
 
 
 def test_of_a_chain_of_starts_each_counts_and_other_images_are_no_reason(tmp_path, check):

@@ -41,8 +41,8 @@ def check_start(cell: Cell, folder: Path) -> None:
                 raise UserError(
                     f"cell {cell.path()}: {alike:,} of {len(tested):,} test images of "
                     f"{cell.dataset} are like images of {name}, which its start {start.path()} has "
-                    f"trained on; leave weights.{cell.init} out for {cell.dataset}, or start from "
-                    f"a recipe with train_on: [own, {cell.dataset}], which leaves them out"
+                    f"trained on; start {cell.dataset} from other weights than {cell.init}, or "
+                    f"from a recipe with train_on: [own, {cell.dataset}], which leaves them out"
                 )
 
 
