@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_sample_images
 from timm.data import ImageNetInfo
 from timm.models.vision_transformer import VisionTransformer
-from torchvision.models import convnext_tiny, efficientnet_b0
+from torchvision.models import convnext_tiny, efficientnet_b0, mobilenet_v2
 from torchvision.models.densenet import densenet121
 from torchvision.models.inception import inception_v3
 from torchvision.models.resnet import resnet50
@@ -27,6 +27,7 @@ from cxrgrid.models.starts import (
     radimagenet,
     torchvision_convnext,
     torchvision_efficientnet,
+    torchvision_mobilenet,
     torchvision_vit,
     transformers_vit,
 )
@@ -131,6 +132,11 @@ TORCHVISION = {
         efficientnet_b0,
         lambda: timm.create_model("efficientnet_b0"),
         torchvision_efficientnet,
+    ),
+    "mobilenet": (
+        mobilenet_v2,
+        lambda: timm.create_model("mobilenetv2_100"),
+        torchvision_mobilenet,
     ),
     "vit": (small_torchvision, lambda: VisionTransformer(**SMALL), torchvision_vit),
     "resnet": (resnet50, lambda: timm.create_model("resnet50"), None),
@@ -246,6 +252,7 @@ def test_every_layout_is_looked_for_and_is_no_networks_own():
         "radimagenet",
         "torchvision_convnext",
         "torchvision_efficientnet",
+        "torchvision_mobilenet",
         "torchvision_vit",
         "torchxrayvision",
         "transformers_siglip",
