@@ -1,6 +1,7 @@
 """Published checkpoints in other layouts start the same network, to the bit."""
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.datasets import load_sample_images
 from timm.data import ImageNetInfo
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet as TimmsEfficientNet
 from timm.models.vision_transformer import VisionTransformer
+from torch import nn
 from torchvision.models import convnext_tiny, efficientnet_b0, mobilenet_v2
 from torchvision.models.densenet import densenet121
+from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
 from torchvision.models.inception import inception_v3
 from torchvision.models.resnet import resnet50
 from torchvision.models.vision_transformer import VisionTransformer as TorchvisionTransformer
@@ -126,6 +131,25 @@ def small_torchvision():
     return TorchvisionTransformer(**made, hidden_dim=32, mlp_dim=64, num_classes=5)
 
 
+def few_of_v2():
+    """The first stages of EfficientNetV2, one block or two of each kind."""
+    stages = [
+        FusedMBConvConfig(1, 3, 1, 24, 24, 1),
+        FusedMBConvConfig(4, 3, 2, 24, 48, 2),
+        MBConvConfig(4, 3, 2, 48, 64, 1),
+    ]
+    return EfficientNet(stages, 0.0, norm_layer=partial(nn.BatchNorm2d, eps=1e-3), last_channel=96)
+
+
+def few_of_timms_v2():
+    """The same as timm builds it."""
+    stages = [["cn_r1_k3_s1_e1_c24_skip"], ["er_r2_k3_s2_e4_c48"], ["ir_r1_k3_s2_e4_c64_se0.25"]]
+    made = {"stem_size": 24, "num_features": 96, "round_chs_fn": lambda channels: channels}
+    norm = partial(nn.BatchNorm2d, eps=1e-3)
+    blocks = decode_arch_def(stages)
+    return TimmsEfficientNet(blocks, **made, act_layer=nn.SiLU, norm_layer=norm)
+
+
 TORCHVISION = {
     "convnext": (convnext_tiny, lambda: timm.create_model("convnext_tiny"), torchvision_convnext),
     "efficientnet": (
@@ -133,6 +157,7 @@ TORCHVISION = {
         lambda: timm.create_model("efficientnet_b0"),
         torchvision_efficientnet,
     ),
+    "efficientnet_v2": (few_of_v2, few_of_timms_v2, torchvision_efficientnet),
     "mobilenet": (
         mobilenet_v2,
         lambda: timm.create_model("mobilenetv2_100"),
@@ -274,3 +299,16 @@ def test_rad_dino_starts_a_timm_vit_of_another_size(tmp_path):
     blocks = [name for name in begun.weights if name.startswith("blocks.")]
     assert all(torch.equal(begun.weights[name], source.state_dict()[name]) for name in blocks)
     assert begun.line.endswith("new: head.*; left out: embeddings.*, pooler.*")
+
+
+def test_a_kind_that_a_layout_lacks_is_refused_in_one_line(tmp_path):
+    """A variant of torchvision's EfficientNet whose blocks end in a way of their own."""
+    names = (
+        "features.0.0.weight",
+        "features.1.0.block.0.0.weight",
+        "features.1.0.block.9.9.weight",
+    )
+    torch.save(dict.fromkeys(names, torch.zeros(1)), tmp_path / "w.pth")
+    model = timm.create_model("test_efficientnet")
+    with pytest.raises(UserError, match="are these weights of another backbone"):
+        start.fit(model, tmp_path / "w.pth", lambda name: name.startswith("classifier."))

@@ -94,9 +94,20 @@ def readings(
             # It is the network's own: nothing could fill more.
             yield Reading(inside, outside, next(iter(of_layout), None))
             return
-        yield from (Reading(layout.convert(inside, own), outside, layout) for layout in of_layout)
+        for layout in of_layout:
+            yield Reading(by_layout(layout, inside, own), outside, layout)
         yield Reading(inside, outside)
         yield Reading(by_timm(inside, model), outside)
+
+
+def by_layout(
+    layout: ModuleType, weights: dict[str, Tensor], own: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The weights in timm's names; as they are if they are of a kind that the layout lacks."""
+    try:
+        return layout.convert(weights, own)
+    except Exception:  # foreign names fail in any way that they like
+        return weights
 
 
 def layouts() -> list[ModuleType]:
