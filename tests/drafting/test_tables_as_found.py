@@ -243,3 +243,8 @@ def test_a_running_number_is_a_choice(monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: "2")
     assert drafted("mine")[0]["columns"]["image"] == "number"
     assert drafted("mine", "--force", "--image", "sr_no")[0]["columns"]["image"] == "sr_no"
+    [line] = [
+        line for line in Path("studies/mine.yaml").read_text().splitlines() if "by num" in line
+    ]
+    assert "# columns: {file: labels.csv, image: number" in line
+    assert line.endswith("# instead: by number, 24 is img/0024.png")

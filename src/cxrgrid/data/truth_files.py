@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
@@ -91,7 +92,14 @@ def lines(path: Path) -> list[list[str]]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file) if ".csv" in path.suffixes else ([line] for line in file)
+            first = file.readline()
+            sign = ";" if first.count(";") > first.count(",") else ","  # as some spreadsheets save
+            every = itertools.chain([first], file)
+            rows = (
+                csv.reader(every, delimiter=sign)
+                if ".csv" in path.suffixes
+                else ([line] for line in every)
+            )
             found = [row for row in rows if any(field.strip() for field in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a list of images in UTF-8 text ({error})") from None
@@ -146,7 +154,7 @@ def match(path: Path, name: str, found: dict) -> Iterable[str]:
 
 def value(path: Path, text: str, label: str) -> float:
     """A label as 1, 0 or NaN."""
-    text = text.strip().lower().removesuffix(".0")
+    text = text.strip().lower().removesuffix(".0").removesuffix(",0")
     if text not in VALUES:
         raise UserError(f"{path}: {label} is {text!r}; it has to be 1, 0, -1 or empty")
     return VALUES[text]

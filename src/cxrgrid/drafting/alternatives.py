@@ -7,7 +7,7 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import folder_layout, label_text, patients
+from cxrgrid.data import folder_layout, image_lookup, label_text, patients
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, guesses, image_columns
 
@@ -33,6 +33,25 @@ def of_patients(entry: dict, frame: pd.DataFrame) -> list[tuple[dict, str]]:
             ({"columns": columns | {"patient": name}}, f"{rows[name].nunique():,} patients")
             for name in others
         ]
+    return told[:MOST]
+
+
+def of_image_columns(entry: dict) -> list[tuple[dict, str]]:
+    """Settings under which rows are of other images, by another column, and one that it names."""
+    columns = entry.get("columns", {})
+    if columns.get("match") != "tail":
+        return []
+    rows = table(columns, entry["root"])
+    below = image_columns.images_below(Path(entry["root"]).absolute())
+    look = image_lookup.lookup(Path(entry["root"]), below, "tail")
+    told = []
+    for name in rows.drop(columns=columns["image"], errors="ignore"):
+        values = image_columns.some(list(rows[name]))
+        found = [look(value) for value in values]
+        own = [look(value) for value in image_columns.some(list(rows.get(columns["image"], [])))]
+        if all(len(images) == 1 for images in found) and found != own and rows[name].is_unique:
+            text = f"by {name}, {values[0]} is {found[0][0]}"
+            told.append(({"columns": columns | {"image": name}}, text))
     return told[:MOST]
 
 

@@ -38,7 +38,10 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
             if name != split and not lists.get(name)
         },
         "patient": about_patients(frame),
-        "other_patients": alternatives.of_patients(entry, frame),
+        "others": [
+            *alternatives.of_patients(entry, frame),
+            *alternatives.of_image_columns(entry),
+        ],
         "other_classes": alternatives.of_classes(entry),
         "task": exclusive(frame, chosen)
         if entry["adapter"] == "csv" and "task" not in entry

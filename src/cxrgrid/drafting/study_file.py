@@ -43,7 +43,7 @@ def write(name: str, entry: dict, notes: dict, quick: bool, schema: str) -> str:
 
     notes: `labels` {label: counts}, `left_out` {label: why}, `source` (the folder, as it was
     given), `out` (the file), `split` and `patient` (about them), `splits` {other: about it}, `task`
-    (a suggestion, or empty), `other_patients` [(settings, about them)], `other_classes` {column:
+    (a suggestion, or empty), `others` [(settings instead, about them)], `other_classes` {column:
     some of them}, `again` (arguments of `new` that write the file anew).
     schema: its path as seen from the file; empty if there is none.
     """
@@ -106,7 +106,7 @@ def dataset(entry: dict, notes: dict) -> list[str]:
 def others(notes: dict) -> list[str]:
     """Comments: settings under which patients are others, and commands that take other classes."""
     lines = []
-    for given, text in notes["other_patients"]:
+    for given, text in notes["others"]:
         [(key, value)] = given.items()
         shown = flow(value) if isinstance(value, dict) else scalar(value)
         lines.append(beside(f"    # {key}: {shown}", f"instead: {text}"))
