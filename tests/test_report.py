@@ -217,15 +217,6 @@ def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished
     assert part.count("0.500 (0.095–0.905)") == 4 and part.count(">1.000 (0.342–1.000)<") == 4
 
 
-def test_the_grid_stands_in_the_order_of_the_study_not_of_the_results():
-    asked = [("b", "x", "two"), ("b", "x", "one"), ("b", "w", "two"), ("a", "x", "two")]
-    rows = [(*names, "scratch", "", 0, 0.5 + at / 9) for at, names in enumerate(asked)]
-    columns = ["dataset", "backbone", "recipe", "init", "entry", "seed", "value"]
-    cells = pd.DataFrame(rows, columns=columns).assign(fold=0)
-    found = report.in_order(cells.sort_values("value", ascending=False), cells)
-    assert [*zip(found["dataset"], found["backbone"], found["recipe"], strict=True)] == asked
-
-
 def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, monkeypatch):
     monkeypatch.setattr(galleries, "BUDGET", 0)
     text = make(finished).read_text()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.cell import AXES, CONFIGURATION, REPLICATES, fold_folder
+from cxrgrid.config.cell import AXES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
 from cxrgrid.io import cli
@@ -28,6 +28,7 @@ from cxrgrid.reporting import (
     cell_pages,
     checklist,
     galleries,
+    glance,
     page_parts,
     paper_text,
     policy,
@@ -43,41 +44,6 @@ from cxrgrid.reporting.findings import findings
 from cxrgrid.reporting.results import Frames, read, read_csv
 from cxrgrid.reporting.sections import MISSING, Section, Table
 from cxrgrid.tables import labels as label_table
-
-# ------------------------------------------------------------------ the grid at a glance
-
-
-def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
-    """Dataset × backbone (× recipe) by init, in the study's order; what it does not ask is None."""
-    firsts = cells.groupby(CONFIGURATION, sort=False)[REPLICATES].first().to_dict("index")
-    several = leaderboard["entry"].nunique() > 1
-    inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
-    inits = [name for name in inits if name in set(leaderboard["init"])]
-    low, high = leaderboard["value"].min(), leaderboard["value"].max()
-    rows = {}
-    for configuration in in_order(leaderboard, cells).to_dict("records"):
-        head = (
-            configuration["dataset"],
-            configuration["backbone"],
-            configuration["entry"] if several else "",
-        )
-        shade = (configuration["value"] - low) / (high - low) if high > low else 1.0
-        configuration |= {"text": number(configuration["value"]), "shade": f"{8 + 46 * shade:.0f}%"}
-        configuration["page"] = cell_pages.address(
-            configuration | firsts[tuple(configuration[a] for a in CONFIGURATION)]
-        )
-        rows.setdefault(head, {})[configuration["init"]] = configuration
-    return {"inits": inits, "rows": rows}
-
-
-def in_order(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard by dataset, backbone and recipe, each in the order of the study's cells."""
-
-    def first_met(column: pd.Series) -> pd.Series:
-        return column.map({name: at for at, name in enumerate(cells[column.name].unique())})
-
-    return leaderboard.sort_values(["dataset", "backbone", "recipe"], key=first_met, kind="stable")
-
 
 # ------------------------------------------------------------------ the page
 
@@ -215,7 +181,7 @@ def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: l
         "doubts": doubts(frames, audited, overlap),
         "findings": findings(frames, leaderboard),
         "overlap": overlap,
-        "glance": glance(leaderboard, frames.cells),
+        "glance": glance.glance(leaderboard, frames.cells),
         "overfitted": fitted_too_far(frames),
         "cells": frames.cells,
         "missing": frames.cells[frames.cells["state"] == "missing"],

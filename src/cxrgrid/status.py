@@ -124,7 +124,8 @@ def totals(found: list[Progress]) -> str:
     shown = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     spent, ahead = sum(one.seconds for one in found) / 3600, forecast(found)
     more = "" if ahead is None else f", about {ahead / 3600:.1f} to come"
-    return f"{len(found)} cells: {shown}; {spent:.1f} hours of training so far{more}"
+    cells = f"{len(found)} cell{'s' * (len(found) != 1)}"
+    return f"{cells}: {shown}; {spent:.1f} hours of training so far{more}"
 
 
 def show(grid: Grid, found: list[Progress], args) -> None:

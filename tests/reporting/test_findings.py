@@ -47,6 +47,12 @@ def test_two_trainings_that_differ_are_not_called_alike():
     assert "these two trainings differ, which says nothing of the methods (AUROC +0.050" in text
 
 
+def test_the_only_configuration_of_a_study_is_not_recommended():
+    text = first(board(TOP), frames())
+    assert text.startswith("ward: of resnet18, pretrained the AUROC on test images is 0.850 (")
+    assert "recommended" not in text and "highest" not in text
+
+
 @pytest.mark.parametrize(
     ("counts", "text"),
     [

@@ -100,7 +100,9 @@ def chance(p: float) -> str:
 
 
 def basis(row: pd.Series) -> str:
-    """Pairs, datasets, seeds and images that the primary effect rests on."""
+    """Pairs, datasets, seeds and images that the primary effect rests on; none yet: empty."""
+    if row["pairs"] == 0:
+        return ""
     pairs = many(int(row["planned"]), "pair")
     pairs = pairs if row["pairs"] == row["planned"] else f"{row['pairs']} of {pairs}"
     return (

@@ -89,6 +89,8 @@ def once(frames: Frames, asked: list[str]) -> str:
     sizes = cells.groupby(CONFIGURATION).size()
     if sizes.empty or sizes.max() > 1:
         return ""
+    if len(sizes) == 1:
+        return "The configuration was trained once: another seed may give another value."
     return (
         "Each configuration was trained once: the differences are between these trainings, and "
         "another seed may reverse them."

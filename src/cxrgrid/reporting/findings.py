@@ -40,11 +40,15 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     shares = scored["seeds"] / scored["planned"]
     rivals = many((shares == shares.iloc[0]).sum(), "configuration")
     rivals += "" if shares.nunique() == 1 else " with most of their seeds"
-    text = (
-        f"{name}: recommended is {configuration(top)}, chosen on validation images ({metric} "
-        f"{number(top['validation'])}, the highest of {rivals}). Its "
+    value = (
         f"{metric} on test images is {number(top['value'], top['low'], top['high'])} ({over}"
         f"{seeds(top)}; {top['n']:,.0f} images of {top['patients']:,.0f} patients)"
+    )
+    if len(configurations) == 1:
+        return f"{name}: of {configuration(top)} the {value}."
+    text = (
+        f"{name}: recommended is {configuration(top)}, chosen on validation images ({metric} "
+        f"{number(top['validation'])}, the highest of {rivals}). Its {value}"
     )
     if len(scored) == 1:
         return f"{text}; no other configuration is scored."
