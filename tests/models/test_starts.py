@@ -1,6 +1,7 @@
 """Published checkpoints in other layouts start the same network, to the bit."""
 
 import importlib.util
+import re
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from cxrgrid.models.starts import (
     torchvision_efficientnet,
     torchvision_mobilenet,
     torchvision_vit,
+    transformers_dinov3,
     transformers_vit,
 )
 
@@ -280,6 +282,7 @@ def test_every_layout_is_looked_for_and_is_no_networks_own():
         "torchvision_mobilenet",
         "torchvision_vit",
         "torchxrayvision",
+        "transformers_dinov3",
         "transformers_siglip",
         "transformers_vit",
     ]
@@ -312,3 +315,38 @@ def test_a_kind_that_a_layout_lacks_is_refused_in_one_line(tmp_path):
     model = timm.create_model("test_efficientnet")
     with pytest.raises(UserError, match="are these weights of another backbone"):
         start.fit(model, tmp_path / "w.pth", lambda name: name.startswith("classifier."))
+
+
+DINOV3 = {"attn.proj": "attention.o_proj", "gamma_1": "layer_scale1.lambda1"}
+DINOV3 |= {"gamma_2": "layer_scale2.lambda1", "mlp.fc1_g": "mlp.gate_proj"}
+DINOV3 |= {"mlp.fc1_x": "mlp.up_proj", "mlp.fc1": "mlp.up_proj", "mlp.fc2": "mlp.down_proj"}
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_dinov3_of_transformers_starts_timms(gated):
+    """Its keys have no bias; feed-forward layers are gated in the larger networks."""
+    small = {"embed_dim": 32, "depth": 2, "num_heads": 2, "swiglu_mlp": gated}
+    model = timm.create_model("vit_tiny_patch16_dinov3_qkvb", **small)
+    own = {name: torch.randn_like(value) for name, value in model.state_dict().items()}
+    given = {"embeddings.mask_token": torch.zeros(1, 1, 32)}
+    outside = {"cls_token": "cls_token", "reg_token": "register_tokens"}
+    for name, value in own.items():
+        if name.startswith("blocks."):
+            _, number, part = name.split(".", 2)
+            if part.startswith("attn.qkv"):
+                for letter, one in zip("qkv", value.chunk(3), strict=True):
+                    given[f"layer.{number}.attention.{letter}_proj.weight"] = one
+                continue
+            part = re.sub(r"attn\.([qv])_bias", r"attention.\1_proj.bias", part)
+            for ours, theirs in DINOV3.items():
+                part = part.replace(f"{ours}.", f"{theirs}.") if "." in part else part
+            given[f"layer.{number}.{DINOV3.get(part, part)}"] = value
+        elif name in outside or name.startswith("patch_embed.proj"):
+            theirs = name.replace("patch_embed.proj", "patch_embeddings")
+            given[f"embeddings.{outside.get(name, theirs)}"] = value
+        else:
+            given[name] = value
+    assert "layer.0.attention.q_proj.bias" in given
+    assert transformers_dinov3.recognise(given) and not transformers_dinov3.recognise(own)
+    found = transformers_dinov3.convert(given, own)
+    assert all(torch.equal(found[name], value) for name, value in own.items())
