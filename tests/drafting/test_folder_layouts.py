@@ -354,6 +354,11 @@ def test_folders_that_say_where_when_or_how_are_a_question(name):
     assert not no_classes.kind([*KINDS_OF_NONE[name], "pneumonia"])
 
 
+def test_names_in_other_letters_and_numbers_are_not_spelt_alike():
+    assert not no_classes.spelt_twice(["肺炎", "正常", "норма", "1.0", "10", "T1", "T2"])
+    assert "may be one" in no_classes.spelt_twice(["COVID-19", "Covid 19"])
+
+
 def test_such_folders_stop_new_unless_the_layout_is_named():
     for n in range(12):
         lay_one(Path(f"mine/{'site_A' if n % 2 else 'site_B'}/{n}.png"))
@@ -385,6 +390,14 @@ def test_folders_without_an_image_beside_the_classes_are_named(capsys):
         (root / part / "TB").mkdir()
     drafted()
     assert "without an image: test/TB, train/TB." in capsys.readouterr().out
+
+
+def test_more_images_beside_the_folders_than_in_them_are_a_question():
+    lay("{kind}/{n}.png")
+    for n in range(13):
+        lay_one(Path(f"mine/more{n}.png"))
+    with pytest.raises(UserError, match="12 images lie in folders of classes, and 13 in none"):
+        drafted()
 
 
 def test_images_beside_a_folder_of_their_own_in_a_class_are_a_question():
@@ -434,6 +447,7 @@ def test_files_of_several_pages_are_said(capsys):
 
 NO_LABELS = {
     "dates": ("2020-01-{n:02d}/{kind}.png", "called like dates"),
+    "days": ("{n:02d}.03.2020/{kind}.png", "called like dates"),
     "views": ("PA/{kind}{n}.png|AP/{kind}{n}.png", "called like views"),
     "inner": ("sick/{kind}/{n}.png|well/{n}.png", "has folders of its own"),
 }

@@ -248,3 +248,30 @@ def test_a_running_number_is_a_choice(monkeypatch):
     ]
     assert "# columns: {file: labels.csv, image: number" in line
     assert line.endswith("# instead: by number, 24 is img/0024.png")
+
+
+ODD = {
+    "sites": (("site_A", "site_B"), "called like sites, not like classes"),
+    "qualities": (("good", "poor"), "called like qualities, not like classes"),
+    "spellings": (("COVID-19", "covid_19"), "'COVID-19' and 'covid_19' may be one"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_column_of_classes_that_may_be_none_is_a_question(name):
+    kinds, said = ODD[name]
+    lay(Path("mine"), rows(patient=patient, rating=word(*kinds)))
+    with pytest.raises(Question, match=said):
+        drafted("mine")
+    assert drafted("mine", "--classes", "rating")[0]["labels"] == sorted(kinds)
+
+
+def test_tables_without_labels_are_all_named():
+    lay(Path("mine"), "\n".join(rows(patient=patient).splitlines()[:13]), "covid.csv")
+    lay(
+        Path("mine"),
+        "\n".join(["image,patient", *rows(patient=patient).splitlines()[13:]]),
+        "well.csv",
+    )
+    with pytest.raises(UserError, match="covid.csv and mine/well.csv: each names images, and none"):
+        drafted("mine")

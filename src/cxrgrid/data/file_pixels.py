@@ -92,3 +92,9 @@ def narrow(image: Image.Image) -> np.ndarray:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
+
+
+def pages(image: Image.Image) -> str:
+    """A remark on a TIFF of several pages; empty for others."""
+    number = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    return f"{number} pages, of which the first is read" if number > 1 else ""

@@ -101,9 +101,9 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
             with Image.open(file, formats=FORMATS) as image:
                 check(image)
                 whole = image.size  # a draft changes it
-                pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-                remark = f"{pages} pages, of which the first is read" * (pages > 1)
-                found = Opened(*upright_grey(image, path, recipe, frame, read), whole, remark)
+                found = Opened(
+                    *upright_grey(image, path, recipe, frame, read), whole, file_pixels.pages(image)
+                )
     return found._replace(box=lungs.find(found.pixels)) if recipe.crop_to == "lungs" else found
 
 

@@ -50,6 +50,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     frame = finish(root, frame, labels)
     kept = {"images": len(frame), "patients": int(frame["patient"].nunique())}
     frame.attrs["labels"] = labels
+    frame.attrs["in_no_class"] = layout.left_out[folder_layout.NO_CLASS]
     frame.attrs["accounting"] = [
         {"step": "image files", "images": len(found.images), "patients": kept["patients"]},
         {"step": "in a class folder" + " and a radiograph" * bool(others), **kept},

@@ -38,10 +38,7 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
             if name != split and not lists.get(name)
         },
         "patient": about_patients(frame),
-        "others": [
-            *alternatives.of_patients(entry, frame),
-            *alternatives.of_image_columns(entry),
-        ],
+        "others": alternatives.of_patients(entry, frame) + alternatives.of_image_columns(entry),
         "other_classes": alternatives.of_classes(entry),
         "task": exclusive(frame, chosen)
         if entry["adapter"] == "csv" and "task" not in entry
@@ -54,6 +51,9 @@ def doubt_about(entry: dict, frame: pd.DataFrame, labels: list[str]) -> str:
     """Why folders, or parts of names, may be no classes; empty where nothing speaks against it."""
     if entry["adapter"] != "folder":
         return ""
+    loose = frame.attrs.get("in_no_class", 0)
+    if loose > len(frame) and "split:folders" not in frame:
+        return f"{len(frame):,} images lie in folders of classes, and {loose:,} in none"
     found = folder_names.question(frame, labels)
     return found or (folder_names.views_or_copies(frame, labels) if entry.get("classes") else "")
 

@@ -22,14 +22,13 @@ CLASSES = [
 ]
 CLASSES += [r"[-_]([A-Za-z]+(?:[-_][A-Za-z]+)*)[-_](?:PA|AP|LAT|LL|lateral|frontal)\.\w+$"]
 CLASSES += [r"^[^_-]*\d[^_-]*[_-]([A-Za-z]+)[_-]"]
-DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d")
+DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d|[0-3]?\d[-_.][0-3]?\d[-_.](19|20)?\d\d")
 PERSON = re.compile(r"(patient|person|subject|subj|case|sub|pat|pt|p|s|id)?[ _-]?\d+", re.I)
 OF_COPIES = re.compile(
     r"[a-z]|\d+|orig(inal)?|raw|flip(ped)?|mirror(ed)?|rot(ated)?|crop(ped)?|aug(mented)?|copy|clahe"
     r"|noisy?|blur(red)?|pre|post|before|after",
     re.I,
 )  # ends of names that may be of views or copies
-HEALTHY = {"normal", "healthy", "nofinding", "control", "nodisease", "notfinding"}
 SHOWN = 6  # folders that are named
 NEARLY_ALL = 0.9  # share of patients
 FEWEST = 5  # patients of a class below which it is asked whether it is one
@@ -128,7 +127,7 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
         return f"the folders, as {labels[0]!r}, are called like dates: no label is here"
     if what := no_classes.kind(labels):
         return f"the folders {', '.join(labels[:SHOWN])} are called like {what}, not like classes"
-    if twice := spelt_twice(labels):
+    if twice := no_classes.spelt_twice(labels):
         return twice
     if inner := inner_classes(frame, labels):
         return inner
@@ -138,22 +137,6 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
     label = min(people, key=people.get)
     if people[label] < FEWEST:
         return f"the class {label!r} has {people[label]} patients only"
-    return ""
-
-
-def spelt_twice(labels: list[str]) -> str:
-    """Why two classes may be one; empty where no two are called nearly alike."""
-    first: dict[str, str] = {}
-    for label in labels:
-        letters = re.sub(r"[^a-z0-9]", "", label.casefold())
-        key = re.sub(r"(?<=[a-z]{3})s$", "", letters)
-        key = "normal" if key in HEALTHY else key
-        other = first.setdefault(key, label)
-        if other != label:
-            return (
-                f"the classes {other!r} and {label!r} may be one, spelt in two ways; call their "
-                "folders the same"
-            )
     return ""
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import split_words, tables
 from cxrgrid.data.label_text import NUMBERS, meanings
-from cxrgrid.drafting import class_columns, image_columns
+from cxrgrid.drafting import class_columns, image_columns, no_classes
 from cxrgrid.drafting.image_columns import PERSON, Images
 from cxrgrid.drafting.questions import Question
 
@@ -92,6 +92,12 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
             f"--classes {named.column!r} if each is a class",
             {f"each is a class: {', '.join(named.labels[:5])}": {"classes": named.column}},
         )
+    if named and not classes and not named.separator and (doubt := odd_classes(named)):
+        raise Question(
+            f"{path}: {doubt}; if these are the classes all the same, say --classes "
+            f"{named.column!r}",
+            {f"these are the classes: {', '.join(named.labels[:5])}": {"classes": named.column}},
+        )
     columns = columns | {"image": image}
     columns |= {"patient": patient} if patient else {}
     columns |= {"split": split} if split else {}
@@ -159,6 +165,14 @@ def nearly_labels(rows: pd.DataFrame) -> dict[str, list[str]]:
         if few and {0, 1} <= set(known) and not NO_LABEL.fullmatch(name):
             found[name] = sorted(set(rows.loc[other.index, name]))
     return found
+
+
+def odd_classes(named: class_columns.Classes) -> str:
+    """Why a column's fields may be no classes, or two of them one; empty if nothing says so."""
+    if what := no_classes.kind(named.labels):
+        shown = ", ".join(named.labels[:FEW])
+        return f"{shown} of the column {named.column!r} are called like {what}, not like classes"
+    return no_classes.spelt_twice(named.labels)
 
 
 def odd_fields(column: pd.Series) -> list[str]:

@@ -35,6 +35,7 @@ NO_CLASSES = {
     "batches": r"(batch|part|chunk|shard|set|group|folder|disk|cd|vol(ume)?|archive|upload|fold|run"
     r"|series|week|day)[ _-]?(\d+|[a-z])",
 }
+HEALTHY = {"normal", "healthy", "nofinding", "control", "nodisease", "notfinding"}
 
 
 def kind(names: list[str]) -> str:
@@ -42,4 +43,20 @@ def kind(names: list[str]) -> str:
     for what, pattern in NO_CLASSES.items():
         if all(re.fullmatch(pattern, name, re.I) for name in names):
             return what
+    return ""
+
+
+def spelt_twice(labels: list[str]) -> str:
+    """Why two classes may be one; empty where no two are called nearly alike."""
+    first: dict[str, str] = {}
+    for label in [label for label in labels if re.search(r"[^\W\d_]", label)]:
+        letters = "".join(filter(str.isalnum, label.casefold()))
+        key = re.sub(r"(?<=[a-z]{3})s$", "", letters)
+        key = "normal" if key in HEALTHY else key
+        other = first.setdefault(key, label)
+        if other != label:
+            return (
+                f"the classes {other!r} and {label!r} may be one, spelt in two ways; call them "
+                "the same"
+            )
     return ""

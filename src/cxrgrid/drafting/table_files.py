@@ -88,6 +88,17 @@ def several(files: list[Path]) -> Question:
     )
 
 
+def without_labels(files: list[Path], error: UserError) -> UserError:
+    """The error on the first table; of several that name images all are named."""
+    if len(files) < 2:
+        return error
+    names = " and ".join(str(file) for file in files[:MENTIONED])
+    return UserError(
+        f"{names}: each names images, and none labels; if the files are the classes, make one "
+        "table of them, with a column that names the class"
+    )
+
+
 def unused(path: Path) -> bool:
     """True if a table names images or patients."""
     imaged, others, _ = sorted_out(path)
@@ -178,7 +189,7 @@ def the_one(imaged: Imaged, others: dict, classes: str) -> dict:
     if not found:
         if made := table_joins.the_other_way(imaged, others, classes):
             return made
-        raise first
+        raise without_labels(list(real), first)
     for file in imaged:
         if file not in found:
             print(f"not used: {file}: names images, but no labels")
