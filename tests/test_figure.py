@@ -1,5 +1,6 @@
 """Every figure draws, whatever is missing, and twice the same."""
 
+import json
 import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import write_report, write_study
+from conftest import CONFIG, write_report, write_study
 from cxrgrid import figure
 from cxrgrid.comparison.significance import rank
 from cxrgrid.config.checks import FIGURES, modules
@@ -92,8 +93,9 @@ def test_the_missing_cell_is_marked(read):
 
 
 def test_only_the_figures_asked_for_are_drawn(tmp_path):
-    study = write_study(tmp_path / "results", report={"figures": ["curves"]})
+    study = write_study(tmp_path / "results")
     report, folder = write_report(study), tmp_path / "figures"
+    study.write_text(json.dumps(CONFIG | {"report": {"figures": ["curves"]}}))
     figure.main([str(study), "--report", str(report), "--out-dir", str(folder)])
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["curves.pdf", "curves.svg"]

@@ -167,25 +167,27 @@ REAL = CONFIG["datasets"] | {"ward": {"adapter": "nih", "root": "images", "label
 
 
 def write_credentialed(results, **config):
-    """A study whose dataset `ward` may not be redistributed; its page."""
+    """A study whose dataset `ward` may not be redistributed, with all but its page."""
     study = write_study(results, **config)
     write_dataset(study.parent.parent / "data", "ward", credentialed=True)
     write_report(study)
-    return make(study).read_text()
+    return study
 
 
 def test_credentialed_pixels_are_shown_only_if_the_config_says_so(tmp_path):
-    hidden = write_credentialed(tmp_path / "a", datasets=REAL)
+    study = write_credentialed(tmp_path, datasets=REAL)
+    hidden = make(study).read_text()
     assert hidden.count("png;base64,") == 12, "the other dataset's images"
     assert hidden.count("webp;base64,") == 2, "its gallery; the tables that lie there are not asked"
     assert "may not be redistributed" in hidden
-    show = {"show_credentialed": True}
-    shown = write_credentialed(tmp_path / "b", datasets=REAL, report=show)
+    show = {"report": {"show_credentialed": True}}
+    study.write_text(json.dumps(json.loads(study.read_text()) | show))
+    shown = make(study).read_text()
     assert (shown.count("png;base64,"), shown.count("webp;base64,")) == (24, 4)
 
 
 def test_phantoms_in_a_credentialed_layout_are_shown(tmp_path):
-    assert write_credentialed(tmp_path).count("base64,") == 28
+    assert make(write_credentialed(tmp_path)).read_text().count("base64,") == 28
 
 
 def test_data_that_do_not_say_are_not_shown(tmp_path):

@@ -246,6 +246,7 @@ def test_mistakes_are_one_line(study, missing, tmp_path, monkeypatch):
             track.main([str(study), option, str(tmp_path)])
 
 
+@pytest.mark.long
 def test_nothing_else_imports_them():
     code = "import sys, cxrgrid.train, cxrgrid.report, cxrgrid.track; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

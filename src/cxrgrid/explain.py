@@ -29,6 +29,7 @@ from torch import nn
 from cxrgrid.config import operating_points
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import image
+from cxrgrid.data.lungs import Box
 from cxrgrid.data.split_arrays import Split, load_split
 from cxrgrid.evaluation import thresholds
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
@@ -142,7 +143,7 @@ def picture(pixels: np.ndarray, of_image: np.ndarray) -> bytes:
 def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
     """Test images and labels with their boxes in the array; and why some or all are left out.
 
-    Columns: row, at (of the label), boxes (list of `image.Box`).
+    Columns: row, at (of the label), boxes (list of `lungs.Box`).
     """
     empty = pd.DataFrame(columns=["row", "at", "boxes"])
     adapter = importlib.import_module(f"cxrgrid.datasets.{subject.facts.get('adapter')}")
@@ -163,7 +164,7 @@ def boxes(subject: Subject) -> tuple[pd.DataFrame, str]:
     return rows, f"{left_out} boxes cannot be followed through the image recipe" * bool(left_out)
 
 
-def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[image.Box]:
+def configuration(path: Path, part: pd.DataFrame, trained: Trained) -> list[Box]:
     """The boxes of an image and label in the array; none of an image file that is no square.
 
     The boxes' own images are squares: another shape was cut or squashed by someone else.

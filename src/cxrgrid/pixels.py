@@ -28,8 +28,9 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.steps import part, read_step
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.data import files_table, jpeg_damage
-from cxrgrid.data.image import Decoded, Sides, examined_all, reason, sides
+from cxrgrid.data.image import Decoded, examined_all, reason, sides
 from cxrgrid.data.pixel_arrays import Array, Partial, in_order, shown
+from cxrgrid.data.resizing import Sides
 from cxrgrid.io import cli
 from cxrgrid.io.parquet import read_parquet, write_parquet
 

@@ -24,6 +24,7 @@ from cxrgrid.config import identity
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.rules import Rules
 from demo_config import replaced
+from long_tests import by_turns
 from warm_python import warm_python
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,7 @@ ADDED = {
 }
 
 
-@pytest.fixture(params=["as 0.1 wrote them", "as they are written now"])
+@pytest.fixture(params=by_turns(["as 0.1 wrote them", "as they are written now"], 1))
 def made(request, tmp_path) -> Path:
     """A folder in which the study's cells have been trained."""
     texts = TEXTS if request.param == "as 0.1 wrote them" else written_now()

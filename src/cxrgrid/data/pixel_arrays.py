@@ -18,7 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from cxrgrid.config import preparation
-from cxrgrid.data.image import Decoded, Sides
+from cxrgrid.data.image import Decoded
+from cxrgrid.data.resizing import Sides
 from cxrgrid.io.atomic import make_folder, write_text
 
 CHECKPOINT = 256  # images between two notes of how far a run has come

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from cxrgrid.config import preparation
-from cxrgrid.data.image import placed
 from cxrgrid.data.lungs import Box
+from cxrgrid.data.resizing import placed
 
 MARGIN = 0.03  # of the side
 

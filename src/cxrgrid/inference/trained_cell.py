@@ -12,7 +12,7 @@ from cxrgrid import models
 from cxrgrid.config.cell import TRAIN_AGAIN, Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image, other_image
-from cxrgrid.data.image import Sides
+from cxrgrid.data.resizing import Sides
 from cxrgrid.evaluation.predictions import Predictions, read_predictions
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.models import checkpoint_file, neighbours
