@@ -179,3 +179,14 @@ def test_features_stay_while_a_probe_is_shown_their_array(capsys):
     plan(CONFIG)
     assert listed(capsys, "--yes") == [("features of no cell", str(WARD / "features/now"))]
     assert not (WARD / "features").exists()
+
+
+def test_a_removal_that_was_killed_is_gone_on_with(monkeypatch, capsys):
+    unused = Path(shutil.copytree(DONE, DONE.parent / "seed7"))
+    with monkeypatch.context() as patch:
+        patch.setattr(clean.shutil, "rmtree", lambda path: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            clean.main(["--yes"])
+    assert (unused / "cell.json").is_file()
+    assert ("cell of no study", str(unused)) in listed(capsys, "--yes")
+    assert not unused.exists()

@@ -1,5 +1,6 @@
 """Cells of another results folder are taken by their settings, and nothing finished is replaced."""
 
+import errno
 import os
 import shutil
 import time
@@ -253,3 +254,29 @@ def test_a_folder_or_study_without_cells_is_one_line(tmp_path):
         merge.main(["east", "--study", "west"])
     with pytest.raises(UserError, match="--as: the name 'a/b'"):
         merge.main(["east", "--as", "a/b"])
+
+
+def test_a_cell_of_another_study_has_its_new_name_before_its_place(monkeypatch):
+    named = []
+    place = Path.rename
+
+    def rename(partial, target):
+        if (partial / "cell.json").is_file():
+            named.append(read_cell(str(partial / "cell.json")).study)
+        return place(partial, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    merge.main(["east", "--study", "demo", "--as", "joined"])
+    assert set(named) == {"joined"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_refuses_a_copy_is_one_line_and_leaves_none(monkeypatch, number):
+    def refused(source, target):
+        raise OSError(number, os.strerror(number), str(source))
+
+    monkeypatch.setattr(shutil, "copyfile", refused)
+    lose(CELL)
+    with pytest.raises(UserError, match=os.strerror(number)) as error:
+        merge.main(["east"])
+    assert "\n" not in str(error.value) and not list(Path("results").rglob("*.merging"))

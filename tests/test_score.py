@@ -639,3 +639,10 @@ def test_without_validation_images_only_fixed_thresholds_are_scored(study, tmp_p
         path.write_text(json.dumps(config))
         theirs = read_parquet(study.run())[0].filter(pc.field("init") == "external")
         assert set(theirs["threshold_rule"].to_pylist()) == rules
+
+
+def test_a_label_that_a_spreadsheet_would_run_is_quoted(tmp_path):
+    rows = [{"label": "=1+1", "metric": "auroc", "value": -0.5}]
+    score.write(rows, list(rows[0]), ["label"], tmp_path / "new/a.csv", {})
+    text = (tmp_path / "new/a.csv").read_text()
+    assert text == '"label","metric","value"\n"\'=1+1","auroc",-0.5\n'

@@ -30,25 +30,27 @@ CONFIG = ["MinJobAge               = 30 sec", "ProctrackType           = proctra
 CONFIG += ["AccountingStorageType   = accounting_storage/slurmdbd"]
 
 
+SAID = {
+    "partition": [PARTITION.format(*row) for row in ROWS],
+    "config": CONFIG,
+    "assoc": ["lab|40|normal,gpu", "lab2||normal"],
+    "user": ["lab2"],
+    "qos": ["normal|", "gpu|60", "others|2"],
+}
+
+
+def slurm_says(*command: str) -> list[str]:
+    """Answers of a Slurm to sinfo, scontrol and sacctmgr."""
+    if command[0] == "sacctmgr":
+        return SAID[command[3]]
+    return NODES if command[0] == "sinfo" else SAID[command[min(2, len(command) - 1)]]
+
+
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
     """A folder on the login node of a cluster whose default partition has no GPU."""
     monkeypatch.chdir(tmp_path)
-    said = {
-        "partition": [PARTITION.format(*row) for row in ROWS],
-        "config": CONFIG,
-        "assoc": ["lab|40|normal,gpu", "lab2||normal"],
-        "user": ["lab2"],
-        "qos": ["normal|", "gpu|60", "others|2"],
-    }
-
-    def ask(*command):
-        return NODES if command[0] == "sinfo" else said[command[min(2, len(command) - 1)]]
-
-    def told(*command):
-        return ask("", "", command[3]) if command[0] == "sacctmgr" else ask(*command)
-
-    monkeypatch.setattr(slurm, "ask", told)
+    monkeypatch.setattr(slurm, "ask", slurm_says)
     monkeypatch.setattr(site, "refusal", lambda command: "")
     return tmp_path
 

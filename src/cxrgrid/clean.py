@@ -34,6 +34,7 @@ from cxrgrid.io import cli, locks
 RESULTS = Path("results")
 DATA = RESULTS / "data"
 STATE = "state.pt"
+TELLING = ("cell.json", STATE)  # by these a folder is known as a cell's
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def unused(grids: list[Grid], forgotten: list[str]) -> Iterator[Unused]:
 
 def cell_folders(cells: Path) -> list[Path]:
     """Folders of cells, finished or begun, sorted."""
-    return sorted({path.parent for name in ("cell.json", STATE) for path in cells.rglob(name)})
+    return sorted({path.parent for name in TELLING for path in cells.rglob(name)})
 
 
 def stale_state(folder: Path, cells: list[Cell]) -> Iterator[Unused]:
@@ -160,9 +161,9 @@ def remove(found: Unused) -> bool:
             held.append(locks.hold(cell / "train.lock"))
     if None in held:
         return False
-    for path in found.paths:
+    for path in reversed(found.paths):  # an array after what belongs to it
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_folder(path)
         else:
             path.unlink(missing_ok=True)
         for above in path.parents:
@@ -172,6 +173,16 @@ def remove(found: Unused) -> bool:
     for lock in held:
         lock.close()
     return True
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder; what tells that it is a cell goes last: after a kill it is found again."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in TELLING:
+            path.unlink()
+    shutil.rmtree(folder)
 
 
 def main(argv: list[str] | None) -> None:

@@ -27,7 +27,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import thresholds
 from cxrgrid.inference.trained_cell import Trained, read_trained
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import make_folder, replacing, write_text
+from cxrgrid.io.atomic import make_folder, refusals_named, replacing, write_text
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.model_card import card
 
@@ -53,7 +53,7 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     try:
         save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
         for file in sorted(partial.iterdir()):
-            with replacing(out / file.name) as whole:
+            with refusals_named(out / file.name, file), replacing(out / file.name) as whole:
                 file.rename(whole)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

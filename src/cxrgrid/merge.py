@@ -32,7 +32,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.pooling import pool_name, read_by
 from cxrgrid.data.other_results import other_data, other_targets, same_rows
 from cxrgrid.io import cli, locks
-from cxrgrid.io.atomic import make_folder, write_bytes
+from cxrgrid.io.atomic import make_folder, refusals_named, said, write_bytes
 
 HERE = Path("results")
 OUTPUTS = ("cell.json", "model.safetensors", "history.parquet", "predictions/val.parquet")
@@ -139,36 +139,63 @@ def pool_files(one: Found, there: Path) -> tuple[Path, Path]:
     return there / study / name, HERE / one.cell.study / name
 
 
-def copy(source: Path, target: Path, moment: int, left_out: tuple[str, ...] = ()) -> None:
+def copy(
+    source: Path,
+    target: Path,
+    moment: int,
+    left_out: tuple[str, ...] = (),
+    cell: Cell | None = None,
+) -> None:
     """Copy a file or folder whole, with one time for all of it; then give it its name.
 
-    moment: nanoseconds since the epoch; left_out: names of files. A folder under that name goes.
+    moment: nanoseconds since the epoch; left_out: names of files; cell: of a cell's folder, as it
+    is called here. A folder under that name goes.
     """
     partial = target.with_name(f".{target.name}.merging")
     make_folder(target.parent)
+    shutil.rmtree(partial, ignore_errors=True)  # of a call that was killed
+    try:
+        with refusals_named(target, partial):
+            fill(partial, source, moment, left_out, cell)
+            if target.is_dir():
+                shutil.rmtree(target)
+            partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # its room is wanted
+        raise
+
+
+def fill(
+    partial: Path, source: Path, moment: int, left_out: tuple[str, ...], cell: Cell | None
+) -> None:
+    """Copy for `copy`, under a hidden name; all of it is on the disk then."""
     if source.is_dir():
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*left_out))
+        ignored = shutil.ignore_patterns(*left_out)
+        shutil.copytree(source, partial, ignore=ignored, copy_function=copy_file)
     else:
-        shutil.copyfile(source, partial)
+        copy_file(source, partial)
+    if cell and read_cell(str(partial / "cell.json")) != cell:
+        text = msgspec.json.format(msgspec.json.encode(cell)) + b"\n"
+        write_bytes(partial / "cell.json", text)
     for path in [*partial.rglob("*"), partial]:
         os.utime(path, ns=(moment, moment))
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    if target.is_dir():
-        shutil.rmtree(target)
-    partial.rename(target)
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copy a file; the first that the system refuses ends all: copytree would collect them."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise UserError(said(error) or f"{source}: {error}") from error
 
 
 def copy_cell(one: Found, moment: int) -> None:
     """Copy a cell, unless it is being trained here; under another study's name with that name."""
     lock = locks.claim(one.target) if one.target.exists() else None
-    copy(one.source, one.target, moment, (*OWN, *other_targets(one.source, HERE)))
-    path = one.target / "cell.json"
-    if read_cell(str(path)) != one.cell:
-        write_bytes(path, msgspec.json.format(msgspec.json.encode(one.cell)) + b"\n")
-        os.utime(path, ns=(moment, moment))
+    copy(one.source, one.target, moment, (*OWN, *other_targets(one.source, HERE)), one.cell)
     if lock:
         lock.close()
 

@@ -11,7 +11,6 @@ Example:
 import importlib
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +24,7 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Phantom
 from cxrgrid.config.steps import read_step
 from cxrgrid.io import cli
+from cxrgrid.io.atomic import replacing_folder
 
 WELL = 0.45  # share of images without any finding, as in ChestX-ray14
 COARSE = 64  # pixels a side on which boxes are found
@@ -260,12 +260,8 @@ def main(argv: list[str] | None) -> None:
         # Readers mark few of many images; here those of every other patient.
         row["boxes"] = boxes(row, plan["boxed"]) if row["patient"] % 2 == 0 else {}
     draw = partial(radiograph, size=settings.size)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=args.out.parent, prefix=f".{args.out.name}.") as made:
-        folder = Path(made) / args.out.name  # the whole folder at once, or none of it
-        folder.mkdir()
+    with replacing_folder(args.out) as folder:
         adapter.write(folder, tqdm(cohort, desc="phantom", unit=" films", disable=None), draw)
-        folder.replace(args.out)
 
 
 if __name__ == "__main__":

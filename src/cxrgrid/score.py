@@ -45,7 +45,8 @@ from cxrgrid.evaluation.same_images import (
 from cxrgrid.evaluation.score_columns import CURVES, KEYS, SCORES, THRESHOLDS, schema
 from cxrgrid.evaluation.score_rows import Parts, Sheet, add
 from cxrgrid.io import cli
-from cxrgrid.io.atomic import make_folder
+from cxrgrid.io.atomic import replacing
+from cxrgrid.io.csv_file import quoted
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
 RULES = {
@@ -110,8 +111,12 @@ def write(rows: list[dict], columns: list[str], keys: list[str], path: Path, fac
     table = pa.Table.from_pylist(rows, schema=schema(columns))
     table = table.sort_by([(key, "ascending") for key in keys])
     if path.suffix.lower() == ".csv":
-        make_folder(path.parent)
-        pa.csv.write_csv(table, path)
+        for at, field in enumerate(table.schema):
+            if pa.types.is_string(field.type):
+                texts = pa.array([quoted(text) for text in table[at].to_pylist()], pa.string())
+                table = table.set_column(at, field, texts)
+        with replacing(path) as partial:
+            pa.csv.write_csv(table, partial)
     else:
         write_parquet(table, path, facts)
 

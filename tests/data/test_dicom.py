@@ -184,6 +184,10 @@ def bomb(path):
     film(path, Rows=20_000, Columns=20_000)
 
 
+def deep_bomb(path):
+    film(path, Rows=12_000, Columns=12_000, BitsAllocated=32)
+
+
 NO_FILM = {
     "without pixels": (lambda path: film(path, PixelData=None), "without pixels"),
     "without rows": (lambda path: film(path, Rows=None), "its header has no Rows"),
@@ -193,6 +197,7 @@ NO_FILM = {
     "empty": (lambda path: path.touch(), "empty file"),
     "frames": (two_frames, "multi-frame: 2 frames"),
     "bomb": (bomb, "exceeds limit"),
+    "deep bomb": (deep_bomb, "exceeds limit"),
     "tiny": (lambda path: film(path, GREY[:1, :1]), "too small: 1 x 1"),
     "no decoder": (no_decoder, "JPEG-LS.*pip install python-gdcm"),
 }

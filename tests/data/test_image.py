@@ -1,6 +1,8 @@
 """One file of whatever kind becomes the grey levels that Pillow says, in the recipe's square."""
 
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -284,3 +286,17 @@ def test_no_program_is_started_for_a_file_of_another_kind(tmp_path, monkeypatch)
     with pytest.raises(UnidentifiedImageError):
         image.decode(path, preparation.Image(size=32))
     assert not started.exists()
+
+
+def test_a_picture_whose_channels_would_fill_the_memory_is_not_decoded(tmp_path):
+    """Fewer pixels than Pillow's limit, 16 bits in each of four channels: 1.4 GB."""
+
+    def chunk(kind, data):
+        made = struct.pack(">I", len(data)) + kind + data
+        return made + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 13_000, 13_000, 16, 6, 0, 0, 0))
+    start = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(9)))
+    (tmp_path / "a.png").write_bytes(start + chunk(b"IEND", b""))
+    with pytest.raises(ValueError, match="too large to decode: 13000 x 13000"):
+        image.decode(tmp_path / "a.png", preparation.Image(size=16))

@@ -1,5 +1,6 @@
 """A file is there whole or not at all; the disks here are really full."""
 
+import errno
 import os
 import resource
 import stat
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 
 from cxrgrid import train
 from cxrgrid.config.errors import UserError
+from cxrgrid.io import atomic
 from cxrgrid.io.atomic import make_folder, replacing
 from cxrgrid.io.parquet import write_parquet
 from test_train import answers, make_cell, make_data, run
@@ -153,3 +155,44 @@ def test_a_new_folder_that_a_network_drive_does_not_show_yet_is_no_file(tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EDQUOT, errno.EMFILE, errno.EACCES])
+def test_what_the_system_refuses_names_the_file_that_was_asked_for(tmp_path, monkeypatch, number):
+    (tmp_path / "file").write_text("old")
+
+    def refused(*paths):
+        raise OSError(number, os.strerror(number), *map(str, paths[:1]))
+
+    monkeypatch.setattr(os, "replace", refused)
+    words = f"{tmp_path}/file: not written .{os.strerror(number)}.*still good: "
+    with pytest.raises(UserError, match=words) as error:
+        atomic.write_text(tmp_path / "file", "new")
+    assert "partial" not in str(error.value)
+    assert (tmp_path / "file").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="File name too long.*shorten"):
+        atomic.write_text(tmp_path / ("x" * 300), "text")
+
+
+def test_no_device_or_pipe_is_replaced_by_a_file(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(Path, "replace", lambda *_: 1 / 0)  # none of this machine's, at any rate
+    for path in (tmp_path / "pipe", Path("/dev/full"), Path("/dev/stdout")):
+        with pytest.raises(UserError, match=f"{path}: is a device or pipe"):
+            atomic.write_text(path, "text")
+    assert not Path("/dev/full").is_file() and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic.replacing_folder(tmp_path / "a") as folder:
+        (folder / "x").write_text("half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".a.partial/a").mkdir(parents=True)
+    (tmp_path / ".a.partial/a/left").write_text("of a run that was killed")
+    with atomic.replacing_folder(tmp_path / "a") as folder:
+        (folder / "x").write_text("whole")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["a", "a/x"]

@@ -187,7 +187,9 @@ def check(film) -> None:
         raise ValueError(f"multi-frame: {frames} frames where one film is expected")
     if not kind:
         raise ValueError("no radiograph: its photometric interpretation is missing")
-    if film.Rows * film.Columns > 2 * Image.MAX_IMAGE_PIXELS:
+    deep = int(film.get("SamplesPerPixel") or 1) * int(film.get("BitsAllocated") or 8) / 8
+    pixels = film.Rows * film.Columns
+    if pixels > 2 * Image.MAX_IMAGE_PIXELS or pixels * deep > INFLATED:
         raise ValueError(f"image of {film.Columns} x {film.Rows} pixels exceeds limit")
 
 

@@ -4,6 +4,7 @@ Text of another encoding is refused: read as Western European, its words would b
 """
 
 import gzip
+import io
 import re
 import unicodedata
 import zlib
@@ -24,6 +25,7 @@ ODD_SIGN = re.compile(r"(?<=[^\W\d_])[¡-¦¨¬¯¸¹¼-¿‰†‡ˆ˜™›‹
 LATE_CAPITAL = re.compile(r"[a-zß-öø-ÿ][À-ÖØ-ÞŠŽŒŸ]")
 ONLY_HIGH = re.compile(r"[À-ÖØ-öø-ÿŠŽŒŸšžœ]{2,}")
 FEW = 0.2  # share of the words with a special sign that may look odd
+INFLATED = 500_000_000  # bytes of text in a gzipped table
 SHOWN = 3  # readings in a message
 
 
@@ -31,8 +33,8 @@ def decoded(path: Path, notes: list[str]) -> str:
     """The text of a file, unpacked; what was guessed of its encoding is added to the notes."""
     try:
         data = path.read_bytes()
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
+        data = inflated(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
     encoding = next((MARKS[mark] for mark in MARKS if data.startswith(mark)), unmarked(data))
     try:
@@ -54,6 +56,15 @@ def decoded(path: Path, notes: list[str]) -> str:
         f"{path}: not UTF-8, and hardly Western European text, as {odd[0]!r}"
         f"{': ' if some else ''}{' or '.join(some)}; save it as CSV in UTF-8"
     )
+
+
+def inflated(data: bytes) -> bytes:
+    """Text of a gzipped file; `ValueError` if it is larger than any table: a few MB can hold GB."""
+    with gzip.open(io.BytesIO(data)) as file:
+        text = file.read(INFLATED + 1)
+    if len(text) > INFLATED:
+        raise ValueError(f"it holds more than {INFLATED // 10**6} MB; unpack it if it is a table")
+    return text
 
 
 def unmarked(data: bytes) -> str:

@@ -8,6 +8,8 @@ from PIL import Image
 
 from cxrgrid.data import grey_levels, jpeg_damage, png_damage
 
+LARGEST = 400_000_000  # bytes of all channels; a film of 40 million pixels has 80 million
+SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
 WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
 QUICK = (("PNG", "L"), ("JPEG", "L"), ("JPEG", "RGB"))
@@ -84,6 +86,22 @@ def wide(image: Image.Image, how: str) -> np.ndarray:
     found = grey_levels.stretch(pixels, how)
     tags = getattr(image, "tag_v2", {})
     return 255 - found if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else found
+
+
+def check(image: Image.Image) -> None:
+    """`ValueError` for what is no radiograph by its size."""
+    if min(image.size) < SMALLEST:
+        raise ValueError(f"too small: {image.width} x {image.height} pixels")
+    if image.width * image.height * depth(image) > LARGEST:
+        raise ValueError(f"too large to decode: {image.width} x {image.height} {image.mode} pixels")
+
+
+def depth(image: Image.Image) -> int:
+    """Bytes of a pixel in memory, of a file that is not decoded yet."""
+    if image.mode in ("I", "F"):
+        return 4
+    deep = 1 + (";16" in f"{image.mode} {getattr(image, 'tile', '')}")
+    return deep * len(image.getbands())
 
 
 def narrow(image: Image.Image) -> np.ndarray:

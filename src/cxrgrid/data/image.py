@@ -17,7 +17,6 @@ from cxrgrid.data.resizing import Sides, fitted, inner
 
 # No other decoder is asked, whatever a file begins with: Pillow's for EPS starts Ghostscript.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
-SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 ORIENTATION = 0x0112  # the EXIF tag
 
@@ -92,14 +91,14 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
         if dicom.is_dicom(path, file.read(132)):
             if recipe.sixteen_bit not in read:
                 image, remark = dicom.read(path, recipe.sixteen_bit)
-                check(image)
+                file_pixels.check(image)
                 read[recipe.sixteen_bit] = np.asarray(image), remark
             pixels, remark = read[recipe.sixteen_bit]
             whole = pixels.shape[::-1]
             found = Opened(pixels, middle(whole, frame), whole, remark)
         else:
             with Image.open(file, formats=FORMATS) as image:
-                check(image)
+                file_pixels.check(image)
                 whole = image.size  # a draft changes it
                 found = Opened(
                     *upright_grey(image, path, recipe, frame, read), whole, file_pixels.pages(image)
@@ -121,12 +120,6 @@ def check_regular(path: Path) -> None:
     """`ValueError` for a pipe or device, from which reading might never end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError("no regular file")
-
-
-def check(image: Image.Image) -> None:
-    """`ValueError` for what is no radiograph by its size."""
-    if min(image.size) < SMALLEST:
-        raise ValueError(f"too small: {image.width} x {image.height} pixels")
 
 
 def sides(path: Path) -> Sides:

@@ -22,7 +22,7 @@ def read(path: Path) -> pd.DataFrame:
             if many
             else json.loads(text)
         )
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if isinstance(data, dict) and set(COCO) <= set(data):
         data = from_coco(data)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cxrgrid.config import preparation
 from cxrgrid.data.image import Decoded
 from cxrgrid.data.resizing import Sides
-from cxrgrid.io.atomic import make_folder, write_text
+from cxrgrid.io.atomic import make_folder, refusals_named, write_text
 
 CHECKPOINT = 256  # images between two notes of how far a run has come
 SECONDS = 30  # between two lines of the log
@@ -105,10 +105,11 @@ class Partial:
     def finish(self, out: Path) -> None:
         """Put it in its place, all or nothing."""
         self.header()
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        self.path.replace(out)
+        with refusals_named(out, self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            self.path.replace(out)
         self.state.unlink(missing_ok=True)
 
 

@@ -18,6 +18,8 @@ KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 OTHER_SHEET = re.compile(r"xl/worksheets/sheet\d+\.xml")
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 BOOK, BOOK_FILES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+UNREADABLE = (zipfile.BadZipFile, KeyError, OSError, ValueError, ElementTree.ParseError)
+LARGEST = 200_000_000  # bytes of a part of a spreadsheet: a million rows of three columns
 PARTS = {
     "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
     '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
@@ -62,19 +64,25 @@ def cells(path: Path) -> dict[str, pd.DataFrame]:
         with zipfile.ZipFile(path) as file:
             shared = []
             if STRINGS in file.namelist():
-                shared = [text_of(item) for item in ElementTree.fromstring(file.read(STRINGS))]
+                shared = [text_of(item) for item in xml_of(file, STRINGS)]
             order = sheets_of(file)
-            return {
-                name: cells_of(ElementTree.fromstring(file.read(inner)), shared)
-                for name, inner in order.items()
-            }
-    except (zipfile.BadZipFile, KeyError, OSError, ElementTree.ParseError) as error:
+            return {name: cells_of(xml_of(file, inner), shared) for name, inner in order.items()}
+    except UNREADABLE as error:
         raise UserError(f"{path}: not a spreadsheet (.xlsx) that can be read ({error})") from None
     except Uncalculated as error:
         raise UserError(
             f"{path}: the cell {error} holds a formula without its value; open the file in a "
             "spreadsheet program, and save it"
         ) from None
+
+
+def xml_of(file: zipfile.ZipFile, inner: str) -> ElementTree.Element:
+    """Content of a part of a spreadsheet; `ValueError` if it would be larger than any table."""
+    with file.open(inner) as part:
+        data = part.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"{inner} holds more than {LARGEST // 10**6} MB; save the table as CSV")
+    return ElementTree.fromstring(data)
 
 
 def tables_of(frames: dict[str, pd.DataFrame]) -> list[str]:
@@ -91,9 +99,9 @@ def sheets_of(file: zipfile.ZipFile) -> dict[str, str]:
     names = sorted((name for name in inside if OTHER_SHEET.fullmatch(name)), key=file_order)
     if not {BOOK, BOOK_FILES} <= set(inside):
         return {name: name for name in names or [SHEET]}
-    told = ElementTree.fromstring(file.read(BOOK_FILES))
+    told = xml_of(file, BOOK_FILES)
     targets = {one.get("Id"): posixpath.join("/xl", one.get("Target", "")) for one in told}
-    sheets = ElementTree.fromstring(file.read(BOOK)).findall(".//{*}sheet")
+    sheets = xml_of(file, BOOK).findall(".//{*}sheet")
     shown = [one for one in sheets if one.get("state", "visible") == "visible"] or sheets
     found = {}
     for one in shown:

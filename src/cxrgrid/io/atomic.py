@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,23 +32,65 @@ def replacing(path: Path) -> Iterator[Path]:
     """A path to write to; what was written then takes the place of `path` in one step.
 
     It is on the disk before it is renamed: a stop at any point, also of the machine, leaves the old
-    file or the new one. An error leaves the old one; `UserError` if the disk is full.
+    file or the new one. An error leaves the old one; `UserError` if the system refuses to write.
     """
+    check_place(path)
     make_folder(path.parent)
     partial = path.with_name(f".{path.name}.partial")
+    with refusals_named(path, partial):
+        try:
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            readable(partial)
+            partial.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+
+
+def check_place(path: Path) -> None:
+    """`UserError` for a device or pipe, such as /dev/null: a file would take its place."""
+    mode = 0
+    with suppress(OSError):
+        mode = path.stat().st_mode
+    special = mode and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    if special or path.parent == Path("/dev"):
+        raise UserError(f"{path}: is a device or pipe, no place for results; name a file")
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which then takes the place of `path` in one step; nothing stays of half."""
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    folder = partial / path.name
+    make_folder(folder)
     try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        readable(partial)
-        partial.replace(path)
+        with refusals_named(path, partial):
+            yield folder
+            folder.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def refusals_named(path: Path, partial: Path) -> Iterator[None]:
+    """`UserError` if the system refuses to write `partial`, or below it, on the way to `path`."""
+    try:
+        yield
     except BaseException as error:
-        partial.unlink(missing_ok=True)
+        code, good = code_of(error), "what was there before is still good"
         if reason := full(error):
+            again = "make room and run the same command again"
             raise UserError(
-                f"{path}: not written ({reason} on {path.parent}); what was there before is still "
-                "good: make room and run the same command again"
+                f"{path}: not written ({reason} on {path.parent}); {good}: {again}"
             ) from None
+        named = str(getattr(error, "filename", None) or partial)
+        if named.startswith(str(partial)) and code in REMEDIES:
+            reason = os.strerror(code)
+            raise UserError(f"{path}: not written ({reason}); {good}: {REMEDIES[code]}") from None
         raise
 
 
@@ -100,12 +144,16 @@ def said(error: OSError) -> str:
 def full(error: BaseException | None) -> str:
     """The system's message if `error`, or its cause, is a full disk; else empty.
 
-    torch hides the system's error behind one of its own, safetensors gives its number as text.
+    torch hides the system's error behind one of its own.
     """
     while error is not None:
-        number = re.search(r"\(os error (\d+)\)", str(error))
-        code = int(number[1]) if number else getattr(error, "errno", None)
-        if code in FULL:
-            return os.strerror(code)
+        if code_of(error) in FULL:
+            return os.strerror(code_of(error))
         error = error.__cause__ or error.__context__
     return ""
+
+
+def code_of(error: BaseException) -> int:
+    """Number of the system's error, 0 for others; safetensors gives it as text."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return int(number[1]) if number else getattr(error, "errno", None) or 0

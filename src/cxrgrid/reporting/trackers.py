@@ -9,6 +9,8 @@ import json
 import math
 import os
 import shutil
+import socket
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +19,7 @@ import msgspec
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.errors import UserError
-from cxrgrid.io.atomic import write_bytes
+from cxrgrid.io.atomic import replacing, write_bytes
 from cxrgrid.io.json_file import read_json
 
 
@@ -82,19 +84,20 @@ class TensorBoard:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         path = self.path(news.cell)
         if news.anew:
             shutil.rmtree(path.parent)
         # Before its first row TensorBoard wants the settings, once a run.
         fresh = not path.is_file()
-        writer = EventFileWriter(str(path.parent))
+        for left in path.parent.glob("*tfevents*") if fresh else []:
+            left.unlink()  # of a call that was killed before its mark
+        events = [Event(wall_time=time.time(), file_version="brain.Event:2")]
         if fresh:
             named = msgspec.to_builtins(news.cell).items()
             plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in named}
             settings = hparams_pb(plain, trial_id=news.cell.path())
-            writer.add_event(Event(summary=settings))
+            events.append(Event(summary=settings))
         rows = [(int(row["epoch"]), row) for row in news.epochs] + [(0, news.scores)]
         for step, row in rows:
             values = [
@@ -103,9 +106,20 @@ class TensorBoard:
                 if name != "epoch"
             ]
             if values:
-                writer.add_event(Event(step=step, summary=Summary(value=values)))
-        writer.close()
+                events.append(Event(step=step, summary=Summary(value=values)))
+        write_events(path.parent, [event.SerializeToString() for event in events])
         write_bytes(path, msgspec.json.encode(news.mark))
+
+
+def write_events(folder: Path, events: list[bytes]) -> None:
+    """Add an event file, whole; its name is younger than those of the others there."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}"
+    with replacing(folder / name) as partial, partial.open("wb") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event)
 
 
 class MLflow:
