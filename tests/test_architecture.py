@@ -236,3 +236,15 @@ def test_a_writer_that_leaves_half_a_file_is_seen():
     for line in ("partial.write_text(text)", "write_text(path, text)", "a.to_csv(index=False)"):
         assert not half_written(ast.parse(line))
     assert not half_written(ast.parse("path.open('rb')"))
+
+
+TAKEN = re.compile(r"read_parquet\(([^()]*)\)\[0\](?:\.select\()?\[(\"[^\]]*)\]")
+
+
+def test_columns_that_are_taken_from_a_table_at_once_are_asked_for():
+    """`read_parquet(path, "x")[0]["x"]`: a file without the column is then one line."""
+    assert TAKEN.findall('read_parquet(path)[0]["x"]') == [("path", '"x"')]
+    for path in SOURCE.rglob("*.py"):
+        for asked, taken in TAKEN.findall(path.read_text()):
+            words = [set(re.findall(r'"(\w+)"', text)) for text in (taken, asked)]
+            assert words[0] <= words[1], f"{path.name}: {taken}"

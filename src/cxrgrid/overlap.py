@@ -192,7 +192,7 @@ def with_folds(one: Prepared, data: Path, grid: Grid) -> Prepared:
     table = one.table.assign(trained=False, taught=False)
     for fold in grid.folds[one.name]:
         path = data / f"{one.name}{fold_folder(fold)}" / "table.parquet"
-        columns = read_parquet(path)[0].select(["image", "split"]).to_pydict()
+        columns = read_parquet(path, "image", "split")[0].select(["image", "split"]).to_pydict()
         split = table["image"].map(dict(zip(columns["image"], columns["split"], strict=True)))
         table["trained"] |= split == "train"
         table["taught"] |= split.isin(["train", "val"])

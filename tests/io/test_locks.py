@@ -60,10 +60,12 @@ def test_a_lock_for_all_users_is_held_by_one_process(tmp_path, monkeypatch):
     assert (tmp_path / "cxrgrid").stat().st_mode & 0o7777 == 0o1777
 
 
-def test_a_lock_for_all_users_follows_no_link(tmp_path, monkeypatch):
+@pytest.mark.parametrize("link", ["cxrgrid", "cxrgrid/gpu-a-0.lock"])
+def test_a_lock_for_all_users_follows_no_link(tmp_path, monkeypatch, link):
     monkeypatch.setattr(locks, "SHARED", (tmp_path,))
-    (tmp_path / "cxrgrid").mkdir()
-    (tmp_path / "cxrgrid/gpu-a-0.lock").symlink_to(tmp_path / "target")
-    with pytest.raises(OSError):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="gpu-a-0.lock: no file that can be locked") as error:
         locks.hold_for_all("gpu-a-0")
-    assert not (tmp_path / "target").exists()
+    assert "\n" not in str(error.value) and not list((tmp_path / "elsewhere").iterdir())

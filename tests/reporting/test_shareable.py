@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from conftest import write_report, write_study
@@ -56,3 +57,10 @@ def test_paths_in_text_and_in_the_config_are_left_out():
     clean = shareable.config(config)
     assert clean["datasets"]["a"] == {"root": shareable.OUT, "labels": ["A"]}
     assert clean["url"] == "https://x.org/y"
+
+
+def test_pages_of_cells_are_said_to_be_left_out():
+    page = {"cards": [], "explained": [], "config": "{}", "overlap": []}
+    page["cells"] = pd.DataFrame({"state": ["done", "missing", "done"]})
+    [said] = shareable.words(page)["left"]
+    assert said == "pages of single cells, which show images and name files: 2"

@@ -28,7 +28,7 @@ class Prepared:
 
 def prepared(name: str, folder: Path, people: str) -> Prepared:
     """One dataset; `UserError` if its files do not belong together."""
-    table, facts = read_parquet(folder / "table.parquet")
+    table, facts = read_parquet(folder / "table.parquet", "image", "split", "row")
     path = folder / "hashes.npy"
     columns = [n for n in ("image", "patient", "split", "row") if n in table.column_names]
     frame, hashes = table.select(columns).to_pandas(), open_array(path, 2)

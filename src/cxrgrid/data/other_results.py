@@ -84,7 +84,7 @@ def same_rows(name: str, there: Path, here: Path) -> bool:
     files = [results / "data" / name / "pixels.parquet" for results in (here, there)]
     if not all(path.is_file() for path in files):
         return False
-    one, other = (read_parquet(path)[0].select(["image", "row"]) for path in files)
+    one, other = (read_parquet(path, "image", "row")[0].select(["image", "row"]) for path in files)
     return one.equals(other)
 
 

@@ -163,7 +163,7 @@ def like_held_out(path: Path | None, cell: Cell) -> dict[str, set[str]]:
             "that are like held-out images (python -m cxrgrid.pool)"
         )
     found: dict[str, set[str]] = {}
-    for row in read_parquet(path)[0].select(["dataset", "image"]).to_pylist():
+    for row in read_parquet(path, "dataset", "image")[0].select(["dataset", "image"]).to_pylist():
         found.setdefault(row["dataset"], set()).add(row["image"])
     return found
 

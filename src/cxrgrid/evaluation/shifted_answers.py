@@ -35,7 +35,8 @@ class Asked:
     @cached_property
     def distances(self) -> dict[str, tuple[list[str], list[str], np.ndarray]]:
         """Image, patient and distance from the training images, by dataset."""
-        table = read_parquet(self.folder / "shift" / WHOLE)[0].to_pandas()
+        columns = ("dataset", "image", "patient", "distance")
+        table = read_parquet(self.folder / "shift" / WHOLE, *columns)[0].to_pandas()
         return {
             name: (list(rows["image"]), list(rows["patient"]), rows["distance"].to_numpy())
             for name, rows in table.groupby("dataset", sort=False)
@@ -52,7 +53,7 @@ class Asked:
         """The predictions under a change, in the order of `clean`, and their distances [N]."""
         path = self.folder / f"shift/{change}-{strength}.parquet"
         made = read_predictions(path, self.cell)
-        distance = read_parquet(path)[0]["distance"].to_numpy(zero_copy_only=False)
+        distance = read_parquet(path, "distance")[0]["distance"].to_numpy(zero_copy_only=False)
         order = np.argsort(made.image, kind="stable")
         made = made.take(order)
         check_same(self.clean, made)

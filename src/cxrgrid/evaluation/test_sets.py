@@ -164,7 +164,7 @@ def chosen(
 
 def test_images(path: Path) -> list[str]:
     """The test images of a table.parquet."""
-    columns = read_parquet(path)[0].select(["image", "split"]).to_pydict()
+    columns = read_parquet(path, "image", "split")[0].select(["image", "split"]).to_pydict()
     pairs = zip(columns["image"], columns["split"], strict=True)
     return [image for image, split in pairs if split == "test"]
 

@@ -1,7 +1,8 @@
 """A file that one process holds at a time; the kernel frees it when that process ends, however.
 
 Never stale, unlike a lock that is a file's mere existence. Across machines it holds where the file
-system passes flock on (NFS does, Lustre if mounted so); where it does not, nothing is locked.
+system passes flock on (NFS does, Lustre if mounted so); where it does not (`local_lock=flock`, NFS
+before Linux 2.6.12), processes of one machine alone see each other, or, without locks, none do.
 """
 
 import fcntl
@@ -63,24 +64,38 @@ def taken(folder: Path) -> bool:
 def hold_for_all(name: str) -> IO[bytes] | None:
     """A lock of this machine that every user's processes see; None if another process holds it.
 
-    Opened for reading alone, so that one user can lock the file that another has made; links are
-    not followed.
+    Opened for reading alone, so that one user can lock the file that another has made.
     """
     folder = next(path for path in SHARED if os.access(path, os.W_OK)) / "cxrgrid"
     with suppress(FileExistsError):
         folder.mkdir()
         folder.chmod(0o1777)  # as /tmp: everybody may add a file, nobody may remove another's
-    path = folder / f"{name}.lock"
-    try:
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    file = os.fdopen(number, "rb")
+    file = os.fdopen(opened(folder, f"{name}.lock"), "rb")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
     return file
+
+
+def opened(folder: Path, name: str) -> int:
+    """Number of an open file of a folder that all users write to; made if it is not there.
+
+    `UserError` where the folder or the file is a link: another user may have put it there.
+    """
+    at = -1
+    try:
+        at = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW)
+        with suppress(FileExistsError):
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644, dir_fd=at))
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+    except OSError as error:
+        raise UserError(
+            f"{folder / name}: no file that can be locked ({error.strerror}); another user may "
+            "have put it there: ask them, or an administrator, to remove it"
+        ) from None
+    finally:
+        if at >= 0:
+            os.close(at)
+    return number

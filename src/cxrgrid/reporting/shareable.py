@@ -75,6 +75,8 @@ def words(page: dict[str, Any]) -> dict[str, Any]:
     pixels = sum(len(card["samples"]) for card in page["cards"])
     maps = len(page["explained"])
     left = [f"example images: {pixels:,}"] * bool(pixels)
+    done = sum(page["cells"]["state"] != "missing")
+    left += [f"pages of single cells, which show images and name files: {done:,}"] * bool(done)
     left += [f"heat maps of {maps} dataset{'s' * (maps != 1)}"] * bool(maps)
     settings = json.dumps(config(json.loads(page["config"])), indent=2)
     clean = {"cards": cards(page["cards"]), "explained": [], "config": settings}

@@ -11,4 +11,4 @@ def shifted(frames: Frames, name: str, columns: list[str]) -> pd.DataFrame:
     path = frames.folder / f"shifts/{name}.parquet"
     if not path.is_file() or not frames.grid.study.report.shifts:
         return pd.DataFrame(columns=columns)
-    return read_parquet(path)[0].to_pandas()[columns]
+    return read_parquet(path, *columns)[0].to_pandas()[columns]
