@@ -4,7 +4,7 @@ All else is as in a run: the plan, the queue, a job per cell with Snakemake in i
 and noted. Only the training's command is replaced, by one that makes empty files.
 
 Example:
-  python tests/cluster/overhead.py --cells 60
+  python tests/cluster/overhead.py --cells 60 --cells-per-gpu 8
 """
 
 import argparse
@@ -12,6 +12,7 @@ import copy
 import re
 import resource
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -40,23 +41,38 @@ def prepare(folder: Path, env: dict[str, str], cells: int) -> Site:
     return site
 
 
+def gpu_seconds(run: subprocess.Popen, cluster: slurm.Cluster) -> float:
+    """Wait for a run; the sum of the times for which its trainings' jobs held their GPUs."""
+    total, last = 0.0, time.perf_counter()
+    while run.poll() is None:
+        time.sleep(1)
+        now = time.perf_counter()
+        total += (now - last) * len(cluster.jobs("train", states="RUNNING,COMPLETING"))
+        last = now
+    return total
+
+
 def main() -> None:
     """Start a cluster, send the cells through it, print what each took."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cells", type=int, default=60)
+    parser.add_argument("--cells-per-gpu", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, slurm.running() as cluster:
         site = prepare(Path(name), cluster.env, args.cells)
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        status, said = site.finish(site.train(), seconds=60 + 30 * args.cells)
+        run = site.train("--set-resources", f"train:cells_per_gpu={args.cells_per_gpu}")
+        held = gpu_seconds(run, cluster)
+        status, said = site.finish(run)
         seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        sent = {log.name for log in site.folder.glob("logs/slurm/tiny/rule_train/*/*.log")}
     assert status == 0, said
-    cell = seconds / args.cells
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{args.cells} cells that do nothing, {GPUS} at a time: {seconds:.0f} s")
-    print(f"a cell: {cell:.1f} s, or {GPUS * cell:.1f} s of its GPU")
+    print(f"{args.cells} cells that do nothing, {args.cells_per_gpu} on a GPU, {GPUS} GPUs:")
+    print(f"{seconds:.0f} s, {len(sent)} submissions")
+    print(f"a cell: {seconds / args.cells:.1f} s, {held / args.cells:.1f} s of a GPU")
     print(
         f"the Snakemake that sends them: {busy / args.cells:.2f} CPU-s a cell, "
         f"{after.ru_maxrss / 1024:.0f} MB at most"

@@ -309,6 +309,57 @@ def test_a_site_with_gres_alone(site, cluster):
     assert "guess" not in said.lower()
 
 
+def together(site, *words, seeds=(0, 1, 2, 3)):
+    """Start cells that share one job; once all train, the run and the job."""
+    site.configure(of(seeds))
+    run = site.train("--set-resources", "train:cells_per_gpu=4", *words)
+    under_way(site, seeds)
+    return run
+
+
+def sent(site) -> list[str]:
+    """Ids of the jobs that were sent for trainings, oldest first."""
+    return sorted({log.stem for log in site.folder.glob("logs/slurm/tiny/rule_train/*/*.log")})
+
+
+def test_one_of_four_cells_in_a_job_dies_alone_and_is_sent_again(site, undisturbed, cluster):
+    run = together(site)
+    os.kill(pid_of(site, 1), signal.SIGKILL)
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert ["going on" in site.log(seed) for seed in (0, 1, 2, 3)] == [False, True, False, False]
+    assert site.answers() == undisturbed.answers()
+    shared, alone = sent(site)
+    logs = site.folder / "logs/slurm/tiny/rule_train"
+    assert len(list(logs.glob(f"*/{shared}.end"))) == 4 and len(list(logs.glob(f"*/{alone}*"))) == 1
+
+
+@pytest.mark.long
+def test_a_shared_job_that_slurm_starts_again_trains_what_had_not_ended(site, undisturbed, cluster):
+    run = together(site, "--retries", "0")
+    os.kill(pid_of(site, 1), signal.SIGKILL)
+    site.until(lambda: "seed1  failed" in site.status("tiny"))
+    (job,) = sent(site)
+    cluster.ask("scontrol", "requeue", job)
+    status, said = finish_watched(site, run)
+    assert status != 0 and sent(site) == [job], said
+    assert ["going on" in site.log(seed) for seed in (0, 1, 2, 3)] == [True, False, True, True]
+    status, said = finish_watched(site, site.train())
+    assert status == 0, said
+    assert site.answers() == undisturbed.answers()
+
+
+@pytest.mark.long
+def test_a_shared_job_that_is_cancelled_is_sent_again_as_one(site, undisturbed, cluster):
+    run = together(site)
+    cluster.ask("scancel", *sent(site))
+    status, said = finish_watched(site, run)
+    assert status == 0, said
+    assert len(sent(site)) == 2 and said.count("cancelled") == 4
+    assert all("going on" in site.log(seed) for seed in (0, 1, 2, 3))
+    assert site.answers() == undisturbed.answers()
+
+
 @pytest.mark.long
 def test_a_short_storm_of_faults_changes_no_number(site, cluster):
     Storm(site, cluster, seed=5, faults=4).blow()

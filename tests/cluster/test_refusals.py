@@ -14,6 +14,9 @@ def test_the_setting_to_blame_is_the_one_without_which_it_passes(monkeypatch):
     job = SimpleNamespace(rule=SimpleNamespace(name="train"))
     with pytest.raises(SystemExit, match=r"rule train \(no\): change `mem_mb` .*sent: --mem 100"):
         refusals.check(None, job)
+    shared = SimpleNamespace(rule=job.rule, jobs=[job, job])
+    with pytest.raises(SystemExit, match=r"change `mem_mb` or `cells_per_gpu` in"):
+        refusals.check(None, shared)
     monkeypatch.setattr(refusals, "refusal", lambda sent: "")
     refusals.check(None, job)
 

@@ -153,6 +153,47 @@ def test_an_end_that_slurm_tells_needs_no_files(executor, monkeypatch, tmp_path)
     assert executor.said == ["done", "done"]
 
 
+@pytest.fixture
+def sharing(executor, tmp_path):
+    """The executor, whose job shares a Slurm job; the log of all, and what to write its end to."""
+    log = Path(executor.sent.aux["slurm_logfile"])
+    executor.sent.aux = {"slurm_logfile": log, "shared": tmp_path / "shared.log"}
+    executor.sent.job.output = [File(False)]
+    return executor, tmp_path / "shared.log", log.with_suffix(slurm.END)
+
+
+def test_a_job_that_shares_one_may_end_before_it(sharing, monkeypatch, tmp_path):
+    executor, _, end = sharing
+    runs = says("7|RUNNING|None")
+    assert look(executor, monkeypatch, tmp_path, runs) == ["7"]
+    for state, said in (("FAILED", "Slurm job 7 ended as FAILED. "), ("COMPLETED", "done")):
+        end.write_text(state)
+        assert look(executor, monkeypatch, tmp_path, runs) == []
+        assert executor.said == [said]
+        executor.said = []
+    end.write_text("COMPLETED")
+    assert look(executor, monkeypatch, tmp_path, "exit 1") == [], "also while Slurm is silent"
+
+
+def test_a_job_without_an_end_of_its_own_ends_as_the_shared_one(sharing, monkeypatch, tmp_path):
+    executor, shared, _ = sharing
+    said = "*** JOB 7 ON n1 CANCELLED AT 2026-11-27T00:00:00 DUE TO TIME LIMIT ***"
+    shared.write_text(f"slurmstepd: error: {said}\n")
+    assert look(executor, monkeypatch, tmp_path, says("7|TIMEOUT|x")) == []
+    log = executor.sent.aux["slurm_logfile"]
+    assert slurm.ending(log)[0] == "time limit" and said in log.read_text()
+
+
+@pytest.mark.parametrize("state", ["FAILED", "OUT_OF_MEMORY", "CANCELLED"])
+def test_an_end_in_a_shared_job_that_failed_may_be_seen_late(sharing, monkeypatch, tmp_path, state):
+    executor, _, end = sharing
+    executor.workflow.execution_settings.latency_wait = 60
+    assert look(executor, monkeypatch, tmp_path, says(f"7|{state}|x")) == ["7"]
+    end.write_text("COMPLETED")
+    assert look(executor, monkeypatch, tmp_path, says(f"7|{state}|x")) == []
+    assert executor.said == ["done"]
+
+
 def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_path):
     answers = ["sbatch: error: Socket timed out", "sbatch: error: AssocMaxSubmitJobLimit", ""]
     executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()

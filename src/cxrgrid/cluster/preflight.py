@@ -141,7 +141,7 @@ def end_orphans(study: str) -> None:
     jobs = slurm.queue(Path.cwd())
     for path in sorted([*RUNS.glob("*.run"), *RUNS.glob(f"*{TAKEN}")]):
         run = path.read_text("utf-8")
-        mine = [job.number for job in jobs if job.run == run]
+        mine = numbers(jobs, run)
         if ended(path):
             if mine:
                 print(
@@ -167,9 +167,14 @@ def outlive(run: str) -> None:
     """Wait until a run that was taken over has noticed it; cancel what it has sent meanwhile."""
     print(f"Waiting {2 * BEAT} s until the other snakemake has ended.", file=sys.stderr)
     time.sleep(2 * BEAT)
-    late = [job.number for job in slurm.queue(Path.cwd()) if job.run == run]
+    late = numbers(slurm.queue(Path.cwd()), run)
     slurm.cancel(late)
     wait(late)
+
+
+def numbers(jobs: list[slurm.Job], run: str) -> list[str]:
+    """Ids of the jobs that a run has sent, each once, also where several share one."""
+    return list(dict.fromkeys(job.number for job in jobs if job.run == run))
 
 
 def wait(numbers: list[str]) -> None:
@@ -182,14 +187,18 @@ def wait(numbers: list[str]) -> None:
 
 
 def largest(dag: Any) -> list[Any]:
-    """Of each rule that goes to the cluster the job that asks for the most time."""
-    most: dict[str, Any] = {}
+    """Of each rule that goes to the cluster the job that asks for the most time.
+
+    Where several may share a Slurm job it is as many of that one.
+    """
+    from cxrgrid.cluster import shared_jobs  # as the executor, in a run alone
+
+    found: dict[str, list[Any]] = {}
     for job in dag.needrun_jobs():
         if not job.is_group() and not job.is_local:
-            known = most.setdefault(job.rule.name, job)
-            if asked(job) > asked(known):
-                most[job.rule.name] = job
-    return list(most.values())
+            found.setdefault(job.rule.name, []).append(job)
+    most = [(max(jobs, key=asked), len(jobs)) for jobs in found.values()]
+    return [shared_jobs.several(job, count) for job, count in most]
 
 
 def asked(job: Any) -> int:

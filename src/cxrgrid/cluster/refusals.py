@@ -25,6 +25,7 @@ PARTS = {
     r"(?<= )-A \S+": "slurm_account",
     r"(?<= )-p \S+": "slurm_partition",
 }
+SUMMED = ("mem_mb", "set-threads: train")  # settings of which cells that share a job ask for all
 # What a site may insist on, by a word of its refusal: to blame where no part is.
 WANTED = {"account": "slurm_account", "partition": "slurm_partition"}
 PREFIX = r"^(\w+: )?(error: |allocation failure: )?"  # of the line in which sbatch refuses
@@ -55,7 +56,9 @@ def check(executor: Any, job: Any) -> None:
     if not setting:
         sys.exit(f"error: {where}: {command}")
     missing = missing_gpu(command, survey()) if setting == "gpu_model" else ""
-    remedy = missing or f"change `{setting}` in {profile_file()}"
+    together = len(getattr(job, "jobs", ())) > 1 and setting in SUMMED
+    change = f"`{setting}` or `cells_per_gpu`" if together else f"`{setting}`"
+    remedy = missing or f"change {change} in {profile_file()}"
     sys.exit(f"error: {where}: {remedy} (sent: {sent.get(setting, 'none').strip()})")
 
 

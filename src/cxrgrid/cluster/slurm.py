@@ -17,6 +17,9 @@ NAME = "cxrgrid"  # slurm-jobname-prefix in profiles/slurm
 OWN = "cxrgrid: "  # begins our own lines in a job's log
 REFUSED = "refused.log"  # beside the logs of a job: why Slurm did not take the last one
 ANY = "*"  # study of a step that serves all: those of the data
+SHARED = "shared"  # folder of the logs of Slurm jobs that several jobs share
+END = ".end"  # of the file, beside a job's own log, that says how it ended in a shared one
+NAMES = "_wildcards_"  # between a rule and the wildcards, in a job's name
 
 # What slurmd writes at the end of a job's log, and the cause that it means.
 ENDS = {
@@ -65,7 +68,17 @@ class Job:
 
     def of(self, study: str) -> bool:
         """True if a run of a study has sent it."""
-        return self.run.partition("_")[2].rpartition("_")[0] == study
+        return self.study == study
+
+    @property
+    def study(self) -> str:
+        """The study whose run has sent it."""
+        return self.run.partition("_")[2].rpartition("_")[0]
+
+    def over(self, folder: Path) -> bool:
+        """True if it shares a Slurm job and has ended, while others of it may go on."""
+        place = self.what.replace(NAMES, "/", 1)
+        return (folder / LOGS / self.study / place / f"{self.number}{END}").exists()
 
 
 def ask(*command: str) -> list[str]:
@@ -91,11 +104,20 @@ def answers() -> bool:
 
 
 def queue(folder: Path) -> list[Job]:
-    """My jobs that were sent from `folder` and have not ended."""
+    """My jobs that were sent from `folder` and have not ended; also those that share one."""
     columns = "%i|%j|%k|%T|%r|%M|%Z"
     rows = [line.split("|") for line in ask("squeue", "-h", "-u", getpass.getuser(), "-o", columns)]
     here = [row for row in rows if len(row) == 7 and Path(row[6]) == folder.resolve()]
-    return [Job(*row[:5], clock(row[5])) for row in here if row[1].startswith(NAME)]
+    ours = [row for row in here if row[1].startswith(NAME)]
+    jobs = [Job(*row[:2], what, *row[3:5], clock(row[5])) for row in ours for what in apart(row[2])]
+    return [job for job in jobs if not job.over(folder)]
+
+
+def apart(names: str) -> list[str]:
+    """Each job's `what`, of a comment; jobs that share one are `rule_train_wildcards_a b c`."""
+    first, _, others = names.partition(" ")
+    rule = first.partition(NAMES)[0]
+    return [first, *(f"{rule}{NAMES}{other}" for other in others.split())]
 
 
 def clock(text: str) -> float:
@@ -110,7 +132,7 @@ def clock(text: str) -> float:
 def job_name(rule: str, wildcards: Sequence[str]) -> str:
     """A job's `what`, as Snakemake's plugin writes it into the job's comment."""
     names = named(wildcards)
-    return f"rule_{rule}_wildcards_{names}" if names else f"rule_{rule}"
+    return f"rule_{rule}{NAMES}{names}" if names else f"rule_{rule}"
 
 
 def named(wildcards: Sequence[str]) -> str:
@@ -165,6 +187,14 @@ def note(log: Path, text: str) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w" if log.name == REFUSED else "a") as file:
             file.write(f"{OWN}{text}\n")
+
+
+def copy_end(log: Path, other: Path) -> None:
+    """Add the end of one log to another: what Slurm says of a job that several share."""
+    with contextlib.suppress(OSError):
+        lines = end_of(log)
+        with other.open("a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
 
 
 def states(numbers: list[str]) -> dict[str, str]:

@@ -24,7 +24,8 @@ from snakemake_executor_plugin_slurm import Executor as PluginExecutor
 from snakemake_executor_plugin_slurm import SubmittedJobInfo
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import shared_jobs, slurm
+from cxrgrid.cluster.shared_jobs import Shared
 from cxrgrid.cluster.wording import duration
 
 ENDED = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "TIMEOUT", "REVOKED"}
@@ -46,6 +47,7 @@ def install() -> None:
     """Put this executor in the place of the plugin's, whose name and options stay."""
     ExecutorPluginRegistry().plugins["slurm"].executor = Executor
     plugin.set_gres_string = gpus
+    plugin.get_submit_command = shared_jobs.submission
 
 
 def gpus(job: Any) -> str:
@@ -63,6 +65,7 @@ class Executor(PluginExecutor):
         self.since: dict[str, float] = {}  # when a doubtful job was first seen to be so, by id
         self.silent_since = 0.0
         self.stopping = threading.Event()
+        self.gathering = shared_jobs.Gathering()
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
         self.accounts: dict[str, str] = {}
         # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
@@ -85,7 +88,9 @@ class Executor(PluginExecutor):
         states = await self.states([job.external_jobid for job in active_jobs])
         any_ended = False
         for job in active_jobs:
-            end = "" if states is None else self.end(job, states[job.external_jobid])
+            end = shared_jobs.own_end(job)
+            if not end and states is not None:
+                end = self.end(job, states[job.external_jobid])
             if not end:
                 yield job
             elif end == "COMPLETED" or await self.whole(job.job):
@@ -131,7 +136,8 @@ class Executor(PluginExecutor):
     def end(self, job: Any, state: str) -> str:
         """The state with which a job has ended; empty while it goes on, or may."""
         number = job.external_jobid
-        if state not in DOUBTFUL:
+        # Of jobs that share one each may have an end of its own, which is seen a little later.
+        if state not in DOUBTFUL and not (state in ENDED and "shared" in job.aux):
             self.since.pop(number, None)
             return state if state in ENDED or state == "COMPLETED" else ""
         now = time.time()
@@ -150,6 +156,8 @@ class Executor(PluginExecutor):
     def fail(self, job: Any, state: str) -> None:
         """Report a job that has failed, and leave in its log how Slurm says that it ended."""
         log = Path(job.aux["slurm_logfile"])
+        if "shared" in job.aux and not shared_jobs.own_end(job):
+            slurm.copy_end(job.aux["shared"], log)
         slurm.note(log, f"job {job.external_jobid} ended: {state}")
         text = f"Slurm job {job.external_jobid} ended as {state}. "
         self.report_job_error(job, msg=text, aux_logs=[str(log)])
@@ -158,6 +166,39 @@ class Executor(PluginExecutor):
         """End all jobs, and send no more."""
         self.stopping.set()
         super().cancel()
+
+    def cancel_jobs(self, active_jobs: list[Any]) -> None:
+        """As the plugin's, each Slurm job once."""
+        super().cancel_jobs(list({job.external_jobid: job for job in active_jobs}.values()))
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Send jobs; those that may share one when enough have come, or no more come."""
+        shared = [job for job in jobs if shared_jobs.most(job) > 1]
+        super().run_jobs([job for job in jobs if job not in shared])
+        for job in shared:
+            self.run_job_pre(job)
+            self.gathering.add(job)
+        if shared:
+            self.send_gathered()
+            later = threading.Timer(shared_jobs.PAUSE + 1, self.send_gathered)
+            later.daemon = True
+            later.start()
+
+    def send_gathered(self) -> None:
+        """Let jobs be sent that wait for no others, while Snakemake goes on."""
+        for job in self.gathering.ready() if not self.stopping.is_set() else ():
+            self._job_submission_executor.submit(self.run_job, job)
+
+    def format_job_exec(self, job: Any) -> str:
+        """Command of a Slurm job: Snakemake for one job, `side_by_side` for several."""
+        if not isinstance(job, Shared):
+            return super().format_job_exec(job)
+        # Not by the Snakemake that would start each as a step: all together are one step.
+        step = self.additional_general_args()
+        commands = {
+            str(self.logs(one)): self.format_job_exec(one).replace(step, "") for one in job.jobs
+        }
+        return shared_jobs.command(job, commands, Path(self.tmpdir))
 
     def run_job(self, job: Any) -> None:
         """Send a job; while Slurm is away or has no room for it, again and again."""
@@ -178,7 +219,7 @@ class Executor(PluginExecutor):
 
     def cancel_strays(self, job: Any) -> None:
         """Cancel what a send that was said to have failed has put into the queue all the same."""
-        name = slurm.job_name(job.name, [get_job_wildcards(job)])
+        name = shared_jobs.comment(job.jobs if isinstance(job, Shared) else [job])
         with self.lock:
             known = {each.external_jobid for each in self.active_jobs}
         rows = slurm.ask("squeue", "-h", f"--name={self.run_uuid}", "-o", "%i|%k|%T")
@@ -189,21 +230,22 @@ class Executor(PluginExecutor):
 
     def report_job_submission(self, job_info: Any, register_job: bool = True) -> None:
         """As the plugin's; what was said of an earlier refusal is of the past."""
-        self.refused(job_info.job).unlink(missing_ok=True)
-        super().report_job_submission(job_info, register_job=register_job)
+        for each in shared_jobs.apart(job_info):
+            (self.logs(each.job) / slurm.REFUSED).unlink(missing_ok=True)
+            super().report_job_submission(each, register_job=register_job)
 
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
         """Of a job that was not sent: a refusal that passes is kept for `run_job`, others noted."""
-        job = job_info.job
         if getattr(self.sending, "refusal", None) is not None and re.search(PASSING, msg):
             self.sending.refusal = msg
             return
-        slurm.note(self.refused(job), f"not sent: {in_short(msg)}")
-        super()._report_job_error_threadsafe(job_info, msg)
+        for each in shared_jobs.apart(job_info):
+            slurm.note(self.logs(each.job) / slurm.REFUSED, f"not sent: {in_short(msg)}")
+            super()._report_job_error_threadsafe(each, msg)
 
-    def refused(self, job: Any) -> Path:
-        """File that says why a job could not be sent, beside the logs of those that were."""
-        return self.slurm_logdir / f"rule_{job.name}" / get_job_wildcards(job) / slurm.REFUSED
+    def logs(self, job: Any) -> Path:
+        """Folder of the logs of the Slurm jobs that a job has had."""
+        return self.slurm_logdir / f"rule_{job.name}" / get_job_wildcards(job)
 
     def get_account_arg(self, job: Any) -> Any:
         """As the plugin's, which asks sacctmgr for each job; here once for each account."""
