@@ -71,6 +71,8 @@ def test_what_could_have_been_missed_stands_beside_no_difference():
     text = answer.sentence(row(low=-0.02, p=0.2, p_holm=0.2), "AUROC")
     assert text.startswith("No difference shown between pretrained and scratch: AUROC +0.098")
     assert text.endswith("The study had 80 % power for a difference of 0.110.")
+    none = answer.sentence(row(low=-1, high=1, p=0.2, p_holm=0.2, detectable=1.01), "AUROC")
+    assert none.endswith("No true difference would have been shown 8 times in 10.")
 
 
 def test_nothing_is_claimed_of_pairs_that_are_not_done():

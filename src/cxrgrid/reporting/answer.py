@@ -89,6 +89,8 @@ def sentence(row: pd.Series, metric: str) -> str:
     missed = ""
     if pd.notna(row["detectable"]):
         missed = f" The study had 80 % power for a difference of {number(row['detectable'])}."
+        if row["detectable"] >= 1:  # larger than any metric's
+            missed = " No true difference would have been shown 8 times in 10."
     if row["margin_verdict"] == "equivalent":
         return f"{x} and {y} are equivalent to within {row['margin']:g} {metric}: {shown}; {p}."
     return f"No difference shown between {x} and {y}: {metric} {shown}; {p}.{missed}"
