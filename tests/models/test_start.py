@@ -141,9 +141,13 @@ def test_a_pickled_network_runs_nothing_and_is_refused_with_the_command(tmp_path
 
 
 @pytest.mark.slow
-def test_the_command_converts(tmp_path):
-    source = timm.create_model("test_resnet", num_classes=3, in_chans=1)
-    torch.save(source, tmp_path / "w.pt")
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_command_converts(tmp_path, beside):
+    """A pickled network, and weights beside something that is no tensor."""
+    source = network(seed=0)
+    torch.save(
+        {"state_dict": source.state_dict(), "at": tmp_path} if beside else source, tmp_path / "w.pt"
+    )
     command = (
         refused(tmp_path, "w.pt").split("convert it: ")[1].replace("python", sys.executable, 1)
     )
@@ -219,6 +223,53 @@ def test_another_architecture_and_too_few_weights_are_refused(tmp_path):
     del weights["bn1.running_mean"]
     torch.save(weights, tmp_path / "w.pth")
     assert "holds no bn1.running_mean" in refused(tmp_path)
+
+
+SMALL = {"depth": 2, "embed_dim": 32, "num_heads": 2, "in_chans": 1, "img_size": 64}
+KINDS = {
+    "deeper": ({"depth": 3}, "holds a weight blocks.2.norm1.weight"),
+    "with a norm before": ({"pre_norm": True}, "holds a weight norm_pre.weight"),
+    "with norms of keys": ({"qk_norm": True}, "holds a weight blocks.0.attn.q_norm.weight"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_a_network_that_holds_more_in_its_blocks_are_refused(tmp_path, kind):
+    """All that the backbone asks for is there, and it would be another network all the same."""
+    more, words = KINDS[kind]
+    plain, other = (
+        timm.create_model("vit_tiny_patch16_224", **SMALL | options) for options in ({}, more)
+    )
+    torch.save(other.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match=f"{words}, and the backbone is of the other kind"):
+        models.start_from(plain, tmp_path / "w.pth")
+    if kind != "deeper":  # then too few are filled
+        torch.save(plain.state_dict(), tmp_path / "w.pth")
+        with pytest.raises(UserError, match=words.replace("holds a", "has no")):
+            models.start_from(other, tmp_path / "w.pth")
+
+
+def test_positions_of_other_tokens_are_one_line(tmp_path):
+    options = {**SMALL, "reg_tokens": 4, "no_embed_class": True}
+    other = timm.create_model("vit_tiny_patch16_224", **options)
+    torch.save(other.state_dict(), tmp_path / "w.pth")
+    plain = timm.create_model("vit_tiny_patch16_224", **SMALL | {"img_size": 96})
+    with pytest.raises(UserError, match="pos_embed does not fit"):
+        models.start_from(plain, tmp_path / "w.pth")
+
+
+def test_numbers_of_numpy_are_read_and_whole_numbers_are_no_weights(tmp_path):
+    weights = network(seed=0).state_dict()
+    torch.save({"state_dict": weights, "best": np.float64(0.9)}, tmp_path / "w.pth")
+    model = network()
+    models.start_from(model, tmp_path / "w.pth")
+    assert same(model, network(seed=0))
+    torch.save({name: value.numpy() for name, value in weights.items()}, tmp_path / "w.pth")
+    model = network()
+    models.start_from(model, tmp_path / "w.pth")
+    assert same(model, network(seed=0))
+    torch.save({n: value.to(torch.int8) for n, value in weights.items()}, tmp_path / "w.pth")
+    assert "holds int8 values" in refused(tmp_path)
 
 
 def test_other_classes_start_with_a_classifier_of_their_own(tmp_path):

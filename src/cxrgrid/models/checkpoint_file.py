@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
@@ -25,9 +26,23 @@ INSIDE = ("state_dict_ema", "model_ema", "teacher", "state_dict", "model_state_d
 INSIDE += ("student", "module", "network", "net", "encoder", "weights", "params")
 CONVERT = (
     'python -c "import sys, torch, safetensors.torch as s; m = torch.load(sys.argv[1], '
-    "map_location='cpu', weights_only=False); m = m.get('model', m) if isinstance(m, dict) else m; "
-    's.save_model(m, sys.argv[2])"'
+    "map_location='cpu', weights_only=False); "
+    "m = next((m[k] for k in ('model', 'state_dict') if isinstance(m, dict) and k in m), m); "
+    "m = m if isinstance(m, dict) else m.state_dict(); "
+    "s.save_file({k: torch.as_tensor(v).clone().contiguous() for k, v in m.items() "
+    "if hasattr(v, 'shape')}, sys.argv[2])\""
 )
+# Beside tensors: settings, and NumPy's numbers, such as the best score so far. None runs code.
+NUMPYS = (np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0])
+HARMLESS = [
+    argparse.Namespace,
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(one)) for one in "?bBhilqefd"),
+]
+HARMLESS += [
+    (one, f"numpy.{core}.multiarray.{one.__name__}") for one in NUMPYS for core in ("core", "_core")
+]
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
@@ -83,7 +98,7 @@ def is_program(path: Path) -> bool:
 def unpickled(path: Path) -> Any:
     """Content of a file that torch wrote: tensors and plain values only."""
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if path.read_bytes()[:2] in (b"PK", b"\x80\x04", b"\x80\x05") or "global" in str(error):
@@ -108,7 +123,11 @@ def tensors_in(value: Any) -> dict[str, Tensor]:
     for name in INSIDE:
         if isinstance(value.get(name), dict) and (found := tensors_in(value[name])):
             return found
-    return {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+    return {
+        str(name): torch.as_tensor(tensor)
+        for name, tensor in value.items()
+        if isinstance(tensor, Tensor) or (isinstance(tensor, np.ndarray) and tensor.dtype != object)
+    }
 
 
 def metadata(path: str | Path) -> dict[str, Any]:

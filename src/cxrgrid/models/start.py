@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import math
 import pkgutil
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,14 +21,11 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from cxrgrid.config.errors import UserError
 from cxrgrid.models import beside, checkpoint_file, starts
+from cxrgrid.models.start_checks import check, check_kind, others
 
-LEAST = 0.95  # share of the backbone's parameters that a start has to fill
 DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
 SHOWN = 4  # groups of names in the line
-STATISTICS = ("running_mean", "running_var")
-SCALE = re.compile(r"\.(gamma(_\d)?|layer_scale(_\d)?)$")  # of a block's output, per channel
 
 
 @dataclass(frozen=True)
@@ -59,15 +55,14 @@ class Start:
 def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> Start:
     """The start of a network from a file; is_head: true for names of the classifier's weights.
 
-    `UserError` if it fills less than `LEAST` of the parameters that are not the classifier's, or
-    if a weight of the same name has another shape.
+    `UserError` if its weights are another network's (start_checks.py).
     """
     own, weights = model.state_dict(), checkpoint_file.read(path)
     wanted = {name: tensor for name, tensor in own.items() if not is_head(name)}
     best = max(readings(weights, model, own), key=lambda reading: filled(wanted, reading.weights))
     found = shaped(best.weights, model, wanted)
     check(wanted, found, path)
-    check_scales(own, found, path)
+    check_kind(own, wanted, found, path)
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.outside
     new = [name for name in own if name not in taken]
@@ -166,11 +161,6 @@ def shaped(
     return {**weights, **moved}
 
 
-def others(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> list[str]:
-    """Names of weights that have another shape in the network."""
-    return [n for n, t in wanted.items() if n in weights and weights[n].shape != t.shape]
-
-
 def with_channels(
     weights: dict[str, Tensor], model: nn.Module, wanted: dict[str, Tensor]
 ) -> dict[str, Tensor]:
@@ -205,43 +195,9 @@ def at_size(position: Tensor, own: Tensor, model: nn.Module) -> Tensor:
     prefix = own.shape[1] - grid[0] * grid[1]
     if position.ndim != 3 or not 0 <= prefix <= getattr(model, "num_prefix_tokens", 0):
         return position
+    if math.isqrt(places := max(position.shape[1] - prefix, 0)) ** 2 != places:
+        return position  # of a network with other tokens; it does not fit
     return resample_abs_pos_embed(position, new_size=list(grid), num_prefix_tokens=prefix)
-
-
-def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
-    """`UserError` that names the first weight that is missing or has another shape."""
-    missing = [name for name in wanted if name not in found]
-    total = sum(tensor.numel() for tensor in wanted.values())
-    empty = {*missing, *others(found, wanted)} if missing else set()
-    share = 1 - sum(wanted[name].numel() for name in empty) / total
-    statistics = [name for name in missing if name.endswith(STATISTICS)]
-    if missing and (share < LEAST or statistics):
-        first = missing[0] if share < LEAST else statistics[0]
-        raise UserError(
-            f"{path}: holds no {first}, and fills {int(100 * share)}% of the backbone "
-            f"({LEAST:.0%} is the least); are these weights of another backbone?"
-        )
-    for name in others(found, wanted):
-        shapes = f"{tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
-        raise UserError(f"{path}: {name} does not fit ({shapes}); another backbone or input size?")
-    for name in wanted:
-        if name in found and not found[name].isfinite().all():
-            raise UserError(f"{path}: {name} holds values that are not finite; fetch it again")
-
-
-def check_scales(own: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
-    """`UserError` if the blocks of one of the two are scaled, and those of the other are not.
-
-    A layer scale is few of the weights and much of the network: it begins near 0.
-    """
-    for one, other, words in ((own, found, "has no"), (found, own, "holds a")):
-        for name in one:
-            inside = any(known.startswith(f"{name.partition('.')[0]}.") for known in own)
-            if name not in other and inside and SCALE.search(name):
-                raise UserError(
-                    f"{path}: {words} layer scale ({name}), and the backbone is of the other "
-                    "kind; choose one like it, such as vit_base_patch14_dinov2 for DINOv2's"
-                )
 
 
 def line(taken: list[str], new: list[str], left: list[str]) -> str:
