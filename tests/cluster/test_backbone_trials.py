@@ -1,12 +1,14 @@
-"""A backbone that cannot take its images is refused when the run is planned, before any job."""
+"""Backbones and starts that cannot be trained are refused when a run is planned."""
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import timm
+import torch
 import yaml
 
 from cxrgrid.cluster import backbone_trials
@@ -33,10 +35,12 @@ def folder(tmp_path, monkeypatch):
     return asked
 
 
-def grid(*backbones, size=64):
+def grid(*backbones, size=64, file=""):
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["datasets"]["ward"]["image"] = {"size": size}
-    axes = {"datasets": ["ward"], "backbones": list(backbones), "inits": ["scratch"]}
+    config["weights"]["theirs"] = file or "timm"
+    inits = ["theirs" if file else "scratch"]
+    axes = {"datasets": ["ward"], "backbones": list(backbones), "inits": inits}
     return Grid(config | {"grid": axes})
 
 
@@ -85,9 +89,33 @@ def test_a_process_that_cannot_start_stops_no_run(folder, monkeypatch, capsys):
     failed = subprocess.CompletedProcess([], 1, stdout='["resnet18", 64', stderr="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     assert backbone_trials.ask([("resnet18", 64, 1)]) == {}
-    assert "1 backbones could not be tried before they train" in capsys.readouterr().err
+    assert "1 of them could not be tried before they train" in capsys.readouterr().err
 
 
 def test_a_giant_is_tried_without_its_weights():
     """1.1 billion weights are 4.5 GB: made for real they would not fit beside the rest here."""
     assert trials.refusal("vit_giant_patch14_dinov2", 112, 3) == ""
+
+
+@pytest.mark.slow
+def test_a_start_of_another_network_is_refused_at_the_plan_until_its_file_changes(folder):
+    torch.save(timm.create_model("test_resnet", layers=(2, 2, 2, 2)).state_dict(), "w.pth")
+    for _ in range(2):
+        with pytest.raises(
+            UserError, match=r"weights, for test_resnet: w\.pth: holds a weight layer1"
+        ):
+            backbone_trials.check(MAIN, grid("test_resnet", file="w.pth"))
+    assert [len(trial) for trial in folder[0]] == [3, 6] and len(folder) == 1
+    torch.save(torch.nn.Linear(2, 2), "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth: holds a pickled network or other code"):
+        backbone_trials.check(MAIN, grid("test_resnet", file="w.pth"))
+    torch.save(timm.create_model("test_resnet").state_dict(), "w.pth")
+    backbone_trials.check(MAIN, grid("test_resnet", file="w.pth"))
+    assert len(folder) == 3
+
+
+def test_the_start_of_a_cell_that_has_trained_is_not_tried(folder, monkeypatch):
+    Path("w.pth").write_bytes(b"PK")
+    monkeypatch.setattr(backbone_trials, "finished", lambda *_: True)
+    backbone_trials.check(MAIN, grid("test_resnet", file="w.pth"))
+    assert [len(trial) for trial in folder[0]] == [3]

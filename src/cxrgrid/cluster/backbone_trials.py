@@ -1,8 +1,9 @@
-"""Refusal, when a run is planned, of backbones that cannot take the images of their cells.
+"""Refusal, when a run is planned, of backbones and starts that cannot be trained.
 
 Each backbone, size and number of channels is tried once, in a process that imports timm and tries
-it on the meta device (models/trials.py); the answers are kept below .snakemake. What the demo and
-the tests run is known here, so that their first plan starts no process.
+it on the meta device (models/trials.py), and so is each checkpoint for each of them; the answers
+are kept below .snakemake. What the demo and the tests run is known here, so that their first plan
+starts no process.
 """
 
 import hashlib
@@ -18,20 +19,23 @@ from typing import Any
 import msgspec
 
 from cxrgrid.config.backbone_names import SOURCES
+from cxrgrid.config.cell import Cell
+from cxrgrid.config.check_cells import file_of
 from cxrgrid.config.errors import UserError
-from cxrgrid.config.grid import FROZEN, Grid
+from cxrgrid.config.grid import FROZEN, Grid, finished
 from cxrgrid.io.atomic import write_text
 
 TRIALS = "cxrgrid.models.trials"
 SECONDS = 600  # the longest that a plan waits; what is not answered by then is tried as it trains
-Trial = tuple[str, Any, int]  # backbone, size, channels
+# Backbone, size, channels; of a start also its file, and that one's size and time of change.
+Trial = tuple[str, Any, int] | tuple[str, Any, int, str, int, int]
 # Held by tests/cluster/test_backbone_trials.py, for this version of timm.
 KNOWN_TIMM = "1.0.31"
 KNOWN = {("resnet10t", 64, 1), ("cs3darknet_s", 64, 1)}
 
 
 def check(workflow: Any, grid: Grid) -> None:
-    """`UserError` at the first backbone of a grid that refuses its images; in the main process."""
+    """`UserError` at the first backbone or start that is refused; in the main process."""
     if not workflow.is_main_process:
         return
     said = {**dict.fromkeys(known(), ""), **remembered()}
@@ -39,10 +43,11 @@ def check(workflow: Any, grid: Grid) -> None:
     if new:
         said |= ask(new)
         remember({text: said[text] for text in said if text not in known()})
-    refused = [said[json.dumps(trial)] for trial in wanted(grid) if said.get(json.dumps(trial))]
+    refused = [trial for trial in wanted(grid) if said.get(json.dumps(trial))]
     if refused:
         more = f" (and {len(refused) - 1} more of this kind)" if len(refused) > 1 else ""
-        raise UserError(f"grid.backbones: {refused[0]}{more}")
+        where = "grid.backbones" if len(refused[0]) == 3 else f"weights, for {refused[0][0]}"
+        raise UserError(f"{where}: {said[json.dumps(refused[0])]}{more}")
 
 
 def wanted(grid: Grid) -> list[Trial]:
@@ -52,8 +57,18 @@ def wanted(grid: Grid) -> list[Trial]:
         image = msgspec.structs.replace(grid.study.datasets[cell.dataset].image, **cell.image)
         height, width = image.shape
         trial = (cell.backbone, height if height == width else (height, width), cell.channels)
-        found[json.dumps(trial)] = trial
+        for one in (trial, *start_of(grid, cell, trial)):
+            found[json.dumps(one)] = one
     return list(found.values())
+
+
+def start_of(grid: Grid, cell: Cell, trial: Trial) -> list[Trial]:
+    """The trial of the checkpoint that a cell starts from; none if it has none, or has trained."""
+    source = grid.study.weights.get(cell.init)
+    if source == "timm" or not file_of(source) or finished(grid.folder(cell), cell):
+        return []
+    facts = Path(cell.weights).stat()
+    return [(*trial, cell.weights, facts.st_size, facts.st_mtime_ns)]
 
 
 def known() -> set[str]:
@@ -66,12 +81,12 @@ def ask(trials: list[Trial]) -> dict[str, str]:
     if "timm" in sys.modules:  # then there is nothing to wait for
         refusal = importlib.import_module(TRIALS).refusal
         return {json.dumps(trial): refusal(*trial) for trial in trials}
-    names = ", ".join(dict.fromkeys(trial[0] for trial in trials))
+    names = ", ".join(dict.fromkeys(" from ".join([t[0], *t[3:4]]) for t in trials))
     print(f"Trying the backbones at their sizes, once: {names}", file=sys.stderr)
     done = run(json.dumps(trials))
     found = {json.dumps(trial): line for *trial, line in answers(done)}
     if missing := len(trials) - len(found):
-        print(f"warning: {missing} backbones could not be tried before they train", file=sys.stderr)
+        print(f"warning: {missing} of them could not be tried before they train", file=sys.stderr)
     return found
 
 
@@ -94,15 +109,15 @@ def answers(text: str) -> Iterable[list]:
             found = json.loads(line)
         except ValueError:
             continue
-        if isinstance(found, list) and len(found) == 4:
+        if isinstance(found, list) and len(found) in (4, 7):
             yield found
 
 
 def memory() -> Path:
-    """File of the answers, named after what they depend on: timm, torch and our own networks."""
+    """File of the answers, named after what they depend on: timm, torch and cxrgrid/models."""
     folder = Path(__file__).parents[1] / "models"
     digest = hashlib.sha256("".join(map(version, ("timm", "torch"))).encode())
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return Path(FROZEN) / f"backbones-{digest.hexdigest()[:16]}.json"
 
