@@ -261,3 +261,33 @@ def test_without_an_effect_one_is_claimed_in_at_most_five_per_cent_of_studies(se
         value, errors = over_datasets(parts, {"ward": "a", "children": "b"})
         wrong += errors.interval(value)[2] < 0.05
     assert wrong / tries < 0.05 + 2 * np.sqrt(0.05 * 0.95 / tries)
+
+
+def test_levels_that_no_resample_tells_apart_have_an_interval_too():
+    grid = Grid(replaced(DEMO, "report.margin", 0.2))
+    found = measured(grid, np.random.default_rng(8), {}, seed_sd=0)
+    for cells in found.values():
+        same = next(iter(cells.values.values()))
+        cells.values.update(dict.fromkeys(cells.values, same))
+        cells.ends.update(dict.fromkeys(cells.ends, np.stack([same[0] - 0.1, same[0] + 0.1])))
+    for row in rows(grid, found, factor="init").to_dict("records"):
+        assert row["low"] == pytest.approx(-row["high"]) and 0 < row["high"] < 0.1, row
+        assert row["estimate"] == 0 and row["p"] == 1 and row["verdict"] == "not shown"
+        assert row["margin_verdict"] == "equivalent" and np.isnan(row["detectable"])
+        assert f"differences up to {row['high']:.3f} remain possible" in row["sentence"]
+    alone = rows(grid, found, factor="init", model="one").iloc[0]
+    alike = 60 / (60 + 2)  # by Pearson's correlation between two that are alike, drawn to 0
+    assert alone["high"] == pytest.approx(np.sqrt(2 * 0.1**2 * (1 - alike)), abs=1e-6)
+
+
+def test_a_difference_that_is_shown_is_not_also_called_not_worse():
+    said = {}
+    for margin in (0.01, 0.29):
+        grid = Grid(replaced(DEMO, "report.margin", margin))
+        found = measured(grid, np.random.default_rng(9), {"pretrained": 0.3}, seed_sd=0.01)
+        row = rows(grid, found, factor="init", model="fixed").iloc[0]
+        assert row["verdict"] == "better" and row["margin_verdict"] == "not worse"
+        assert "is not worse" not in row["sentence"]
+        said[margin] = row["sentence"]
+    assert said[0.01].endswith("The difference is larger than the margin of 0.01.")
+    assert said[0.29].endswith("It is not shown to be larger than the margin of 0.29.")

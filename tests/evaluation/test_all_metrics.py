@@ -125,6 +125,14 @@ def test_an_absent_class_is_out_of_averages_and_says_why():
     assert point["b", "brier", ""] == pytest.approx((test.scores[:, 1] ** 2).mean())
 
 
+def test_a_mean_without_labels_that_have_enough_does_not_say_that_a_class_is_absent():
+    whole = Evaluation(made(), CUT, frozenset(LABELS))
+    found = dict(zip(whole.rows, whole.metrics(np.ones((1, 300)))[0], strict=True))
+    row = Row("macro", "auroc", "")
+    assert np.isnan(found[row])
+    assert whole.reason(row) == "each label has too few positives or negatives"
+
+
 def test_nothing_known_is_nan_throughout():
     test = made(unknown=1.1)
     with warnings.catch_warnings():

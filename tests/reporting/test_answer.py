@@ -15,7 +15,8 @@ ROW = {
     "factor": "init", "level": "pretrained", "against": "scratch", "primary": True,
     "estimate": 0.098, "low": 0.02, "high": 0.176, "p": 0.013, "p_holm": 0.013, "family_size": 1,
     "pairs": 4, "planned": 4, "datasets": 2, "seeds": 2, "n": 121, "patients": 67,
-    "detectable": 0.11, "margin": float("nan"), "margin_verdict": "", "verdict": "better",
+    "seed_se": 0.01, "detectable": 0.11, "margin": float("nan"), "margin_verdict": "",
+    "verdict": "better",
 }  # fmt: skip
 TITLE = "Does pretraining help?"
 
@@ -54,6 +55,12 @@ def test_the_word_follows_from_the_effect(changes, title, alone, word):
 def test_one_training_each_is_answered_in_the_words_of_the_comparison():
     one = row(seeds=1, verdict="these trainings", sentence="This training of a scored higher.")
     assert answer.sentence(one, "AUROC") == "This training of a scored higher."
+
+
+def test_the_interval_of_one_training_each_is_said_to_be_over_patients_alone():
+    assert answer.basis(row()).startswith("95 % interval over patients and trainings;")
+    alone = answer.basis(row(seeds=1, seed_se=NAN, verdict="these trainings"))
+    assert alone.startswith("95 % interval over patients alone;")
 
 
 def test_an_effect_stands_with_its_interval_and_direction():

@@ -47,6 +47,14 @@ def test_two_trainings_that_differ_are_not_called_alike():
     assert "these two trainings differ, which says nothing of the methods (AUROC +0.050" in text
 
 
+def test_the_only_one_with_its_seeds_is_not_the_highest_of_one():
+    rows = board(TOP, SECOND).assign(seeds=[2, 1])
+    assert "(AUROC 0.850, the only configuration with most of its seeds)" in first(rows, frames())
+    rows = board(TOP, SECOND).assign(seeds=[2, 0], planned=[2, 2])
+    assert "(AUROC 0.850, the only configuration)" in first(rows, frames())
+    assert "the highest of 2 configurations)" in first(board(TOP, SECOND), frames())
+
+
 def test_the_only_configuration_of_a_study_is_not_recommended():
     text = first(board(TOP), frames())
     assert text.startswith("ward: of resnet18, pretrained the AUROC on test images is 0.850 (")

@@ -37,6 +37,14 @@ def test_labels_that_are_left_out_of_the_mean_are_named():
     assert len(leaderboard.notes(rows, frames([60, 70, 4], "ap"))) == 1
 
 
+def test_the_mean_of_f1_over_labels_is_said_to_have_short_intervals_with_few_patients():
+    small, large = (pd.DataFrame({"dataset": ["ward"], "patients": [n]}) for n in (40, 400))
+    [note] = leaderboard.notes(small, frames([60, 20, 12], "f1"))
+    assert note.startswith("Intervals of F1 as a mean over labels are too short")
+    assert not leaderboard.notes(large, frames([60, 20, 12], "f1"))
+    assert not leaderboard.notes(small, frames([60, 20, 12]))
+
+
 def test_the_prevalence_beside_average_precision_is_that_of_the_labels_averaged():
     known = frames([60, 20, 4])
     rows = pd.DataFrame({"label": list("abc") * 2, "metric": ["ap"] * 3 + ["prevalence"] * 3})

@@ -1,10 +1,12 @@
 """Named test sets: own rows in the scores, own pairs in the comparisons, and nothing trained."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 
 from conftest import CONFIG, LABELS, write_report, write_study
@@ -14,7 +16,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.steps import indexing
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting import sections
+from cxrgrid.reporting import results, sections
 from cxrgrid.tables import tests
 
 TESTS = {"frontal": {"view": ["frontal"]}, "patients": {"score_by": "patient", "pool": "max"}}
@@ -101,6 +103,24 @@ def test_models_are_compared_on_each_test_set_by_itself(report):
     assert row["difference"] == pytest.approx(sides[0] - sides[1], abs=1e-5)
     values = pd.read_csv(report / "configurations.csv")
     assert set(values["subset"]) == {"all", *TESTS}
+
+
+def test_the_mean_of_f1_has_the_spread_between_trainings_in_its_interval(report):
+    frames = results.read(report.parent / "study.json", report)
+    grid = Grid(frames.grid.config | {"report": {"headline": "f1"}})
+    table = tests.build(replace(frames, grid=grid)).query("subset == 'frontal'")
+    rows = frames.metrics.query("subset == 'frontal' and metric == 'f1' and label == 'macro'")
+    groups = [part for _, part in rows.groupby(CONFIGURATION, sort=False)]
+    df = sum(len(part) - 1 for part in groups)
+    sd = np.sqrt(
+        sum(part["value"].var() * (len(part) - 1) for part in groups if len(part) > 1) / df
+    )
+    assert sd > 0
+    for row, part in zip(table.itertuples(), groups, strict=True):
+        of_seeds = t.ppf(0.975, df) * sd / np.sqrt(len(part))
+        low = row.value - np.hypot((part["value"] - part["low"]).mean(), of_seeds)
+        assert row.value == pytest.approx(part["value"].mean())
+        assert row.low == pytest.approx(max(low, 0)) and row.low < part["low"].mean()
 
 
 def test_test_sets_change_nothing_elsewhere(report, tmp_path):

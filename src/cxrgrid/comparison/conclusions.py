@@ -88,8 +88,9 @@ def shown(names: tuple[str, str], unit: str, found: Combined, basis: str, chance
     if not found.trained_once:
         return f"{better} is better than {worse} by {by}"
     which, each = ("This training", "that"), "training each"
-    if " folds, " in basis:
-        which, each = ("These trainings", "those"), "training in each fold"
+    for several, one in ((" folds, ", "fold"), (" pairs in ", "pair")):
+        if several in basis:
+            which, each = ("These trainings", "those"), f"training in each {one}"
     return (
         f"{which[0]} of {better} scored higher than {which[1]} of {worse} by {by} With one {each}, "
         f"chance in training is not ruled out: it is not shown that {better} is the better method."
@@ -165,15 +166,20 @@ def by_margin(found: Combined, margin: float) -> str:
     return "not worse" if above else "not better" if below else "undecided"
 
 
-def margin_words(verdict: str, margin: float) -> str:
-    """The verdict by the margin as a sentence."""
+def margin_words(by: str, margin: float, found: Combined, verdict: str) -> str:
+    """The verdict by the margin as a sentence; of a difference that is shown, if it is larger."""
+    if verdict in ("better", "worse") and by in ("not worse", "not better"):
+        nearest = min(abs(found.low), abs(found.high))
+        if nearest > margin:
+            return f" The difference is larger than the margin of {margin:g}."
+        return f" It is not shown to be larger than the margin of {margin:g}."
     words = {
         "equivalent": "The two are equivalent",
         "not worse": "The first is not worse",
         "not better": "The first is not better",
         "undecided": "Neither equivalence nor non-inferiority is shown",
     }
-    return f" {words[verdict]} within the margin of {margin:g}." if verdict else ""
+    return f" {words[by]} within the margin of {margin:g}." if by else ""
 
 
 def basis(seeds: str, size: dict[str, int]) -> str:

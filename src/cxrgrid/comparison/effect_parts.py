@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import stdtrit
 
+from cxrgrid.comparison import difference
 from cxrgrid.comparison.measured import Measured
-from cxrgrid.comparison.seed_variance import detectable, half_width, p_value
+from cxrgrid.comparison.seed_variance import Combined, detectable, half_width, p_value
 from cxrgrid.evaluation import bootstrap
 from cxrgrid.evaluation.row_intervals import ENOUGH
+
+EQUAL = Combined(0.0, 0.0, np.nan, np.nan, 0.0, 0.0, 1.0)  # two that no resample tells apart
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Part:
     drawn: of the images, then of resampled patients [C, 1 + R], of each pair; trainings: sum of the
     squared weights of the trainings in the effect; seeds: fewest of a pair; size: as in
     `difference.sizes`; seed_sd, seed_df: SD of a single training with its degrees of freedom, NaN
-    and 0 where no configuration of the dataset has two seeds.
+    and 0 where no configuration of the dataset has two seeds; width: half-width of the interval
+    where no resample differs (`difference.with_width`), else 0.
     """
 
     dataset: str
@@ -60,6 +65,7 @@ class Part:
     size: dict[str, int]
     seed_sd: float
     seed_df: int
+    width: float = 0.0
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -76,7 +82,14 @@ class Part:
         """Standard error over patients, the trainings given; NaN where patients are too few."""
         if self.size["most"] < ENOUGH:
             return np.nan
+        if self.width:
+            return self.width / -stdtrit(self.freedom, 0.025)
         return float(bootstrap.standard_error(self.values[1:]))
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the error over patients."""
+        return max(self.size["rarer"] - 1, 1)
 
     @property
     def training(self) -> tuple[float, int]:
@@ -103,7 +116,7 @@ class Part:
         NaN where patients are too few.
         """
         seed, df = self.training
-        parts = [(self.sampling, max(self.size["rarer"] - 1, 1))] + ([(seed, df)] if df else [])
+        parts = [(self.sampling, self.freedom)] + ([(seed, df)] if df else [])
         errors, freedom = zip(*parts, strict=True)
         return Errors(np.array(errors), np.array(freedom))
 
@@ -113,18 +126,23 @@ def part(pairs: list[tuple], measured: Measured, number: int) -> Part | None:
 
     Each pair is x less y over the seeds that both have; number: which metric, mean over labels.
     """
-    drawn, weights, fewest = [], Counter(), []
+    drawn, weights, fewest, widths = [], Counter(), [], []
+    size = measured.size(pairs[0][0], -1)
     for pair in pairs:
         shared = measured.shared(*pair)
         if shared:
             x, y = (measured.seeds(side, shared)[:, :, number, -1] for side in pair)
             drawn.append(x.mean(axis=0) - y.mean(axis=0))
             fewest.append(len(shared))
+            own = [measured.distances(side, shared, (number, -1)) for side in pair]
+            widths.append(difference.with_width(EQUAL, own, size["rarer"]).high)
             for sign, side in zip((1, -1), pair, strict=True):
                 weights.update({(side, seed): sign / len(shared) for seed in shared})
     if not drawn or np.isnan([each[0] for each in drawn]).any():
         return None
     squares = sum(weight**2 for weight in weights.values()) / len(drawn) ** 2
-    found, size = measured.spread(number, -1), measured.size(pairs[0][0], -1)
+    found = measured.spread(number, -1)
     spread = (found.sd, found.df) if found else (np.nan, 0)
-    return Part(pairs[0][0][0], np.array(drawn), squares, min(fewest), size, *spread)
+    differ = np.nanmax(np.abs(drawn)) > difference.TINY or spread[0] > difference.TINY
+    width = 0.0 if differ else float(np.mean(widths))
+    return Part(pairs[0][0][0], np.array(drawn), squares, min(fewest), size, *spread, width)

@@ -122,6 +122,8 @@ def summed(found: list[Part], cohort: dict[str, str]) -> dict:
     trainings = errors.errors[len(sampling) :]
     seed = np.nan if once else float(np.sqrt((trainings**2).sum()))
     se = float(np.sqrt((sampling**2).sum()))
+    if all(each.width for each in found):  # no resample differs: there is no error to see
+        return numbers(Combined(value, 0.0, seed, seed, low, high, p))
     return numbers(Combined(value, se, seed, seed, low, high, p, errors.detectable))
 
 
@@ -204,7 +206,9 @@ def say(row: dict, margin: float) -> tuple[str, str, str]:
         where = f"{row['dataset']}: "
     verdict = conclusions.verdict(found, p)
     times = row["times_needed"] if verdict == "not shown" else np.nan
-    more = conclusions.size_words(times, margin) + conclusions.margin_words(by, margin)
+    more = conclusions.size_words(times, margin) + conclusions.margin_words(
+        by, margin, found, verdict
+    )
     return verdict, by, f"{where}{text}{more}"
 
 

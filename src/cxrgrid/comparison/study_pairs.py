@@ -106,7 +106,10 @@ def table(
     times = [np.nan if one is None else conclusions.times_needed(one, margin) for one in tested]
     frame["times_needed"] = times
     shown = frame["verdict"].ne("not shown")
-    said = [conclusions.margin_words(verdict, margin) for verdict in verdicts]
+    said = [
+        conclusions.margin_words(by, margin, found, verdict)
+        for by, (_, _, found), verdict in zip(verdicts, made, frame["verdict"], strict=True)
+    ]
     sizes = [conclusions.size_words(each, margin) for each in frame["times_needed"].mask(shown)]
     frame["sentence"] = frame["sentence"] + sizes + said
     return frame[COLUMNS]

@@ -219,7 +219,10 @@ class Evaluation:
         if row.label not in self.labels:
             if not self.known.any():
                 return "no image has a known label"
-            return "defined for no label" if self.averaged.any() else "no label has both classes"
+            if self.averaged.any():
+                return "defined for no label"
+            few = "each label has too few positives or negatives"
+            return few if self.both.any() else "no label has both classes"
         truth = self.test.labels[:, self.labels.index(row.label)]
         if row.metric == "threshold":
             return "classes compete: the highest score decides"

@@ -107,8 +107,9 @@ def basis(row: pd.Series) -> str:
         return ""
     pairs = many(int(row["planned"]), "pair")
     pairs = pairs if row["pairs"] == row["planned"] else f"{row['pairs']} of {pairs}"
+    of = "patients alone" if pd.isna(row["seed_se"]) else "patients and trainings"
     return (
-        f"95 % interval over patients and trainings; {pairs} of configurations in "
+        f"95 % interval over {of}; {pairs} of configurations in "
         f"{many(int(row['datasets']), 'dataset')}, {many(int(row['seeds']), 'seed')} each; "
         f"n = {row['n']:,} test images of {row['patients']:,} patients."
     )

@@ -38,8 +38,10 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     top = scored.iloc[0]
     over = "mean of " if top["seeds"] > 1 else ""
     shares = scored["seeds"] / scored["planned"]
-    rivals = many((shares == shares.iloc[0]).sum(), "configuration")
-    rivals += "" if shares.nunique() == 1 else " with most of their seeds"
+    rivals = (shares == shares.iloc[0]).sum()
+    best = f"the highest of {rivals} configurations" if rivals > 1 else "the only configuration"
+    if shares.nunique() > 1:
+        best += " with most of their seeds" if rivals > 1 else " with most of its seeds"
     value = (
         f"{metric} on test images is {number(top['value'], top['low'], top['high'])} ({over}"
         f"{seeds(top)}; {top['n']:,.0f} images of {top['patients']:,.0f} patients)"
@@ -48,7 +50,7 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
         return f"{name}: of {configuration(top)} the {value}."
     text = (
         f"{name}: recommended is {configuration(top)}, chosen on validation images ({metric} "
-        f"{number(top['validation'])}, the highest of {rivals}). Its {value}"
+        f"{number(top['validation'])}, {best}). Its {value}"
     )
     if len(scored) == 1:
         return f"{text}; no other configuration is scored."

@@ -12,8 +12,8 @@ TEXTS = ["factor", "comparison", "datasets", "family of tests", "verdict", "by t
 PART = "effects"
 CAPTION = (
     "Differences on the same test images, mean over labels, over everything else that both "
-    "levels have; 95 % intervals over patients and trainings. Detectable: the true difference that "
-    "a study like this one shows 8 times in 10. Effects at the levels of other factors, and other "
+    "levels have; 95 % intervals over patients and, of methods, trainings. Detectable: the true "
+    "difference that a study like this shows 8 times in 10. At levels of other factors, and other "
     "metrics: `effects.csv`."
 )
 METHOD = (

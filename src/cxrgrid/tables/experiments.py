@@ -185,5 +185,10 @@ def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
     facts = frames.facts.get(rows["dataset"].iloc[0], {})
     if facts.get("task") != "multiclass":
         point = rule(frames.grid.study.report.operating_points[0])
-        found.append(f"Precision, recall and F1 at the operating point `{point}`.")
+        found.append(f"Precision, recall and F1 at the operating point `{point}`, accuracy at 0.5.")
+        if rare := frames.rare(rows["dataset"].iloc[0]):
+            found.append(
+                "Means over labels, macro among them, leave out labels with few positives or "
+                f"negatives; micro and accuracy count them: {', '.join(rare)}."
+            )
     return found

@@ -4,9 +4,9 @@ import pandas as pd
 
 from cxrgrid.comparison.conclusions import THIS
 from cxrgrid.comparison.effect_rows import primary_metric
-from cxrgrid.comparison.recommended import TOGETHER
+from cxrgrid.comparison.recommended import FEW, TOGETHER
 from cxrgrid.config.cell import CONFIGURATION
-from cxrgrid.evaluation.wording import difference, many, number, p_value, whole
+from cxrgrid.evaluation.wording import difference, number, p_value, whole
 from cxrgrid.reporting.results import NAMES, Frames
 from cxrgrid.reporting.sections import coordinates
 
@@ -45,9 +45,16 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
     """The recommended one, and which others are not told apart from it, as methods or at all."""
+    start = f"{rows['recommended'].iloc[0]} is recommended; "
+    if rows["verdict"].eq(FEW).all():
+        return [f"{start}too few patients to tell it apart from any other configuration."]
     together, once = ((rows["verdict"] == word).sum() for word in (TOGETHER, THIS))
-    text = f"{rows['recommended'].iloc[0]} is recommended; not told apart from it on these test "
-    text += f"images: {together} of {many(len(rows), 'other configuration')}."
+    text = f"not told apart from it on these test images: {together} of {len(rows)} other "
+    text += "configurations."
+    if len(rows) == 1:
+        told = {TOGETHER: "is not told apart", THIS: "was trained once and is not told apart"}
+        told = told.get(rows["verdict"].iloc[0], "is told apart")
+        text = f"the only other configuration {told} from it on these test images."
     if once:
         text += f" Trainings that differ, one each, which says nothing of the methods: {once}."
-    return [text]
+    return [start + text]

@@ -32,6 +32,10 @@ METHOD = (
     "precision, Brier score and predictive values depend on the prevalence in a group, so gaps in "
     "them may come from prevalence alone. Gaps of other metrics: `metrics.csv`."
 )
+BY_ITSELF = (
+    "gap and worst are found in each metric and seed by itself and then averaged, so that they may "
+    "be larger, or worse, than the groups' own rows say; `groups` names those of {}."
+)
 links = cell_links.of_configurations
 
 
@@ -94,3 +98,9 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
     shown["positives"] = rows["positives"].map(whole)
     return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """Why a gap is not the difference of two rows, where there are gaps."""
+    gaps = rows["subset"].str.startswith("gap:") & rows["value"].notna()
+    return [BY_ITSELF.format(frames.metric_name)] if gaps.any() else []

@@ -7,6 +7,7 @@ from cxrgrid.evaluation.wording import number, part, whole
 from cxrgrid.reporting import cell_links
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import MISSING, coordinates
+from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.reporting.test_set_rows import on_tests
 
 KEYS = [*CONFIGURATION, "target", "subset"]
@@ -16,7 +17,7 @@ TEXTS = [*CONFIGURATION, "target", "test set", "scored by"]
 PART = "leaderboard"
 CAPTION = (
     "Test sets named under `tests`, and all test images (all): means over labels and seeds, 95 % "
-    "intervals over patients and, where compared, seeds. Two test sets differ in patients, and "
+    "intervals over patients and seeds. Two test sets differ in patients, and "
     "possibly in truth and labels: models are compared on the same one only."
 )
 METHOD = (
@@ -38,13 +39,11 @@ def build(frames: Frames) -> pd.DataFrame:
     rows = rows.drop_duplicates([*KEYS, "fold", "seed"])
     chosen = frames.entered().groupby(CONFIGURATION, sort=False)["seed"].size().rename("planned")
     table = rows.merge(chosen.reset_index(), on=CONFIGURATION)
-    numbers = {name: (name, "mean") for name in ("value", "low", "high")}
+    means = seed_means(table, ["target", "subset"])[[*KEYS, "value", "low", "high", "seeds"]]
     counts = {name: (name, "max") for name in ("planned", "labels_scored", "n", "positives")}
     grouped = table.groupby(KEYS, sort=False)
-    table = grouped.agg(
-        **numbers, seeds=("value", "count"), **counts, patients=("patients", "max")
-    ).reset_index()
-    table = with_seeds(table, frames)
+    sizes = grouped.agg(**counts, patients=("patients", "max")).reset_index()
+    table = with_seeds(means.merge(sizes, on=KEYS), frames)
     for name in ("score_by", "pool"):
         table[name] = [setting(frames, row.target, row.subset, name) for row in table.itertuples()]
     return table.assign(metric=frames.metric)[COLUMNS]
