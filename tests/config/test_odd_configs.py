@@ -3,7 +3,9 @@
 CXRGRID_EXAMPLES=10000 pytest tests/config/test_odd_configs.py tries as many.
 """
 
+import contextlib
 import copy
+import json
 import os
 from pathlib import Path
 
@@ -79,6 +81,13 @@ def one_line(config):
         assert str(error) and "\n" not in str(error), error
 
 
+def as_snakemake_reads(text):
+    """A config's content: JSON, else YAML."""
+    with contextlib.suppress(ValueError):
+        return json.loads(text)
+    return yaml.safe_load(text)
+
+
 @TRIED
 @given(st.data())
 def test_a_changed_config_is_a_study_or_one_line(data):
@@ -86,13 +95,13 @@ def test_a_changed_config_is_a_study_or_one_line(data):
 
 
 @TRIED
-@given(st.text(alphabet="ab: -[]{}&*!|>#'\"\n\t%@`0.~,?\\\0ı", max_size=40))
+@given(st.text(alphabet="ab2x_=<: -[]{}&*!|>#'\"\n\t%@`0.~,?\\\0ı", max_size=40))
 def test_any_text_is_a_config_or_one_line(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "odd.yaml"
     path.write_text(text, "utf-8")
     try:
         check([path])
-        one_line(yaml.safe_load(text) or {})
+        one_line(as_snakemake_reads(text) or {})
     except UserError as error:
         assert "\n" not in str(error)
 
@@ -100,7 +109,11 @@ def test_any_text_is_a_config_or_one_line(tmp_path_factory, text):
 SELF = "a: &x\n  b: *x\ndatasets: *x\n"
 
 
-@pytest.mark.parametrize("text", [SELF, "study: x\nstudy: y\n", "datasets:\n", "a: .inf\n", "\0"])
+ODD_TEXTS = [SELF, "study: x\nstudy: y\n", "datasets:\n", "a: .inf\n", "\0"]
+ODD_TEXTS += ["0:\t", "a: b\t\n", "a: 2026-13-01\n", "a: !!bool x\n", "a: !x y\n", "? [a]\n: b\n"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
 def test_what_yaml_takes_and_a_study_does_not_is_one_line(tmp_path, text):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(UserError):

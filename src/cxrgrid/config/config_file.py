@@ -47,15 +47,23 @@ def fault(path: Path) -> str:
         return f"{path}, line {line}: not UTF-8; save the file as UTF-8"
     except OSError as error:
         return f"{path}: {missing(path) or error.strerror}"
+    # libyaml takes tabs that Snakemake's reader, in Python, does not; JSON, read first, may hold any.
+    json_text = is_json(text)
     try:
-        root = yaml.compose(text, Loader=Loader)
+        loader = (yaml.SafeLoader if "\t" in text and not json_text else Loader)(text)
+        root = loader.get_single_node()
+        if root is None:
+            return f"{path}: is empty; config.yaml shows the settings of a study"
+        if not isinstance(root, yaml.MappingNode):
+            return f"{path}, line {line_of(root)}: no settings (name: value) but {kind(root)}"
+        if said := next(hidden(root, (), set()), ""):
+            return f"{path}, {said}"
+        loader.construct_document(root)  # unknown tags, a list as a name, …
     except yaml.YAMLError as error:
-        return "" if is_json(text) else f"{path}, {told(error, text)}"
-    if root is None:
-        return f"{path}: is empty; config.yaml shows the settings of a study"
-    if not isinstance(root, yaml.MappingNode):
-        return f"{path}, line {line_of(root)}: no settings (name: value) but {kind(root)}"
-    return next((f"{path}, {said}" for said in hidden(root, (), set())), "")
+        return "" if json_text else f"{path}, {told(error, text)}"
+    except RecursionError:
+        return f"{path}: lists or settings within each other by the hundred; write fewer"
+    return ""
 
 
 def missing(path: Path) -> str:
@@ -70,10 +78,9 @@ def missing(path: Path) -> str:
 
 
 def is_json(text: str) -> bool:
-    """True if the text is JSON, which Snakemake tries first and which may hold tabs."""
-    with contextlib.suppress(ValueError):
-        json.loads(text)
-        return True
+    """True if the text is a JSON object, which Snakemake tries first and which may hold tabs."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return isinstance(json.loads(text), dict)
     return False
 
 
@@ -116,6 +123,8 @@ def hidden(node: yaml.Node, above: tuple[int, ...], done: set[int]) -> Iterator[
     if id(node) in done:
         return
     done.add(id(node))
+    if isinstance(node, yaml.ScalarNode) and not has_value(node):
+        yield f"line {line_of(node)}: {node.value[:40]!r} is no date or number; put it in quotes"
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     seen: dict[tuple, int] = {}
     for key, _ in pairs:
@@ -125,6 +134,16 @@ def hidden(node: yaml.Node, above: tuple[int, ...], done: set[int]) -> Iterator[
         seen[name] = line_of(key)
     for below in children(node):
         yield from hidden(below, (*above, id(node)), done)
+
+
+def has_value(node: yaml.ScalarNode) -> bool:
+    """False if a text looks like a date or a number, and is none: 2026-13-01."""
+    with contextlib.suppress(yaml.YAMLError):  # of a tag, which is told with its line
+        try:
+            yaml.SafeLoader("").construct_object(node)
+        except (ValueError, OverflowError, KeyError, AttributeError):
+            return False
+    return True
 
 
 def children(node: yaml.Node) -> list[yaml.Node]:
