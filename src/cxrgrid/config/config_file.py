@@ -47,8 +47,7 @@ def fault(path: Path) -> str:
         return f"{path}, line {line}: not UTF-8; save the file as UTF-8"
     except OSError as error:
         return f"{path}: {missing(path) or error.strerror}"
-    # libyaml takes tabs that Snakemake's reader, in Python, does not; JSON, read first, may hold any.
-    json_text = is_json(text)
+    json_text = is_json(text)  # Snakemake reads that first, and else not by libyaml: tabs differ
     try:
         loader = (yaml.SafeLoader if "\t" in text and not json_text else Loader)(text)
         root = loader.get_single_node()

@@ -11,7 +11,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -19,10 +21,27 @@ import pyarrow.csv
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.errors import UserError, suggest
+from cxrgrid.io.json_file import AGAIN
 from cxrgrid.io.parquet import read_parquet
 
 AGREE = 1e-4  # of a probability and that of the log odds beside it
 FORM = "needs the columns image, y:<label> and p:<label>, and patient where images share one"
+
+
+class Told(msgspec.Struct):
+    """Kinds of the facts that a predictions file may have; any others stand beside them."""
+
+    dataset: str = ""
+    backbone: str = ""
+    init: str = ""
+    recipe: str = ""
+    fold: int = 0
+    seed: int = 0
+    target: str = ""
+    part: str = ""
+    task: Literal["multilabel", "multiclass"] = "multilabel"
+    split: str | None = None
+    split_hash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,10 @@ def read(path: Path) -> Predictions:
     table, facts = read_table(path)
     labels = [name[2:] for name in table.column_names if name.startswith("y:")]
     check_columns(path, table.column_names, labels)
+    try:
+        msgspec.convert(dict(facts), Told)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: a fact of another kind ({error}); {AGAIN}") from None
     image = [str(name) for name in table["image"].to_pylist()]
     patient = patients(path, table, image)
     there = any(name.startswith("z:") for name in table.column_names)
@@ -143,9 +166,11 @@ def read_table(path: Path) -> tuple[pa.Table, dict]:
     names = dict.fromkeys(("image", "patient"), pa.string())
     options = pa.csv.ConvertOptions(column_types=names)
     try:
-        return pa.csv.read_csv(path, convert_options=options), {}
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable CSV file ({error})") from None
+        table = pa.csv.read_csv(path, convert_options=options)
+        return table.rename_columns(table.column_names), {}  # names that are not UTF-8 end here
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f"{path}: not a readable CSV file in UTF-8 ({why})") from None
 
 
 def check_columns(path: Path, names: list[str], labels: list[str]) -> None:
@@ -182,10 +207,14 @@ def patients(path: Path, table: pa.Table, image: list[str]) -> list[str]:
 
 def numbers(path: Path, table: pa.Table, name: str) -> np.ndarray:
     """A column as float64 [N]; empty fields are NaN."""
+    column = table[name]
+    if column.null_count == len(column):  # of any kind
+        return np.full(len(column), np.nan)
     try:
-        return table[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        odd = next(value for value in table[name].to_pylist() if not is_number(value))
+        return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    except pa.ArrowException:
+        fields = (value for value in column.to_pylist() if not is_number(value))
+        odd = next(fields, str(column.type))
         raise UserError(f"{path}: column {name!r} holds {odd!r}, which is no number") from None
 
 

@@ -35,14 +35,14 @@ def unlike(a: Predictions, b: Predictions) -> str:
         return f"labels are {', '.join(ours)} in the one and {', '.join(theirs)} in the other"
     if a.image != b.image:
         apart = sorted(set(a.image) ^ set(b.image))
-        return f"{len(apart):,} images are in one only, such as '{apart[0]}'"
+        return f"{len(apart):,} images are in one only, such as {apart[0]!r}"
     for image, one, other in zip(a.image, a.patient, b.patient, strict=True):
         if one != other:
-            return f"image '{image}' is of patient '{one}' and of '{other}'"
+            return f"image {image!r} is of patient {one!r} and of {other!r}"
     differ = (a.labels != b.labels) & ~(np.isnan(a.labels) & np.isnan(b.labels))
     for row, at in np.argwhere(differ)[:1]:
         return (
-            f"y:{ours[at]} of image '{a.image[row]}' is {a.labels[row, at]:g} in the one and "
+            f"y:{ours[at]} of image {a.image[row]!r} is {a.labels[row, at]:g} in the one and "
             f"{b.labels[row, at]:g} in the other; another label policy?"
         )
     return ""
