@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import norm, t
 
-from cxrgrid.comparison.recommended import simultaneous, verdict
+from cxrgrid.comparison.recommended import simultaneous, verdict, with_width
 from cxrgrid.comparison.seed_variance import Spread
 
 K, SEEDS = 6, np.full(7, 2)
@@ -53,3 +53,12 @@ def test_of_equal_configurations_one_is_called_worse_in_at_most_five_per_cent(se
 def one_study(rng, seed_sd):
     apart, spread = drawn(rng, seed_sd)
     return apart, SEEDS, 60, spread
+
+
+def test_one_that_no_resample_tells_apart_has_an_interval_too():
+    ends = [((0.1, 0.08), (0.1, 0.08)), ((0.1, 0.1), (0.2, 0.2))]
+    low, high = with_width(np.array([0.0, 0.1]), np.array([0.0, 0.3]), ends, 40)
+    assert (low[1], high[1]) == (0.1, 0.3), "one that has a width keeps it"
+    pair = np.sqrt(0.1**2 + 0.08**2 - 2 * 40 / 42 * 0.1 * 0.08)
+    both = norm.ppf((1 + np.sqrt(0.95)) / 2) / norm.ppf(0.975)
+    assert high[0] == pytest.approx(pair * both, rel=1e-6) and low[0] == -high[0]

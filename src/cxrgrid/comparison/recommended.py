@@ -15,19 +15,23 @@ import pandas as pd
 
 from cxrgrid.comparison import conclusions, difference
 from cxrgrid.comparison.choice import ENTRY
+from cxrgrid.comparison.effect_parts import EQUAL
 from cxrgrid.comparison.effect_rows import primary_metric
 from cxrgrid.comparison.measured import Measured
 from cxrgrid.comparison.seed_variance import Spread
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.config.grid import Grid
 from cxrgrid.evaluation import bootstrap
+from cxrgrid.evaluation.many_groups import any_value
 from cxrgrid.evaluation.row_intervals import ENOUGH
+from cxrgrid.evaluation.wilson import Z
 
 COLUMNS = [*CONFIGURATION, "metric", "recommended", "value", "difference", "low", "high", "p"]
 COLUMNS += ["others", "seeds", "verdict"]
 APART, TOGETHER, BEATEN = "worse", "not told apart", "better"
 FEW = "too few patients"
 DRAWS = 10_000
+WIDTHLESS = 1e-6  # of an interval that floats alone give a width
 
 
 def table(grid: Grid, measured: dict[str, Measured], validation: pd.DataFrame) -> pd.DataFrame:
@@ -53,7 +57,8 @@ def of_dataset(own: pd.DataFrame, measured: Measured, metric: str) -> Iterator[d
         if seeds:
             values = measured.seeds(configuration, seeds)[:, :, number, -1].mean(axis=0)
             entry = tuple(getattr(row, axis) for axis in ENTRY)
-            found[entry] = values, len(seeds), row.recommended
+            own = measured.distances(configuration, seeds, (number, -1))
+            found[entry] = values, len(seeds), own, row.recommended
     first = next((entry for entry, (*_, recommended) in found.items() if recommended), None)
     others = [entry for entry in found if entry != first]
     if first is None or not others:
@@ -63,6 +68,8 @@ def of_dataset(own: pd.DataFrame, measured: Measured, metric: str) -> Iterator[d
     size = measured.size(first, -1)
     spread = measured.spread(number, -1)
     low, high, p = simultaneous(apart, seeds, size["rarer"], spread)
+    ends = [(found[first][2], found[entry][2]) for entry in others]
+    low, high = with_width(low, high, ends, size["rarer"])
     if size["most"] < ENOUGH:
         low, high, p = np.full((3, len(others)), np.nan)
     for at, entry in enumerate(others):
@@ -98,6 +105,18 @@ def simultaneous(
     value = apart[:, 0]
     p = (1 + (largest >= np.abs(value / errors)[:, None]).sum(axis=1)) / (1 + DRAWS)
     return np.maximum(value - reach, -1), np.minimum(value + reach, 1), p
+
+
+def with_width(
+    low: np.ndarray, high: np.ndarray, ends: list[tuple], patients: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The intervals [K], wider where no resample tells two apart; ends: as two distances each.
+
+    Such an interval is that of a pair (`difference.with_width`), for all K at once by Sidak.
+    """
+    alone = [difference.with_width(EQUAL, own, patients).high for own in ends]
+    reach = np.where(high - low < WIDTHLESS, alone, 0.0) * any_value(len(low)) / Z
+    return low - reach, high + reach
 
 
 def tails(rng: np.random.Generator, df: int) -> np.ndarray:
