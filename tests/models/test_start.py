@@ -249,13 +249,15 @@ def test_weights_of_a_network_that_holds_more_in_its_blocks_are_refused(tmp_path
             models.start_from(other, tmp_path / "w.pth")
 
 
-def test_positions_of_other_tokens_are_one_line(tmp_path):
-    options = {**SMALL, "reg_tokens": 4, "no_embed_class": True}
-    other = timm.create_model("vit_tiny_patch16_224", **options)
-    torch.save(other.state_dict(), tmp_path / "w.pth")
-    plain = timm.create_model("vit_tiny_patch16_224", **SMALL | {"img_size": 96})
-    with pytest.raises(UserError, match="pos_embed does not fit"):
-        models.start_from(plain, tmp_path / "w.pth")
+def test_a_network_with_other_tokens_is_refused_in_one_line(tmp_path):
+    """At another size its positions would have no grid."""
+    tokens = {"reg_tokens": 4, "no_embed_class": True}
+    made = [SMALL | {"img_size": 96}, SMALL | tokens]
+    plain, other = (timm.create_model("vit_tiny_patch16_224", **options) for options in made)
+    for source, model, words in ((other, plain, "holds a"), (plain, other, "has no")):
+        torch.save(source.state_dict(), tmp_path / "w.pth")
+        with pytest.raises(UserError, match=f"{words} weight reg_token"):
+            models.start_from(model, tmp_path / "w.pth")
 
 
 def test_numbers_of_numpy_are_read_and_whole_numbers_are_no_weights(tmp_path):

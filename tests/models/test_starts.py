@@ -15,13 +15,26 @@ from sklearn.datasets import load_sample_images
 from timm.data import ImageNetInfo
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet as TimmsEfficientNet
+from timm.models.swin_transformer import SwinTransformer as TimmsSwin
+from timm.models.swin_transformer_v2 import SwinTransformerV2 as TimmsSwinV2
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
-from torchvision.models import convnext_tiny, efficientnet_b0, mobilenet_v2
+from torchvision.models import (
+    convnext_tiny,
+    efficientnet_b0,
+    mnasnet0_5,
+    mobilenet_v2,
+    mobilenet_v3_small,
+)
 from torchvision.models.densenet import densenet121
 from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
 from torchvision.models.inception import inception_v3
 from torchvision.models.resnet import resnet50
+from torchvision.models.swin_transformer import (
+    PatchMergingV2,
+    SwinTransformer,
+    SwinTransformerBlockV2,
+)
 from torchvision.models.vision_transformer import VisionTransformer as TorchvisionTransformer
 
 from cxrgrid import weights
@@ -33,7 +46,10 @@ from cxrgrid.models.starts import (
     radimagenet,
     torchvision_convnext,
     torchvision_efficientnet,
+    torchvision_mnasnet,
     torchvision_mobilenet,
+    torchvision_mobilenetv3,
+    torchvision_swin,
     torchvision_vit,
     transformers_dinov3,
     transformers_vit,
@@ -152,6 +168,31 @@ def few_of_timms_v2():
     return TimmsEfficientNet(blocks, **made, act_layer=nn.SiLU, norm_layer=norm)
 
 
+def with_epsilon(model, epsilon):
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = epsilon
+    return model
+
+
+SWIN = {"img_size": 32, "patch_size": 2, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 3)}
+SWIN |= {"window_size": 4, "num_classes": 5}
+
+
+def few_of_swin(version=""):
+    """Two stages; their windows do not reach over the image, so that they are shifted."""
+    blocks = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2}
+    return lambda: SwinTransformer(
+        patch_size=[2, 2],
+        embed_dim=12,
+        depths=[2, 2],
+        num_heads=[2, 3],
+        window_size=[4, 4],
+        num_classes=5,
+        **(blocks if version else {}),
+    )
+
+
 TORCHVISION = {
     "convnext": (convnext_tiny, lambda: timm.create_model("convnext_tiny"), torchvision_convnext),
     "efficientnet": (
@@ -165,6 +206,14 @@ TORCHVISION = {
         lambda: timm.create_model("mobilenetv2_100"),
         torchvision_mobilenet,
     ),
+    "mobilenet_v3": (
+        mobilenet_v3_small,
+        lambda: with_epsilon(timm.create_model("mobilenetv3_small_100"), 1e-3),
+        torchvision_mobilenetv3,
+    ),
+    "mnasnet": (mnasnet0_5, lambda: timm.create_model("mnasnet_050"), torchvision_mnasnet),
+    "swin": (few_of_swin(), lambda: TimmsSwin(**SWIN), torchvision_swin),
+    "swin_v2": (few_of_swin("v2"), lambda: TimmsSwinV2(**SWIN), torchvision_swin),
     "vit": (small_torchvision, lambda: VisionTransformer(**SMALL), torchvision_vit),
     "resnet": (resnet50, lambda: timm.create_model("resnet50"), None),
     "densenet": (densenet121, lambda: timm.create_model("densenet121"), None),
@@ -279,7 +328,10 @@ def test_every_layout_is_looked_for_and_is_no_networks_own():
         "radimagenet",
         "torchvision_convnext",
         "torchvision_efficientnet",
+        "torchvision_mnasnet",
         "torchvision_mobilenet",
+        "torchvision_mobilenetv3",
+        "torchvision_swin",
         "torchvision_vit",
         "torchxrayvision",
         "transformers_dinov3",

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from cxrgrid.models import beside, checkpoint_file, starts
-from cxrgrid.models.start_checks import check, check_kind, others
+from cxrgrid.models.start_checks import check, others
 
 DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
 SHOWN = 4  # groups of names in the line
@@ -61,8 +61,7 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     wanted = {name: tensor for name, tensor in own.items() if not is_head(name)}
     best = max(readings(weights, model, own), key=lambda reading: filled(wanted, reading.weights))
     found = shaped(best.weights, model, wanted)
-    check(wanted, found, path)
-    check_kind(own, wanted, found, path)
+    check(own, wanted, found, path)
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.outside
     new = [name for name in own if name not in taken]

@@ -15,11 +15,20 @@ BEFORE = re.compile(r"(norm_pre|reg_token|dist_token)(\.|$)")
 NUMBERED = re.compile(r"\.\d+\.")
 
 
-def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
-    """`UserError` that names the first weight that is missing, of another shape or no number.
+def check(
+    own: dict[str, Tensor], wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path
+) -> None:
+    """`UserError` unless a checkpoint's weights are the backbone's.
 
-    wanted: weights of the backbone without its classifier; found: of the checkpoint.
+    own, wanted: weights of the network, with and without its classifier; found: of the checkpoint.
     """
+    check_share(wanted, found, path)
+    check_kind(own, wanted, found, path)
+    check_values(wanted, found, path)
+
+
+def check_share(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
+    """`UserError` that names the first weight that is missing, where too much is."""
     missing = [name for name in wanted if name not in found]
     total = sum(tensor.numel() for tensor in wanted.values())
     empty = {*missing, *others(found, wanted)} if missing else set()
@@ -31,6 +40,10 @@ def check(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path)
             f"{path}: holds no {first}, and fills {int(100 * share)}% of the backbone "
             f"({LEAST:.0%} is the least); are these weights of another backbone?"
         )
+
+
+def check_values(wanted: dict[str, Tensor], found: dict[str, Tensor], path: str | Path) -> None:
+    """`UserError` that names the first weight that has another shape, or is no finite number."""
     for name in others(found, wanted):
         shapes = f"{tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
         raise UserError(f"{path}: {name} does not fit ({shapes}); another backbone or input size?")
