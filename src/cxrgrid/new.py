@@ -139,7 +139,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", default="", help="of study and dataset; the folder's if left out")
     parser.add_argument("--out", type=Path, help="study file; studies/<name>.yaml if left out")
     parser.add_argument("--adapter", default="", help="a layout that is not to be guessed")
-    classes = "of a table: the column that names classes; each: all columns of 1 and 0 are labels"
+    classes = "of a table: the column that names classes; each: all columns of 1 and 0 are labels; "
+    classes += "with --adapter folder: the expression that finds the class in a file's name"
     parser.add_argument("--classes", default="", help=classes)
     parser.add_argument("--image", default="", help="of a table: the column that names the images")
     parser.add_argument("--quick", action="store_true", help="a small grid, for a laptop")

@@ -24,10 +24,16 @@ def test_spaces_and_byte_order_marks_are_no_part_of_a_name(tmp_path, mark):
     assert rows.to_dict("list") == {"Value": ["-1", "NA"], "Id": ["1", "2"]}
 
 
+def test_a_table_saved_on_windows_is_read_though_it_is_no_utf_8(tmp_path):
+    (tmp_path / "a.csv").write_bytes("Id,Value\r\n1,Größe\r\n".encode("cp1252"))
+    rows = publisher_files.read_table(tmp_path / "a.csv", ["Id", "Value"])
+    assert rows.to_dict("list") == {"Id": ["1"], "Value": ["Größe"]}
+
+
 BAD = [
     (b"Id|Value\n1|2\n", "no column 'Id'; it needs Id, Value"),
     (b"", "not a table"),
-    (b"Id,Value\n\xff,2\n", "not a table"),
+    (b'Id,Value\n"1,2\n', "not a table"),
 ]
 
 

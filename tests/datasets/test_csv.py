@@ -57,6 +57,23 @@ def test_what_excel_and_windows_do_to_a_file_is_read(tmp_path):
     assert odd.drop(columns="study").equals(plain.drop(columns="study"))
 
 
+def test_rows_of_an_image_that_differ_in_blank_fields_alone_are_one(tmp_path):
+    rows = [*ROWS, "a.png,,0,1", "a.png,NA,,", "b.png,p1,1,0"]
+    frame = read(tmp_path, [HEADER, *rows])
+    assert frame["image"].tolist() == IMAGES and frame["patient"].tolist() == ["p1", "p1", "p2"]
+    assert frame["Mass"].tolist() == [0, 1, -1] and frame["Edema"].tolist() == [1, 0, 1]
+    assert (
+        "Images with rows that differ in blank fields alone, which are taken together: 1."
+        in (frame.attrs["notes"])
+    )
+
+
+@pytest.mark.parametrize("row", ["a.png,p2,0,1", "a.png,p1,1,1", "a.png,,-1,"])
+def test_rows_of_an_image_that_contradict_each_other_are_refused(tmp_path, row):
+    with pytest.raises(UserError, match=r"lines 3 and 5 say different things of .*'a.png'"):
+        read(tmp_path, [HEADER, *ROWS, row])
+
+
 def test_columns_of_known_names_are_used(tmp_path):
     header, more = HEADER + ",Sex,AGE,view,study", [",male,63,pa,s1", ",F,-1,,s1", ",?,old,AP,s2"]
     frame = read(tmp_path, [header, *(row + end for row, end in zip(ROWS, more, strict=True))])

@@ -14,7 +14,8 @@ from PIL import Image
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom
-from cxrgrid.drafting import layouts, no_classes
+from cxrgrid.drafting import layouts, no_classes, questions
+from cxrgrid.drafting.questions import Question
 
 KINDS = ("COVID", "Normal")
 NUMBERS = range(6)
@@ -167,6 +168,21 @@ def test_a_digit_at_the_end_may_be_the_class():
         lay_one(Path(f"mine/CXR_{n:04}_{n % 2}.png"))
     entry, frame = drafted()
     assert entry["labels"] == ["0", "1"] and frame["1"].sum() == 12
+
+
+def test_two_classes_in_the_files_names_are_a_question(monkeypatch):
+    for n in range(24):
+        lay_one(Path(f"mine/{'COVID' if n % 2 else 'Normal'}-{n}_{'wet' if n % 3 else 'dry'}.png"))
+    with pytest.raises(Question, match="COVID, Normal or dry, wet.; choose, as --adapter folder"):
+        drafted()
+    monkeypatch.setattr(questions, "can_answer", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: "2")
+    entry, frame = drafted()
+    assert entry["labels"] == ["dry", "wet"] and frame["wet"].sum() == 16
+    given = ["--force", "--adapter", "folder", "--classes"]
+    assert drafted(*given, "^([A-Za-z]+)")[0]["labels"] == ["COVID", "Normal"]
+    with pytest.raises(UserError, match="is not a regular expression"):
+        drafted(*given, "(")
 
 
 def test_folders_of_folds_are_no_classes():

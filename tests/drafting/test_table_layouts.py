@@ -276,6 +276,18 @@ def test_images_that_the_table_does_not_name_are_counted(capsys):
     assert "1 images lie there that the table does not name, as" in capsys.readouterr().out
 
 
+def test_films_of_another_kind_are_counted_once(monkeypatch, capsys):
+    kind = {f"img/{name}.dcm": "CT" for name, n in PEOPLE if n > 10}
+    monkeypatch.setattr(dicom, "no_films", lambda _, images: [kind.get(i, "") for i in images])
+    for name, n in PEOPLE:
+        who = {"patient": n, "study": int(name[-1]), "view": "PA", "sex": "F", "age": 40}
+        dicom.write(Path(f"mine/img/{name}.dcm"), np.zeros((16, 16), np.uint8), who)
+    Path("mine/labels.csv").write_text(rows(image="img/{}.dcm", **PLAIN))
+    assert len(drafted("mine")[1]) == 22
+    said = capsys.readouterr().out
+    assert "left out: CT 2." in said and "does not name" not in said
+
+
 def test_a_column_of_one_patient_is_not_passed_over():
     lay(Path("mine"), rows(patient=lambda *_: "p1", Effusion=effusion))
     with pytest.raises(UserError, match="3 patients are needed"):

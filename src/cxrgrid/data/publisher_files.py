@@ -118,7 +118,7 @@ def check_whole(path: Path, column: str, ids: pd.Series) -> None:
 def as_published(path: Path) -> Path | io.StringIO:
     """The file, or its text as the publisher wrote it where a spreadsheet program has saved it.
 
-    Many countries' programs separate columns by ; and write 1,0 for 1.0.
+    Many countries' programs separate columns by ; and write 1,0 for 1.0, or no UTF-8.
     """
     try:
         opened = gzip.open if path.suffix == ".gz" else open
@@ -129,7 +129,8 @@ def as_published(path: Path) -> Path | io.StringIO:
     fewer = {sign: sum(x.count(sign.encode()) > x.count(b",") for x in lines) for sign in ";\t"}
     sign = next((sign for sign, number in fewer.items() if number == len(lines) > 0), "")
     if not sign:
-        return path
+        own = path.suffix == ".gz" or is_utf8(path)
+        return path if own else io.StringIO(encodings.decoded(path, []))
     text = re.sub(r"^sep=.\r?\n", "", encodings.decoded(path, []))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
     made = io.StringIO()
@@ -140,6 +141,15 @@ def as_published(path: Path) -> Path | io.StringIO:
     )  # fmt: skip
     made.seek(0)
     return made
+
+
+def is_utf8(path: Path) -> bool:
+    """True if the file is text in UTF-8; programs on Windows also save what they call ANSI."""
+    try:
+        path.read_text("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def count(step: str, frame: pd.DataFrame) -> dict:

@@ -17,6 +17,7 @@ from cxrgrid.data import (
     patients,
     people_columns,
     publisher_files,
+    repeated_rows,
     split_words,
     tables,
     walk,
@@ -36,7 +37,6 @@ TERMS = "As stated by the owner of the images."
 CREDENTIALED = False
 PHANTOM = {}
 
-MISSING = ("", "na", "n/a", "nan", "<na>", "none", "null")  # as programs write that nobody is named
 PART = "\0part"  # of a row, by the table that it stands in
 
 
@@ -58,14 +58,15 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
         frame["split:column"] = split_words.parts(
             frame["split:column"], columns.split or "parts", path
         )
-    blank = frame["patient"].str.lower().isin(MISSING)
+    frame, united = repeated_rows.united(frame)
+    blank = frame["patient"].str.lower().isin(repeated_rows.MISSING)
     frame["patient"], merged = patients.one_spelling(frame["patient"])
     own = pd.DataFrame({"patient": blank, "study": frame["study"] == ""})  # nobody is named
     for name in own:
         frame[name] = frame[name].where(~own[name], frame["image"])
-    once = distinct(frame, path)
+    once = repeated_rows.distinct(frame, path)
     there = on_disk(root, once, columns, path, own)
-    kept = distinct(there, path)
+    kept = repeated_rows.distinct(there, path)
     if kept.empty:
         raise UserError(f"{path}: {none_there(root, once['image'].tolist(), columns)}")
     kept = with_headers(root, kept.sort_values("image", ignore_index=True), settings)
@@ -75,7 +76,8 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
     kept.attrs["accounting"] = publisher_files.accounting(steps)
     anonymous = 0 if settings.get("patient") else int(blank.sum())
     told = kept.attrs.pop("notes")
-    kept.attrs["notes"] = [*said, *merged, *told, *notes(*counts, anonymous, settings)]
+    kept.attrs["no_films"] = sorted({*there["image"]} - {*kept["image"]})
+    kept.attrs["notes"] = [*said, *united, *merged, *told, *notes(*counts, anonymous, settings)]
     kept.attrs["notes"] += [patients.note(settings)] if settings.get("patient") else []
     return kept
 
@@ -170,20 +172,6 @@ def spelled(images: pd.Series, path: Path, match: str) -> pd.Series:
         line, image = images.index[wrong][0], images[wrong].iloc[0]
         raise UserError(f"{path}: line {line}: the image {image!r} is no path below root")
     return paths
-
-
-def distinct(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Each image once; `UserError` if two of its rows differ."""
-    once = frame.drop_duplicates()
-    twice = once["image"].duplicated(keep=False)
-    if twice.any():
-        image = once.loc[twice, "image"].iloc[0]
-        lines = once.index[once["image"] == image]
-        raise UserError(
-            f"{path}: lines {lines[0]} and {lines[1]} say different things of the image {image!r}; "
-            "keep one"
-        )
-    return once
 
 
 def on_disk(

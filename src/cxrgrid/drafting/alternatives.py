@@ -126,7 +126,7 @@ def not_named(entry: dict, frame: pd.DataFrame) -> list[str]:
     if entry["adapter"] != "csv":
         return []
     below = folder_layout.without_masks(image_columns.images_below(Path(entry["root"]).absolute()))
-    known = set(frame["image"])
+    known = {*frame["image"], *frame.attrs.get("no_films", [])}
     others = [image for image in below if image not in known]
     text = f"{len(others):,} images lie there that the table does not name"
     return [f"{text}, as {others[0]!r}."] if others else []

@@ -139,7 +139,8 @@ def by_rows(found: Classes, rows: pd.DataFrame, images: pd.Series | None) -> Cla
     """The classes, as several of an image where its rows name different ones."""
     if images is None or found.separator:
         return found
-    if rows[found.column].groupby(images).nunique().max() < 2:
+    named = rows[found.column].where(rows[found.column] != "")
+    if named.groupby(images).nunique().max() < 2:
         return found
     labels = [label for label in found.labels if not HEALTHY.fullmatch(label)]
     return Classes(found.column, ROWS, labels)

@@ -1,15 +1,16 @@
 """Facts from the names of a folder's images: patients, classes, and signs of a wrong guess."""
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from cxrgrid.config.errors import UserError
 from cxrgrid.data import dicom, folder_layout, walk
 from cxrgrid.data.patients import HEADER
 from cxrgrid.drafting import no_classes
+from cxrgrid.drafting.questions import Question
 
 PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
 # After a prefix of these: digits, a word with digits, or all but the last part.
@@ -83,7 +84,7 @@ def patient_settings(
 def class_pattern(root: Path) -> str:
     """The expression that finds a class in each file's name, if folders are none; else empty.
 
-    `UserError` where two expressions find classes.
+    `Question` where two expressions find classes.
     """
     images = folder_layout.without_masks(walk.images(root).images)
     above = folder_layout.shared(images)
@@ -105,12 +106,18 @@ def class_pattern(root: Path) -> str:
             found[pattern] = pd.factorize(pd.Series([match[1] for match in matches]))
     first = next(iter(found.values()), None)
     if any((codes != first[0]).any() for codes, _ in found.values()):
-        choices = " or ".join(", ".join(sorted(names)) for _, names in found.values())
-        raise UserError(
-            f"{root}: the files' names tell classes in two ways ({choices}): write them "
-            "into a table, or put the images into one folder per class"
-        )
+        raise of_several(root, {p: ", ".join(sorted(names)) for p, (_, names) in found.items()})
     return next(iter(found), "")
+
+
+def of_several(root: Path, classes: dict[str, str]) -> Question:
+    """That files' names tell classes in several ways; classes: by the expression, their names."""
+    first = next(iter(classes))
+    return Question(
+        f"{root}: the files' names tell classes in two ways ({' or '.join(classes.values())}); "
+        f"choose, as --adapter folder --classes {shlex.quote(first)}",
+        {text: {"adapter": "folder", "classes": pattern} for pattern, text in classes.items()},
+    )
 
 
 def question(frame: pd.DataFrame, labels: list[str]) -> str:

@@ -37,7 +37,8 @@ def recognised(root: Path) -> list[str]:
 def find(path: Path, adapter: str, classes: str = "", image: str = "") -> dict:
     """The `datasets:` entry for what lies there; an `adapter` that is given is not guessed.
 
-    classes, image: the columns of a table, where they are not to be guessed.
+    classes, image: the columns of a table, where they are not to be guessed; with `adapter: folder`
+    classes is the expression that finds the class in a file's name.
     """
     if folder.UNDECODED.search(str(path)):
         raise UserError(f"{path}: the path is not UTF-8, as a study file is; rename the folder")
@@ -50,11 +51,11 @@ def find(path: Path, adapter: str, classes: str = "", image: str = "") -> dict:
     if not any(path.iterdir()):
         raise UserError(f"{path}: the folder is empty; give the one that holds the images")
     adapter = adapter or one_of(path, recognised(path))
+    if adapter == "folder":
+        return folder_entry(path, classes)
     if adapter == "csv" or classes or image:
         beside = None if csv.recognise(path) else table_files.above(path, classes, image)
         return beside or table_files.entry(path, classes, image)
-    if adapter == "folder":
-        return folder_entry(path)
     if not adapter and isinstance(error := one_level_off(path, UserError()), Question):
         if not (whole := only_folder_of(path)):
             raise error
@@ -152,10 +153,10 @@ def only_parts(path: Path) -> bool:
     return all(folder_layout.part_of(item.name) and not folder.inside(item) for item in inner)
 
 
-def folder_entry(path: Path) -> dict:
-    """Class folders, or images whose names tell the class."""
+def folder_entry(path: Path, pattern: str = "") -> dict:
+    """Class folders, or images whose names tell the class; pattern: how, if it is not guessed."""
     entry = {"adapter": "folder", "root": path.as_posix()}
-    pattern = folder_names.class_pattern(path)
+    pattern = pattern or folder_names.class_pattern(path)
     return entry | ({"classes": pattern} if pattern else {})
 
 
