@@ -16,7 +16,7 @@ from cxrgrid.evaluation.wording import number, part, whole
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting.dataset_cards import origin
 from cxrgrid.reporting.label_counts import SPLITS
-from cxrgrid.reporting.markdown import line
+from cxrgrid.reporting.markdown import line, plain
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Table
 
@@ -163,7 +163,7 @@ def trainings(frames: Frames) -> str:
     """Recipe settings that the study states, by recipe."""
     rows = (
         [name, "; ".join(f"{key} {value}" for key, value in settings.items()) or "defaults"]
-        for name, settings in frames.grid.study.recipes.items()
+        for name, settings in (frames.grid.study.recipes or {"default": {}}).items()
     )
     return grid(["recipe", "settings that differ from the defaults (docs/settings.md)"], rows)
 
@@ -173,16 +173,18 @@ def effects(frames: Frames) -> list[str]:
     rows = frames.effects[frames.effects["primary"].fillna(False).astype(bool)]
     found = []
     for row in rows.itertuples():
-        least = f"a true difference of {number(row.detectable)} is shown in 80 % of such studies"
-        found.append(f"{row.sentence} Power: {least}.")
+        size = f"a true difference of {number(row.detectable)}"
+        least = size if row.detectable < 1 else "no true difference"
+        power = f" Power: {least} is shown in 80 % of such studies."
+        found.append(row.sentence + (power if pd.notna(row.detectable) else ""))
     return found
 
 
 def rows_of(table: Table) -> str:
-    """A table of the report with its sections below each other."""
+    """A table of the report with its sections and their notes below each other."""
     parts = []
     for section in table.sections:
         rule_line = line(["---:" if numeric else "---" for numeric in section.numeric])
         body = "\n".join([line(section.header), rule_line, *map(line, section.rows)])
-        parts.append(f"**{section.title}**\n\n{body}")
+        parts += [f"**{section.title}**\n\n{body}", *map(plain, section.notes)]
     return "\n\n".join([*parts, table.caption])
