@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import timm
 import torch
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 from cxrgrid import models
 from cxrgrid.config.check_starts import check_checkpoint, check_start, weights_file
 from cxrgrid.config.errors import UserError
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.models import checkpoint_file
 from cxrgrid.models.beside import resize_note
 from test_train import make_cell
@@ -320,6 +322,15 @@ def test_the_input_beside_an_open_clip_checkpoint_is_the_starts(tmp_path):
     timms = {"interpolation": "bicubic"}
     assert "by bicubic" in resize_note("results/weights/resnet18.safetensors", timms, {})
     assert resize_note("results/t/cells/x/model.safetensors", timms, {}) == ""
+
+
+@pytest.mark.parametrize(("theirs", "own"), [("bicubic", "area"), ("area", "lanczos")])
+def test_a_start_from_a_cell_whose_images_were_resized_otherwise_says_so(tmp_path, theirs, own):
+    image = {} if theirs == "area" else {"interpolation": theirs}
+    write_parquet(pa.table({"epoch": [1]}), tmp_path / "history.parquet", {"image": image})
+    note = resize_note(tmp_path / "model.safetensors", {}, {"interpolation": own})
+    assert f"resized by {theirs}, here by {own}" in note
+    assert resize_note(tmp_path / "model.safetensors", {}, {"interpolation": theirs}) == ""
 
 
 def test_a_start_brings_its_own_input_and_its_cells_keep_it(tmp_path):

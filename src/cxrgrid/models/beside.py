@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cxrgrid.io.parquet import facts_of
+
 PILLOWS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 USUAL = 1 / 255  # rescale_factor: grey levels from 0 to 1
 PUBLISHED = ("results", "weights")  # where the rule `weights` puts what timm publishes
@@ -31,11 +33,19 @@ def resize_note(path: str | Path, cfg: dict[str, Any], image: dict[str, Any]) ->
     cfg: timm's settings of the network; image: the cell's image recipe.
     """
     timms = Path(path).parts[: len(PUBLISHED)] == PUBLISHED
-    theirs = (cfg if timms else said(path)).get("interpolation")
+    theirs = (cfg if timms else of_cell(path) or said(path)).get("interpolation")
     own = image.get("interpolation", "area")
     if not theirs or theirs == own:
         return ""
     return f"; trained on images resized by {theirs}, here by {own} (image.interpolation)"
+
+
+def of_cell(path: str | Path) -> dict[str, Any]:
+    """Interpolation of the images of the cell whose weights these are; empty of other files."""
+    history = Path(path).with_name("history.parquet")
+    if not history.is_file():
+        return {}
+    return {"interpolation": "area", **(facts_of(history).get("image") or {})}
 
 
 def said(path: str | Path) -> dict[str, Any]:
