@@ -69,3 +69,8 @@ def test_it_covers_whatever_trainings_add(seed_sd):
         hits += one["low"] <= 0.7 <= one["high"], abs(one["value"] - 0.7) <= 1.96 * 0.03
     assert hits[0] / tries >= 0.93
     assert seed_sd < 0.05 or hits[1] / tries < 0.8
+
+
+def test_no_end_is_a_zero_with_a_minus():
+    found = seed_means(trainings({"a": [0.02, 0.9]}), [])
+    assert found["low"].iloc[0] == 0 and not np.signbit(found["low"].iloc[0])

@@ -73,4 +73,4 @@ def least(rows: pd.DataFrame) -> pd.Series:
     """Least value of each row's metric: -1 of gaps between groups and of correlations, else 0."""
     none = pd.Series("", rows.index)
     gaps = rows.get("subset", none).str.startswith("gap:")
-    return -1.0 * (gaps | rows.get("metric", none).eq("mcc"))
+    return 0.0 - (gaps | rows.get("metric", none).eq("mcc")).astype(float)  # no zero of sign minus

@@ -1,5 +1,6 @@
 """Models in each subset of the test images: accuracy, sensitivity and specificity."""
 
+import numpy as np
 import pandas as pd
 
 from cxrgrid.config.cell import CONFIGURATION
@@ -39,7 +40,10 @@ def build(frames: Frames) -> pd.DataFrame:
     table = means(rows, METRICS[0])
     for name in METRICS[1:]:
         table = table.merge(means(rows, name), on=[*CONFIGURATION, "subset"], how="outer")
-    beside = over_labels(rows)
+    rare = {(name, label) for name in parts for label in frames.rare(name)}
+    labels = zip(rows["dataset"], rows["label"], strict=True)
+    out = np.array([pair in rare for pair in labels], bool) & rows["subset"].eq("all")
+    beside = over_labels(rows[~out])
     table = table.merge(beside, on=[*CONFIGURATION, "subset"], how="left")
     return in_order(table, frames).reindex(columns=COLUMNS)
 
@@ -55,7 +59,7 @@ def means(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def over_labels(rows: pd.DataFrame) -> pd.DataFrame:
-    """Baselines and sizes of each configuration and subset."""
+    """Baselines and sizes of each configuration and subset; rows: of labels in the means alone."""
     keys = [*CONFIGURATION, "subset"]
     found = rows.groupby(keys, sort=False).agg(
         seeds=("seed", "nunique"), n=("n", "max"), patients=("patients", "max")
