@@ -56,3 +56,12 @@ def test_every_number_is_that_of_scikit_learn(unnamed):
 
 def test_the_table_states_zero_division():
     assert "`zero_division=np.nan`" in table.METHOD and "`zero_division=1`" in table.METHOD
+
+
+def test_a_label_that_is_in_some_averages_only_is_named():
+    report = SimpleNamespace(study=SimpleNamespace(report=SimpleNamespace(minimum=10)))
+    rows = pd.DataFrame([MODEL])
+    [note] = table.notes(rows, SimpleNamespace(rare=lambda name: ["Hernia"], grid=report))
+    assert note.startswith("In no macro or weighted average, with fewer than 10")
+    assert note.endswith("in every support: Hernia.")
+    assert not table.notes(rows, SimpleNamespace(rare=lambda name: [], grid=report))

@@ -24,6 +24,10 @@ METHOD = (
     "and at least `report.minimum` images of each. Of the average over samples F1 alone, with "
     "`zero_division=1`: an image without any finding of which none is said counts 1."
 )
+RARE = (
+    "In no macro or weighted average, with fewer than {} positive or negative test images "
+    "(`report.minimum`), but in the others and in every support: {}."
+)
 links = cell_links.of_configurations
 
 
@@ -60,3 +64,9 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     for name in METRICS.values():
         shown[name] = rows[name].map(number)
     return shown.assign(support=rows["support"].map(whole))
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """Labels that are in some averages only."""
+    rare = frames.rare(rows["dataset"].iloc[0])
+    return [RARE.format(frames.grid.study.report.minimum, ", ".join(rare))] if rare else []
