@@ -45,7 +45,7 @@ def draw(frames: Frames) -> Figure:
         here = table[table["label"] == row.label]
         panel(axes, here, named=x == 0)
         n = f"n = {here['positives'].sum() + here['negatives'].sum():,}"
-        figure_style.subtitle(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
+        figure_style.title(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
     figure_style.legend(
         figure, [Patch(color=PRESENT, label="with the label"), Patch(color=ABSENT, label="without")]
     )

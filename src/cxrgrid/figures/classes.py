@@ -35,7 +35,7 @@ def draw(frames: Frames) -> Figure:
             axes.set_axis_on()
             panel(axes, here, first=view == ALL)
             note = f"n = {sizes[name]:,} images" if view == ALL else view
-            figure_style.subtitle(axes, name if view == ALL else "", note)
+            figure_style.title(axes, name if view == ALL else "", note)
     names = {"train": "training", "val": "validation", "test": "test"}
     figure_style.legend(
         figure, [Patch(color=figure_style.SPLITS[s], label=names[s]) for s in names]

@@ -42,11 +42,11 @@ def draw(frames: Frames) -> Figure:
             cell = here[CONFIGURATION].merge(cells, on=CONFIGURATION).head(1)
             if cell.empty:
                 axes.set_axis_off()
-                figure_style.subtitle(axes, dataset, f"{init}: no cell is scored")
+                figure_style.title(axes, dataset, f"{init}: no cell is scored")
                 continue
             panel(axes, *counts(frames, cell))
             name = f"{cell['backbone'].iloc[0]} · {init}, n = {cell['n'].iloc[0]:,.0f}"
-            figure_style.subtitle(axes, dataset, name)
+            figure_style.title(axes, dataset, name)
     return figure
 
 
@@ -74,7 +74,8 @@ def panel(axes: Axes, matrix: pd.DataFrame, share: np.ndarray) -> None:
         axes.text(
             x + 0.5, y + 0.5, f"{value:,.0f}", ha="center", va="center", fontsize=8, color=ink
         )
-    axes.set_xticks(np.arange(matrix.shape[1]) + 0.5, matrix.columns)
+    names = [name.replace(" ", "\n") if name in CELLS else name for name in matrix.columns]
+    axes.set_xticks(np.arange(matrix.shape[1]) + 0.5, names)
     axes.set_yticks(np.arange(matrix.shape[0]) + 0.5, matrix.index)
     axes.invert_yaxis()
     competing = list(matrix.index) == list(matrix.columns)

@@ -43,7 +43,7 @@ def draw(frames: Frames) -> Figure:
                 (configurations["dataset"] == dataset) & (configurations[cost] > 0)
             ]
             panel(axes, here.sort_values([cost, "value"]), cost, colour, marks)
-            figure_style.subtitle(axes, dataset, f"n = {len(here)} configurations")
+            figure_style.title(axes, dataset, f"n = {len(here)} configurations")
         row[0].set_ylabel(frames.metric_name)
     few = len(backbones) <= len(MARKS)
     shapes = [

@@ -61,7 +61,7 @@ def panel(axes: Axes, part: pd.DataFrame) -> None:
     x, y = (named(first["factor"], level) for level in first[["level", "against"]].fillna(""))
     tests = part[part["interaction_p"].notna()].drop_duplicates("by")
     words = [f"{row['by']}: p {p_value(row['interaction_p'])}" for _, row in tests.iterrows()]
-    figure_style.subtitle(axes, f"{x} − {y}", ", ".join(words[:2]))
+    figure_style.title(axes, f"{x} − {y}", ", ".join(words[:2]))
 
 
 def mark(axes: Axes, y: float, row: pd.Series, main: bool) -> None:

@@ -40,14 +40,14 @@ def draw(frames: Frames) -> Figure:
         axes.set_axis_off()
     for row, (dataset, (cell, part)) in zip(grid, shown.items(), strict=False):
         if part.empty:
-            figure_style.subtitle(row[0], dataset, "no cell is explained")
+            figure_style.title(row[0], dataset, "no cell is explained")
             continue
         for axes, column in zip(row, columns, strict=True):
             if column != "finding" and not tells(part, column):
                 continue
             panel(axes, part, column, colours[column])
             configuration = f"{cell['backbone']} · {cell['init']}, n = {len(part):,} images"
-            figure_style.subtitle(
+            figure_style.title(
                 axes, dataset, configuration if column == "finding" else f"by {column}"
             )
     return figure

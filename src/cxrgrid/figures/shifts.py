@@ -42,7 +42,7 @@ def draw(frames: Frames) -> Figure:
         axes.set_axis_on()
         part = rows[(rows["dataset"] == dataset) & (rows["change"] == name)]
         panel(axes, part, colour)
-        figure_style.subtitle(axes, name, dataset if deep > 1 else "")
+        figure_style.title(axes, name, dataset if deep > 1 else "")
         if place % columns == 0:
             axes.set_ylabel(NAMES[primary_metric(frames.grid)])
     used = {init: colour[init] for init in colour if init in set(rows["init"])}

@@ -42,7 +42,7 @@ def draw(frames: Frames) -> Figure:
             column = list(columns)[-1]
             by_epoch(axes, history, column, models)
             axes.set_ylabel(f"validation {label}" if len(columns) > 1 else label)
-        figure_style.subtitle(row[0], dataset, f"n = {done} trainings")
+        figure_style.title(row[0], dataset, f"n = {done} trainings")
         entries = [Line2D([], [], color=r.colour, label=r.model) for r in models.itertuples()]
         row[-1].legend(handles=entries, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
     return figure

@@ -36,7 +36,7 @@ def draw(frames: Frames) -> Figure:
     for axes, (model, part) in zip(grid.flat, models, strict=False):
         panel(axes, part, sources, datasets, ends)
         several = rows["recipe"].nunique() > 1
-        figure_style.subtitle(axes, model[0], " · ".join(model[1 : 3 if several else 2]))
+        figure_style.title(axes, model[0], " · ".join(model[1 : 3 if several else 2]))
     for axes in grid.flat[len(models) :]:
         axes.set_axis_off()
     figure.suptitle(frames.metric_name, x=0.01, ha="left", fontsize=9)

@@ -50,7 +50,7 @@ def draw(cells: pd.DataFrame, history: pd.DataFrame, names: list[str]) -> Figure
         axes.set_ylabel("" if x else label)
         dataset, backbone, recipe = key
         below = backbone if several[dataset] == 1 else f"{backbone}\n{shortened(recipe)}"
-        figure_style.subtitle(axes, "" if x else dataset, below)
+        figure_style.title(axes, "" if x else dataset, below)
     figure_style.legend(figure, [*figure_style.lines(colour), *dashes(names)])
     return figure
 

@@ -107,18 +107,11 @@ def wrap(count: int, columns: int) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def title(axes: Axes, name: str, note: str = "") -> None:
-    """Set a panel's title and n."""
-    axes.set_title(name)
-    if note:
-        axes.annotate(
-            note, (1, 1), (0, 4), "axes fraction", "offset points", ha="right", va="bottom",
-            fontsize=8, color=QUIET,
-        )  # fmt: skip
-
-
-def subtitle(axes: Axes, name: str, below: str) -> None:
-    """Set a narrow panel's title, on two lines, or on one more for each that `below` has."""
+def title(axes: Axes, name: str, below: str = "") -> None:
+    """Set a panel's title, and below it, since there may be no room beside it, lines of n."""
+    if not below:
+        axes.set_title(name)
+        return
     axes.set_title(name, pad=17 + 11 * below.count("\n"))
     axes.annotate(below, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8.5)
 
@@ -196,7 +189,7 @@ def small_multiples(frames: Frames, one: Callable, across: str, up: str, most: i
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.tick_params(labelbottom=True)
         n = f"n = {row.positives + row.negatives:,} ({row.positives:,})"
-        subtitle(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
+        title(axes, row.dataset if x == 0 else "", f"{row.label}, {n}")
         axes.set(xlabel=across, ylabel="" if x else up)
     legend(figure, lines({name: colour[name] for name in dict.fromkeys(best["init"])} or colour))
     return figure

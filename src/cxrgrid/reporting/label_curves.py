@@ -33,10 +33,11 @@ def draw(frames: Frames, curve: str, one: Callable, say: Callable, up: tuple[str
             entries.append(Line2D([], [], color=colour, label=f"{label}: {say(row)}"))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=up[0], ylabel=up[1])
         axes.set_box_aspect(1)
-        figure_style.subtitle(axes, dataset, name)
+        figure_style.title(axes, dataset, name)
         if not entries:
             figure_style.say(axes, "no label is scored")
-        size = 8 if len(entries) < 15 else 7
+        longest = max((len(entry.get_label()) for entry in entries), default=0)
+        size = 8 if len(entries) < 15 and longest <= 50 else 7
         axes.legend(handles=entries, loc="center left", bbox_to_anchor=(1.03, 0.5), fontsize=size)
     return figure
 

@@ -78,7 +78,8 @@ def sizes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """The sentence of the primary effect, and those of the others that differ."""
+    """Sentences: of the effects that differ, and of the primary one with the smallest p."""
     rows = headline(rows, frames)
-    told = rows["primary"] | rows["verdict"].isin(["better", "worse"]) & rows["model"].eq(FIXED)
+    told = rows["verdict"].isin(["better", "worse"]) & (rows["primary"] | rows["model"].eq(FIXED))
+    told |= rows.index.isin(rows[rows["primary"]].sort_values("p", kind="stable").index[:1])
     return list(rows.loc[told, "sentence"])
