@@ -102,7 +102,7 @@ def test_a_start_of_another_network_is_refused_at_the_plan_until_its_file_change
     torch.save(timm.create_model("test_resnet", layers=(2, 2, 2, 2)).state_dict(), "w.pth")
     for _ in range(2):
         with pytest.raises(
-            UserError, match=r"weights, for test_resnet: w\.pth: holds a weight layer1"
+            UserError, match=r"weights\.theirs: test_resnet from w\.pth: holds a weight layer1"
         ):
             backbone_trials.check(MAIN, grid("test_resnet", file="w.pth"))
     assert [len(trial) for trial in folder[0]] == [3, 6] and len(folder) == 1

@@ -114,7 +114,10 @@ def test_another_size_resamples_positions(tmp_path, had, has):
     assert middle[0] == pytest.approx(middle[1], abs=0.02)
 
 
-@pytest.mark.parametrize("backbone", ["pit_ti_224", "swin_tiny_patch4_window7_224", "toh_xvt"])
+RESAMPLED = ["pit_ti_224", "swin_tiny_patch4_window7_224", "toh_xvt", "visformer_tiny"]
+
+
+@pytest.mark.parametrize("backbone", [*RESAMPLED, "gcvit_xxtiny"])
 def test_positions_of_other_shapes_are_resampled_too(tmp_path, backbone):
     save_file(network(backbone, 224, seed=0).state_dict(), tmp_path / "w.safetensors")
     models.start_from(network(backbone, 96), tmp_path / "w.safetensors")

@@ -39,15 +39,24 @@ def check(workflow: Any, grid: Grid) -> None:
     if not workflow.is_main_process:
         return
     said = {**dict.fromkeys(known(), ""), **remembered()}
-    new = [trial for trial in wanted(grid) if json.dumps(trial) not in said]
+    trials = wanted(grid)
+    new = [trial for trial in trials if json.dumps(trial) not in said]
     if new:
         said |= ask(new)
         remember({text: said[text] for text in said if text not in known()})
-    refused = [trial for trial in wanted(grid) if said.get(json.dumps(trial))]
+    refused = [trial for trial in trials if said.get(json.dumps(trial))]
     if refused:
         more = f" (and {len(refused) - 1} more of this kind)" if len(refused) > 1 else ""
-        where = "grid.backbones" if len(refused[0]) == 3 else f"weights, for {refused[0][0]}"
-        raise UserError(f"{where}: {said[json.dumps(refused[0])]}{more}")
+        line = said[json.dumps(refused[0])]
+        raise UserError(f"{setting(grid, refused[0])} {line}{more}")
+
+
+def setting(grid: Grid, trial: Trial) -> str:
+    """The setting that a trial is of; of a start also the backbone."""
+    if len(trial) == 3:
+        return "grid.backbones:"
+    init = next(cell.init for cell in grid.cells if cell.weights == trial[3])
+    return f"weights.{init}: {trial[0]} from"
 
 
 def wanted(grid: Grid) -> list[Trial]:

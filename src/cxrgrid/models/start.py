@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import math
 import pkgutil
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from timm.layers import resample_abs_pos_embed
+from timm.layers import resample_abs_pos_embed, resize_rel_pos_bias_table
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -25,6 +26,7 @@ from cxrgrid.models import beside, checkpoint_file, starts
 from cxrgrid.models.start_checks import check, others
 
 DEPTH, COMMON = 4, 0.3  # parts of a prefix at most; share of the names that begin with it, at least
+POSITION = re.compile(r"(^|\.)(pos_embed\d?|relative_position_bias_table)$")
 SHOWN = 4  # groups of names in the line
 
 
@@ -155,7 +157,7 @@ def shaped(
     moved = {
         name: at_size(weights[name], wanted[name], model)
         for name in others(weights, wanted)
-        if name.rpartition(".")[2] == "pos_embed"
+        if POSITION.search(name)
     }
     return {**weights, **moved}
 
@@ -181,7 +183,15 @@ def adapt_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def at_size(position: Tensor, own: Tensor, model: nn.Module) -> Tensor:
-    """Position embeddings [1, N, C], [1, C, H, W] or [1, H, W, C] for the network's image size."""
+    """Position embeddings for the network's image size.
+
+    [1, N, C], [1, C, H, W] or [1, H, W, C]; of relative positions [N, heads].
+    """
+    if position.ndim == own.ndim == 2:  # a bias for each distance within a square window
+        window = (math.isqrt(len(own)) + 1) // 2
+        if (2 * window - 1) ** 2 != len(own):
+            return position
+        return resize_rel_pos_bias_table(position, (window, window), own.shape)
     if position.ndim == own.ndim == 4:
         last = position.shape[3] == own.shape[3]  # channels last, as volo has them
         position, own = (one.permute(0, 3, 1, 2) if last else one for one in (position, own))
