@@ -148,6 +148,13 @@ def test_a_release_with_more_settings_keeps_what_was_made(made, release):
     assert planned(made, config, package=release) == {"split", "audit", "train"}
 
 
+def test_the_name_of_the_copy_stands_in_no_rule_whose_text_snakemake_compares():
+    """Without the default profile, unfound from another folder, a new title would train again."""
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        assert "frozen" not in path.read_text(), path
+    assert str(Rules(Grid(STUDY), lambda _: []).study) == Grid(STUDY).frozen
+
+
 def test_a_default_that_is_written_out_keeps_what_was_made(made):
     config = copy.deepcopy(STUDY)
     config["recipes"]["default"] |= {"lr": 1e-3, "optimizer": "adamw", "weight_decay": 0.05}

@@ -51,6 +51,29 @@ def test_a_level_that_has_finished_under_another_name_is_one_line(trained, setti
 
 
 @pytest.mark.parametrize(
+    ("lr", "name"),
+    [
+        (
+            [0.0001, 0.001, 0.01],
+            "default-lr0.001 has been trained as default; put the levels first",
+        ),
+        ([0.01, 0.001], "default has been trained as default-lr0.01; put the levels first"),
+        (0.01, "default has been trained as default-lr0.01; put the levels first"),
+    ],
+)
+def test_another_base_does_not_train_over_finished_results_in_silence(trained, lr, name):
+    with pytest.raises(UserError, match=f"recipes.default: {name}.* or give the recipe another"):
+        grid(lr=lr).check_files()
+
+
+def test_the_datasets_own_policy_written_out_trains_nothing_again(trained):
+    with pytest.raises(UserError, match='default has been trained with uncertain: "", which is'):
+        grid(uncertain=["ignore", "one"]).check_files()
+    grid(uncertain=["", "one"]).check_files()
+    grid(uncertain=["zero", "one"]).check_files()
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {},

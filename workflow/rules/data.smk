@@ -55,10 +55,11 @@ rule pixels:
     threads: 16
     params:
         settings=ask.image,
+        study=ask.study,
     shell:
         "python -m cxrgrid.pixels {params.settings:q} --index {input.index} --out {output.pixels}"
         " --files {output.files} --readable {input.readable}"
-        f" --study {grid.frozen}"
+        " --study {params.study}"
         " --threads {threads} > {log} 2>&1"
 
 
@@ -76,9 +77,10 @@ rule split:
         "../../envs/cxrgrid.yaml"
     params:
         settings=ask.split,
+        study=ask.study,
     shell:
         "python -m cxrgrid.split {params.settings:q} --index {input.index} --files {input.files}"
-        f" --study {grid.frozen}"
+        " --study {params.study}"
         " --out {output} > {log} 2>&1"
 
 

@@ -39,9 +39,10 @@ rule pool:
         "../../envs/cxrgrid.yaml"
     params:
         folders=ask.pool_folders,
+        study=ask.study,
     shell:
         "python -m cxrgrid.pool {params.folders} --out {output.pool}"
-        f" --study {grid.frozen}"
+        " --study {params.study}"
         " > {log} 2>&1"
 
 

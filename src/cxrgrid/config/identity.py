@@ -73,6 +73,16 @@ class Nothing:
         return ""
 
 
+class Unrecorded:
+    """A param of which Snakemake records nothing: with another one nothing is made again."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Recorded(str):
     """A param as Snakemake has recorded it, which a command gets in its short form.
 

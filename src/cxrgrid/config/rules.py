@@ -15,7 +15,7 @@ from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known, suggest
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.identity import Nothing, another, command_text
+from cxrgrid.config.identity import Nothing, Unrecorded, another, command_text
 from cxrgrid.config.image_settings import said_flag
 from cxrgrid.config.label_names import labels_of, same_labels
 from cxrgrid.config.pooling import (
@@ -66,6 +66,7 @@ class Rules:
     ):
         self.grid, self.recorded, self.ancient = grid, recorded, ancient
         self.changed, self.remember = changed, remember
+        self.study = Unrecorded(grid.frozen)  # a param: in a rule's text, each edit would change it
 
     def settings(self, settings: msgspec.Struct, output: str) -> str:
         """JSON of a command's settings; output: a file that the command makes."""
