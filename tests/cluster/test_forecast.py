@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from conftest import CONFIG
@@ -61,6 +62,18 @@ def test_hours_and_weights_are_those_of_finished_cells_of_the_kind(grid):
     assert again.unknown_cells == len(rest) + 1, "what trains again has not finished"
 
 
+def test_finished_cells_that_train_again_are_said(grid):
+    done, other = grid.cells[:2]
+    assert " again" not in forecast.of_run([training(done), training(other)], grid).sentence()
+    folder = Path(grid.folder(done))
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "cell.json").write_bytes(msgspec.json.encode(done))
+    for name in ("val", done.dataset):
+        (folder / f"predictions/{name}.parquet").touch()
+    found = forecast.of_run([training(done), training(other)], grid)
+    assert "2 cells to train in 2 jobs, 1 of them again, as what they" in found.sentence()
+
+
 def test_arrays_take_images_times_pixels_once_the_images_are_listed(grid):
     dataset = grid.cells[0].dataset
     jobs = [training(grid.cells[0]), job("pixels", dataset=dataset, image="")]
@@ -83,6 +96,21 @@ def test_more_cells_than_the_limit_end_in_the_line_that_starts_them(grid, capsys
     assert few.to_json() == grid.to_json(), "the limit is no part of the study"
     nothing = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda **_: []))
     forecast.begin(nothing, few)
+
+
+def test_a_dry_run_looks_into_the_folder_of_the_results(grid, tmp_path, monkeypatch, capsys):
+    """At the end of a run with --directory Snakemake is back in the folder it was started in."""
+    dataset, other = grid.cells[0].dataset, tmp_path / "other"
+    Path(f"results/data/{dataset}").mkdir(parents=True)
+    write_parquet({"image": ["a.png"]}, Path(f"results/data/{dataset}/index.parquet"), {})
+    jobs = [training(grid.cells[0]), job("pixels", dataset=dataset, image="")]
+    dag = SimpleNamespace(needrun_jobs=lambda **_: jobs)
+    quiet = SimpleNamespace(quiet=False)
+    other.mkdir()
+    monkeypatch.chdir(other)
+    workflow = SimpleNamespace(dryrun=True, output_settings=quiet, dag=dag)
+    forecast.at_the_end(workflow, grid, tmp_path)
+    assert "kB of disk for arrays" in capsys.readouterr().err and Path.cwd() == other
 
 
 @pytest.mark.parametrize("value", ["many", "0", -1, 2.5])

@@ -5,6 +5,7 @@ has finished. Arrays are counted once their images are listed (index.parquet).
 """
 
 import atexit
+import contextlib
 import shutil
 import statistics
 import sys
@@ -17,7 +18,7 @@ from cxrgrid.cluster import training_parts
 from cxrgrid.cluster.progress import benchmark, kind
 from cxrgrid.cluster.wording import amount, duration
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.grid import Grid
+from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.rules import named
 
 MODEL = "model.safetensors"
@@ -27,7 +28,8 @@ MODEL = "model.safetensors"
 class Forecast:
     """A run's trainings and all its jobs. Sums over what is known, and how many are not.
 
-    seconds: of training; weights, arrays: bytes of files to write.
+    again: cells that have finished with these settings, and train all the same, since data that
+    they rest on are new, or prepared anew; seconds: of training; weights, arrays: bytes to write.
     """
 
     cells: int
@@ -37,11 +39,13 @@ class Forecast:
     weights: float
     arrays: int
     unknown_arrays: int
+    again: int = 0
 
     def sentence(self) -> str:
         """The forecast in words."""
         cells = f"{self.cells:,} cell{'s' * (self.cells != 1)}"
-        parts = [f"{cells} to train in {self.jobs:,} jobs", self.hours()]
+        again = f", {self.again:,} of them again, as what they rest on is made anew"
+        parts = [f"{cells} to train in {self.jobs:,} jobs{again * bool(self.again)}", self.hours()]
         if self.arrays or self.unknown_arrays:
             parts.append(self.disk())
         if self.weights:
@@ -81,13 +85,22 @@ def begin(workflow: Any, grid: Grid) -> None:
 def of_dry_run(workflow: Any, grid: Grid) -> None:
     """When the Snakefile is read: print the forecast at the end of a dry run that is not quiet."""
     if workflow.is_main_process:  # as yet it does not know that it is a dry run
-        atexit.register(at_the_end, workflow, grid)
+        atexit.register(at_the_end, workflow, grid, Path.cwd())
 
 
-def at_the_end(workflow: Any, grid: Grid) -> None:
-    """Print what a dry run has planned; nothing where it planned no training, or failed."""
+def at_the_end(workflow: Any, grid: Grid, folder: Path) -> None:
+    """Print what a dry run has planned; nothing where it planned no training, or failed.
+
+    folder: of the results; with --directory Snakemake has left it by now.
+    """
     if not workflow.dryrun or workflow.output_settings.quiet or not workflow.dag:
         return
+    with contextlib.chdir(folder):
+        tell_plan(workflow, grid)
+
+
+def tell_plan(workflow: Any, grid: Grid) -> None:
+    """Print the forecast of a plan, and whether the run itself would stop."""
     jobs = list(workflow.dag.needrun_jobs(exclude_finished=False))
     found = of_run(jobs, grid)
     if found.cells:
@@ -126,6 +139,7 @@ def of_run(jobs: list[Any], grid: Grid) -> Forecast:
         weights=sum(filter(None, weights)),
         arrays=sum(filter(None, sizes)),
         unknown_arrays=sizes.count(None),
+        again=sum(finished(grid.folder(cell), cell) for cell in cells),
     )
 
 
