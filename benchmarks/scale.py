@@ -55,7 +55,7 @@ rule score:
 def study(cells: int) -> dict:
     """A study of so many cells: recipes × seeds of one dataset and backbone."""
     recipes = {"default": {"epochs": 1}}
-    recipes |= {f"r{number}": {"lr": 1e-4 * (number + 1)} for number in range(cells // SEEDS - 1)}
+    recipes |= {f"r{number}": {"lr": 1e-4 * (number + 1.5)} for number in range(cells // SEEDS - 1)}
     phantom = {"patients": 30, "size": 64}
     return {
         "study": "scale",

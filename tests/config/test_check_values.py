@@ -95,3 +95,17 @@ def test_a_mistyped_root_names_the_near_folder(tmp_path, monkeypatch):
 def test_names_that_differ_in_capital_letters_alone_are_refused(path, value, names):
     with pytest.raises(UserError, match=f"{names}.* differ in capital letters alone"):
         Grid(replaced(DEMO, path, value))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("grid.folds", "any", "no choice 'any'; known: all, a list"),
+        ("transfer", "al", "no choice 'al'; known: all, none, a list"),
+        ("recipes.default.channels", [1, 2], "no choice 2; known: 1, 3"),
+        ("recipes.default.compile", "overhead", "known: true or false, reduce-overhead"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_told_with_the_choices(place, value, words):
+    with pytest.raises(UserError, match=f"{place}: .*{words}"):
+        Grid(replaced(DEMO, place, value))

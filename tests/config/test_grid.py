@@ -1,6 +1,8 @@
 """The grid of cells: what a config means, and that each mistake in it is named."""
 
 import json
+import runpy
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -348,3 +350,8 @@ def test_an_empty_file_and_a_pointer_are_named_before_any_job(tmp_path, monkeypa
         (tmp_path / "w.pth").write_bytes(content)
         with pytest.raises(UserError, match=rf"weights\.pretrained: w\.pth {words}|{words}"):
             Grid(changed("weights.pretrained", "w.pth")).check_files()
+
+
+def test_the_benchmark_of_many_cells_is_a_study_without_one_training_twice():
+    made = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/scale.py"))
+    assert len(Grid(made["study"](600)).cells) == 600

@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -107,11 +108,13 @@ def check_case(names: Iterable[str], where: str) -> None:
             )
 
 
-def in_words(message: str, value: Any = None) -> str:
+def in_words(message: str, value: Any = None, choices: Iterable[str] = ()) -> str:
     """A message of msgspec's with types in plain words, and what to do about them.
 
-    value: that the message is about, if it is known.
+    value: that the message is about, if it is known; choices: what it may be, in words.
     """
+    if message.startswith("Invalid enum value") and choices:
+        return f"no choice {value!r}; known: {', '.join(choices)}"
     if bound := re.fullmatch(r"Expected `(int|float)` ([<>]=?) (\S+)", message):
         got = "" if value is None else f", got {value}"
         return f"expected {TYPES[bound[1]]} {BOUNDS[bound[2]]} {float(bound[3]):g}{got}"
@@ -124,6 +127,29 @@ def in_words(message: str, value: Any = None) -> str:
     found = (REMEDIES.get((name, types[2])) for name in sorted(wanted))
     remedy = next((f"; {text}" for text in found if text), "")
     return f"expected {said}, got {TYPES.get(types[2], types[2])}{remedy}"
+
+
+def choices_at(kind: type[msgspec.Struct], path: str) -> list[str]:
+    """The choices of a setting in words, where some have names; path: msgspec's."""
+    annotation: Any = kind
+    for name in re.findall(r"\.([^.\[]+)", path):
+        fields = [field for each in structs(annotation) for field in msgspec.structs.fields(each)]
+        annotation = next((field.type for field in fields if field.name == name), None)
+    return list(dict.fromkeys(kinds_in(annotation)))
+
+
+def kinds_in(annotation: Any) -> Iterable[str]:
+    """The named values in a type, and its other types in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield from map(str, inner)
+    elif origin in (tuple, list):
+        yield TYPES["array"]
+    elif origin is Annotated or origin in (Union, UnionType):
+        for each in inner[:1] if origin is Annotated else inner:
+            yield from kinds_in(each)
+    elif annotation is not type(None):
+        yield TYPES.get(getattr(annotation, "__name__", ""), "settings (name: value)")
 
 
 def at_path(value: Any, path: str) -> Any:

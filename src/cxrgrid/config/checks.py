@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from cxrgrid.config.backbone_names import timm_name
-from cxrgrid.config.check_values import at_path, check_case, check_plain, in_words, once
+from cxrgrid.config.check_values import at_path, check_case, check_plain, choices_at, in_words, once
 from cxrgrid.config.dataset import Dataset, Subset, TestSet
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.preparation import Split
@@ -40,9 +40,9 @@ def checked(value: Any, kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        said = in_words(message, at_path(value, path.rstrip("`")))
-        path = re.sub(r"\[\.\.\.\]", "", path.rstrip("`"))
+        message, _, path = str(error).rstrip("`").partition(" - at `$")
+        said = in_words(message, at_path(value, path), choices_at(kind, path))
+        path = re.sub(r"\[\.\.\.\]", "", path)
         raise UserError(f"{where}{path}: {said}") from None
 
 
