@@ -126,7 +126,11 @@ def main() -> None:
                 claims(grid, measured, true, found)
                 pair(grid, measured, found)
                 means(measured, found)
-            shares = [f"{100 * found[name] / args.studies:.1f}" for name in COLUMNS]
+            asked = {name: name != "random" or args.datasets > 2 for name in COLUMNS}
+            shares = [
+                f"{100 * found[name] / args.studies:.1f}" if asked[name] else "–"
+                for name in COLUMNS
+            ]
             print(f"| {seeds} | {seed_sd} | {' | '.join(shares)} |", flush=True)
 
 

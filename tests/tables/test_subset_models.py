@@ -33,3 +33,13 @@ def test_a_label_that_is_in_no_mean_is_in_no_baseline():
     assert table.loc["all", "prevalence"] == pytest.approx(0.25)
     assert table.loc["all", "majority_accuracy"] == pytest.approx(0.75)
     assert table.loc["women", "majority_accuracy"] == pytest.approx(0.75)
+
+
+def test_means_of_sensitivity_with_few_patients_are_said_to_have_short_intervals():
+    rows = pd.DataFrame({"dataset": ["ward"] * 2, "subset": ["all", "women"]})
+    rows = rows.assign(patients=[400, 40], **dict.fromkeys(subset_models.METRICS, 0.7))
+    frames = SimpleNamespace(facts={"ward": {"labels": list(PREVALENCES)}})
+    [note] = subset_models.notes(rows, frames)
+    assert note.startswith("Intervals of sensitivity as a mean") and "100 patients (women)" in note
+    frames.facts["ward"]["labels"] = ["Effusion"]
+    assert not subset_models.notes(rows, frames)
