@@ -25,16 +25,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import timm
-from safetensors.torch import save_file
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import cxrgrid
 from conftest import write_study
 from cxrgrid.cluster import slurm
 from cxrgrid.data import near_duplicates
 from cxrgrid.io import cli
-from small_cell import write_cell
 from test_machines import DATA, READINGS, REPORTED, images
 from test_robustness import write_shifted
 from test_site import slurm_says
@@ -185,6 +181,8 @@ def lasting(path: Path) -> bytes:
 
 def scalars(path: Path) -> bytes:
     """Scalars of an event file, in order."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
     events = EventFileLoader(str(path)).Load()
     values = [(event.step, value) for event in events for value in event.summary.value]
     return repr([(step, v.tag, v.simple_value or v.tensor) for step, v in values]).encode()
@@ -216,6 +214,11 @@ def made(base: Path) -> list[Path]:
 
 def prepared(now: Path) -> None:
     """Fill a folder with all that the commands read."""
+    import timm
+    from safetensors.torch import save_file
+
+    from small_cell import write_cell
+
     images(now)
     write_study(now / "results", report={"figures": ["roc"]})
     write_cell(now / "results")

@@ -17,6 +17,7 @@ from cxrgrid.cluster import progress, slurm, training_progress
 from cxrgrid.cluster.training_progress import TrainingProgress
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
+from cxrgrid.io import locks
 
 EPOCH = "epoch 3/8  train loss 0.5000  val loss 0.6  val AUROC 0.7  lr 1e-3  30.0 s  9 images/s\n"
 JOB = "slurmstepd: error: *** JOB 12 ON n1 CANCELLED AT 2026-01-01T00:00:00"
@@ -185,6 +186,24 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     for other in (row.replace(str(Path.cwd()), "/elsewhere"), row.replace("_demo_", "_mine_")):
         answers(monkeypatch, squeue=[other])
         assert cell(study, capsys)["state"] == "failed"
+
+
+def test_a_study_of_the_same_cells_shows_neither_failed_nor_running_ones_of_another(
+    study, folder, capsys
+):
+    twin = study.parents[1] / "twin/study.json"
+    twin.parent.mkdir()
+    twin.write_text(json.dumps({**CONFIG, "study": "twin"}))
+
+    def states(name):
+        status.main(["demo", "twin", "--json"])
+        return {one["state"] for one in json.loads(capsys.readouterr().out)[name]}
+
+    capsys.readouterr()
+    (folder / "train.log").write_text("error: the loss is not finite\n")
+    assert states("demo") == {"done", "failed"} and states("twin") == {"never tried"}
+    with locks.claim(folder):
+        assert states("demo") == {"done", "running"} and states("twin") == {"never tried"}
 
 
 def test_what_became_of_another_studys_cell_is_not_told_of_this_one(study, folder, capsys):

@@ -104,3 +104,17 @@ def test_missing_columns_facts_and_permissions_are_one_line_each(tmp_path):
     np.save(pixels, np.zeros((2, 1, 1), np.uint8))
     with pytest.raises(UserError, match="is of other images than table.parquet"):
         load_split(tmp_path, "val")
+
+
+KINDS = {"image": pa.int64(), "split": pa.bool_(), "row": pa.float64(), "value": pa.string()}
+KINDS |= {"Mass": pa.string(), "seed": pa.string(), "patient": pa.float64()}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_column_of_another_kind_is_one_line_in_every_reader(tmp_path, name):
+    path, facts = tmp_path / "t.parquet", {"labels": ["Mass"]}
+    write_parquet({name: pa.array([None], KINDS[name])}, path, facts)
+    with pytest.raises(UserError, match=f"column '{name}' is {KINDS[name]}.*, not (text|.*number)"):
+        read_parquet(path)
+    write_parquet({name: pa.nulls(1)}, path, facts)
+    assert read_parquet(path)[0].num_rows == 1, "without any value a column is of no kind"

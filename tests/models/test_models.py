@@ -12,6 +12,7 @@ from cxrgrid import models
 from cxrgrid.config import checks
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import Split
+from cxrgrid.io.parquet import write_parquet
 from cxrgrid.training.loss import make_optimizer
 from test_train import make_cell
 
@@ -42,6 +43,19 @@ def test_weights_carry_over_but_the_classifier_is_fresh(tmp_path, backbone, chan
     for name, tensor in model.state_dict().items():
         expected = head.get(name, source.state_dict().get(name))
         assert torch.equal(tensor, expected), name
+
+
+def test_a_cell_that_is_a_start_has_the_size_and_checksum_that_its_training_wrote(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = models.build(make_cell(), 2, 32)
+    save_file(model.state_dict(), path)
+    facts = {"model": models.size_and_checksum(path)}
+    write_parquet({"epoch": [1]}, tmp_path / "history.parquet", facts)
+    models.start_from(model, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"model.safetensors: damaged, or of another training"):
+        models.start_from(model, path)
 
 
 @pytest.mark.parametrize(("had", "has"), [(3, 1), (1, 3)])

@@ -22,7 +22,7 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.errors import UserError, suggest
 from cxrgrid.io.json_file import AGAIN
-from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.parquet import read_any_kind
 
 AGREE = 1e-4  # of a probability and that of the log odds beside it
 FORM = "needs the columns image, y:<label> and p:<label>, and patient where images share one"
@@ -158,7 +158,7 @@ def read(path: Path) -> Predictions:
 def read_table(path: Path) -> tuple[pa.Table, dict]:
     """A table and its facts; a CSV file has none."""
     if path.suffix.lower() == ".parquet":
-        return read_parquet(path)
+        return read_any_kind(path)
     if path.suffix.lower() != ".csv":
         raise UserError(f"{path}: predictions are a .parquet or a .csv file")
     if not path.is_file():

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cxrgrid import models
-from cxrgrid.config.cell import TRAIN_AGAIN, Cell, fold_folder, read_cell
+from cxrgrid.config.cell import Cell, fold_folder, read_cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Image, other_image
 from cxrgrid.data.resizing import Sides
@@ -123,19 +123,6 @@ def history_facts(folder: Path) -> dict:
     return read_parquet(path)[1] if path.is_file() else {}
 
 
-def check_weights(folder: Path) -> None:
-    """`UserError` unless a cell's weights are those that its training wrote, by size and checksum.
-
-    Cells of before, and copies without history.parquet, have neither: their weights are read.
-    """
-    made, path = history_facts(folder).get("model"), folder / MODEL
-    if made and models.size_and_checksum(path) != made:
-        size = f"{path.stat().st_size:,} bytes, of {made.get('bytes')} written"
-        raise UserError(
-            f"{path}: damaged, or of another training than history.parquet ({size}); {TRAIN_AGAIN}"
-        )
-
-
 def image_there(folder: Path, cell: Cell, facts: dict, said: dict | None = None) -> dict:
     """The cell's image settings, and its size, as far as they differ from a dataset's own.
 
@@ -158,8 +145,8 @@ def load(folder: Path, cell: Cell, labels: int, size: Size) -> nn.Module:
     device = pick_device()
     prepare(cell, device)
     model = models.build(cell, labels, size)
-    check_weights(folder)
     path = folder / MODEL
+    models.check_written(path)
     weights = models.read_weights(path)
     if cell.head == "knn":
         name = classifier_of(model)[0]

@@ -22,6 +22,9 @@ KEY = b"cxrgrid"
 SUM = b"cxrgrid.sha256"  # of everything but the values, which have checksums of their own
 OWN = (SUM, b"ARROW:schema")  # metadata that the checksum leaves out: pyarrow writes the latter
 
+TEXTS = ("image", "patient", "split", "dataset", "label", "metric")
+NUMBERS = ("value", "low", "high", "fold", "seed")
+
 
 def write_parquet(table, path: str | Path, facts: dict) -> None:
     """Write a pyarrow table, a dict of columns or a pandas frame, with `facts`, atomically."""
@@ -50,8 +53,39 @@ def checksum(table: pa.Table) -> bytes:
 def read_parquet(path: str | Path, *needs: str) -> tuple[pa.Table, Facts]:
     """A table and its facts ({} if it has none).
 
-    needs: columns. `UserError`, one line, if the file is missing, damaged or lacks a column.
+    needs: columns. `UserError`, one line, if the file is missing or damaged, lacks a column or has
+    one of another kind.
     """
+    table, facts = read_any_kind(path)
+    for name in [name for name in needs if table.schema.get_field_index(name) < 0][:1]:
+        raise UserError(f"{path}: needs one column {name!r}; {AGAIN}")
+    for field in table.schema:
+        if kind := wanted_kind(field, facts):
+            raise UserError(f"{path}: column {field.name!r} is {field.type}, not {kind}; {AGAIN}")
+    return table, facts
+
+
+def wanted_kind(field: pa.Field, facts: dict) -> str:
+    """Kind that a column of this name has in every file; empty if it is so, or has none.
+
+    A column without any value, of kind null, may stand for each.
+    """
+    types, labels = pa.types, facts.get("labels")
+    whole, number = types.is_integer(field.type), types.is_floating(field.type)
+    text = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if types.is_null(field.type):
+        return ""
+    if field.name in TEXTS:
+        known = types.is_string(text) or types.is_large_string(text) or types.is_string_view(text)
+        return "" if known else "text"
+    if field.name == "row":
+        return "" if whole else "whole numbers"
+    numeric = field.name in NUMBERS or isinstance(labels, list) and field.name in labels
+    return "numbers" if numeric and not (whole or number) else ""
+
+
+def read_any_kind(path: str | Path) -> tuple[pa.Table, Facts]:
+    """The same of a file that may be anybody's: its columns are of any kinds."""
     try:
         # read_table would first import all of pyarrow.dataset
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -70,8 +104,6 @@ def read_parquet(path: str | Path, *needs: str) -> tuple[pa.Table, Facts]:
             raise UserError(f"{path}: is a folder; name a file in it") from None
         why = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path}: not a readable Parquet file ({why}); {AGAIN}") from None
-    for name in [name for name in needs if table.schema.get_field_index(name) < 0][:1]:
-        raise UserError(f"{path}: needs one column {name!r}; {AGAIN}")
     return table, facts
 
 

@@ -14,10 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cxrgrid.config.cell import Cell
+from cxrgrid.config.cell import TRAIN_AGAIN, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
+from cxrgrid.io.parquet import facts_of
 from cxrgrid.models import au as au
 from cxrgrid.models import chexfound as chexfound
 from cxrgrid.models import device as device_use
@@ -65,12 +66,13 @@ def start_from(
 
     The model's `mean` and `std` become the checkpoint's, where these are known and not set by the
     cell (`own_input`). `UserError` if the file cannot be read, its weights do not fit the backbone,
-    or its SHA-256 is not `sha256` (empty: not checked).
+    its SHA-256 is not `sha256` (empty: not checked), or it is a cell's and damaged.
     """
     if sha256 and sha256 != (found := checksum(path)):
         raise UserError(
             f"{path}: its SHA-256 is {found}, not {sha256}; fetch it again, or correct it"
         )
+    check_written(Path(path))
     begun = start.fit(model, path, lambda name: in_classifier(model, name))
     model.load_state_dict(model.state_dict() | begun.weights)
     if not own_input:
@@ -112,6 +114,19 @@ def checksum(path: str | Path) -> str:
 def size_and_checksum(path: Path) -> dict[str, int | str]:
     """`bytes` and `sha256` of a weights file, as the facts of a cell's history hold them."""
     return {"sha256": checksum(path), "bytes": path.stat().st_size}
+
+
+def check_written(path: Path) -> None:
+    """`UserError` unless a cell's weights are those that its training wrote, by size and checksum.
+
+    Cells of before, copies without history.parquet, and other weights have neither: none is asked.
+    """
+    made = facts_of(path.with_name("history.parquet")).get("model")
+    if made and size_and_checksum(path) != made:
+        size = f"{path.stat().st_size:,} bytes, of {made.get('bytes')} written"
+        raise UserError(
+            f"{path}: damaged, or of another training than history.parquet ({size}); {TRAIN_AGAIN}"
+        )
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
