@@ -36,6 +36,7 @@ from drawn_tables import (
     stems,
     word,
 )
+from long_tests import by_turns
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +206,73 @@ def test_what_looks_like_a_split_is_no_label_and_is_said(capsys):
     lay(Path("mine"), rows(**PLAIN, is_test=mass, fold=lambda _, n: n % 5))
     assert drafted("mine")[0]["labels"] == ["Effusion", "Mass"]
     said = capsys.readouterr().out
-    assert said.count("may say a split, which is not used") == 2
+    assert said.count("may say a split, which is not used") == 1
+
+
+def held_out(_, n):
+    return int(n % 4 == 0)
+
+
+FLAGS = {
+    "a_flag": ({"is_test": held_out}, "1"),
+    "in_words": ({"isTest": lambda *of: bool(held_out(*of))}, "True"),
+    "as_pandas_writes_it": ({"test_set": lambda *of: float(held_out(*of))}, "1"),
+    "its_contrary_beside_it": ({"train": lambda *of: 1 - held_out(*of), "in_test": held_out}, "1"),
+}
+
+
+@pytest.mark.parametrize("name", by_turns(list(FLAGS), 2))
+def test_a_flag_of_test_images_is_the_split(name):
+    columns, value = FLAGS[name]
+    lay(Path("mine"), rows(**PLAIN, **columns))
+    entry, frame = drafted("mine")
+    assert entry["labels"] == ["Effusion", "Mass"] and entry["split"] == {"name": "column"}
+    assert entry["columns"]["split"] == list(columns)[-1] and entry["columns"]["test"] == value
+    assert frame["split:column"].tolist() == [("trainval", "test")[held_out(*of)] for of in PEOPLE]
+
+
+def test_a_flag_that_parts_a_patients_images_is_not_the_split():
+    lay(Path("mine"), rows(**PLAIN, is_test=lambda name, _: int(name[-1]) - 1))
+    assert drafted("mine")[0]["split"] == {"name": "patient"}
+    assert "12 patients stand in two parts" in Path("studies/mine.yaml").read_text()
+
+
+OFFERED = {
+    "folds": ({"fold": lambda _, n: n % 5}, "0", 6),
+    "folds_from_one": ({"cv_fold_id": lambda _, n: n % 4 + 1}, "1", 6),
+    "training_images": ({"train": lambda *of: 1 - held_out(*of)}, "0", 6),
+    "a_test_or_a_finding": ({"test": held_out}, "1", 6),
+}
+
+
+@pytest.mark.parametrize("name", by_turns(list(OFFERED), 2))
+def test_what_may_be_a_split_is_offered_as_a_comment_that_can_be_taken(name):
+    columns, value, images = OFFERED[name]
+    lay(Path("mine"), rows(**PLAIN, **columns))
+    entry, _ = drafted("mine")
+    assert entry["split"] == {"name": "patient"} and "split" not in entry["columns"]
+    text = Path("studies/mine.yaml").read_text()
+    lines = [line for line in text.splitlines() if f"is the test set, {images} images" in line]
+    taken = yaml.safe_load("\n".join(line.replace("# ", "", 1) for line in lines))
+    assert taken["columns"]["test"] == value and taken["split"] == {"name": "column"}
+    frame = layouts.read(entry | taken, "mine")
+    assert frame["split:column"].value_counts()["test"] == images
+
+
+@pytest.mark.parametrize("fold", [lambda name, _: int(name[-1]) - 1, lambda _, n: n * 7])
+def test_numbers_that_are_no_folds_are_not_offered(fold):
+    lay(Path("mine"), rows(**PLAIN, fold=fold, is_val=held_out, is_test=mass))
+    entry, _ = drafted("mine")
+    assert entry["split"] == {"name": "patient"} and "split" not in entry["columns"]
+    assert "is the test set" not in Path("studies/mine.yaml").read_text()
+
+
+def test_a_value_that_no_row_has_is_named():
+    lay(Path("mine"), rows(**PLAIN, fold=held_out))
+    entry, _ = drafted("mine")
+    entry["columns"] |= {"split": "fold", "test": "9"}
+    with pytest.raises(UserError, match="column 'fold': no row has '9', as columns.test says"):
+        layouts.read(entry, "mine")
 
 
 def test_a_column_that_is_nearly_a_label_is_said(capsys):
@@ -366,6 +433,26 @@ def test_train_and_test_tables_are_parts():
     assert entry["columns"]["parts"] == {"train": "train.csv", "test": "Test.csv"}
     assert entry["split"] == {"name": "column"}
     assert frame["split:column"].value_counts().to_dict() == {"train": 16, "test": 8}
+
+
+@pytest.mark.parametrize("end", ["valid", "test"])
+def test_two_tables_of_parts_may_have_their_columns_in_another_order(end):
+    root = lay(Path("mine"), "", "empty.txt")
+    lines = [line.split(",") for line in rows(**PLAIN).splitlines()]
+    (root / "train.csv").write_text("\n".join(map(",".join, lines[:17])))
+    (root / f"{end}.csv").write_text("\n".join(",".join(x[::-1]) for x in [lines[0], *lines[17:]]))
+    entry, frame = drafted("mine")
+    assert len(frame) == 24 and frame["Effusion"].tolist() == list(EFFUSION.values())
+    assert entry["split"] == {"name": "patient" if end == "valid" else "column"}
+
+
+def test_a_table_of_train_and_val_beside_one_of_train_is_a_question():
+    root = lay(Path("mine"), "", "empty.txt")
+    lines = rows(**PLAIN).splitlines()
+    (root / "trainval.csv").write_text("\n".join(lines[:17]))
+    (root / "train.csv").write_text("\n".join([lines[0], *lines[17:]]))
+    with pytest.raises(UserError, match="each names images and labels"):
+        drafted("mine")
 
 
 def test_images_in_several_folders_are_all_found():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.drafting import questions
+from cxrgrid.drafting import legends, questions
 from cxrgrid.drafting.questions import Question
 from drawn_tables import (
     EFFUSION,
@@ -135,13 +135,53 @@ def test_names_of_codes_are_the_classes():
     assert frame[["well", "ill", "worse"]].sum().tolist() == [8, 8, 8]
 
 
-def test_a_list_of_names_that_cannot_be_joined_is_said(capsys):
-    lay(Path("mine"), rows(patient=patient, label=lambda _, n: n % 3))
+LEGENDS = {
+    "lines": ("classes.txt", "well\nill\nworse\n"),
+    "pairs": ("labels.names", "0: well\n1: ill\n2: worse\n"),
+    "pairs_the_other_way": ("class_names.txt", "worse 2\nwell 0\nill 1\n"),
+    "a_list": ("class_names.json", '["well", "ill", "worse"]'),
+    "names_by_code": ("labels.json", '{"0": "well", "1": "ill", "2": "worse"}'),
+    "codes_by_name": ("labels.json", '{"well": 0, "ill": 1, "worse": 2}'),
+    "yaml": ("classes.yaml", "nc: 3\nnames: [well, ill, worse]\n"),
+}
+
+
+@pytest.mark.parametrize("name", LEGENDS)
+def test_a_legend_names_the_codes_in_whatever_form(name, tmp_path):
+    file, text = LEGENDS[name]
+    (tmp_path / file).write_text(text)
+    named = {"0": "well", "1": "ill", "2": "worse"}
+    assert legends.names_of(tmp_path / file, ["0", "1", "2"]) == named
+
+
+UNFIT = ["well\nill\n", "well\nill\nill\n", "1\n2\n3\n", "0 a\n1 b\n3 c", "", "\0", "x" * 30_000]
+
+
+@pytest.mark.parametrize("text", UNFIT)
+def test_a_legend_that_does_not_fit_names_nothing(text, tmp_path):
+    for ending in (".txt", ".json", ".yaml"):
+        (tmp_path / f"classes{ending}").write_text(text)
+        assert legends.names_of(tmp_path / f"classes{ending}", ["0", "1", "2"]) == {}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_codes_get_their_names_from_a_list_beside_the_table(first, capsys):
+    lay(Path("mine"), rows(patient=patient, label=lambda _, n: f"{n % 3 + first}.0"))
     Path("mine/classes.txt").write_text("well\nill\nworse\n")
-    for given in ("mine", "mine/labels.csv"):
-        drafted(given, "--force")
-        said = capsys.readouterr().out
-        assert "classes.txt: may say what the numbers in 'label' mean" in said
+    Path("mine/README.md").write_text("Films\nof\nward B\n")
+    entry, frame = drafted("mine")
+    assert entry["labels"] == ["ill", "well", "worse"]
+    assert frame["worse"].tolist() == [float(n % 3 == 2) for _, n in PEOPLE]
+    said = capsys.readouterr().out
+    assert "classes.txt: names the codes in 'label'" in said and "not used: mine/README.md" in said
+
+
+def test_a_list_of_names_that_does_not_fit_is_said(capsys):
+    lay(Path("mine"), rows(patient=patient, label=lambda _, n: n % 3))
+    Path("mine/classes.txt").write_text("well\nill\n")
+    drafted("mine/labels.csv")
+    said = capsys.readouterr().out
+    assert "classes.txt: may say what the numbers in 'label' mean" in said
 
 
 JOINS = {

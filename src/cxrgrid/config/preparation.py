@@ -197,6 +197,13 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     split: Annotated[
         str, about("column of the parts (train, val, test), used by `split: {name: column}`")
     ] = ""
+    test: Annotated[
+        str,
+        about(
+            "value of `split` of the test images, where it holds a flag or a fold's number: all "
+            "others are train and val"
+        ),
+    ] = ""
     match: Annotated[
         MATCH,
         about(
@@ -213,6 +220,9 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "called so; empty: each label has a column of its own"
         ),
     ] = ""
+    names: Annotated[
+        dict[str, str], about("names of the codes in `classes`, where it holds codes")
+    ] = {}
     separator: Annotated[
         str,
         about(

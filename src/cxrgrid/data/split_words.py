@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import tables
 
 STEMS = {name: name for name in ("train", "trainval", "val", "test")}
 STEMS |= {"training": "train", "trn": "train", "testing": "test", "tst": "test", "dev": "val"}
@@ -14,8 +15,13 @@ ENDS = ("", *(f"{sign}{word}" for word in ("set", "data", "split") for sign in (
 PARTS = {f"{stem}{end}": part for stem, part in STEMS.items() for end in ENDS} | {"": None}
 
 
-def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
-    """The shipped split of each row, None where the field is empty."""
+def parts(given: pd.Series, column: str, path: Path, test: str = "") -> pd.Series:
+    """The shipped split of each row, None where the field is empty.
+
+    test: the value of the test images, where all others are train and val.
+    """
+    if test:
+        return of_flags(given, column, path, test)
     lower = given.str.lower()
     wrong = ~lower.isin(list(PARTS))
     if wrong.any():
@@ -24,3 +30,12 @@ def parts(given: pd.Series, column: str, path: Path) -> pd.Series:
             f"{given[wrong].iloc[0]!r} is no split; write train, val, test, trainval or nothing"
         )
     return pd.Series([PARTS[name] for name in lower], given.index, object)
+
+
+def of_flags(given: pd.Series, column: str, path: Path, test: str) -> pd.Series:
+    """`test` where a flag or a fold's number is that of the test images, `trainval` elsewhere."""
+    held_out = tables.whole(given).str.lower() == test.lower()
+    if not held_out.any():
+        raise UserError(f"{path}: column {column!r}: no row has {test!r}, as columns.test says")
+    part = held_out.map({True: "test", False: "trainval"}).astype(object)
+    return part.where(given != "", None)

@@ -55,9 +55,7 @@ def read(root: Path, settings: dict) -> pd.DataFrame:
         **one_hot(rows, columns, labels, path)
     )
     if "split:column" in frame:
-        frame["split:column"] = split_words.parts(
-            frame["split:column"], columns.split or "parts", path
-        )
+        frame["split:column"] = shipped(frame, columns, path)
     frame, united = repeated_rows.united(frame)
     blank = frame["patient"].str.lower().isin(repeated_rows.MISSING)
     frame["patient"], merged = patients.one_spelling(frame["patient"])
@@ -91,7 +89,7 @@ def check(root: Path, settings: dict) -> list[Path]:
     rows = select(stacked(root, columns)[0], columns, list(settings["labels"]), path)
     one_hot(rows, columns, list(settings["labels"]), path)
     if "split:column" in rows:
-        split_words.parts(rows["split:column"], columns.split or "parts", path)
+        shipped(rows, columns, path)
     return [tables.file_of(root / name) for name in names]
 
 
@@ -141,7 +139,16 @@ def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) 
         found.pop("split:column")
     if len(rows) == 0:
         raise UserError(f"{path}: a header, but no row below it")
+    if columns.names and columns.classes:
+        codes = tables.whole(found["classes"])
+        found["classes"] = codes.map(lambda code: columns.names.get(code, code))
     return pd.DataFrame(found)
+
+
+def shipped(rows: pd.DataFrame, columns: Columns, path: Path) -> pd.Series:
+    """The part of each row, by its table or by a column."""
+    given = rows["split:column"]
+    return split_words.parts(given, columns.split or "parts", path, columns.test)
 
 
 def gathered(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,14 +7,19 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import folder_layout, image_lookup, label_text, patients
+from cxrgrid.data import folder_layout, image_lookup, label_text, patients, tables
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses, image_columns
+from cxrgrid.drafting import class_columns, guesses, image_columns, split_columns
 
 MOST = 3  # alternatives of a kind that are written
 KEYS = ("image", "patient", "split", "classes")
 SAID = (0, 1)  # values of a label that is known
 NAMES = 4  # classes that are named
+
+
+def of_settings(entry: dict, frame: pd.DataFrame) -> list[tuple[dict, str]]:
+    """Settings under which patients, images or the split are others, and a word on each."""
+    return [*of_patients(entry, frame), *of_image_columns(entry), *of_splits(entry)]
 
 
 def of_patients(entry: dict, frame: pd.DataFrame) -> list[tuple[dict, str]]:
@@ -52,6 +57,26 @@ def of_image_columns(entry: dict) -> list[tuple[dict, str]]:
         if all(len(images) == 1 for images in found) and found != own and rows[name].is_unique:
             text = f"by {name}, {values[0]} is {found[0][0]}"
             told.append(({"columns": columns | {"image": name}}, text))
+    return told[:MOST]
+
+
+def of_splits(entry: dict) -> list[tuple[dict, str]]:
+    """Settings under which a flag or a fold says the test images, none of whose patients is in the
+    others, and a word on each."""
+    columns = entry.get("columns", {})
+    if not columns or columns.get("split") or columns.get("parts"):
+        return []
+    rows = table(columns, entry["root"])
+    own = pd.Series(rows.index, rows.index)
+    people = rows[columns["patient"]] if columns.get("patient") else own
+    taken = [columns["image"], columns.get("patient", ""), *entry["labels"]]
+    told = []
+    for name, test in split_columns.other(rows.drop(columns=taken, errors="ignore")):
+        held_out = tables.whole(rows[name]) == test
+        if set(people[held_out]) & set(people[~held_out]):
+            continue
+        given = {"columns": columns | {"split": name, "test": test}, "split": {"name": "column"}}
+        told.append((given, f"{name} {test} is the test set, {held_out.sum():,} images"))
     return told[:MOST]
 
 

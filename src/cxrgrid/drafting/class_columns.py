@@ -26,7 +26,7 @@ OTHERWISE = re.compile(
 )
 PART = re.compile(
     r"fold|split|partition|usage|(sub)?set|phase|train|valid|val|test"
-    r"|(is|in)[ _]?(train|test|val).*"
+    r"|(is|in)[ _]?(train|test|val).*|((is|in)[ _]?)?hold.?out"
     r"|.*(train|test|val|validation|hold.?out)[ _]?(ing|set|split|data|fold)",
     re.I,
 )  # names of columns that may say a split

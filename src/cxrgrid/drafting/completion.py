@@ -31,14 +31,14 @@ def complete(entry: dict, frame: pd.DataFrame, sure: bool = False) -> tuple[dict
     notes = {
         "labels": {label: description.share(frame[label]) for label in chosen},
         "left_out": {label: f"always {value}" for label, value in same.items()},
-        "split": "; ".join([about_split(split), *faults]),
+        "split": "; ".join([about_split(split, entry), *faults]),
         "splits": {
-            name: about_split(name)
+            name: about_split(name, entry)
             for name in ([*lists, "patient"])
             if name != split and not lists.get(name)
         },
         "patient": about_patients(frame),
-        "others": alternatives.of_patients(entry, frame) + alternatives.of_image_columns(entry),
+        "others": alternatives.of_settings(entry, frame),
         "other_classes": alternatives.of_classes(entry),
         "task": exclusive(frame, chosen)
         if entry["adapter"] == "csv" and "task" not in entry
@@ -58,10 +58,13 @@ def doubt_about(entry: dict, frame: pd.DataFrame, labels: list[str]) -> str:
     return found or (folder_names.views_or_copies(frame, labels) if entry.get("classes") else "")
 
 
-def about_split(name: str) -> str:
+def about_split(name: str, entry: dict) -> str:
     """Sentence on the chosen split and its alternatives."""
     if name == "patient":
         return "by patient, stratified: 70 % train, 10 % val, 20 % test"
+    columns = entry.get("columns", {})
+    if columns.get("test"):
+        return f"{columns['split']} {columns['test']} is the test set, the others train and val"
     return "as shipped with the images; `patient` divides anew, by patient"
 
 

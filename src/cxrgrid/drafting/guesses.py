@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import split_words, tables
+from cxrgrid.data import tables
 from cxrgrid.data.label_text import NUMBERS, meanings
-from cxrgrid.drafting import class_columns, image_columns, no_classes
+from cxrgrid.drafting import class_columns, image_columns, no_classes, split_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
 from cxrgrid.drafting.questions import Question
 
@@ -22,7 +22,7 @@ PATIENT = re.compile(
 OF_OTHERS = re.compile(
     r"study|reader|^rad(s|[^a-z]|id|$)|radiolog|annotat|rater|observer|doctor|physician|technolog"
     r"|operator|device|scanner|machine|equipment|station|model|manufact|hospital|institut|clinic"
-    r"|cent(er|re)|site|department|label|class|finding|disease|diagnos",
+    r"|cent(er|re)|site|department|label|class|finding|disease|diagnos|fold",
     re.I,
 )  # ids of what is no patient
 NUMBER = re.compile(r".*(id|code|nr|no|num|number|mrn)|patient|subject|person|proband|case", re.I)
@@ -76,7 +76,8 @@ def read(path: Path) -> pd.DataFrame:
 def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes: str = "") -> dict:
     """The `datasets:` entry for rows that name images; `columns` says which files they are of."""
     image = where.column
-    split = "" if "parts" in columns else split_column(rows.drop(columns=image, errors="ignore"))
+    said = split_columns.sure(rows.drop(columns=image, errors="ignore"))
+    split = said.name if said and "parts" not in columns else ""
     patient = patient_column(rows.drop(columns=[n for n in (image, split) if n in rows]))
     if where.match in ("part", "name") and not patient and PATIENT.search(image):
         patient = image
@@ -101,6 +102,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     columns = columns | {"image": image}
     columns |= {"patient": patient} if patient else {}
     columns |= {"split": split} if split else {}
+    columns |= {"test": said.test} if split and said.test else {}
     columns |= {"match": where.match} if where.match != "path" else {}
     labels = found
     if named:
@@ -235,15 +237,6 @@ def patient_columns(rows: pd.DataFrame) -> list[str]:
     several = [n for n in named if len(rows) / MANY <= distinct[n] < len(rows) and NUMBER.match(n)]
     several = [name for name in several if distinct[name] > 2]
     return sorted(named, key=lambda name: (bool(several) and name not in several, -distinct[name]))
-
-
-def split_column(rows: pd.DataFrame) -> str:
-    """The column that says train, val and test in one of their spellings."""
-    for name in rows.columns:
-        parts = {value.lower() for value in rows[name]}
-        if parts <= set(split_words.PARTS) and len(parts - {""}) > 1:
-            return name
-    return ""
 
 
 def shipped(frame: pd.DataFrame) -> dict[str, str]:

@@ -107,9 +107,9 @@ def others(notes: dict) -> list[str]:
     """Comments: settings under which patients are others, and commands that take other classes."""
     lines = []
     for given, text in notes["others"]:
-        [(key, value)] = given.items()
-        shown = flow(value) if isinstance(value, dict) else scalar(value)
-        lines.append(beside(f"    # {key}: {shown}", f"instead: {text}"))
+        for key, value in given.items():
+            shown = flow(value) if isinstance(value, dict) else scalar(value)
+            lines.append(beside(f"    # {key}: {shown}", f"instead: {text}"))
     again = f"python -m cxrgrid.new {notes['again']} --classes"
     classes = notes["other_classes"].items()
     return [
@@ -124,7 +124,7 @@ def others(notes: dict) -> list[str]:
 def flow(settings: dict) -> str:
     """Settings in braces, as YAML reads them."""
     pairs = {
-        key: flow(value) if isinstance(value, dict) else scalar(value)
+        scalar(key): flow(value) if isinstance(value, dict) else scalar(value)
         for key, value in settings.items()
     }
     return "{" + ", ".join(f"{key}: {text}" for key, text in pairs.items()) + "}"

@@ -8,8 +8,9 @@ import pandas as pd
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import split_words, tables
+from cxrgrid.data.split_lists import SPLITS
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses, image_columns, table_joins
+from cxrgrid.drafting import class_columns, guesses, image_columns, legends, table_joins
 from cxrgrid.drafting.image_columns import Images
 from cxrgrid.drafting.questions import Question
 
@@ -43,8 +44,7 @@ def entry(path: Path, classes: str = "", image: str = "") -> dict:
         made = table_joins.the_other_way(imaged, others, classes) if not parts else None
         if made is None or isinstance(error, Question):
             raise
-    table_joins.tell_codes(made, path)
-    return made
+    return legends.apply(made, path)
 
 
 def above(path: Path, classes: str = "", image: str = "") -> dict | None:
@@ -155,13 +155,14 @@ def keys_of_others(imaged: Imaged) -> list[Path]:
 
 
 def by_part(imaged: Imaged) -> dict[str, Path]:
-    """Tables called train, val and test, by part; none unless all are and have the same columns."""
+    """Tables called train and val, train and test, or all three, by part; none unless all tables
+    are called so and have the same columns, in any order."""
     parts = {part_of(file): file for file in imaged}
-    same = len({(tuple(rows.columns), where.column) for rows, where in imaged.values()}) == 1
-    whole = len(parts) == len(imaged) and {"train", "test"} <= set(parts) and same
-    return (
-        {part: parts[part] for part in ("train", "val", "test") if part in parts} if whole else {}
+    same = len({(*sorted(rows.columns), where.column) for rows, where in imaged.values()}) == 1
+    whole = (
+        len(parts) == len(imaged) > 1 and "train" in parts and set(parts) <= set(SPLITS) and same
     )
+    return {part: parts[part] for part in SPLITS if part in parts} if whole else {}
 
 
 def part_of(file: Path) -> str:

@@ -15,8 +15,6 @@ from cxrgrid.drafting.image_columns import Images
 SOME = (
     0.1  # share of the fields that a column of the same name has to hold, below which it is another
 )
-CODES = re.compile(r"(class|label|legend|names?|categories|category|mapping|code|read.?me).*", re.I)
-TEXTS = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
 
 
 def joined(
@@ -67,18 +65,6 @@ def tell_unused(rows: pd.DataFrame, others: dict) -> None:
             fresh = [column for column in more.columns if column not in rows.columns]
             if fresh:
                 print(f"not used: {file}: says {', '.join(fresh[:5])} of each {ours}")
-
-
-def tell_codes(entry: dict, path: Path) -> None:
-    """Name the files that may say what the numbers of classes mean."""
-    columns = entry["columns"]
-    if "classes" not in columns or not all(map(class_columns.is_number, entry["labels"])):
-        return
-    used = (columns.get("file"), columns.get("join", {}).get("file"))
-    for file in sorted((path if path.is_dir() else path.parent).iterdir()):
-        called = CODES.fullmatch(file.name) and file.suffix.lower() in TEXTS
-        if called and file.name not in [Path(name).name for name in used if name]:
-            print(f"not used: {file}: may say what the numbers in {columns['classes']!r} mean")
 
 
 def keys(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
