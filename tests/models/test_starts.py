@@ -97,6 +97,15 @@ def test_efficientnet_pytorch_blocks_are_numbered_through():
         assert torch.equal(found[ours], values[ours]) and found[ours].shape == own[ours].shape
 
 
+def test_a_network_that_does_not_pad_as_tensorflow_is_told():
+    stages = [["ds_r1_k3_s1_e1_c16"]]
+    said = {}
+    for padding in ("", "same"):
+        model = TimmsEfficientNet(decode_arch_def(stages), num_features=64, pad_type=padding)
+        said[padding] = efficientnet_pytorch.note(model)
+    assert said["same"] == "" and "TensorFlow's padding" in said[""]
+
+
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec(PACKAGES[PACKAGE].module) is None, reason=f"pip install {PACKAGE}"
 )

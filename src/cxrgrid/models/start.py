@@ -67,7 +67,8 @@ def fit(model: nn.Module, path: str | Path, is_head: Callable[[str], bool]) -> S
     taken = {name: found[name] for name in wanted if name in found}
     left = [name for name in found if name not in own] + best.outside
     new = [name for name in own if name not in taken]
-    return Start(taken, line([*taken], new, left), known_input(path, best.layout))
+    words = line([*taken], new, left) + getattr(best.layout, "note", lambda _: "")(model)
+    return Start(taken, words, known_input(path, best.layout))
 
 
 def known_input(path: str | Path, layout: ModuleType | None) -> dict[str, list[float]]:

@@ -7,7 +7,7 @@ numbered through; timm's are numbered within stages, in the same order.
 
 import re
 
-from torch import Tensor
+from torch import Tensor, nn
 
 OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 OUTSIDE |= {"_fc": "classifier"}
@@ -31,6 +31,12 @@ def convert(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Ten
     for name, tensor in weights.items():
         renamed[translate(name, list(blocks), weights)] = tensor
     return renamed
+
+
+def note(model: nn.Module) -> str:
+    """End of the start's line where the network does not pad as that of these weights does."""
+    same = type(model.conv_stem).__name__ == "Conv2dSame"
+    return "" if same else "; trained with TensorFlow's padding, as timm's networks tf_… have it"
 
 
 def translate(name: str, blocks: list[str], weights: dict[str, Tensor]) -> str:
