@@ -36,6 +36,7 @@ VALUES = [
     ("report.figures", ["roc", "roc"], ["report.figures[1]: 'roc'"]),
     ("recipes.default.optimizer", "AdamW", ["'AdamW'", "did you mean 'adamw'?"]),
     (f"{WARD}.adapter", "NIH", ["did you mean 'nih'?"]),
+    (f"{WARD}.columns.test", "1", [f"{WARD}.columns.test: a value of columns.split; name that"]),
 ]
 
 

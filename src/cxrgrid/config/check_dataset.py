@@ -19,6 +19,8 @@ def check_selection(name: str, dataset: Dataset) -> None:
     if dataset.adapter == "csv" and dataset.patient and dataset.columns.patient:
         column = dataset.columns.patient
         raise UserError(f"{where}.patient: columns.patient is {column!r} already; keep one of both")
+    if dataset.columns.test and not dataset.columns.split:
+        raise UserError(f"{where}.columns.test: a value of columns.split; name that column as well")
     labels = dataset.labels or facts["LABELS"]
     policies = {name: getattr(dataset, name) for name in POLICIES}
     check_policies(where, policies, dataset)
