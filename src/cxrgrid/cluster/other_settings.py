@@ -23,7 +23,7 @@ SHOWN = 3  # differences that are told
 def made_with(folder: Path) -> str:
     """Settings of the cell that a folder holds, as JSON; empty if it has no cell.json."""
     with contextlib.suppress(OSError):
-        return (folder / "cell.json").read_text("utf-8")
+        return (folder / "cell.json").read_text("utf-8", "replace")  # a damaged one differs
     return ""
 
 

@@ -82,7 +82,7 @@ def read_trained(folder: Path, data: Path | None = None) -> Trained:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: no {name}; train the cell to its end, or copy it whole")
     val = read_predictions(folder / "predictions/val.parquet", cell)
-    table, facts = read_parquet(find_table(folder, cell, data))
+    table, facts = read_parquet(find_table(folder, cell, data), "image", "split")
     if facts["labels"] != val.facts["labels"] or facts["split_hash"] != val.facts["split_hash"]:
         raise UserError(
             f"{folder}: trained on another split or labels than {cell.dataset} has now; train it "
