@@ -72,6 +72,7 @@ def test_one_dataset_one_backbone_one_seed(tmp_path):
     }
 
 
+@pytest.mark.long
 def test_figures_are_drawn_when_nothing_has_run(study):
     for name in ("cells", "scores"):
         shutil.rmtree(study.parent / name)

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import timm
 import yaml
+from safetensors.torch import save_file
 from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
@@ -202,7 +204,8 @@ def braces(folder: Path) -> dict:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     (folder / "w").mkdir()
-    (folder / "w/test_resnet.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    weights = timm.create_model("test_resnet", in_chans=1).state_dict()
+    save_file(weights, folder / "w/test_resnet.safetensors")
     override = {"backbone": "test_resnet", "dataset": "mine", "set": {"lr": 0.01}}
     return {
         "study": "braces",

@@ -15,13 +15,13 @@ from cxrgrid.config.transfers import taught
 from cxrgrid.evaluation import transfer_predictions
 from cxrgrid.io.parquet import read_parquet, write_parquet
 
-BLANK = {"adapter": "nih", "root": "nowhere", "image": {"size": 32}}
+BLANK = {"adapter": "nih", "image": {"size": 32}}
 CONFIG = {
     "study": "tiny",
     "datasets": {
-        "ward": BLANK | {"labels": ["Effusion", "Mass", "Nodule"]},
-        "clinic": BLANK | {"labels": ["Nodule", "Hernia", "Effusion"]},
-        "far": BLANK | {"labels": ["Effusion"]},
+        "ward": BLANK | {"root": "nowhere", "labels": ["Effusion", "Mass", "Nodule"]},
+        "clinic": BLANK | {"root": "elsewhere", "labels": ["Nodule", "Hernia", "Effusion"]},
+        "far": BLANK | {"root": "far", "labels": ["Effusion"]},
         "children": {"adapter": "kermany", "root": "nowhere"},
     },
     "weights": {"pretrained": {"dataset": "far"}},
@@ -179,7 +179,7 @@ def test_a_target_that_taught_a_cell_hides_none_of_its_own_images():
 def test_what_a_pooled_training_left_out_is_tested_unless_the_target_came_later():
     recipes = {"default": {}, "joint": {"train_on": ["own", "far"]}}
     axes = CONFIG["grid"] | {"recipes": ["joint"], "inits": ["scratch", "pretrained"]}
-    datasets = CONFIG["datasets"] | {"ward": BLANK | {"labels": ["Effusion"]}}
+    datasets = CONFIG["datasets"] | {"ward": BLANK | {"root": "nowhere", "labels": ["Effusion"]}}
     change = {"recipes": recipes, "grid": axes, "datasets": datasets, "transfer": ["clinic"]}
     weights = {"pretrained": {"dataset": "far"}}
     grid = Grid(CONFIG | change | {"weights": weights})
@@ -196,7 +196,7 @@ def test_what_a_pooled_training_left_out_is_tested_unless_the_target_came_later(
 
 def test_a_target_of_another_size_is_decoded_at_the_cells_size_and_with_its_image_settings():
     recipes = {"default": {"image": {"equalize": ["none", "clahe"]}}}
-    clinic = BLANK | {"image": {"size": 48}}
+    clinic = BLANK | {"root": "elsewhere", "image": {"size": 48}}
     grid = Grid(
         CONFIG
         | {"transfer": ["clinic"], "recipes": recipes}

@@ -21,6 +21,7 @@ from cxrgrid.config.errors import UserError
 from cxrgrid.io.parquet import write_parquet
 from cxrgrid.models import checkpoint_file
 from cxrgrid.models.beside import resize_note
+from long_tests import by_turns
 from test_train import make_cell
 
 
@@ -146,7 +147,7 @@ def test_a_pickled_network_runs_nothing_and_is_refused_with_the_command(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("beside", by_turns([True, False], 1))
 def test_the_command_converts(tmp_path, beside):
     """A pickled network, and weights beside something that is no tensor."""
     source = network(seed=0)

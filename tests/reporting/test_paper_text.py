@@ -38,6 +38,7 @@ def test_numbers_are_the_studys(finished):
 def test_recipes_and_their_factors_are_told(tmp_path):
     grid = CONFIG["grid"] | {"recipes": ["default", "probe"], "backbones": ["resnet10t"]}
     report_ = {"interval": "percentile", "operating_points": ["f1", {"sensitivity": 0.9}, 0.2]}
+    report_ |= {"resamples": 100}
     study = write_study(tmp_path / "results", recipes=RECIPES, grid=grid, report=report_)
     write_report(study)
     text = text_of(study)
@@ -49,7 +50,7 @@ def test_recipes_and_their_factors_are_told(tmp_path):
     assert "Varied were lr (0.001, 0.0003" in training
     said = text["Evaluation"]
     assert "maximise F1, those that reach a sensitivity of 0.9 and 0.2" in said
-    assert "percentile intervals over 1,000 bootstrap resamples of patients" in said
+    assert "percentile intervals over 100 bootstrap resamples of patients" in said
 
 
 def test_the_files_are_whole_sentences_and_latex(finished, tmp_path):

@@ -14,6 +14,7 @@ from conftest import UNEXPLAINED
 from cxrgrid import report
 from cxrgrid.reporting.policy import secured
 from demo_config import ROOT
+from long_tests import by_turns
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Of the developers' checks alone, in no lock: npm install --prefix .axe axe-core
@@ -90,6 +91,7 @@ def checked(path: Path, folder: Path, *flags: str) -> dict:
     return json.loads(html.unescape(re.search(r'<pre id="axe-found">(.*?)</pre>', shown)[1]))
 
 
+PAGES = ["report.html", f"cells/{UNEXPLAINED}.html"]
 LOOKS = {
     "wide": ["--window-size=1280,2000"],
     "narrow": ["--window-size=420,2000"],
@@ -100,7 +102,8 @@ LOOKS = {
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core: npm install --prefix .axe axe-core")
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("page", ["report.html", f"cells/{UNEXPLAINED}.html"])
+@pytest.mark.parametrize(
+    ("page", "look"), by_turns([(page, look) for look in LOOKS for page in PAGES], 2)
+)
 def test_axe_finds_nothing_and_the_keyboard_reaches_everything(pages, tmp_path, page, look):
     assert checked(pages / page, tmp_path, *LOOKS[look]) == {"lost": [], "violations": []}
