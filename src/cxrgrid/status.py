@@ -23,6 +23,7 @@ from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
@@ -124,8 +125,7 @@ def totals(found: list[Progress]) -> str:
     shown = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     spent, ahead = sum(one.seconds for one in found) / 3600, forecast(found)
     more = "" if ahead is None else f", about {ahead / 3600:.1f} to come"
-    cells = f"{len(found)} cell{'s' * (len(found) != 1)}"
-    return f"{cells}: {shown}; {spent:.1f} hours of training so far{more}"
+    return f"{many(len(found), 'cell')}: {shown}; {spent:.1f} hours of training so far{more}"
 
 
 def show(grid: Grid, found: list[Progress], args) -> None:

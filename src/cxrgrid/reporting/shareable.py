@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxrgrid.evaluation.wording import many
 from cxrgrid.io.parquet import read_parquet
 
 OUT = "[left out]"
@@ -77,7 +78,7 @@ def words(page: dict[str, Any]) -> dict[str, Any]:
     left = [f"example images: {pixels:,}"] * bool(pixels)
     done = sum(page["cells"]["state"] != "missing")
     left += [f"pages of single cells, which show images and name files: {done:,}"] * bool(done)
-    left += [f"heat maps of {maps} dataset{'s' * (maps != 1)}"] * bool(maps)
+    left += [f"heat maps of {many(maps, 'dataset')}"] * bool(maps)
     settings = json.dumps(config(json.loads(page["config"])), indent=2)
     clean = {"cards": cards(page["cards"]), "explained": [], "config": settings}
     return page | clean | {"overlap": without_names(page["overlap"]), "left": left}
