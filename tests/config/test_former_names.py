@@ -84,3 +84,9 @@ def test_the_datasets_own_policy_written_out_trains_nothing_again(trained):
 )
 def test_a_name_that_stays_and_a_changed_setting_pass(trained, changes):
     grid(**changes).check_files()
+
+
+def test_what_was_killed_before_its_end_is_not_called_trained(trained):
+    for path in Path("results").rglob("predictions/val.parquet"):
+        path.unlink()
+    grid(uncertain=["ignore", "one"]).check_files()

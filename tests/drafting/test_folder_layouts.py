@@ -13,8 +13,8 @@ from PIL import Image
 
 from cxrgrid import new
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import dicom
-from cxrgrid.drafting import layouts, no_classes, questions
+from cxrgrid.data import dicom, folder_layout
+from cxrgrid.drafting import layouts, no_classes, questions, same_files
 from cxrgrid.drafting.questions import Question
 
 KINDS = ("COVID", "Normal")
@@ -373,6 +373,9 @@ def test_folders_that_say_where_when_or_how_are_a_question(name):
 def test_names_in_other_letters_and_numbers_are_not_spelt_alike():
     assert not no_classes.spelt_twice(["肺炎", "正常", "норма", "1.0", "10", "T1", "T2"])
     assert "may be one" in no_classes.spelt_twice(["COVID-19", "Covid 19"])
+    assert not no_classes.spelt_twice(["TB+", "TB-"])
+    assert folder_layout.plain("TB-") != folder_layout.plain("TB")
+    assert folder_layout.plain("covid_19") == folder_layout.plain("COVID-19")
 
 
 def test_such_folders_stop_new_unless_the_layout_is_named():
@@ -433,6 +436,12 @@ def test_the_same_file_under_two_names_is_said_by_class_and_by_patient(capsys):
     said = capsys.readouterr().out
     assert "3 images have different labels in two places" in said
     assert "3 images are there twice, each time of another patient" in said
+
+
+def test_files_that_begin_and_end_alike_are_not_the_same(tmp_path):
+    for name, middle in (("a", b"0"), ("b", b"1"), ("c", b"0")):
+        (tmp_path / name).write_bytes(bytes(same_files.START) + middle + bytes(same_files.START))
+    assert same_files.groups(tmp_path, ["a", "b", "c"]) == [["a", "c"]]
 
 
 def test_other_modalities_are_left_out_and_ids_taken_for_one_are_said(capsys):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import tables
 from cxrgrid.drafting import legends, questions
 from cxrgrid.drafting.questions import Question
 from drawn_tables import (
@@ -255,6 +256,9 @@ def test_two_columns_may_name_an_image_together():
     entry, frame = drafted("mine")
     assert entry["columns"]["image"] == "folder/file" and len(frame) == 24
     assert frame["Effusion"].tolist() == [n % 2 for _, n in PEOPLE]
+    words = [line[:-1] + ("healthy", "sick")[int(line[-1])] for line in lines]
+    Path("mine/labels.csv").write_text("\n".join(["folder,file,diagnosis", *words]) + "\n")
+    assert set(drafted("mine", "--force")[0]["labels"]) == {"healthy", "sick"}
 
 
 @pytest.mark.parametrize("place", ["about/tables/labels.csv", "../lists/labels.csv"])
@@ -315,3 +319,12 @@ def test_tables_without_labels_are_all_named():
     )
     with pytest.raises(UserError, match="covid.csv and mine/well.csv: each names images, and none"):
         drafted("mine")
+
+
+@pytest.mark.parametrize("ending", ["png", "PNG"])
+def test_an_image_at_the_start_of_a_row_that_is_too_long_is_no_name_of_a_row(ending):
+    lay(Path("mine"), rows(**PLAIN), "labels.csv")
+    longer = [f"{n}.{ending},{n % 2},x" for n in range(24)]
+    Path("mine/labels.csv").write_text("\n".join(["image,Effusion", *longer]) + "\n")
+    with pytest.raises(UserError, match="has 3 fields, the first one 2"):
+        tables.read_rows(Path("mine/labels.csv"))

@@ -35,20 +35,21 @@ def check_former_names(grid: Any, finished: Callable[[str, Cell], bool]) -> None
             if not text or same(text, cell):
                 alike.add(cell.configuration())
                 continue
-            check_spelling(grid, cell, text)
+            check_spelling(grid, cell, text, finished)
         for name in there[above, base]:
             if name != cell.recipe:
                 refuse(grid, cell, name, finished)
 
 
-def check_spelling(grid: Any, cell: Cell, text: str) -> None:
-    """`UserError` if settings recorded for a cell are the same training in other words."""
+def check_spelling(grid: Any, cell: Cell, text: str, finished: Callable[[str, Cell], bool]) -> None:
+    """`UserError` if settings recorded for a finished cell are the same training in other words."""
     try:
         made = msgspec.json.decode(text, type=Cell)
     except (ValueError, RecursionError):  # of another version, or damaged
         return
     dataset = grid.study.datasets[cell.dataset]
-    if training(made, dataset, "") == training(cell, dataset, ""):
+    alike = training(made, dataset, "") == training(cell, dataset, "")
+    if alike and finished(grid.folder(cell), made):
         names = [n for n in Cell.__struct_fields__ if getattr(made, n) != getattr(cell, n)]
         was = ", ".join(f"{n}: {msgspec.json.encode(getattr(made, n)).decode()}" for n in names)
         raise UserError(

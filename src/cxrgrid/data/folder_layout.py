@@ -89,7 +89,7 @@ def one_spelling(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def plain(name: str) -> str:
     """A class's name without differences of case and of what parts its words."""
-    return re.sub(r"[ _-]+", " ", name.casefold()).strip() or name
+    return re.sub(r"(?<=[^\W_])[ _-]+(?=[^\W_])", " ", name.casefold())
 
 
 def spellings(paths: list[str], classes: list[str]) -> list[str]:

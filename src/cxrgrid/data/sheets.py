@@ -41,7 +41,8 @@ def read(path: Path, sheet: str, notes: list[str]) -> pd.DataFrame:
 def others(path: Path) -> list[str]:
     """The sheets that hold other tables than the first one."""
     parts = tables_in(path, [])
-    return [name for name in list(parts)[1:] if name not in going_on(parts)]
+    rest = going_on(parts)
+    return [name for name in list(parts)[1:] if name not in rest]
 
 
 def tables_in(path: Path, notes: list[str]) -> dict[str, pd.DataFrame]:

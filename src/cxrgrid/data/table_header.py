@@ -42,7 +42,9 @@ def without_others(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFr
         return rows
     again = (rows == rows.columns.to_numpy()).all(axis=1)
     first = rows.iloc[:, 0]
-    comments = first.str.fullmatch(COMMENT.pattern) & ~first.str.fullmatch(PICTURE.pattern)
+    comments = first.str.fullmatch(COMMENT.pattern) & ~first.str.fullmatch(
+        PICTURE.pattern, case=False
+    )
     comments &= (rows != "").sum(axis=1) * 2 <= max(2, rows.shape[1])
     said = {"comments": comments, "the header once more": again}
     notes += [f"{name}: {what}, passed over: {n}." for what, of in said.items() if (n := of.sum())]

@@ -67,8 +67,9 @@ def ragged(path: Path, text: str, separator: str) -> pd.DataFrame:
     if not longer.any():
         return rows.iloc[:, :header]
     names = rows.iloc[1:, 0][[bool(width) for width in widths[1:]]]
+    pictures = names.str.fullmatch(table_header.PICTURE.pattern, case=False)
     each = {width for width in widths[1:] if width} == {header + 1} and len(names) > 1
-    if each and names.is_unique and not names.str.fullmatch(table_header.PICTURE.pattern).any():
+    if each and names.is_unique and not pictures.any():
         first = pd.DataFrame([["", *rows.iloc[0, :header]]], columns=rows.columns)
         return pd.concat([first, rows.iloc[1:]], ignore_index=True)
     at = int(longer.to_numpy().argmax())

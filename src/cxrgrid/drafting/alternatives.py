@@ -49,11 +49,11 @@ def of_image_columns(entry: dict) -> list[tuple[dict, str]]:
     rows = table(columns, entry["root"])
     below = image_columns.images_below(Path(entry["root"]).absolute())
     look = image_lookup.lookup(Path(entry["root"]), below, "tail")
+    own = [look(value) for value in image_columns.some(list(rows.get(columns["image"], [])))]
     told = []
     for name in rows.drop(columns=columns["image"], errors="ignore"):
         values = image_columns.some(list(rows[name]))
         found = [look(value) for value in values]
-        own = [look(value) for value in image_columns.some(list(rows.get(columns["image"], [])))]
         if all(len(images) == 1 for images in found) and found != own and rows[name].is_unique:
             text = f"by {name}, {values[0]} is {found[0][0]}"
             told.append(({"columns": columns | {"image": name}}, text))

@@ -83,7 +83,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
         patient = image
     left = rows.drop(columns=[n for n in (*image.split("/"), image, patient, split) if n in rows])
     found = taken_labels(left, path, classes)
-    named = class_columns.find(left, path, classes, rows[image]) if not found else None
+    named = class_columns.find(left, path, classes, rows.get(image)) if not found else None
     if not found and named is None:
         raise no_labels(left, path)
     if named and named.column in left and not classes and (odd := odd_fields(left[named.column])):

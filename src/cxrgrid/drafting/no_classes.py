@@ -50,7 +50,7 @@ def spelt_twice(labels: list[str]) -> str:
     """Why two classes may be one; empty where no two are called nearly alike."""
     first: dict[str, str] = {}
     for label in [label for label in labels if re.search(r"[^\W\d_]", label)]:
-        letters = "".join(filter(str.isalnum, label.casefold()))
+        letters = "".join(re.findall(r"[^\W_]|\+", label.casefold()))  # TB+ is not TB-
         key = re.sub(r"(?<=[a-z]{3})s$", "", letters)
         key = "normal" if key in HEALTHY else key
         other = first.setdefault(key, label)

@@ -1,5 +1,6 @@
 """Images of a dataset that are the same file under two names, in two classes or of two patients."""
 
+import hashlib
 import zlib
 from collections import defaultdict
 from pathlib import Path
@@ -57,7 +58,17 @@ def groups(root: Path, images: list[str]) -> list[list[str]]:
     sums = defaultdict(list)
     for image in alike[:READ]:
         sums[checksum(root / image)].append(image)
-    return [same for found, same in sums.items() if found and len(same) > 1]
+    likely = [same for found, same in sums.items() if found and len(same) > 1]
+    return [same for group in likely for same in equal(root, group)]
+
+
+def equal(root: Path, images: list[str]) -> list[list[str]]:
+    """Those of images which begin and end alike that are the same throughout."""
+    sums = defaultdict(list)
+    for image in images:
+        with (root / image).open("rb") as file:
+            sums[hashlib.file_digest(file, "sha256").digest()].append(image)
+    return [same for same in sums.values() if len(same) > 1]
 
 
 def checksum(path: Path) -> tuple[int, int, int]:

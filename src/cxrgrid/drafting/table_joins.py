@@ -44,7 +44,7 @@ def the_other_way(imaged: dict, others: dict, classes: str) -> dict | None:
     for table, (rows, where) in imaged.items():
         for file, more in others.items():
             for theirs, ours in keys(more, rows):
-                if where.column in more or theirs == where.column:
+                if where.column not in rows or where.column in more or theirs == where.column:
                     continue
                 columns = {"file": os.path.relpath(file, where.base)}
                 columns |= {"join": join_of(table, where.base, theirs, ours)}
