@@ -96,3 +96,9 @@ def test_version_and_console_script_are_those_of_the_package():
     module, _, function = project["scripts"]["cxrgrid"].partition(":")
     assert module == "cxrgrid.__main__" and callable(getattr(console, function))
     assert Path(console.__file__).name == "__main__.py"
+
+
+def test_a_mistyped_option_gets_the_nearest_one():
+    done = cxrgrid("--versoin")
+    assert done.returncode == 2
+    assert done.stderr == "error: no option --versoin; did you mean '--version'?\n"

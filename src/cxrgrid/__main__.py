@@ -18,6 +18,7 @@ STAGES = {
     "report": ("overlap", "collect", "choose", "compare", "table", "figure", "report"),
 }
 TYPED = "CXRGRID_TYPED"  # in the environment: a command's name for its help (io/cli.py)
+OPTIONS = ["--help", "--version"]
 USAGE = """usage: cxrgrid COMMAND …           the same as python -m cxrgrid.COMMAND …
        cxrgrid COMMAND --help      what a command makes, from what, with examples
        cxrgrid --version"""
@@ -70,6 +71,9 @@ def main() -> None:
 
         print(f"cxrgrid {version('cxrgrid')}")
         return
+    if name.startswith("-"):
+        print(f"error: no option {name}; {suggest(name, OPTIONS)}", file=sys.stderr)
+        sys.exit(2)
     command, known = name.replace("-", "_"), list(commands())
     if command not in known:
         print(f"error: no command {name!r}; {suggest(command, known)}", file=sys.stderr)
