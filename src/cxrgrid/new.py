@@ -25,6 +25,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.data import patients, tables
 from cxrgrid.drafting import (
     alternatives,
+    class_folders,
     completion,
     description,
     layouts,
@@ -57,15 +58,16 @@ def report(entry: dict, frame: pd.DataFrame) -> list[str]:
         )
     if pattern := entry.get("classes"):
         lines.append(
-            f"  classes   '{pattern}' finds it in each file name: check that this is right"
+            f"  classes   '{pattern}' finds it in each {place(pattern)}: check that this is right"
         )
     if columns := entry.get("columns"):
         lines.append(f"  columns   {study_file.flow(columns)[1:-1]}")
     odd = description.odd(frame, labels, files, frame.attrs["accounting"])
     odd += same_files.remarks(Path(entry["root"]), frame, labels)
     odd += [*alternatives.unused(entry), *alternatives.not_named(entry, frame)]
+    said = class_folders.passed_through(frame, labels) if entry["adapter"] == "folder" else []
     # Who the patients are is above.
-    notes = [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]
+    notes = said + [text for text in frame.attrs["notes"] if not text.startswith(PATIENTS)]
     return [*lines, *(f"  - {text}" for text in notes), *(f"  ! {text}" for text in odd)]
 
 

@@ -261,7 +261,7 @@ def test_what_may_be_a_split_is_offered_as_a_comment_that_can_be_taken(name):
 
 @pytest.mark.parametrize("fold", [lambda name, _: int(name[-1]) - 1, lambda _, n: n * 7])
 def test_numbers_that_are_no_folds_are_not_offered(fold):
-    lay(Path("mine"), rows(**PLAIN, fold=fold, is_val=held_out, is_test=mass))
+    lay(Path("mine"), rows(**PLAIN, fold=fold))
     entry, _ = drafted("mine")
     assert entry["split"] == {"name": "patient"} and "split" not in entry["columns"]
     assert "is the test set" not in Path("studies/mine.yaml").read_text()

@@ -147,8 +147,8 @@ class Dataset(Selection, frozen=True, forbid_unknown_fields=True):
     classes: Annotated[
         str,
         about(
-            "for `folder`: regular expression whose match in a file's name is the class; empty: "
-            "the folder is"
+            "for `folder`: regular expression whose match in a file's name, or in its path if it "
+            "names a `/`, is the class; empty: the folder is"
         ),
     ] = ""
     columns: Annotated[Columns, about("for `csv`: names of the columns")] = Columns()

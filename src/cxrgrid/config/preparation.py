@@ -195,7 +195,11 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, about("column of the patient ids; empty: each image counts as a patient of its own")
     ] = ""
     split: Annotated[
-        str, about("column of the parts (train, val, test), used by `split: {name: column}`")
+        str,
+        about(
+            "column of the parts (train, val, test), used by `split: {name: column}`; flags of "
+            "each part as `is_train/is_val/is_test`"
+        ),
     ] = ""
     test: Annotated[
         str,

@@ -12,11 +12,15 @@ import numpy as np
 from PIL import Image
 
 from cxrgrid.data import dicom_colour, dicom_tone
+from cxrgrid.io.read_once import read_once
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-HEADER = ["Rows", "Columns", "PatientSex", "PatientAge", "ViewPosition"]
+SIDES = ["Rows", "Columns"]
+PERSON = ["PatientSex", "PatientAge", "ViewPosition"]
+IDS = ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "AccessionNumber", "PatientID"]
+HEADERS = 200_000  # of which the texts are kept: about 1 kB each
 NO_FILMS = ("CT", "MR", "PT", "NM", "US", "XA", "SR", "SEG", "PR", "KO", "RTSTRUCT", "RTDOSE")
 YEARS = {"Y": 1, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365, "": 1}
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax
@@ -102,19 +106,26 @@ def whole_header(film):
 
 def sides(path: Path) -> tuple[int, int]:
     """Width and height by the header."""
-    header = load(path, stop_before_pixels=True, specific_tags=HEADER)
+    header = load(path, stop_before_pixels=True, specific_tags=SIDES)
     return int(header.Columns), int(header.Rows)
 
 
 def person(path: Path) -> dict:
     """View, sex and age by the header; None and NaN where it does not say."""
-    header = load(path, stop_before_pixels=True, specific_tags=HEADER)
-    sex, view = str(header.get("PatientSex") or ""), str(header.get("ViewPosition") or "")
+    header = texts(path)
     return {
-        "view": view.strip().upper() or None,
-        "sex": sex if sex in ("M", "F") else None,
-        "age": years(str(header.get("PatientAge") or "")),
+        "view": header["ViewPosition"].strip().upper() or None,
+        "sex": header["PatientSex"] if header["PatientSex"] in ("M", "F") else None,
+        "age": years(header["PatientAge"]),
     }
+
+
+@read_once(HEADERS)
+def texts(path: Path) -> dict[str, str]:
+    """Texts of a header on the person, the kind of image and its ids; "" where it has none."""
+    tags = [*PERSON, "Modality", *IDS]
+    header = load(path, stop_before_pixels=True, specific_tags=tags)
+    return {name: str(header.get(name) or "") for name in tags}
 
 
 def people(root: Path, images: list[str]) -> list[dict]:
@@ -137,12 +148,11 @@ def no_films(root: Path, images: list[str]) -> list[str]:
 
 
 def attributes(root: Path, images: list[str], name: str) -> list[str]:
-    """A text attribute of each image's header; empty where it has none or cannot be read."""
+    """One of `texts` of each image's header; empty where it has none or cannot be read."""
 
     def ask(image: str) -> str:
         try:
-            header = load(root / image, stop_before_pixels=True, specific_tags=[name])
-            return str(header.get(name) or "").strip()
+            return texts(root / image)[name].strip()
         except Exception:  # no DICOM file, or a broken one: `pixels` will say why
             return ""
 

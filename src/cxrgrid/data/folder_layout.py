@@ -53,7 +53,8 @@ class Layout(NamedTuple):
 def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
     """The layout of images by their paths below root.
 
-    pattern: finds the class in each file's name; None: the class is a folder.
+    pattern: finds the class in each file's name, or, if it names a `/`, in the path; None: the
+    class is a folder.
     """
     left_out: Counter = Counter()
     images = without_masks(paths)
@@ -66,7 +67,8 @@ def read(paths: list[str], pattern: re.Pattern | None = None) -> Layout:
     for path, rest in inner.items():
         part, kind = place(rest, order)
         if pattern:
-            found = pattern.search(rest.rsplit("/", 1)[-1])
+            whole = "/" in pattern.pattern  # of the path, as a patient is found
+            found = pattern.search(path if whole else rest.rsplit("/", 1)[-1])
             kind = found[min(pattern.groups, 1)] if found else ""
         if not kind or ("part" in order and not part):
             left_out[NO_CLASS] += 1

@@ -77,6 +77,16 @@ def findings(
     return {label: pd.Series(row, given.index) for label, row in values.items()}
 
 
+def renamed(given: pd.Series, separator: str, of_code: dict[str, str]) -> pd.Series:
+    """The fields with the names of the codes in them, whole numbers with and without `.0`."""
+    separator = "\n" if separator == ROWS else separator
+    known = of_code | {f"{code}.0": name for code, name in of_code.items()}
+    return given.map(
+        lambda field: field if is_empty_list(field) else separator.join(
+            known.get(code, code) for code in names(field, separator))
+    )  # fmt: skip
+
+
 def together(rows: pd.DataFrame, pattern: str) -> pd.DataFrame:
     """The rows with one more column, called like the pattern: the fields of all columns that match,
     a line each."""

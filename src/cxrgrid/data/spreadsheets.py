@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.io.read_once import read_once
 
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -58,6 +59,7 @@ def read_sheet(path: Path) -> pd.DataFrame:
     return frame
 
 
+@read_once(4)
 def cells(path: Path) -> dict[str, pd.DataFrame]:
     """The cells of each visible sheet as text, in the order of the workbook."""
     try:

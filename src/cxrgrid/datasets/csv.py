@@ -117,6 +117,7 @@ def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
     if columns.join:
         rows = joined(rows, root / columns.join.file, columns.join.by, columns.join.theirs)
         said = [*said, *rows.attrs.pop("notes")]
+    rows = split_words.with_flags(rows, columns.split, root / columns.file)
     return image_lookup.with_paths(rows, columns.image), said
 
 
@@ -140,8 +141,7 @@ def select(rows: pd.DataFrame, columns: Columns, labels: list[str], path: Path) 
     if len(rows) == 0:
         raise UserError(f"{path}: a header, but no row below it")
     if columns.names and columns.classes:
-        codes = tables.whole(found["classes"])
-        found["classes"] = codes.map(lambda code: columns.names.get(code, code))
+        found["classes"] = label_text.renamed(found["classes"], columns.separator, columns.names)
     return pd.DataFrame(found)
 
 

@@ -7,9 +7,9 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import folder_layout, image_lookup, label_text, patients, tables
+from cxrgrid.data import folder_layout, image_lookup, label_text, patients
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses, image_columns, split_columns
+from cxrgrid.drafting import class_columns, guesses, image_columns, layouts, split_columns
 
 MOST = 3  # alternatives of a kind that are written
 KEYS = ("image", "patient", "split", "classes")
@@ -67,16 +67,14 @@ def of_splits(entry: dict) -> list[tuple[dict, str]]:
     if not columns or columns.get("split") or columns.get("parts"):
         return []
     rows = table(columns, entry["root"])
-    own = pd.Series(rows.index, rows.index)
-    people = rows[columns["patient"]] if columns.get("patient") else own
     taken = [columns["image"], columns.get("patient", ""), *entry["labels"]]
     told = []
     for name, test in split_columns.other(rows.drop(columns=taken, errors="ignore")):
-        held_out = tables.whole(rows[name]) == test
-        if set(people[held_out]) & set(people[~held_out]):
-            continue
         given = {"columns": columns | {"split": name, "test": test}, "split": {"name": "column"}}
-        told.append((given, f"{name} {test} is the test set, {held_out.sum():,} images"))
+        frame = layouts.read(entry | given, "mine")  # patients may be found in names or headers
+        if not guesses.shipped(frame)["column"]:
+            images = (frame["split:column"] == "test").sum()
+            told.append((given, f"{name} {test} is the test set, {images:,} images"))
     return told[:MOST]
 
 
@@ -114,6 +112,7 @@ def unused(entry: dict) -> list[str]:
     rows = table(columns, entry["root"])
     codes = columns["join"]["by"] if columns.get("join") else ""
     taken = {*entry["labels"], *(columns.get(key) for key in KEYS), codes}
+    taken |= {*columns.get("split", "").split("/")}
     left = rows.drop(columns=[name for name in rows if name in taken])
     nearly = [
         f"The column {name!r} is no label, as it holds {', '.join(map(repr, values))}, too."
@@ -123,10 +122,11 @@ def unused(entry: dict) -> list[str]:
     said = [
         f"No label, by what they are called: {', '.join(flags)}; add to `labels` what is one."
     ] if flags else []  # fmt: skip
-    splits = [
+    several, question = split_columns.unclear(left) if not columns.get("split") else ([], "")
+    splits = [question] * bool(question) + [
         f"The column {name!r} may say a split, which is not used."
         for name in left
-        if class_columns.PART.fullmatch(name) and left[name].nunique() > 1
+        if class_columns.PART.fullmatch(name) and left[name].nunique() > 1 and name not in several
     ]
     unknown = unknown_fields(rows, entry["labels"], columns.get("classes", ""))
     images = of_images(rows, columns, Path(entry["root"]))

@@ -25,7 +25,7 @@ OTHERWISE = re.compile(
     re.I,
 )
 PART = re.compile(
-    r"fold|split|partition|usage|(sub)?set|phase|train|valid|val|test"
+    r"fold|split|partition|usage|(sub)?set|phase|train|valid|validation|val|test"
     r"|(is|in)[ _]?(train|test|val).*|((is|in)[ _]?)?hold.?out"
     r"|.*(train|test|val|validation|hold.?out)[ _]?(ing|set|split|data|fold)",
     re.I,
@@ -43,6 +43,7 @@ FLAG = re.compile(
     re.I,
 )
 NUMBERED = re.compile(r"(.*?[ _-]?)\d+")
+NUMBERS = re.compile(r"\d+( +\d+)*")  # codes with spaces between them
 MOST = 60  # classes that a column may hold
 SEPARATORS = ("\n", "|", ";", ",", "/", "+", "&", " and ")
 SURE = SEPARATORS[:3]  # hardly ever within the name of a class
@@ -130,6 +131,13 @@ def rivals(rows: pd.DataFrame, labels: list[str]) -> list[Classes]:
     return [one for one in named if not taken & set(map(plain, one.labels))]
 
 
+def spelt_out(rows: pd.DataFrame, label: str) -> bool:
+    """True if a label that is called like classes stands there again in words: ill and well."""
+    others = candidates(rows.drop(columns=label)) if NAMED.fullmatch(label) else []
+    words = [one for one in others if not any(map(is_number, one.labels))]
+    return any(same_rows(rows[label], rows[one.column]) for one in words)
+
+
 def same_rows(one: pd.Series, other: pd.Series) -> bool:
     """True if two columns tell the same rows apart."""
     return bool((pd.factorize(one)[0] == pd.factorize(other)[0]).all())
@@ -179,6 +187,8 @@ def separator_of(fields: list[str]) -> str:
     """Separator of several names, of which half also occur alone or among others; or empty."""
     if fields and all(is_list(field) for field in fields):
         return ","
+    if any(" " in field for field in fields) and all(map(NUMBERS.fullmatch, fields)):
+        return " "
     for separator in SEPARATORS:
         combined = {tuple(names(field, separator)) for field in fields}
         several = [names_ for names_ in combined if len(names_) > 1]

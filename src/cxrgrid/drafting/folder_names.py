@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxrgrid.data import dicom, folder_layout, walk
 from cxrgrid.data.patients import HEADER
-from cxrgrid.drafting import no_classes
+from cxrgrid.drafting import class_folders, no_classes
 from cxrgrid.drafting.questions import Question
 
 PREFIXES = {"patient", "person", "subject", "subj", "case", "sub", "pat", "pt", "p"}
@@ -52,6 +52,8 @@ def patient_patterns(images: list[str], classes: list[str] = (), first: bool = F
         matches = [re.match(pattern, image) for image in images]
         folders = {match[1] for match in matches if match}
         numbered = not first or all(map(PERSON.fullmatch, folders))
+        if no_classes.kind(sorted(folders)):
+            continue
         if numbered and are_people(matches) and not {f.casefold() for f in folders} <= taken:
             found.append(pattern)
     return found
@@ -90,7 +92,7 @@ def class_pattern(root: Path) -> str:
     above = folder_layout.shared(images)
     tops = {inner.split("/")[0] for image in images if "/" in (inner := image[len(above) :])}
     if len(tops) > 1 and not all(map(folder_layout.part_of, tops)):
-        return ""
+        return class_folders.below(images, above)
     if any(image[len(above) :].count("/") > bool(tops) for image in images):
         return ""
     found = {}
@@ -134,9 +136,11 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
         return f"the folders, as {labels[0]!r}, are called like dates: no label is here"
     if what := no_classes.kind(labels):
         return f"the folders {', '.join(labels[:SHOWN])} are called like {what}, not like classes"
+    if no_classes.proper_names(labels):
+        return f"the folders {', '.join(labels[:SHOWN])} are called like places, people or devices"
     if twice := no_classes.spelt_twice(labels):
         return twice
-    if inner := inner_classes(frame, labels):
+    if inner := class_folders.inner(frame, labels):
         return inner
     people = {label: frame.loc[frame[label] == 1, "patient"].nunique() for label in labels}
     if len(labels) > 10 and len(labels) * 3 > frame["patient"].nunique():
@@ -159,24 +163,3 @@ def views_or_copies(frame: pd.DataFrame, labels: list[str]) -> str:
         f"{all_of_them.sum():,} of {len(each):,} patients have an image of each of "
         f"{', '.join(labels)}, as of views or copies: no label is here"
     )
-
-
-def inner_classes(frame: pd.DataFrame, labels: list[str]) -> str:
-    """Why folders below a class may be classes themselves; empty if they are patients or none."""
-    for label in labels:
-        folders = frame.loc[frame[label] == 1, "image"].str.split("/").str[-2].dropna()
-        beside = folders.map(folder_layout.plain) == folder_layout.plain(label)
-        counts = folders[~beside].value_counts()
-        words = [name for name in counts.index if re.fullmatch(r"[^\d]+", str(name))]
-        few = len(words) == len(counts) <= 10 and not all(map(folder_layout.part_of, words))
-        several = few and len(words) > 1 and counts.min() >= FEWEST
-        one = few and words and beside.any() and not any(map(is_of_images, words))
-        if several or one:
-            more = f", and {beside.sum():,} images beside them" if beside.any() else ""
-            return f"the class {label!r} has folders of its own ({', '.join(sorted(words))}){more}"
-    return ""
-
-
-def is_of_images(name: str) -> bool:
-    """True for a folder that is called images, and so tells nothing."""
-    return bool(folder_layout.IMAGES.fullmatch(name))

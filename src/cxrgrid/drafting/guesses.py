@@ -141,6 +141,8 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     found = found if classes else [name for name in found if not class_columns.FLAG.fullmatch(name)]
     if not classes and all(left[name].nunique() < 2 for name in found):  # a column of crosses
         found = found if not class_columns.candidates(left.drop(columns=found)) else []
+    if not classes and len(found) == 1 and class_columns.spelt_out(left, found[0]):
+        return []
     rivals = class_columns.rivals(left, found) if found and not classes else []
     if not rivals:
         return found

@@ -1,5 +1,6 @@
 """Files beside a table that may say what its codes of classes mean, and whether they fit."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from cxrgrid.config.errors import UserError
 from cxrgrid.data import label_text, tables
 from cxrgrid.drafting import class_columns
 
@@ -15,32 +17,76 @@ CALLED = re.compile(
 )
 READ_ME = re.compile(r"read.?me", re.I)  # lines of prose
 TEXTS = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
+YES_NO = ["0", "1"]  # may be of one label: a longer list names other things
 LARGEST = 20_000  # bytes of a legend
 
 
 def apply(entry: dict, path: Path) -> dict:
-    """The entry with the names of its codes, where one legend fits them; others are named."""
+    """The entry with the names of its codes, where one legend fits them; others are named.
+
+    `UserError` where two legends fit, and say different things.
+    """
+    column = of_codes(entry)
+    if not column:
+        return entry
     columns = entry["columns"]
-    if "classes" not in columns or not all(map(class_columns.is_number, entry["labels"])):
-        return entry
     used = {columns.get("file"), columns.get("join", {}).get("file")}
-    folder = path if path.is_dir() else path.parent
-    files = [file for file in sorted(folder.iterdir()) if is_legend(file)]
-    files = [file for file in files if file.name not in {Path(name).name for name in used if name}]
-    whole = columns.get("separator", "") in ("", label_text.ROWS)
-    codes = tables.whole(pd.Series(entry["labels"])).tolist()
-    plain = {file: whole and not READ_ME.match(file.name) for file in files}
-    found = {file: names_of(file, codes) if plain[file] else {} for file in files}
-    fitting = [names for names in found.values() if names]
-    names = fitting[0] if fitting and all(other == fitting[0] for other in fitting) else {}
+    names = {Path(name).name for name in used if name}
+    files = [file for file in beside(path) if file.name not in names]
+    codes = YES_NO if entry["labels"] == [column] else entry["labels"]
+    codes = tables.whole(pd.Series(codes)).tolist()
+    fitting = fitting_of(files, codes)
+    check_same(fitting, column)
     for file in files:
-        if names and found[file]:
-            print(f"{file}: names the codes in {columns['classes']!r}")
+        if file in fitting:
+            print(f"{file}: names the codes in {column!r}")
         else:
-            print(f"not used: {file}: may say what the numbers in {columns['classes']!r} mean")
-    if not names:
-        return entry
-    return entry | {"labels": sorted(names.values()), "columns": columns | {"names": names}}
+            print(f"not used: {file}: may say what the numbers in {column!r} mean")
+    return with_names(entry, column, next(iter(fitting.values()))) if fitting else entry
+
+
+def beside(path: Path) -> list[Path]:
+    """Files in a folder, or beside a table, that are called like legends."""
+    folder = path if path.is_dir() else path.parent
+    return [file for file in sorted(folder.iterdir()) if is_legend(file)]
+
+
+def fitting_of(files: list[Path], codes: list[str]) -> dict[Path, dict[str, str]]:
+    """The files that have a name for each code, with these."""
+    found = {file: names_of(file, codes) for file in files if not READ_ME.match(file.name)}
+    return {file: names for file, names in found.items() if names}
+
+
+def of_codes(entry: dict) -> str:
+    """The column of classes in numbers, or of one label in 1 and 0 that is called like classes."""
+    columns, labels = entry["columns"], entry["labels"]
+    if "classes" in columns:
+        return columns["classes"] if all(map(class_columns.is_number, labels)) else ""
+    return labels[0] if len(labels) == 1 and class_columns.NAMED.fullmatch(labels[0]) else ""
+
+
+def check_same(found: dict[Path, dict[str, str]], column: str) -> None:
+    """`UserError` if two files give a code different names; found: the names by code of each."""
+    for one, other in itertools.pairwise(found):
+        plain = [{c: label_text.plain(n) for c, n in found[file].items()} for file in (one, other)]
+        if apart := [code for code in plain[0] if plain[0][code] != plain[1].get(code)]:
+            first, second = found[one][apart[0]], found[other].get(apart[0], "nothing")
+            raise UserError(
+                f"{one} says that {apart[0]} in {column!r} is {first!r}, {other} that it is "
+                f"{second!r}: keep the right one of the two files beside the table"
+            )
+
+
+def with_names(entry: dict, column: str, names: dict[str, str]) -> dict:
+    """The entry with names for its codes; normal is the absence of others, where these combine."""
+    columns, labels = entry["columns"] | {"classes": column, "names": names}, sorted(names.values())
+    if columns.get("separator"):
+        healthy = class_columns.HEALTHY
+        return entry | {
+            "labels": [n for n in labels if not healthy.fullmatch(n)],
+            "columns": columns,
+        }
+    return entry | {"labels": labels, "columns": columns, "task": "multiclass"}
 
 
 def is_legend(file: Path) -> bool:
@@ -49,7 +95,7 @@ def is_legend(file: Path) -> bool:
 
 
 def names_of(file: Path, codes: list[str]) -> dict[str, str]:
-    """The name of each code, if a file has as many names as there are codes; else empty."""
+    """The name of each code, if a file has one for each; else empty."""
     try:
         text = file.read_text("utf-8-sig") if file.stat().st_size < LARGEST else ""
         names = by_code(file.suffix.lower(), text, codes)
@@ -57,9 +103,11 @@ def names_of(file: Path, codes: list[str]) -> dict[str, str]:
         return {}
     texts = list(names.values())
     said = all(isinstance(text, str) and re.search(r"[^\W\d_]", text) for text in texts)
-    if not said or len(set(map(label_text.plain, texts))) < len(texts):
+    apart = said and not any(sign in text for text in texts for sign in class_columns.SURE)
+    if not apart or len(set(map(label_text.plain, texts))) < len(texts):
         return {}
-    return names if set(names) == set(codes) else {}
+    more = set(codes) < set(names) and codes != YES_NO  # names of codes that no image has
+    return {code: names[code] for code in codes} if more or set(names) == set(codes) else {}
 
 
 def by_code(suffix: str, text: str, codes: list[str]) -> dict[str, str]:
@@ -84,6 +132,7 @@ def of_lines(lines: list[str]) -> dict[str, str] | list[str]:
     """Names by their codes, where each line has both; else the lines."""
     for form in (r"(?P<code>\d+)[\s:=,;]+(?P<name>.+)", r"(?P<name>.+?)[\s:=,;]+(?P<code>\d+)"):
         pairs = [re.fullmatch(form, line) for line in lines]
-        if all(pairs):
+        pairs = pairs[1:] if pairs and not pairs[0] else pairs  # a header
+        if pairs and all(pairs):
             return {pair["code"]: pair["name"] for pair in pairs}
     return lines

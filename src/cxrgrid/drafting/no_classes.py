@@ -1,7 +1,11 @@
 """Names of folders that say where, when, how or by whom images were made, and no class."""
 
 import re
+from pathlib import Path
 
+# Cities, countries, well-known hospitals and published datasets, in letters and digits alone.
+PLACES = set(Path(__file__).with_name("places.txt").read_text("utf-8").split())
+GENERIC = r"(films?|images?|imgs?|cxrs?|x-?rays?|data|scans?|cases|year|from|the|dr|cr|dx)"
 VIEWS = {"ap", "pa", "lat", "lateral", "ll", "frontal", "left", "right", "l", "r"}
 SEXES = {"m", "f", "male", "female", "males", "females", "men", "women", "man", "woman", "w"}
 NO_CLASSES = {
@@ -17,6 +21,8 @@ NO_CLASSES = {
     r"|univ(ersity)?)([ _-]?([a-z]|\d+|[ivx]+))?",
     "devices": r"(.*[ _-])?(devices?|scanners?|machines?|detectors?|vendors?|manufacturers?"
     r"|models?)([ _-]?([a-z]|\d+))?|siemens.*|philips.*|ge([ _-]?(healthcare|medical.*))?"
+    r"|(ge[ _-])?(optima|definium|discovery|brivo|drx|digital[ _-]?diagnost|essenta|axiom|ysio"
+    r"|mobilett|multix|luminos|fdr|aero[ _-]?dr|radnext|sonialvision).*"
     r"|canon.*|fuji.*|agfa.*|carestream.*|kodak.*|konica.*|samsung.*|shimadzu.*|mindray.*",
     "readers": r"(dr[ _.-].*|(readers?|rad(iologist)?s?|annotators?|raters?|observers?|doctors?"
     r"|experts?|physicians?)([ _-]?([a-z]|\d+))?)",
@@ -38,12 +44,59 @@ NO_CLASSES = {
 HEALTHY = {"normal", "healthy", "nofinding", "control", "nodisease", "notfinding"}
 
 
+# What names of classes are made of, in some languages; any of it and a name may be a class.
+FINDING = re.compile(
+    r"normal|health|finding|disease|patholog|sick|\bill\b|well|covid|corona|sars|mers|ards|ncp"
+    r"|pneumo|neumon|tubercul|tuberkul|\btb|viral|virus|bacteri|fung|influenza|streptoc|klebsiel"
+    r"|legionel|mycoplas|opaci|infiltr|consolid|effus|(o?e|ö)dem|atelect|cardio|kardio|emphys"
+    r"|fibros|nodul|mass|tumou?r|cancer|kreb|malign|benign|carcin|hernia|thicken|pleura|fractur"
+    r"|lesion|scar|calci|bronch|asthma|copd|silico|asbest|lymph|sarcoid|aort|heart|lung|pulmon"
+    r"|poumon|polmon|chest|positi|negati|class|label|type|category|categories|grade|stage|level|score|degree"
+    r"|mild|moderat|sever|critic|typical|indeterminate|control|case|suspect|confirm|active|latent"
+    r"|present|absent|\byes|\bno\b|\bnon|\bnot\b|true|false|device|tube|cathet|pacemak|implant"
+    r"|foreign|object|clear|hazy|congest|intersti|infect|inflam|death|dead|surviv|aliv|decease"
+    r"|recover|discharg|icu|intub|ventil|risk|\blow|high|change|cyst|abscess|granul|embol|other"
+    r"|gesund|krank|befund|erguss|bruch|sain\b|malad|épanch|sano|sana|enferm|derrame|saud|malat",
+    re.I,
+)
+PROPER = re.compile(
+    r"(?:[A-Z]\w*['’.]?|of|de|di|du|la|al)(?:[ _-]+(?:[A-Z]\w*['’.]?|of|de|di|du|la|al))*"
+)
+
+
 def kind(names: list[str]) -> str:
     """The kind of which all names are, as `sites`; empty if they are of none."""
+    plain = [without_generic(name) for name in names]
     for what, pattern in NO_CLASSES.items():
-        if all(re.fullmatch(pattern, name, re.I) for name in names):
+        if any(all(re.fullmatch(pattern, one, re.I) for one in form) for form in (names, plain)):
             return what
-    return ""
+    return "sites" if all(map(is_place, plain)) else ""
+
+
+def without_generic(name: str) -> str:
+    """A name without words that say nothing, as `2019` of `2019_films`; itself if it is one."""
+    words = re.split(r"[ _-]+", name)
+    return " ".join(word for word in words if not re.fullmatch(GENERIC, word, re.I)) or name
+
+
+def is_place(name: str) -> bool:
+    """True for a city, country, well-known hospital or published dataset, with or without a word
+    such as `hospital` or a number."""
+    words = [word for word in re.split(r"[ _-]+", name.casefold()) if not word.isdigit()]
+    named = any(word in PLACES for word in words if len(word) > 2) and not like_a_class(name)
+    return named or "".join(words) in PLACES
+
+
+def like_a_class(name: str) -> bool:
+    """True if a name holds a word of findings, or of degrees of one."""
+    return bool(FINDING.search(re.sub("[_-]", " ", name)))
+
+
+def proper_names(names: list[str]) -> bool:
+    """True for names that begin with a capital as those of places and people do, none of which
+    holds a word of findings; abbreviations alone may be of anything."""
+    proper = all(map(PROPER.fullmatch, names)) and not any(map(like_a_class, names))
+    return proper and any(re.search(r"[a-z]{2}", name) for name in names)
 
 
 def spelt_twice(labels: list[str]) -> str:

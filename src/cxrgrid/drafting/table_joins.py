@@ -9,7 +9,7 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import tables
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses
+from cxrgrid.drafting import class_columns, guesses, legends
 from cxrgrid.drafting.image_columns import Images
 
 SOME = (
@@ -21,6 +21,7 @@ def joined(
     rows: pd.DataFrame, where: Images, columns: dict, table: Path, others: dict, classes: str
 ) -> dict:
     """The entry, with a second table's columns where one has a row for each patient or image."""
+    check_codes(rows, table, others)
     for file, more in others.items():
         for ours, theirs in keys(rows, more):
             fresh = [column for column in more.columns if column not in (*rows.columns, theirs)]
@@ -105,12 +106,30 @@ def codes(rows: pd.DataFrame, more: pd.DataFrame) -> list[tuple[str, str]]:
     numbers = [name for name in numbers if rows[name].map(class_columns.is_number).all()]
     spelt = [name for name in more if not more[name].map(class_columns.is_number).any()]
     spelt = [name for name in spelt if more[name].is_unique and name not in rows]
+    if len(more) > 2:  # 1 and 0 may be of one label: a longer list names other things
+        numbers = [name for name in numbers if set(tables.whole(rows[name])) - {"", "0", "1"}]
     return [
         (ours, theirs)
         for ours in numbers
         for theirs in more
         if spelt and theirs not in spelt and fits(rows, more, (ours, theirs), 0.999)
     ]
+
+
+def check_codes(rows: pd.DataFrame, table: Path, others: dict) -> None:
+    """`UserError` if two tables, or a table and a text file, say different things of codes."""
+    found: dict[Path, dict[str, str]] = {}
+    column = ""
+    for file, more in others.items():
+        for ours, theirs in codes(rows, more)[:1] if len(more) <= class_columns.MOST else ():
+            names = next(n for n in more if not more[n].map(class_columns.is_number).any())
+            if ours == (column := column or ours):
+                used = more[tables.whole(more[theirs]).isin(tables.whole(rows[ours]))]
+                found[file] = dict(zip(tables.whole(used[theirs]), used[names], strict=True))
+    if found:
+        texts = [file for file in legends.beside(table) if file not in (table, *found)]
+        found |= legends.fitting_of(texts, list(next(iter(found.values()))))
+        legends.check_same(found, column)
 
 
 def matched(ours: pd.Series, theirs: pd.Series) -> tuple[float, float]:
