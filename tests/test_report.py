@@ -278,13 +278,43 @@ def test_a_study_of_which_nothing_ran_has_a_page(study):
     assert text.count("<li>not run<br><code>snakemake results/demo/cells/") == 16
 
 
+def test_a_study_of_one_cell_says_so_and_repeats_it_in_no_grid(tmp_path):
+    grid = {"datasets": ["ward"], "backbones": ["resnet10t"], "seeds": [0]}
+    path = write_study(tmp_path / "results", grid=grid)
+    write_report(path)
+    text = make(path).read_text()
+    assert "The study varies nothing, so there is no effect" in text
+    assert "1 cell, none missing" in text and 'id="grid"' not in text and "#grid" not in text
+    shutil.rmtree(path.parent / "cells")
+    write_report(path)
+    text = make(path).read_text()
+    assert 'id="grid"' in text and "<li>not run<br>" in text
+
+
+def test_every_file_that_a_sentence_names_is_a_link(path, text):
+    named = re.findall(r"(.{9})<code>([\w-]+\.\w+)</code>", text)
+    there = {name for _, name in named if (path.parent / name).is_file()}
+    assert {"effects.csv", "label_models.csv"} < there
+    linked = re.findall(r'<a href="([^"]+)"><code>\1</code></a>', text)
+    assert sorted(linked) == sorted(name for _, name in named if name in there)
+    index = path.parent / "cells/index.html"
+    assert "effects.csv" in index.read_text() and 'href="effects.csv"' not in index.read_text()
+
+
+def test_the_command_for_all_missing_cells_is_the_users_own(study, monkeypatch):
+    write_report(study)
+    said = "--configfile mine.yaml --profile here"
+    monkeypatch.setattr(report, "asked_by", lambda name: said)
+    assert f"<code>snakemake {said}</code> runs them all" in make(study).read_text()
+
+
 def test_headline_prints_the_findings_and_writes_nothing(finished, text, capsys):
     before = (finished.parent / "report/report.html").stat().st_mtime_ns
     report.main([str(finished), "--headline"])
     printed = capsys.readouterr().out
     assert "with Holm's correction over the study's 4 pairs that differ in init only" in printed
     assert "1 of 16 cells is missing" in printed
-    assert "auroc (95 % interval)" in printed
+    assert "AUROC (95 % interval)" in printed
     for row in pd.read_csv(finished.parent / "report/leaderboard.csv").itertuples():
         assert wording.number(row.value, row.low, row.high) in printed
     assert (finished.parent / "report/report.html").stat().st_mtime_ns == before

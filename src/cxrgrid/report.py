@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config.cell import AXES, fold_folder
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import number
@@ -44,6 +45,8 @@ from cxrgrid.reporting.findings import findings
 from cxrgrid.reporting.results import Frames, read, read_csv
 from cxrgrid.reporting.sections import MISSING, Section, Table
 from cxrgrid.tables import labels as label_table
+
+FILE = re.compile(r'(?<!">)<code>([\w-]+\.\w+)</code>')
 
 # ------------------------------------------------------------------ the page
 
@@ -154,12 +157,14 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     words |= answers(frames, leaderboard, audited, read_overlap(args.study))
     words = shareable.words(words) if args.shareable else words
     template = cell_pages.environment().get_template("report.html.j2")
-    html = template.render(**words, **laid_out(tables, drawn, words["explained"]))
+    html = template.render(**words, **laid_out(frames, tables, drawn, words["explained"]))
     if args.shareable:
         known = shareable.names(data / name for name in frames.facts)
         html, said = shareable.copy(html, known, words["left"])
         print(f"left out: {said}. Read the page before you send it: your config's words stay")
-    write_text(args.out, policy.secured(html))
+    write_text(
+        args.out, policy.secured(html if args.shareable else leading_to_files(html, args.report))
+    )
     if args.shareable:
         return
     paper_text.write(frames, tables, drawn, args.out.parent)
@@ -168,6 +173,16 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     scores = own_scores(frames, tables["labels"])
     cell_pages.write(frames, args.study.parent, args.out.parent, scores, shown)
     write_text(args.out.parent / "cells" / cell_pages.HOME, policy.secured(among_cells(html)))
+
+
+def leading_to_files(html: str, folder: Path) -> str:
+    """The page with a link at each file of the report's folder that a sentence names."""
+    return FILE.sub(
+        lambda code: (
+            f'<a href="{code[1]}">{code[0]}</a>' if (folder / code[1]).is_file() else code[0]
+        ),
+        html,
+    )
 
 
 def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: list[str]) -> dict:
@@ -185,14 +200,23 @@ def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: l
         "overfitted": fitted_too_far(frames),
         "cells": frames.cells,
         "missing": frames.cells[frames.cells["state"] == "missing"],
+        "again": asked_by(study.study),
         "sources": frames.grid.sources(),
         "config": json.dumps(frames.grid.config, indent=2),
     }
 
 
-def laid_out(tables: dict[str, Table], drawn: dict[str, dict], explained: list) -> dict:
-    """The parts of the page that have content, and the methods that they rest on."""
-    always = {"grid", "datasets", "methods", "provenance", *(["explanations"] if explained else [])}
+def laid_out(
+    frames: Frames, tables: dict[str, Table], drawn: dict[str, dict], explained: list
+) -> dict:
+    """The parts of the page that have content, and the methods that they rest on.
+
+    A grid of one cell is no more than its row of the leaderboard, unless it is missing.
+    """
+    cells = frames.cells
+    several = len(cells) > 1 or (cells["state"] == "missing").any()
+    always = {"datasets", "methods", "provenance"}
+    always |= ({"grid"} if several else set()) | ({"explanations"} if explained else set())
     parts = page_parts.parts(tables, drawn, always)
     return {"tables": tables, "parts": parts, "methods": page_parts.methods(parts)}
 
@@ -237,7 +261,7 @@ def main(argv: list[str] | None) -> None:
     leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
     audited = shareable.audits(audited) if args.shareable else audited
     if args.headline:
-        print(headline(leaderboard, frames.metric), end="\n\n")
+        print(headline(leaderboard, frames.metric_name), end="\n\n")
         found = answer(frames, leaderboard)
         print(f"{found.word}. {found.text}", *found.more, "", sep="\n")
         lines = [*findings(frames, leaderboard), *doubts(frames, audited, read_overlap(args.study))]

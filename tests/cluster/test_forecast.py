@@ -117,3 +117,11 @@ def test_a_dry_run_looks_into_the_folder_of_the_results(grid, tmp_path, monkeypa
 def test_a_limit_that_is_no_number_is_one_line(value):
     with pytest.raises(UserError, match="max_cells: a whole number above 0"):
         Grid({**CONFIG, "max_cells": value})
+
+
+def test_a_line_is_written_at_once_beside_the_console_that_another_thread_writes(monkeypatch):
+    written = []
+    stream = SimpleNamespace(write=written.append, flush=lambda: None)
+    monkeypatch.setattr(forecast.sys, "stderr", stream)
+    forecast.tell("forecast: two cells")
+    assert written == ["forecast: two cells\n"]

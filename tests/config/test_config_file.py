@@ -66,6 +66,8 @@ def test_aliases_of_aliases_are_looked_through_once(tmp_path):
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (tmp_path / "study.yaml").write_text("\n".join(lines))
     assert config_file.fault(tmp_path / "study.yaml") == ""
+    said = config_file.located("a11: no column 'gone'", [tmp_path / "study.yaml"])
+    assert said.endswith("study.yaml, line 12: a11: no column 'gone'")
 
 
 PLACES = {
@@ -89,6 +91,34 @@ def test_a_mistake_is_found_in_the_file(tmp_path, message, monkeypatch):
     line = PLACES[message]
     said = f"study.yaml, line {line}: {message}" if line else message
     assert config_file.located(message, ["study.yaml", "more.yaml", "gone.yaml"]) == said
+
+
+ADAPTED = b"""datasets:
+  mine:
+    columns: {file: labels.csv, image: img}
+    labels: &all
+      - Effusion
+      - Cat's paw
+grid: {labels: *all}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("data/labels.csv: no column 'Effusion'; did you mean 'effusion'?", 5),
+        ('data/labels.csv: no column "Cat\'s paw"; its columns: a, b', 6),
+        ("data/labels.csv: no column 'img'; did you mean 'image'?", 3),
+        ("data/labels.csv: a label 'Effusion': cxrgrid has a column of this name; rename it", 5),
+        ("data/labels.csv: no column 'age'; its columns: a, b", 2),
+        ("data/labels.csv: line 7, column 'Effusion': 'no' is no label", 2),
+    ],
+)
+def test_a_label_that_a_table_lacks_is_told_at_its_own_line(tmp_path, said, line, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_bytes(ADAPTED)
+    found = config_file.located(f"datasets.mine: {said}", ["study.yaml"])
+    assert found == f"study.yaml, line {line}: datasets.mine: {said}"
 
 
 def test_names_with_dots_and_the_later_file_count(tmp_path, monkeypatch):

@@ -40,6 +40,11 @@ def test_intervals_that_overlap_may_differ_and_those_that_do_not_may_not():
     assert "the two differ (AUROC +0.050 (+0.010 to +0.090); p after Holm = 0.020)" in text
     unlike = first(board(TOP, SECOND), frames(low=-0.01, p_holm=0.2, verdict="not shown"))
     assert "the two are not shown to differ" in unlike and "overlap" not in unlike
+    nan = float("nan")
+    untested = frames(low=nan, high=nan, p_holm=nan, verdict="too few patients")
+    said = first(board(TOP, SECOND), untested)
+    assert "on the same patients AUROC +0.050, not tested: too few patients" in said
+    assert "Holm" not in said
 
 
 def test_two_trainings_that_differ_are_not_called_alike():

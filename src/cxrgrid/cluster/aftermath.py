@@ -110,6 +110,7 @@ def said(words: list[str], more: dict[str, str] | None = None) -> tuple[int, lis
 def show(lines: list[str]) -> None:
     """Print lines where errors go, if that is still open."""
     try:
-        print(*lines, sep="\n", file=sys.stderr, flush=True)
+        sys.stderr.write("\n".join([*lines, ""]))  # at once: another thread writes as well
+        sys.stderr.flush()
     except (OSError, ValueError):
         return

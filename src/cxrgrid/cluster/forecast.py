@@ -112,8 +112,9 @@ def tell_plan(workflow: Any, grid: Grid) -> None:
 
 
 def tell(line: str) -> None:
-    """Print where Snakemake prints its progress."""
-    print(line, file=sys.stderr, flush=True)
+    """Print where Snakemake prints its progress, whose lines another thread writes meanwhile."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def refusal(found: Forecast, grid: Grid) -> str:

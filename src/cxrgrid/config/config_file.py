@@ -158,12 +158,12 @@ def located(message: str, paths: Iterable[Path | str]) -> str:
     paths: config files, of which later ones override earlier ones.
     """
     where, _, rest = message.partition(": ")
-    asked = re.match(r"no \w+ '([^']*)'", rest)
+    asked = re.search(r"\b(?:no \w+|a label) (['\"])(.*?)\1", rest)
     for path in reversed([*paths]):
         with contextlib.suppress(OSError, ValueError, yaml.YAMLError, RecursionError):
             root = yaml.compose(Path(path).read_text("utf-8"), Loader=Loader)
             place, node = descend(root, where.removeprefix("config").lstrip("."))
-            inner = named(node, asked[1]) if node is not None and asked else None
+            inner = named(node, asked[2]) if node is not None and asked else None
             if (found := inner or place) is not None and found is not root:
                 return f"{os.path.relpath(path)}, line {line_of(found)}: {message}"
     return message
@@ -189,7 +189,16 @@ def descend(
 
 
 def named(node: yaml.Node, name: str) -> yaml.Node | None:
-    """The key or the entry of that name directly below a node."""
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    entries = [key for key, _ in pairs] if pairs else children(node)
-    return next((entry for entry in entries if entry.value == name), None)
+    """The key or entry of that name below a node, or else the value; the nearest to it counts.
+
+    A table's path stands before the label that it does not have: which setting names the label is
+    not said, but its line is the one to mend.
+    """
+    level, seen = [node], set()
+    while level:
+        below = [child for each in level for child in children(each)]
+        if found := next((child for child in below if child.value == name), None):
+            return found
+        level = [*{id(each): each for each in below if id(each) not in seen}.values()]
+        seen |= {id(each) for each in level}  # many aliases of one anchor are one
+    return None

@@ -43,7 +43,8 @@ def answer(frames: Frames, leaderboard: pd.DataFrame) -> Answer:
     asked, others = main[main["primary"]], main[~main["primary"]]
     best = recommended(frames, leaderboard)
     if asked.empty:
-        text = "The study varies nothing but its datasets, so there is no effect to test."
+        varied = "nothing but its datasets" if frames.cells["dataset"].nunique() > 1 else "nothing"
+        text = f"The study varies {varied}, so there is no effect to test."
         return Answer("No factor", text, "", [], best, None)
     first = asked.loc[asked["p"].fillna(2).idxmin()]
     word = verdict(first, frames.grid.study.title, alone=len(asked) == 1)

@@ -79,6 +79,8 @@ def against_second(top: pd.Series, second: pd.Series, frames: Frames) -> str:
     turn = 1 if row["a"] == top[differ[0]] else -1
     low, high = sorted((turn * row["low"], turn * row["high"]))
     shown = difference(turn * row["difference"], low, high)
+    if pd.isna(row["low"]) and row["verdict"] != "not shown":  # else equal on every resample
+        return f"on the same patients {frames.compared_name} {shown}, not tested: {row['verdict']}"
     chance = f"p after Holm {p_value(row['p_holm'])}"
     names = {"better": "the two differ", "worse": "the two differ"}
     names[THIS] = "these two trainings differ, which says nothing of the methods"

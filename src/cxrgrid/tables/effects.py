@@ -49,7 +49,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
         for levels in (rows["level"].fillna(""), rows["against"].fillna(""))
     ]
     shown["comparison"] = [f"{x} against {y}" for x, y in zip(*sides, strict=True)]
-    shown["datasets"] = rows["model"].map(OVER)
+    if rows["model"].nunique() > 1:  # else all say the same
+        shown["datasets"] = rows["model"].map(OVER)
     values = [difference(row.estimate, row.low, row.high) for row in rows.itertuples()]
     name = f"{NAMES[primary_metric(frames.grid)]} difference (95 % interval)"
     shown[name] = pd.Series(values, rows.index).mask(rows["pairs"] == 0, MISSING)

@@ -139,7 +139,8 @@ def counterpart(
     points = means.get((*configuration[CONFIGURATION], subset, label, row["metric"]))
     if points is None:
         metric = NAMES.get(row["metric"], row["metric"].replace("_", " "))
-        raise NoCounterpart(f"{metric} of {label} is not defined here")
+        where = "" if subset == "all" else f" in {subset}"
+        raise NoCounterpart(f"{metric} of {label} is not defined here{where}")
     return points[operating_point(row["threshold"], points, frames)]
 
 
