@@ -1,6 +1,9 @@
 """The study files: whole grids without a setting that does nothing, each runs to a report."""
 
+import html
+import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -8,11 +11,13 @@ import pytest
 import yaml
 
 import long_tests
-from cxrgrid.config.cell import Point
+from cxrgrid import phantom
+from cxrgrid.config import label_names
+from cxrgrid.config.cell import CONFIGURATION, Point
 from cxrgrid.config.checks import adapter_facts
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.overrides import matches
-from cxrgrid.reporting import sections
+from cxrgrid.reporting import papers, sections
 from cxrgrid.reporting.findings import published_vs_right
 from test_workflow import ROOT, snakemake
 
@@ -45,8 +50,8 @@ ACTS = {
     "class_weight": ("task", {"multiclass"}),
 }
 # On a phantom of so many patients each dataset keeps images of every kind that its study asks for.
-PATIENTS = {"mimic": 120, "nih": 60, "chexpert": 50, "siim": 60, "kermany": 50}
-SAMPLE = {"frontal": 30, "lateral": 10}
+PATIENTS = {"mimic": 240, "nih": 60, "chexpert": 50, "siim": 60, "kermany": 50}
+SAMPLE = {"frontal": 60, "lateral": 40}
 
 
 def read(name: str) -> dict:
@@ -147,6 +152,16 @@ def reduced(config: dict, size: int) -> dict:
     return config
 
 
+def on_disk(config: dict, folder: Path) -> dict:
+    """The study with its phantoms drawn below `folder`, one per adapter, as if downloaded."""
+    for dataset in config["datasets"].values():
+        dataset["root"] = f"data/{dataset['adapter']}"
+        drawn, out = {"adapter": dataset["adapter"]} | dataset.pop("phantom"), dataset["root"]
+        if not (folder / out).is_dir():
+            phantom.main([json.dumps(drawn), "--out", str(folder / out)])
+    return config
+
+
 def short(given: dict) -> dict:
     """A recipe's settings, for two epochs of small batches; levels of a list stay apart."""
     most = {"epochs": 2, "batch_size": 8, "steps_per_epoch": 2, "restart_epochs": 1}
@@ -183,9 +198,10 @@ def covering(config: dict) -> list[dict]:
 
 @pytest.mark.long(turns=len(CELLS) + 1)
 @pytest.mark.parametrize("name", CELLS)
-def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
+def test_study_runs_on_its_datasets_layouts_to_a_report_beside_the_literature(name, tmp_path):
     # The networks of the zoo halve an image six times.
     config = reduced(read(name), 64 if name == "chestxray14-zoo" else 32)
+    config = on_disk(config, tmp_path) if name in PUBLISHED else config
     config["grid"] = grid = covering(config)
     done = snakemake(tmp_path, config)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -195,6 +211,60 @@ def test_study_runs_on_the_phantoms_of_its_datasets_to_a_report(name, tmp_path):
     report = (folder / "report.html").read_text()
     assert all(part in report for part in (*config["datasets"], *CELLS[name]))
     REPRODUCED[name](folder, report)
+    if name in PUBLISHED:
+        is_beside_the_literature(folder, report, config)
+
+
+def is_beside_the_literature(folder, report: str, config: dict):
+    """Each published number of a dataset stands beside its own kind, or says why it does not.
+
+    The study's own are read again from metrics.csv, by all in which the two must agree.
+    """
+    published = papers.read()
+    rows = pd.read_csv(folder / "literature.csv", dtype={"threshold_rule": str})
+    metrics = pd.read_csv(folder / "metrics.csv", dtype={"threshold_rule": str})
+    metrics = metrics[metrics["seed"] >= 0]  # no ensemble
+    sources = re.findall(r"<dt>Source</dt><dd>(.*?)</dd>", report)
+    for (name, dataset), source in zip(config["datasets"].items(), sources, strict=True):
+        assert source == html.escape(adapter_facts(dataset["adapter"])["ORIGIN"])
+        own = published[published["dataset"] == dataset["adapter"]].to_dict("records")
+        shown = rows[rows["dataset"] == name].to_dict("records")
+        for theirs, ours in zip(own, shown, strict=True):
+            assert [theirs[key] for key in ("paper", "metric")] == [ours["paper"], ours["metric"]]
+            assert theirs["value"] == ours["published"]
+            if pd.isna(ours["value"]):
+                assert html.escape(ours["unpaired"]) in report
+            else:
+                is_a_pair(theirs, ours, metrics)
+    paired = set(rows.loc[rows["value"].notna(), "paper"])
+    assert PUBLISHED[config["study"]] in paired
+    assert "no counterpart" in report or rows.empty
+
+
+def is_a_pair(theirs: dict, ours: dict, metrics: pd.DataFrame):
+    """Backbone, recipe, subset, label and operating point agree, and the number is the cells'."""
+    assert ours["backbone"].split(".")[0] == theirs["backbone"]
+    assert theirs["recipe"] in (None, ours["recipe"])
+    assert SUBSETS[theirs["subset"]] == ours["subset"]
+    there, here = (
+        label_names.published().get(one["label"], one["label"]) for one in (theirs, ours)
+    )
+    assert there == here
+    if theirs["threshold"] is not None:
+        assert (
+            ours["threshold_rule"] in (f"{theirs['threshold']:g}", "argmax")
+            or theirs["metric"] == "auroc"
+        )
+    axes = [*CONFIGURATION, "subset", "label", "metric"]
+    rows = metrics[(metrics[axes] == [ours[axis] for axis in axes]).all(axis=1)]
+    rule = ours["threshold_rule"]
+    rows = rows[rows["threshold_rule"].isna() if pd.isna(rule) else rows["threshold_rule"] == rule]
+    assert ours["value"] == pytest.approx(rows["value"].mean(), abs=1e-6)
+
+
+# Studies that are run on folders, as they would be downloaded, and the paper that each repeats.
+PUBLISHED = {"mimic-effusion": "Hydyrov"}
+SUBSETS = {None: "all", "view=frontal": "ap-pa", "view=lateral": "lateral"}
 
 
 def is_compared(folder, factor: str, levels: set[str]) -> bool:
