@@ -4,7 +4,8 @@
 # make cluster  tests on a Slurm of its own on this machine (skipped where it is not installed)
 # make test-all  both, with the long ones: whole studies, and what clusters do to trainings
 # make check  what CI checks besides: formats, lints, spelling, the schema, the workflow's lint
-# make pictures  the pictures of the README, from a report (needs Chromium)
+# make pictures  the pictures of the README and the docs, from reports, and a run's console lines
+#                in docs/first-study.md (needs Chromium)
 # make sbom   what users install, with licences and checksums (dist/sbom.json)
 # make lock   pin both files of envs/ anew (needs uv)
 PYTHON ?= python3
@@ -20,16 +21,24 @@ status: .venv/ready
 
 # Of the tests marked long: none, all, or those of turn N (.ci/run takes turns).
 LONG ?= none
-# The README's pictures of a report's answer, light and dark, by a headless Chromium:
-# make pictures STUDY=kermany-imagenet
-STUDY ?= demo
+# Reports whose answer the README and the docs show, light and dark, by a headless Chromium. The
+# last one's run also gives docs/first-study.md its console lines: some 10 minutes. A picture stays
+# where its report is not here: snakemake --configfile studies/….yaml makes it.
+PICTURES := demo kermany-imagenet first-study
+PAGE_first-study := results/first-study/results/mine-share/report/report.html
 CARD := chromium --headless --no-sandbox --hide-scrollbars --window-size=1100,940 \
     --virtual-time-budget=2000
-pictures:
-	$(CARD) --blink-settings=preferredColorScheme=1 --screenshot=docs/$(STUDY)-light.png \
-	    file://$(CURDIR)/results/$(STUDY)/report/report.html
-	$(CARD) --blink-settings=preferredColorScheme=0 --screenshot=docs/$(STUDY)-dark.png \
-	    file://$(CURDIR)/results/$(STUDY)/report/report.html
+pictures: $(PICTURES:%=picture-%)
+picture-first-study: told
+picture-%:
+	@page=$(or $(PAGE_$*),results/$*/report/report.html); \
+	if [ ! -f $$page ]; then echo "$$page: not here; docs/$*-*.png stay as they are"; exit 0; fi; \
+	$(CARD) --blink-settings=preferredColorScheme=1 --screenshot=docs/$*-light.png \
+	    file://$(CURDIR)/$$page 2>/dev/null && \
+	$(CARD) --blink-settings=preferredColorScheme=0 --screenshot=docs/$*-dark.png \
+	    file://$(CURDIR)/$$page 2>/dev/null && echo "docs/$*-light.png, docs/$*-dark.png"
+told: .venv/ready
+	python .ci/first_study.py
 
 test cluster: export OMP_NUM_THREADS ?= 1
 
@@ -79,4 +88,4 @@ cluster: .venv/dev
 test-all:
 	$(MAKE) test cluster LONG=all
 
-.PHONY: demo status pictures test cluster test-all check lock sbom
+.PHONY: demo status pictures told test cluster test-all check lock sbom

@@ -28,6 +28,15 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         assert not anchor or anchor in anchors(target.read_text()), f"{page.name}: #{anchor}"
 
 
+def test_make_pictures_makes_every_picture_and_each_is_shown():
+    makefile = (ROOT / "Makefile").read_text()
+    names = re.search(r"^PICTURES := (.+)$", makefile, re.MULTILINE)[1].split()
+    there = {path.name for path in (ROOT / "docs").glob("*.png")}
+    assert there == {f"{name}-{look}.png" for name in names for look in ("light", "dark")}
+    shown = "".join(page.read_text() for page in PAGES)
+    assert all(f"{name}-light.png" in shown for name in names)
+
+
 def test_the_index_lists_each_page_once():
     listed = re.findall(r"^\| \[(.+?)\]", (ROOT / "docs/README.md").read_text(), re.MULTILINE)
     there = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")]
