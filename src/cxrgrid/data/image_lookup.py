@@ -44,7 +44,7 @@ def lookup(root: Path, images: list[str], how: str, fields: list[str] = ()) -> L
     def find(value: str) -> list[str]:
         key = WHOLE.sub(r"\1", value.casefold().replace("\\", "/").strip("/"))
         if not (key.isdigit() and key.isascii()):
-            return found.get(key, [])
+            return found.get(key) or (in_folder(found, key) if how == "part" else [])
         short = str(int(key))
         return found.get(f"{ZEROS}{short}") or found.get(key) or found.get(short, [])
 
@@ -169,6 +169,14 @@ def by_part(images: list[str]) -> dict[str, list[str]]:
         for number in {end[1] for part in folders if (end := OF_PERSON.fullmatch(part))}:
             found[f"{ZEROS}{number}"].append(image)
     return found
+
+
+def in_folder(found: dict[str, list[str]], path: str) -> list[str]:
+    """The images in a folder that is named by a longer or absolute path; found: of `by_part`."""
+    folders = path.split("/")
+    near = found.get("/".join(folders[-3:])) or found.get("/".join(folders[-2:]), [])
+    inner = [(image, posixpath.dirname(image).casefold()) for image in near if len(folders) > 2]
+    return [image for image, folder in inner if folder and f"/{path}".endswith(f"/{folder}")]
 
 
 def by_header(root: Path, images: list[str], attribute: str) -> dict[str, list[str]]:

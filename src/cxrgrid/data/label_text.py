@@ -17,7 +17,9 @@ VALUES |= dict.fromkeys(("na", "n/a", "nan", "<na>", "null", "unknown"), np.nan)
 VALUES |= dict.fromkeys(
     ("k.a.", "k. a.", "n.a.", "not reported", "not available", "missing"), np.nan
 )
-VALUES |= dict.fromkeys(("not assessed", "not known", "pending", "tbd", "unk", "u", "."), np.nan)
+VALUES |= dict.fromkeys(
+    ("not assessed", "not known", "pending", "tbd", "todo", "unk", "u", "."), np.nan
+)
 VALUES |= dict.fromkeys(("#n/a", "#nv", "#value!", "#ref!", "#div/0!", "#name?", "#null!"), np.nan)
 VALUES |= dict.fromkeys(("uncertain", "?", "equivocal", "indeterminate", "possible"), -1.0)
 VALUES |= dict.fromkeys(("ja", "oui", "si", "sí", "sim", "x", "✓", "✔"), 1.0)

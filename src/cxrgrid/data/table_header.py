@@ -7,6 +7,7 @@ import pandas as pd
 LOOKED_AT = 20  # rows among which the header is
 BODY = 200  # rows in which a name of a column would come again
 PICTURE = re.compile(r".*\.(png|jpe?g|tiff?|bmp|webp|dcm|dicom)", re.I)
+FOLDER = re.compile(r"[^/\s]+(/[^/\s]+){2,}/?")
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 COMMENT = re.compile(r"(#|//|%%)\s*\w.*")
 
@@ -21,7 +22,8 @@ def taken(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
     notes += [f"{name}: lines above the header, passed over: {above}."] if above else []
     # Spreadsheets break long headers into lines.
     header = rows.iloc[0].str.replace(r"\s*[\r\n]\s*", " ", regex=True).tolist()
-    if any(PICTURE.fullmatch(field) for field in header):  # an image: the first row is one of them
+    # An image, or a folder of some: the first row is one of them.
+    if any(map(PICTURE.fullmatch, header)) or folders_from_the_first_on(rows):
         notes.append(f"{name}: no header, so its columns are called column 1 and so on.")
         header = headless(len(header))
         rows = pd.concat([rows.iloc[:1], rows], ignore_index=True)
@@ -34,6 +36,13 @@ def taken(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
     rows = without_repeated(rows)
     rows = rows[(rows != "").any(axis=1)]
     return without_others(rows, name, notes)
+
+
+def folders_from_the_first_on(rows: pd.DataFrame) -> bool:
+    """True if a column begins with paths of three folders, the first with a digit in it."""
+    first = rows.iloc[0]
+    paths = [at for at in rows if FOLDER.fullmatch(first[at]) and re.search(r"\d", first[at])]
+    return len(rows) > 1 and any(FOLDER.fullmatch(rows.iloc[1][at]) for at in paths)
 
 
 def without_others(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:

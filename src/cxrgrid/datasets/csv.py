@@ -12,6 +12,7 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.preparation import Columns
 from cxrgrid.data import (
+    folder_layout,
     image_lookup,
     label_text,
     patients,
@@ -108,7 +109,9 @@ def stacked(root: Path, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
         said = [note for rows in found.values() for note in rows.attrs["notes"]]
         if columns.match == "tail":
             for part, rows in found.items():
-                rows[columns.image] = image_lookup.in_part(rows[columns.image], part)
+                above = Path(columns.parts[part]).parent.name
+                above = above if folder_layout.part_of(above) == part else part
+                rows[columns.image] = image_lookup.in_part(rows[columns.image], above)
         named = {
             part: rows.assign(**{PART: part}).set_axis(rows.index.map("{} of".format) + f" {part}")
             for part, rows in found.items()

@@ -1,5 +1,6 @@
 """Other readings of a dataset, as comments of the study file: columns and expressions not taken."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from cxrgrid.config.preparation import Columns
-from cxrgrid.data import folder_layout, image_lookup, label_text, patients
+from cxrgrid.data import dicom, folder_layout, image_lookup, label_text, patients
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, guesses, image_columns, layouts, split_columns
 
@@ -129,7 +130,7 @@ def unused(entry: dict) -> list[str]:
         if class_columns.PART.fullmatch(name) and left[name].nunique() > 1 and name not in several
     ]
     unknown = unknown_fields(rows, entry["labels"], columns.get("classes", ""))
-    images = of_images(rows, columns, Path(entry["root"]))
+    images = [*of_modalities(rows), *of_images(rows, columns, Path(entry["root"]))]
     return [*said, *unknown, *nearly[:MOST], *splits, *images]
 
 
@@ -155,6 +156,19 @@ def not_named(entry: dict, frame: pd.DataFrame) -> list[str]:
     others = [image for image in below if image not in known]
     text = f"{len(others):,} images lie there that the table does not name"
     return [f"{text}, as {others[0]!r}."] if others else []
+
+
+def of_modalities(rows: pd.DataFrame) -> list[str]:
+    """Sentences on rows of CT and the like, which are no radiographs, by a column of the table."""
+    found = [name for name in rows if re.fullmatch(r"(image[ _]?)?modality", name, re.I)]
+    kinds = {name: rows[name].str.upper().where(rows[name].str.upper().isin(dicom.NO_FILMS))
+             for name in found}  # fmt: skip
+    return [
+        f"By the column {name!r}, {told.notna().sum():,} rows are of {told.dropna().iloc[0]}: take "
+        "them out of the table if they are no radiographs."
+        for name, told in kinds.items()
+        if told.notna().any()
+    ]
 
 
 def of_images(rows: pd.DataFrame, columns: dict, base: Path) -> list[str]:

@@ -44,6 +44,10 @@ FLAG = re.compile(
 )
 NUMBERED = re.compile(r"(.*?[ _-]?)\d+")
 NUMBERS = re.compile(r"\d+( +\d+)*")  # codes with spaces between them
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+AGE = re.compile(r"\d{1,3} ?[YMWD]", re.I)
+OF_NUMBERS = re.compile(r"[A-Za-z;:.]|\[['\"]?\[")  # between numbers that are no codes
+MOST_CODES = 3  # numbers in most fields, above which they may be coordinates
 MOST = 60  # classes that a column may hold
 SEPARATORS = ("\n", "|", ";", ",", "/", "+", "&", " and ")
 SURE = SEPARATORS[:3]  # hardly ever within the name of a class
@@ -168,9 +172,21 @@ def could_be(name: str, values: pd.Series) -> bool:
     """True if a column may hold classes: its name says nothing else, and its values repeat."""
     distinct = values[values != ""].nunique()
     says = any(kind.fullmatch(name) for kind in (OTHERWISE, PART, FLAG))
-    if not name or (says and not NAMED.fullmatch(name)):
+    if not name or (says and not NAMED.fullmatch(name)) or of_numbers(values):
         return False
     return 2 <= distinct <= len(values) / 2 or bool(NAMED.fullmatch(name))
+
+
+def of_numbers(values: pd.Series) -> bool:
+    """True for fields of coordinates, times or ages, as `0 10 20 30 40;1 5 5 9 9` and `060Y`."""
+    fields = {field for field in values if field and not is_empty_list(field)}
+    if all(map(AGE.fullmatch, fields)):
+        return bool(fields)
+    long = [field for field in fields if len(NUMBER.findall(field)) > MOST_CODES]
+    if not long or len(long) * 2 < len(fields):
+        return False
+    numbers = {number for field in long for number in NUMBER.findall(field)}
+    return len(numbers) > MOST or any(map(OF_NUMBERS.search, long))
 
 
 def understood(column: str, values: pd.Series) -> Classes:

@@ -128,6 +128,11 @@ def question(frame: pd.DataFrame, labels: list[str]) -> str:
         return (
             f"the folders {', '.join(labels)} are parts of a split, not classes: no label is here"
         )
+    if part := next(filter(folder_layout.part_of, labels), ""):
+        return (
+            f"the folder {part!r} is called like a part of a split, the others like classes (move "
+            "it away if its images have no class)"
+        )
     ids = [label for label in labels if PERSON.fullmatch(label)]
     named = [label for label in ids if not label[0].isdigit()] if len(ids) > 2 else []
     if len(named) == len(labels) or (len(ids) == len(labels) > 10):

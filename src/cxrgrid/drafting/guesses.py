@@ -124,6 +124,11 @@ def no_labels(left: pd.DataFrame, path: Path) -> UserError:
             {f"these are labels: {', '.join(flags[:5])}": {"classes": EACH}},
         )
     nearly = [f"{name!r} holds {held[0]!r}, too" for name, held in nearly_labels(left).items()]
+    numbers = [name for name in left if name and class_columns.of_numbers(left[name])]
+    nearly += [
+        f"{name!r} holds coordinates, times or ages, as {next(filter(None, left[name]))!r}"
+        for name in numbers
+    ]
     return UserError(
         f"{path}: no column holds labels or classes{': ' * bool(nearly)}"
         f"{', '.join(nearly[:FEW])}; {LABELS}"

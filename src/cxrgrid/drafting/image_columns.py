@@ -57,7 +57,8 @@ def find(rows: pd.DataFrame, root: Path, path: Path, chosen: str = "") -> Images
         for base in bases
     }
     # Of folders with the same names one may hold the masks, or be of the table's part.
-    part = folder_layout.part_of(path.name.split(".")[0])
+    names = (path.name.split(".")[0], path.parent.name)
+    part = next(filter(None, map(folder_layout.part_of, names)), "")
     own = {base for base in bases if part and folder_layout.part_of(base.name) == part}
 
     def worth(place: Images) -> tuple:

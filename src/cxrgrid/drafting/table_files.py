@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import split_words, tables
+from cxrgrid.data import folder_layout, split_words, tables
 from cxrgrid.data.split_lists import SPLITS
 from cxrgrid.datasets import csv
 from cxrgrid.drafting import class_columns, guesses, image_columns, legends, table_joins
@@ -156,8 +156,12 @@ def keys_of_others(imaged: Imaged) -> list[Path]:
 
 def by_part(imaged: Imaged) -> dict[str, Path]:
     """Tables called train and val, train and test, or all three, by part; none unless all tables
-    are called so and have the same columns, in any order."""
-    parts = {part_of(file): file for file in imaged}
+    are called so and have the same columns, in any order. Of tables with one name, the folders are
+    called so."""
+    alike = len({file.name for file in imaged}) == 1
+    parts = {
+        folder_layout.part_of(file.parent.name) if alike else part_of(file): file for file in imaged
+    }
     same = len({(*sorted(rows.columns), where.column) for rows, where in imaged.values()}) == 1
     whole = (
         len(parts) == len(imaged) > 1 and "train" in parts and set(parts) <= set(SPLITS) and same
