@@ -74,6 +74,7 @@ NUMBERS = {
     "dictionaries": ["{'xmin': 11.0, 'ymin': 5.5, 'width': 3.1, 'height': 4.0}", "none"],
     "times": ["2020-03-01 10:30:00", "2020-03-02 09:15:00"],
     "ages": ["060Y", "058Y", "11M"],
+    "named_values": ["{'Effusion': 0, 'Mass': 1}", "{'Effusion': 1, 'Mass': 1}"],
 }
 CODES = {
     "codes": ["0 16 2 5", "3 4", "1 2 3 7"],
@@ -143,3 +144,57 @@ def test_a_list_of_studies_without_a_header_is_read_from_its_first_row_on():
     _, frame = drafted("mine")
     assert len(frame) == 24
     assert frame["label"].tolist() == [float("positive" in image) for image in frame["image"]]
+
+
+def labels_of(lines: list[str], name="labels.csv") -> tuple[dict, pd.DataFrame]:
+    """The dataset of 24 images, two of each patient, and a table."""
+    for n in range(24):
+        film(MINE / f"i/{n:02}.png", n)
+    write(name, lines)
+    return drafted("mine", "--force")
+
+
+def test_test_images_without_any_label_are_no_test_set():
+    """As Kaggle's competitions publish them: labels of the training images alone."""
+    for n in range(24):
+        film(MINE / f"{('train', 'test')[n > 15]}/{n:02}.png", n)
+    lines = [f"{n:02}.png,{n % 2}," + str(int(n % 3 == 0)) for n in range(16)]
+    write("train.csv", ["id,Effusion,Mass", *lines])
+    write("test.csv", ["id,Effusion,Mass", *(f"{n}.png,," for n in range(16, 24))])
+    entry, _ = drafted("mine")
+    assert entry["split"] == {"name": "patient"}
+    said = "not 'column', as no label of its test images is known"
+    assert said in Path("studies/mine.yaml").read_text()
+
+
+def test_rows_that_a_split_leaves_out_are_in_no_part():
+    parts = ("train", "val", "test", "excluded")
+    lines = [f"i/{n:02}.png,p{n // 2},{n // 8 % 2},{parts[n // 2 % 4]}" for n in range(24)]
+    entry, frame = labels_of(["image,patient,Effusion,split", *lines])
+    assert entry["split"] == {"name": "column"} and frame["split:column"].isna().sum() == 6
+
+
+def test_one_finding_by_several_readers_is_a_question():
+    lines = [f"i/{n:02}.png,{n % 2},{int(n % 3 == 0)}" for n in range(24)]
+    for names in ("R1_Mass,R2_Mass", "Mass reader1,Mass reader2"):
+        with pytest.raises(UserError, match="called like one finding by several readers.*each"):
+            labels_of([f"image,{names}", *lines])
+    assert labels_of(["image,T1_Mass,Mass", *lines])[0]["labels"] == ["T1_Mass", "Mass"]
+
+
+def test_a_row_for_each_image_and_finding_is_refused_by_name():
+    pairs = [(n, at) for n in range(24) for at in (2, 3)]
+    lines = [f"i/{n:02}.png,{('Effusion', 'Mass')[at - 2]},{int(n % at == 0)}" for n, at in pairs]
+    said = "a row for each image and each 'finding', with its value in 'value': make one row"
+    with pytest.raises(UserError, match=said):
+        labels_of(["image,finding,value", *lines])
+
+
+def test_objects_in_objects_of_json_are_columns():
+    rows = [
+        {"image": f"i/{n:02}.png", "patient": {"id": f"p{n // 2}"}, "labels": {"Mass": n // 3 % 2}}
+        for n in range(24)
+    ]
+    entry, frame = labels_of([json.dumps(rows)], "labels.json")
+    assert entry["labels"] == ["Mass"] and entry["columns"]["patient"] == "patient.id"
+    assert frame["Mass"].tolist() == [n // 3 % 2 for n in range(24)]

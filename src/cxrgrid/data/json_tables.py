@@ -1,6 +1,7 @@
 """Rows of a JSON file: a list of objects, an object a line, parts, or COCO's annotations."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 
 ENDINGS = (".json", ".jsonl")
+OF_LABELS = re.compile(r"(?:labels?|findings?|class(?:es)?|diagnos[ie]s|targets?)\.([^.]+)", re.I)
 COCO = ("images", "annotations", "categories")  # keys of a file of boxes
 
 
@@ -34,7 +36,16 @@ def read(path: Path) -> pd.DataFrame:
         data = [{"image": name, **each} for (name, _), each in zip(pairs, told, strict=True)]
     if not data or not is_rows(data):
         raise UserError(f"{path}: not a table: neither a list of objects nor one object a line")
-    return pd.DataFrame(data)
+    return flat(data)
+
+
+def flat(data: list[dict]) -> pd.DataFrame:
+    """The objects as a table: `patient.id` of objects in them, of labels their own names."""
+    rows = pd.json_normalize(data)
+    inner = {name: found[1] for name in rows if (found := OF_LABELS.fullmatch(name))}
+    own = {name for name in rows if name not in inner}
+    unique = len({*inner.values(), *own}) == len(rows.columns)
+    return rows.rename(columns=inner) if unique else rows
 
 
 def is_rows(data: object) -> bool:

@@ -15,6 +15,7 @@ STEMS |= dict.fromkeys(("valid", "validate", "validation"), "val")
 STEMS |= dict.fromkeys(("holdout", "hold-out", "hold_out"), "test")
 ENDS = ("", *(f"{sign}{word}" for word in ("set", "data", "split") for sign in ("", " ", "_", "-")))
 PARTS = {f"{stem}{end}": part for stem, part in STEMS.items() for end in ENDS} | {"": None}
+PARTS |= dict.fromkeys(("exclude", "excluded", "unused", "not used", "none", "n/a", "na"))
 
 END = r"([ _-]?(set|split|data|flag|ing))*"
 HELD_OUT = rf"(test|hold[ _-]?out){END}"

@@ -7,7 +7,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from cxrgrid.config.errors import known
-from cxrgrid.data.label_text import ROWS, UNKNOWN, is_empty_list, names, plain, together
+from cxrgrid.data.label_text import (
+    ROWS,
+    UNKNOWN,
+    VALUES,
+    is_empty_list,
+    names,
+    plain,
+    together,
+)
 from cxrgrid.drafting.questions import Question
 
 NAMED = re.compile(
@@ -44,6 +52,8 @@ FLAG = re.compile(
 )
 NUMBERED = re.compile(r"(.*?[ _-]?)\d+")
 NUMBERS = re.compile(r"\d+( +\d+)*")  # codes with spaces between them
+READER = re.compile(r"(r|rad|reader|radiologist|rater|annotator|observer|doctor)\d+", re.I)
+DICTIONARY = re.compile(r"\{\s*['\"][^'\"]*['\"]\s*:.*\}", re.S)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 AGE = re.compile(r"\d{1,3} ?[YMWD]", re.I)
 OF_NUMBERS = re.compile(r"[A-Za-z;:.]|\[['\"]?\[")  # between numbers that are no codes
@@ -142,6 +152,33 @@ def spelt_out(rows: pd.DataFrame, label: str) -> bool:
     return any(same_rows(rows[label], rows[one.column]) for one in words)
 
 
+def of_readers(labels: list[str]) -> list[str]:
+    """Labels called alike but for a number or letter of a reader: R1_Mass, R2_Mass."""
+    stems: dict[str, list[str]] = {}
+    for label in labels:
+        words = re.split(r"[ _.-]+", label)
+        rest = " ".join(word for word in words if not READER.fullmatch(word))
+        if rest and rest != " ".join(words):
+            stems.setdefault(rest.casefold(), []).append(label)
+    return next((found for found in stems.values() if len(found) > 1), [])
+
+
+def in_rows(rows: pd.DataFrame, images: pd.Series | None) -> tuple[str, str] | None:
+    """The column of findings and the one of their values, where each image has a row per finding;
+    None for other tables."""
+    if images is None or images.is_unique:
+        return None
+    for name in filter(NAMED.fullmatch, rows):
+        pairs = pd.DataFrame({"image": images, "finding": rows[name]})
+        whole = pairs["finding"].nunique() * images.nunique() == len(pairs)
+        for value in rows.columns if whole and not pairs.duplicated().any() else ():
+            if {0, 1} <= set(rows[value].str.lower().map(VALUES)) and value != name:
+                parted = rows[value].groupby(images).nunique().max() > 1
+                if parted and pairs["finding"].nunique() > 1:
+                    return name, value
+    return None
+
+
 def same_rows(one: pd.Series, other: pd.Series) -> bool:
     """True if two columns tell the same rows apart."""
     return bool((pd.factorize(one)[0] == pd.factorize(other)[0]).all())
@@ -178,10 +215,11 @@ def could_be(name: str, values: pd.Series) -> bool:
 
 
 def of_numbers(values: pd.Series) -> bool:
-    """True for fields of coordinates, times or ages, as `0 10 20 30 40;1 5 5 9 9` and `060Y`."""
+    """True for fields of coordinates, times, ages or named values, as `0 10 20 30;1 5 9 9`, `060Y`
+    and `{'Mass': 1}`."""
     fields = {field for field in values if field and not is_empty_list(field)}
-    if all(map(AGE.fullmatch, fields)):
-        return bool(fields)
+    if any(fields) and (all(map(AGE.fullmatch, fields)) or any(map(DICTIONARY.fullmatch, fields))):
+        return True
     long = [field for field in fields if len(NUMBER.findall(field)) > MOST_CODES]
     if not long or len(long) * 2 < len(fields):
         return False

@@ -44,9 +44,6 @@ LABELS = (
 )
 
 
-# ------------------------------------------------------------------ a table
-
-
 class NotTable(UserError):
     """A file that is no table with rows."""
 
@@ -82,6 +79,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     if where.match in ("part", "name") and not patient and PATIENT.search(image):
         patient = image
     left = rows.drop(columns=[n for n in (*image.split("/"), image, patient, split) if n in rows])
+    check_one_row(left, rows.get(image), path)
     found = taken_labels(left, path, classes)
     named = class_columns.find(left, path, classes, rows.get(image)) if not found else None
     if not found and named is None:
@@ -112,6 +110,15 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
     made = {"adapter": "csv", "root": where.base.as_posix(), "labels": labels, "columns": columns}
     made |= {"blank": "absent"} if found and only_marks(left[found]) else {}
     return made | ({"task": "multiclass"} if named and not named.separator else {})
+
+
+def check_one_row(left: pd.DataFrame, images: pd.Series | None, path: Path) -> None:
+    """`UserError` if each image has a row for each finding, with its value."""
+    if values := class_columns.in_rows(left, images):
+        raise UserError(
+            f"{path}: a row for each image and each {values[0]!r}, with its value in "
+            f"{values[1]!r}: make one row per image, with a column of 1 and 0 for each finding"
+        )
 
 
 def no_labels(left: pd.DataFrame, path: Path) -> UserError:
@@ -148,6 +155,13 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
         found = found if not class_columns.candidates(left.drop(columns=found)) else []
     if not classes and len(found) == 1 and class_columns.spelt_out(left, found[0]):
         return []
+    if not classes and (readers := class_columns.of_readers(found)):
+        shown = ", ".join(readers[:5])
+        raise Question(
+            f"{path}: {shown} are called like one finding by several readers: keep one column of "
+            f"it, or say --classes {EACH} if each is a label",
+            {f"each is a label: {', '.join(found[:5])}": {"classes": EACH}},
+        )
     rivals = class_columns.rivals(left, found) if found and not classes else []
     if not rivals:
         return found
@@ -257,6 +271,9 @@ def shipped(frame: pd.DataFrame) -> dict[str, str]:
             if parts & {"train", "trainval"} and "test" in parts
             else "it has no train or no test"
         )
+        tested = frame.loc[frame[column] == "test", frame.attrs.get("labels", [])]
+        if not reason and tested.shape[1] and tested.isna().all(axis=None):
+            reason = "no label of its test images is known"
         reason = f"{crossing:,} patients stand in two parts" if crossing else reason
         found[column.removeprefix("split:")] = reason
     return found

@@ -30,7 +30,8 @@ def sure(rows: pd.DataFrame) -> Column | None:
     """
     for name in rows.columns:
         parts = {value.lower() for value in rows[name]}
-        if parts <= set(split_words.PARTS) and len(parts - {""}) > 1:
+        known = {split_words.PARTS.get(part) for part in parts} - {None}
+        if parts <= set(split_words.PARTS) and len(known) > 1:
             return Column(name)
     if several := of_parts(rows):
         return None if split_words.unclear(several) else Column("/".join(several))
