@@ -43,7 +43,8 @@ def answer(frames: Frames, leaderboard: pd.DataFrame) -> Answer:
     asked, others = main[main["primary"]], main[~main["primary"]]
     best = recommended(frames, leaderboard)
     if asked.empty:
-        varied = "nothing but its datasets" if frames.cells["dataset"].nunique() > 1 else "nothing"
+        several = len({cell.dataset for cell in frames.grid.cells}) > 1
+        varied = "nothing but its datasets" if several else "nothing"
         text = f"The study varies {varied}, so there is no effect to test."
         return Answer("No factor", text, "", [], best, None)
     first = asked.loc[asked["p"].fillna(2).idxmin()]
