@@ -71,6 +71,7 @@ def test_a_bad_file_of_one_study_does_not_hide_the_others(study, folder, capsys)
 ENDS = [
     ("error: cell x: the loss is not finite in epoch 2\n", "", "NaN"),
     ("Traceback (most recent call last):\nOSError: [Errno 28] No space left\n", "", "disk full"),
+    ("error: x/state.pt: not written (Read-only file system); …\n", "", "read-only disk"),
     (
         "Traceback (most\ntorch.OutOfMemoryError: CUDA out of memory. Tried\n",
         "",
@@ -111,7 +112,6 @@ FAULTS = [
     ),
     ("/usr/bin/python3: No module named snakemake\n", ""),
     ("OSError: [Errno 28] No space left on device: '/tmp/tmpab'\n", "disk full"),
-    ("This could indicate a clock skew problem in your network and would\n", "clocks differ"),
     (
         "MissingOutputException in rule train:\nJob 0 completed, files missing after 60 seconds\n"
         "and so on\n",

@@ -8,6 +8,7 @@ Example:
 """
 
 import argparse
+import contextlib
 import copy
 import re
 import resource
@@ -41,15 +42,29 @@ def prepare(folder: Path, env: dict[str, str], cells: int) -> Site:
     return site
 
 
-def gpu_seconds(run: subprocess.Popen, cluster: slurm.Cluster) -> float:
-    """Wait for a run; the sum of the times for which its trainings' jobs held their GPUs."""
-    total, last = 0.0, time.perf_counter()
+def follow(run: subprocess.Popen, cluster: slurm.Cluster) -> tuple[float, float]:
+    """Wait for a run: seconds of GPUs held by its trainings, and its peak memory in MB."""
+    held, peak, last = 0.0, 0.0, time.perf_counter()
     while run.poll() is None:
+        peak = max(peak, memory(run.pid))
         time.sleep(1)
         now = time.perf_counter()
-        total += (now - last) * len(cluster.jobs("train", states="RUNNING,COMPLETING"))
+        held += (now - last) * len(cluster.jobs("train", states="RUNNING,COMPLETING"))
         last = now
-    return total
+    return held, peak
+
+
+def memory(pid: int) -> float:
+    """Most memory that a process itself has had so far, in MB; 0 if it has ended.
+
+    What the system says of ended processes is the largest of all below them: the one that tries the
+    networks, with torch, say.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def main() -> None:
@@ -63,8 +78,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, slurm.running() as cluster:
         site = prepare(Path(name), cluster.env, args.cells)
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        run = site.train("--set-resources", f"train:cells_per_gpu={args.cells_per_gpu}")
-        held = gpu_seconds(run, cluster)
+        together = f"train:cells_per_gpu={args.cells_per_gpu}"
+        run = site.train("--set-resources", together, "--jobs", str(100 * args.cells_per_gpu))
+        held, peak = follow(run, cluster)
         status, said = site.finish(run)
         seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         sent = {log.name for log in site.folder.glob("logs/slurm/tiny/rule_train/*/*.log")}
@@ -74,8 +90,8 @@ def main() -> None:
     print(f"{seconds:.0f} s, {len(sent)} submissions")
     print(f"a cell: {seconds / args.cells:.1f} s, {held / args.cells:.1f} s of a GPU")
     print(
-        f"the Snakemake that sends them: {busy / args.cells:.2f} CPU-s a cell, "
-        f"{after.ru_maxrss / 1024:.0f} MB at most"
+        f"the Snakemake that sends them: {peak:.0f} MB at most; with the commands that it starts "
+        f"{busy / args.cells:.2f} CPU-s a cell"
     )
 
 

@@ -82,10 +82,8 @@ class Site:
 
     def train(self, *arguments: str, **more: str) -> subprocess.Popen:
         """Start all trainings on the cluster: the command that every fault repeats."""
-        words = list(arguments)
-        if "--set-resources" in words:  # which goes before all that stands there in the profile
-            words.insert(words.index("--set-resources") + 1, "train:device=cpu")
-        return self.start("--profile", "slurm", *QUICK, "--until", "train", "study", *words, **more)
+        words = ["--profile", "slurm", *QUICK, "--until", "train", "study", *arguments]
+        return self.start(*words, **more)
 
     def run(self, *arguments: str, seconds: float = 900) -> tuple[int, str]:
         """Run snakemake to its end: exit status and what it said."""

@@ -172,6 +172,12 @@ def test_a_time_limit_without_a_warning_is_named_and_asks_for_more(site, undistu
     assert site.answers([0]) == undisturbed.answers([0])
 
 
+def kept(site) -> list[str]:
+    """The logs of trainings that have gone on since."""
+    logs = site.folder.glob("logs/slurm/tiny/rule_train/*/*.train.txt")
+    return [log.read_text() for log in logs]
+
+
 @pytest.mark.long
 def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undisturbed, cluster):
     run = site.train()
@@ -182,6 +188,7 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undi
     cluster.wait(lambda: not cluster.jobs(), "the cancelled jobs")
     run = site.train()
     site.until(lambda: all("going on" in site.log(seed) for seed in SEEDS))
+    assert [text.count("epoch 1/") for text in kept(site)] == [1, 1, 1]
     run.kill()
     run.wait(120)
     # Slurm wakes them when it cancels them; else a slow start of Snakemake finds them finished.
@@ -196,6 +203,8 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undi
     assert not cluster.jobs()
     status, said = finish_watched(site, site.train())
     assert status == 0, said
+    # Three runs have ended before: by Ctrl-c, killed, and terminated.
+    assert len(kept(site)) == 9 and sum("going on" in text for text in kept(site)) == 6
     assert site.answers() == undisturbed.answers()
 
 
@@ -357,7 +366,112 @@ def test_a_shared_job_that_is_cancelled_is_sent_again_as_one(site, undisturbed, 
     assert status == 0, said
     assert len(sent(site)) == 2 and said.count("cancelled") == 4
     assert all("going on" in site.log(seed) for seed in (0, 1, 2, 3))
+    assert len(kept(site)) == 4 and all("epoch 2/" in text for text in kept(site))
     assert site.answers() == undisturbed.answers()
+
+
+@contextlib.contextmanager
+def mounted(*words: str):
+    """A disk of the test's own: `mount` with these words, of which the last is the folder."""
+    done = subprocess.run(["mount", *words], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", words[-1]], check=True)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path):
+    """A folder as on a disk that has turned read-only; files that are open stay so."""
+    with mounted("--bind", str(folder), str(folder)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        yield
+
+
+@pytest.mark.long
+def test_results_that_turn_read_only_stop_their_own_cells_alone(site, undisturbed, cluster):
+    """Two cells on a disk that turns read-only while they train; the third, elsewhere, goes on."""
+    run = site.train("--retries", "0")
+    under_way(site)
+    with read_only(site.cell(0)), read_only(site.cell(1)):
+        status, said = finish_watched(site, run)
+        assert status != 0
+        assert "read-only disk: " in said and "Traceback" not in said, said
+        assert site.status("tiny").count("failed") == 2
+        assert site.answers([2]) == undisturbed.answers([2])
+    status, said = finish_watched(site, site.train())
+    assert status == 0, said
+    assert ["going on" in site.log(seed) for seed in SEEDS] == [True, True, False]
+    assert site.answers() == undisturbed.answers()
+
+
+def fill(disk: Path) -> Path:
+    """Write until nothing more goes on a disk; the file that has to go to make room."""
+    ballast = disk / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(b"0" * 4096):
+            pass
+    return ballast
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", [".", "results", ".snakemake"])
+def test_a_quota_that_is_used_up_costs_no_finished_training(
+    site, undisturbed, cluster, tmp_path_factory, place
+):
+    """All room is gone while two cells train; a third has finished before. Then there is room."""
+    disk, folder = tmp_path_factory.mktemp("disk"), site.folder / place
+    with mounted("-t", "tmpfs", "-o", "size=200m", "tmpfs", str(disk)):
+        shutil.copytree(folder, disk, symlinks=True, dirs_exist_ok=True)
+        with mounted("--bind", str(disk), str(folder)):
+            site.configure(of([0]))
+            status, said = site.finish(site.train())
+            assert status == 0, said
+            site.configure(STUDY)
+            run = site.train("--retries", "0")
+            under_way(site, [1, 2])
+            ballast = fill(folder)
+            status, said = finish_watched(site, run)
+            there = {seed: made(site, seed) for seed in SEEDS if made(site, seed)}
+            if place == ".snakemake":  # of Snakemake's own notes alone
+                assert list(there) == SEEDS, said
+            else:
+                assert status != 0 and list(there) == [0]
+                assert site.status("tiny").count("failed       disk full") == 2
+            ballast.unlink()
+            status, said = finish_watched(site, site.train())
+            assert status == 0, said
+            for seed in SEEDS:
+                assert there.get(seed, made(site, seed)) == made(site, seed)
+                assert ("going on" in site.log(seed)) == (seed not in there)
+            assert site.answers() == undisturbed.answers()
+
+
+def made(site, seed) -> int:
+    """When a cell's network was written; 0 if its training has not finished."""
+    whole = (site.cell(seed) / "history.parquet").exists()
+    return (site.cell(seed) / "model.safetensors").stat().st_mtime_ns if whole else 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("where", "behind"), [("job", "3600"), ("job", "-3600"), ("login", "3600")]
+)
+def test_a_clock_that_is_an_hour_off_costs_no_finished_training(
+    site, undisturbed, cluster, where, behind
+):
+    """Of the nodes, or of the machine on which Snakemake runs."""
+    path = f"{Path(__file__).with_name('slow')}:{os.environ.get('PYTHONPATH', '')}"
+    skewed = {"PYTHONPATH": path, "CLOCK_BEHIND": behind, "CLOCK_OF": where}
+    status, said = finish_watched(site, site.train("--retries", "0", **skewed))
+    assert status == 0, said
+    assert site.answers() == undisturbed.answers()
+    site.env |= skewed
+    assert site.metrics() == undisturbed.true
+    status, said = site.run("report", "-n", "--until", "collect")
+    assert status == 0 and "train" not in said, said
 
 
 @pytest.mark.long

@@ -194,10 +194,33 @@ def test_an_end_in_a_shared_job_that_failed_may_be_seen_late(sharing, monkeypatc
     assert executor.said == ["done"]
 
 
+def training(folder):
+    """A job that trains, with its log."""
+    log = [str(folder / "train.log")]
+    return SimpleNamespace(name="train", wildcards=["ward", "0"], log=log)
+
+
+def test_the_log_of_a_training_that_runs_again_is_kept(executor, monkeypatch, tmp_path):
+    """Each by the last job that the cell has had, whoever sent it."""
+    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
+    executor.slurm_logdir, job = tmp_path / "logs", training(tmp_path)
+    monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", lambda self, job: None)
+    executor.run_job(job)  # the first: there is nothing yet
+    folder = tmp_path / "logs/rule_train/ward_0"
+    folder.mkdir(parents=True)
+    for number in (9, 10):
+        (folder / f"{number}.log").touch()
+        (tmp_path / "train.log").write_text(f"of {number}")
+        executor.run_job(job)
+    found = {path.name: path.read_text() for path in folder.glob("*.txt")}
+    assert found == {"9.train.txt": "of 9", "10.train.txt": "of 10"}
+
+
 def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_path):
     answers = ["sbatch: error: Socket timed out", "sbatch: error: AssocMaxSubmitJobLimit", ""]
     executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
     monkeypatch.setattr(slurm_executor, "PAUSES", (0, 0))
+    executor.slurm_logdir, job = tmp_path / "logs", training(tmp_path)
     strays, passed = [], []
     monkeypatch.setattr(executor, "cancel_strays", strays.append)
 
@@ -210,18 +233,18 @@ def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_pat
             passed.append(job)
 
     monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", send)
-    executor.run_job("job")
-    assert (passed, strays, answers) == (["job"], ["job", "job"], [])
+    executor.run_job(job)
+    assert (passed, strays, answers) == ([job], [job, job], [])
     executor.stopping.set()
-    executor.run_job("job")
-    assert passed == ["job"], "after Ctrl-c nothing is sent any more"
+    executor.run_job(job)
+    assert passed == [job], "after Ctrl-c nothing is sent any more"
 
 
 def test_what_slurm_never_takes_fails_and_says_why(executor, monkeypatch, tmp_path):
     executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
     executor.slurm_logdir, told = tmp_path / "logs", []
     said = "The error message was 'sbatch: error: Invalid qos specification'.\n    sbatch call: x"
-    job = SimpleNamespace(job=SimpleNamespace(name="train", wildcards=["ward", "0"]))
+    job = SimpleNamespace(job=training(tmp_path))
 
     def refuse(self, _):
         self._report_job_error_threadsafe(job, said)

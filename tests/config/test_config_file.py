@@ -128,3 +128,16 @@ def test_names_with_dots_and_the_later_file_count(tmp_path, monkeypatch):
     message = "recipes.v1.2.x.lr: expected a number"
     assert config_file.located(message, ["b.yaml", "a.yaml"]).startswith("a.yaml, line 2")
     assert config_file.located(message, ["a.yaml", "b.yaml"]).startswith("b.yaml, line 3")
+
+
+def test_a_target_behind_the_config_files_is_told_how_it_is_asked_for(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_bytes(STUDY)
+    for word in ("report", "results/tiny/report/metrics.csv", str(tmp_path)):
+        with pytest.raises(UserError) as error:
+            config_file.check([study, word])
+        assert str(error.value).endswith(f"snakemake --configfile {study} -- {word}")
+    for files in ([study, "other.yaml"], ["report", study]):  # a config's name, mistyped
+        with pytest.raises(UserError) as error:
+            config_file.check(files)
+        assert "what you want to make" not in str(error.value)

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +70,13 @@ def test_a_lock_for_all_users_follows_no_link(tmp_path, monkeypatch, link):
     with pytest.raises(UserError, match="gpu-a-0.lock: no file that can be locked") as error:
         locks.hold_for_all("gpu-a-0")
     assert "\n" not in str(error.value) and not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_lock_is_looked_at_without_writing(tmp_path, monkeypatch):
+    """The disk of a cell may have turned read-only, and `status` tells of it all the same."""
+    held, modes, opened = locks.hold(tmp_path / locks.LOCK), [], Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r": modes.append(mode) or opened(path))
+    assert locks.taken(tmp_path)
+    held.close()
+    assert not locks.taken(tmp_path)
+    assert modes == ["r", "r"]

@@ -26,6 +26,7 @@ CAUSES = {
     r"CUDA out of memory|OutOfMemoryError": "out of GPU memory",
     r"MemoryError|[Cc]annot allocate memory|can't allocate memory": "out of memory",
     r"No space left|Errno 28|Disk quota exceeded": "disk full",
+    r"Read-only file system": "read-only disk",
     r"table\.parquet|pixels\.npy|labels?\b": "bad data",
 }
 SIGNALS = {"SIGUSR1": "time limit", "SIGTERM": "cancelled", "SIGINT": "cancelled"}

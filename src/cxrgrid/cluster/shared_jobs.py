@@ -86,10 +86,15 @@ def several(job: Any, count: int) -> Any:
     return Shared([job] * number) if number > 1 else job
 
 
+def members(job: Any) -> list[Any]:
+    """The jobs that a Slurm job is sent for."""
+    return job.jobs if isinstance(job, Shared) else [job]
+
+
 def submission(job: Any, facts: dict[str, Any], **more: Any) -> str:
     """The plugin's sbatch command; of jobs that share one it names each."""
     if isinstance(job, Shared):
-        facts = facts | {"comment_str": comment(job.jobs)}
+        facts = facts | {"comment_str": comment(members(job))}
     return get_submit_command(job, facts, **more)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import glob
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,6 @@ UNBEGUN = {
 FAULTS = {
     r"No space left|Errno 28|Disk quota exceeded": "disk full",
     r"Read-only file system": "read-only disk",
-    r"clock skew": "clocks differ",
     r"MissingOutputException|missing after \d+ seconds|steps \(100%\) done": "output late",
 }
 LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
@@ -187,6 +187,17 @@ def note(log: Path, text: str) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w" if log.name == REFUSED else "a") as file:
             file.write(f"{OWN}{text}\n")
+
+
+def keep_logs(folder: Path, logs: Sequence[str]) -> None:
+    """Copy a command's logs, which it begins anew when it runs again, beside those of its jobs.
+
+    They are named after the last job: 7.train.txt beside 7.log.
+    """
+    last = max(folder.glob("*.log"), key=number, default=None)
+    for log in map(Path, logs if last else ()):
+        with contextlib.suppress(OSError):
+            shutil.copyfile(log, folder / f"{last.stem}.{log.stem}.txt")
 
 
 def copy_end(log: Path, other: Path) -> None:

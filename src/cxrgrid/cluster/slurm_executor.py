@@ -25,7 +25,7 @@ from snakemake_executor_plugin_slurm import SubmittedJobInfo
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
 from cxrgrid.cluster import shared_jobs, slurm
-from cxrgrid.cluster.shared_jobs import Shared
+from cxrgrid.cluster.shared_jobs import Shared, members
 from cxrgrid.cluster.wording import duration
 
 ENDED = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "TIMEOUT", "REVOKED"}
@@ -203,6 +203,8 @@ class Executor(PluginExecutor):
     def run_job(self, job: Any) -> None:
         """Send a job; while Slurm is away or has no room for it, again and again."""
         began, pause = time.monotonic(), PAUSES[0]
+        for one in members(job):
+            slurm.keep_logs(self.logs(one), one.log)
         while not self.stopping.is_set():
             self.sending.refusal = ""
             super().run_job(job)
@@ -219,7 +221,7 @@ class Executor(PluginExecutor):
 
     def cancel_strays(self, job: Any) -> None:
         """Cancel what a send that was said to have failed has put into the queue all the same."""
-        name = shared_jobs.comment(job.jobs if isinstance(job, Shared) else [job])
+        name = shared_jobs.comment(members(job))
         with self.lock:
             known = {each.external_jobid for each in self.active_jobs}
         rows = slurm.ask("squeue", "-h", f"--name={self.run_uuid}", "-o", "%i|%k|%T")

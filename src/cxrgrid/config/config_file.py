@@ -32,10 +32,25 @@ PLAINER = {
 
 
 def check(paths: Iterable[Path | str]) -> None:
-    """`UserError` at the first config file that is none, or holds a key twice."""
+    """`UserError` at the first config file that is none, or holds a key twice.
+
+    paths: all that `--configfile` has been given, first to last.
+    """
+    paths = [Path(path) for path in paths]
     for path in paths:
-        if said := fault(Path(path)):
-            raise UserError(said)
+        if said := fault(path):
+            more = "" if path == paths[0] else target(path, paths[0])
+            raise UserError(said + more)
+
+
+def target(path: Path, first: Path) -> str:
+    """Remedy where a target stands behind the first config file; empty if the name is a config's.
+
+    Snakemake takes all words behind `--configfile` for config files.
+    """
+    if path.suffix in (".yaml", ".yml"):
+        return ""
+    return f"; if it is what you want to make: snakemake --configfile {first} -- {path}"
 
 
 def fault(path: Path) -> str:

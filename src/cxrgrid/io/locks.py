@@ -52,13 +52,16 @@ def claim(folder: Path) -> IO[str]:
 
 
 def taken(folder: Path) -> bool:
-    """True if a process trains the cell of a folder, on any machine whose locks this one sees."""
-    if not (folder / LOCK).is_file():
-        return False
-    held = hold(folder / LOCK)
-    if held:
-        held.close()
-    return held is None
+    """True if a process trains the cell of a folder, on any machine whose locks this one sees.
+
+    The file is opened for reading alone: the disk may have turned read-only.
+    """
+    with suppress(OSError), (folder / LOCK).open() as file:  # none there; no locks there
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def hold_for_all(name: str) -> IO[bytes] | None:
