@@ -77,3 +77,9 @@ def test_same_cell_same_curve(tmp_path):
 def test_a_ramp_that_does_not_climb_is_one_line(tmp_path):
     with pytest.raises(UserError, match="--low < --high"):
         find_lr.main([*arguments(tmp_path), "--low", "1", "--high", "0.1"])
+
+
+@pytest.mark.parametrize("last", [math.nan, 1e6])
+def test_a_curve_ends_before_the_first_loss_that_is_none(last):
+    losses = [1.0] * 12 + [last, 1.0]
+    assert find_lr.sound(losses, 10) == 12 and find_lr.sound(losses[:12], 10) == 12

@@ -34,6 +34,7 @@ from cxrgrid.training.sampling import batches
 from cxrgrid.training.step import Step, failures_explained, make_run
 
 SMOOTHING = 0.9  # share of the past in the smoothed loss
+LOOK = 10  # steps between two looks at the losses: a GPU is waited for
 DIVERGED = 4  # times the smallest loss so far
 
 
@@ -69,19 +70,29 @@ def range_test(cell: Cell, split: Split, facts: dict, rates: np.ndarray) -> list
     run = make_run(cell, len(facts["labels"]), split.pixels.shape[-2:], device)
     step = Step(run, cell, make_loss(cell, facts["task"], split.labels, device))
     models.set_trainable(run.model, cell, 1)
-    rng, losses = np.random.default_rng(cell.seed), []
+    rng, losses, unread = np.random.default_rng(cell.seed), [], []
     order = list(islice(stream(split, cell, run.least), len(rates)))
     bar = tqdm(rates, unit="step", disable=None)
     for rate, (images, labels) in zip(bar, Feed(split, device)(order), strict=True):
         for group in run.optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
         seen = augment(images.float() / 255, cell, rng)
-        value = step(*mix(seen, labels, cell, rng)).item()
-        if not np.isfinite(value) or diverged([*losses, value]):
-            break
-        losses.append(value)
+        unread.append(step(*mix(seen, labels, cell, rng)))
         run.step += 1
+        if run.step % LOOK == 0 or run.step == len(rates):
+            known, unread = [*losses, *torch.stack(unread).tolist()], []
+            losses = known[: sound(known, len(losses))]
+            if len(losses) < len(known):
+                break
     return losses
+
+
+def sound(losses: list[float], known: int) -> int:
+    """Number of steps before a loss that is not finite or has diverged; the first `known` are."""
+    for done in range(known, len(losses)):
+        if not np.isfinite(losses[done]) or diverged(losses[: done + 1]):
+            return done
+    return len(losses)
 
 
 def stream(split: Split, cell: Cell, least: int):

@@ -253,6 +253,7 @@ def run_cell(args) -> None:
             write_predictions(checkpointer, seen, cell, args.data[0], args.out)
             facts |= seen.facts() | {"cost": checkpointer.meter.read()}
             facts |= {"model": models.size_and_checksum(args.out / "model.safetensors")}
+            training_progress.write_memory(facts["cost"]["peak_host_mb"], args.out)
             write_history(checkpointer.run, facts, args.out)
         print(history.result_line(checkpointer.run.history, cell), file=sys.stderr)
     except Stopped as stopped:

@@ -47,6 +47,8 @@ def test_earlier_cells_of_the_kind_say_what_is_needed(needs):
     (sibling / "train.jsonl").write_text(json.dumps({"s": 7200, "max_rss": 12000}) + "\n")
     assert needs.memory(WILDCARDS) == 24000
     assert needs.runtime(WILDCARDS) == 240
+    (sibling / "memory.json").write_text('{"max_rss": 13000}')
+    assert Needs(needs.grid).memory(WILDCARDS) == 26000, "said by the training, so it goes first"
 
 
 def test_the_first_cell_of_a_kind_asks_by_its_pixels(needs):

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import slurm, training_progress
 from cxrgrid.cluster.progress import coordinates, explain, kind
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid
@@ -48,10 +48,16 @@ class Needs:
         return int(max(30, asked) * self.times("time limit", cell))
 
     def runs(self, cell: Cell) -> list[dict]:
-        """Snakemake's benchmarks of the cells of the same kind, read once."""
+        """Time and memory of the cells of the same kind, read once.
+
+        As Snakemake measured them, memory as the training itself did where it has said so:
+        Snakemake looks at it each 30 s, and not at what is a fork of another process.
+        """
         if kind(cell) not in self.measured:
             paths = [Path(self.grid.folder(c)) / "train.jsonl" for c in self.alike[kind(cell)]]
-            runs = [run for path in paths if (run := benchmark(path))]
+            said = [path.with_name(training_progress.MEMORY) for path in paths]
+            pairs = zip(map(benchmark, paths), map(benchmark, said), strict=True)
+            runs = [run | more for run, more in pairs if run]
             numeric = [run for run in runs if number(run.get("s")) and number(run.get("max_rss"))]
             self.measured[kind(cell)] = numeric
         return self.measured[kind(cell)]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cxrgrid.cluster import slurm
 from cxrgrid.config.errors import UserError
+from cxrgrid.io import forks
 from cxrgrid.io.atomic import write_text
 from cxrgrid.io.signals import Stop
 
@@ -45,14 +46,16 @@ def step(file: str, words: list[str]) -> None:
 def run(file: Path, job: str) -> bool:
     """Run all that have not ended yet; True if they have all ended well. job: Slurm's id."""
     well, running, killed = True, {}, out_of_memory()
-    with Stop() as stop:
+    with Stop() as stop, forks.serving() as env:
         for logs, command in json.loads(file.read_bytes()).items():
             log = Path(logs) / f"{job}.log"
             if not log.with_suffix(slurm.END).exists():
-                process = start(command, log)
+                process = start(command, log, env)
                 running[process.pid] = process, log
         while running:
             pid, status = os.wait()
+            if pid not in running:  # the server of the forks: those go on without it
+                continue
             _, log = running.pop(pid)
             end_rest(pid)
             state = "COMPLETED"
@@ -67,8 +70,11 @@ def run(file: Path, job: str) -> bool:
     return well
 
 
-def start(command: str, log: Path) -> subprocess.Popen:
-    """Start a command in a session of its own, by which all that it starts is known."""
+def start(command: str, log: Path, env: dict[str, str]) -> subprocess.Popen:
+    """Start a command in a session of its own, by which all that it starts is known.
+
+    env: added to the environment.
+    """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         out = log.open("a")
@@ -78,6 +84,7 @@ def start(command: str, log: Path) -> subprocess.Popen:
     return subprocess.Popen(
         f"trap '' USR1; {command}",
         shell=True,
+        env=os.environ | env,
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=out,

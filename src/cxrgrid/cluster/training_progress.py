@@ -4,6 +4,7 @@
 Snakemake does not know of it; where there is none, nothing is known of a training but that it runs.
 """
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from cxrgrid.io.atomic import write_bytes
 
 FILE = "progress.json"
+MEMORY = "memory.json"  # of a training that is done: the most that it took
 
 
 class TrainingProgress(msgspec.Struct, frozen=True):
@@ -41,6 +43,12 @@ class TrainingProgress(msgspec.Struct, frozen=True):
 def write(progress: TrainingProgress, folder: Path) -> None:
     """Replace the file in a cell's folder in one step."""
     write_bytes(folder / FILE, msgspec.json.encode(progress))
+
+
+def write_memory(megabytes: float, folder: Path) -> None:
+    """Write the most memory that a training took, if known, as Snakemake's benchmarks name it."""
+    if math.isfinite(megabytes):
+        write_bytes(folder / MEMORY, msgspec.json.encode({"max_rss": megabytes}) + b"\n")
 
 
 def read(folder: Path) -> TrainingProgress | None:

@@ -7,6 +7,7 @@ from sklearn.manifold import TSNE
 from torch import nn
 
 from cxrgrid import models
+from cxrgrid.data.loader import send
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.inference.trained_cell import Trained
 
@@ -47,11 +48,11 @@ def features(model: nn.Module, split: Split, rows: np.ndarray, batch: int) -> np
     """Features of some images of a split at the classifier's input: float32 [N, D]."""
     found = []
     for part in np.array_split(rows, max(1, -(-len(rows) // batch))):
-        pixels = torch.from_numpy(split.pixels[split.rows[part]]).to(model.mean.device)
+        pixels = send(torch.from_numpy(split.pixels[split.rows[part]]), model.mean.device)
         seen = models.normalise(pixels.unsqueeze(1).float() / 255, model)
         pooled = model.forward_head(model.forward_features(seen), pre_logits=True)
-        found.append(pooled.float().flatten(1).cpu().numpy())
-    return np.concatenate(found)
+        found.append(pooled.float().flatten(1))
+    return torch.cat(found).cpu().numpy()
 
 
 def plane(seen: np.ndarray) -> np.ndarray:

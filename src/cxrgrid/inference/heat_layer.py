@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from cxrgrid import models
 from cxrgrid.config.errors import UserError
+from cxrgrid.data.loader import send
 from cxrgrid.models.sizes import Size, height_width
 
 SMALLEST = 4  # positions a side: coarser maps say no more than which quarter of the image
@@ -198,8 +199,8 @@ def map_and_gradient(
     """The layer's map and the gradient of each image's asked logit by it: float32 [N, C, h, w]."""
     device = model.mean.device
     make_usable(model)
-    images = torch.from_numpy(pixels).to(device).unsqueeze(1).float() / 255
-    asked = torch.tensor(labels, dtype=torch.int64, device=device).unsqueeze(1)
+    images = send(torch.from_numpy(pixels), device).unsqueeze(1).float() / 255
+    asked = send(torch.tensor(labels, dtype=torch.int64), device).unsqueeze(1)
     outputs: list[Tensor] = []
 
     def cut(_: nn.Module, __: tuple, output: Tensor) -> Tensor:

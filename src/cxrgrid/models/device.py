@@ -230,6 +230,13 @@ def prepare(cell: Cell, device: torch.device) -> None:
         torch.backends.cudnn.conv.fp32_precision = "tf32"
 
 
+def seed(device: torch.device, number: int) -> None:
+    """Seed the device's generator: torch.manual_seed takes a millisecond, for all devices."""
+    torch.default_generator.manual_seed(number)
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.get_device_module(device).manual_seed(number)
+
+
 def bfloat16(amp: bool | str, device: torch.device) -> bool:
     """True if a cell computes in bfloat16 here; amp: its setting, `auto`: from capability 8.0."""
     if amp != "auto":

@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.data.loader import send
+from cxrgrid.models.device import seed
 
 POLICIES = {"randaugment": "RandAugment", "trivialaugment": "TrivialAugmentWide"}
 POLICIES |= {"augmix": "AugMix"}  # torchvision's names
@@ -64,11 +66,22 @@ def by_policy(images: Tensor, name: str, rng: np.random.Generator) -> Tensor:
 
     transform = getattr(v2, name)()
     changed = []
-    for image, seed in zip(images, rng.integers(2**63, size=len(images)), strict=True):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(seed))
+    for image, number in zip(images, rng.integers(2**63, size=len(images)), strict=True):
+        with torch.random.fork_rng(devices=[]), Sent():
+            seed(images.device, int(number))  # AugMix draws on the device, and the step seeds anew
             changed.append(transform(image))
     return torch.stack(changed).clamp(0, 1)
+
+
+class Sent(TorchFunctionMode):
+    """Sends numbers, of which torchvision makes tensors, to the device without a wait."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func is not torch.tensor or kwargs.get("device") is None:
+            return func(*args, **kwargs)
+        device = torch.device(kwargs.pop("device"))
+        return send(func(*args, **kwargs), device)
 
 
 def cut_and_mix(images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -87,7 +87,9 @@ class Step:
         """Loss of a batch, with its gradient in the weights; in more parts if memory runs out."""
         while True:
             before = [buffer.clone() for buffer in self.buffers]
-            seed(images.device, chance(self.cell.seed, self.run.epoch, self.run.step + 1))
+            device_use.seed(
+                images.device, chance(self.cell.seed, self.run.epoch, self.run.step + 1)
+            )
             try:
                 return self.backward(images, labels)
             except (MemoryError, RuntimeError) as error:
@@ -149,13 +151,6 @@ def updates(run: Run, cell: Cell) -> list[Callable[[], object]]:
     if run.ema is not None:
         acts.append(lambda: run.ema.update(run.model))
     return acts
-
-
-def seed(device: torch.device, number: int) -> None:
-    """Seed the device's generator: torch.manual_seed takes a millisecond, for all devices."""
-    torch.default_generator.manual_seed(number)
-    if device.type in ("cuda", "mps", "xpu"):
-        torch.get_device_module(device).manual_seed(number)
 
 
 def chance(*numbers: int) -> int:
