@@ -90,6 +90,17 @@ def test_a_fork_ends_with_whoever_asked_and_hears_its_signals(ask):
         assert warned.wait(10) == 7
 
 
+def test_a_signal_that_is_ignored_where_it_is_asked_is_ignored_in_the_fork(ask):
+    """As a shell lets it be, until a training is ready for it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which who asks inherits
+    try:
+        with forks.serving() as env:
+            deaf = ask(env, "os.kill(os.getpid(), signal.SIGTERM); sys.exit(4)")
+            assert deaf.wait(10) == 4
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_server_that_dies_ends_no_fork_and_later_commands_import_for_themselves(ask):
     with forks.serving() as env:
         running = ask(env, "time.sleep(0.2)")

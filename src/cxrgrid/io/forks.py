@@ -76,6 +76,7 @@ def hand_over(words: list[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             server.connect(path)
             asked = {"words": words, "env": dict(os.environ), "cwd": str(Path.cwd()), **like()}
+            asked["deaf"] = [n for n in PASSED if signal.getsignal(n) == signal.SIG_IGN]
             streams = array.array("i", range(STREAMS))
             server.sendmsg([b"+"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
             print(json.dumps(asked), file=talk, flush=True)
@@ -168,8 +169,9 @@ def attend(connection: socket.socket, asked: dict, streams: array.array) -> None
 
 def become(connection: socket.socket, asked: dict, streams: array.array) -> None:
     """Go on as `python -m` in the folder, environment and streams of who asked."""
-    for number in PASSED:
-        signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
+    for number in {*PASSED} - {*asked["deaf"]}:  # those that are ignored stay so, as in a new one
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, usual)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
