@@ -151,7 +151,7 @@ def main(argv: list[str] | None) -> None:
         raise UserError("find_lr: 0 < --low < --high and ten --steps or more, please")
     torch.set_num_threads(args.threads)
     rates = ramp(args.low, args.high, args.steps)
-    cell = read_cell(args.cell)
+    cell = read_cell(args.cell).starting_at(args.weights)
     with own(args), failures_explained(cell):
         losses = range_test(cell, *load_training(args.data, cell, args.pool), rates)
     rates = rates[: len(losses)]

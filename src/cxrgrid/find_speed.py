@@ -96,7 +96,7 @@ def main(argv: list[str] | None) -> None:
     if args.steps < 1 or args.rounds < 1:
         raise UserError("find_speed: one or more --steps and --rounds, please")
     torch.set_num_threads(args.threads)
-    cell = read_cell(args.cell)
+    cell = read_cell(args.cell).starting_at(args.weights)
     with own(args), failures_explained(cell):
         print(
             table(

@@ -245,12 +245,14 @@ def run_cell(args) -> None:
     if args.fresh:
         (args.out / STATE).unlink(missing_ok=True)
     (args.out / training_progress.FILE).unlink(missing_ok=True)  # of an attempt before this one
-    check_start(cell, args.data[0])
+    begun = cell.starting_at(args.weights)
+    check_start(begun, args.data[0])
     write_bytes(args.out / "cell.json", msgspec.json.format(msgspec.json.encode(cell)) + b"\n")
     try:
         with Stop() as stop, failures_explained(cell):
-            checkpointer, seen, facts = train(cell, args.data, args.out, stop, args)
+            checkpointer, seen, facts = train(begun, args.data, args.out, stop, args)
             write_predictions(checkpointer, seen, cell, args.data[0], args.out)
+            facts |= {"cell": msgspec.to_builtins(cell)}
             facts |= seen.facts() | {"cost": checkpointer.meter.read()}
             facts |= {"model": models.size_and_checksum(args.out / "model.safetensors")}
             training_progress.write_memory(facts["cost"]["peak_host_mb"], args.out)

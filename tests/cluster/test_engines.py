@@ -1,19 +1,22 @@
-"""Other engines than Slurm: the profile for PBS by a qsub of our own, with rerun and status."""
+"""Other engines than Slurm, and results in a storage: by a qsub of our own, and by a folder."""
 
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from sites import ROOT, Site, cwd, of
+from sites import RECIPE, ROOT, Site, cwd, of
 
 from test_architecture import RULES
 
 PLUGIN = "snakemake_executor_plugin_cluster_generic"
+STORAGE = "snakemake_storage_plugin_fs"
+CLOUDS = {"kubernetes": {}, "aws-batch": {"JOB_QUEUE": "arn:a", "JOB_ROLE": "arn:b"}}
 QSUB = """#!{python}
 import os, subprocess, sys
 from pathlib import Path
@@ -37,7 +40,7 @@ else:
 """
 
 
-@pytest.mark.parametrize("engine", ["lsf", "htcondor"])
+@pytest.mark.parametrize("engine", ["lsf", "htcondor", *CLOUDS])
 def test_every_rule_that_wants_a_gpu_gets_one_of_an_engine(engine):
     found = yaml.safe_load((ROOT / f"profiles/{engine}/config.yaml").read_text())
     wanting = {name for name, body in RULES.items() if "gpu=1" in body}
@@ -45,11 +48,16 @@ def test_every_rule_that_wants_a_gpu_gets_one_of_an_engine(engine):
     assert len({json.dumps(each) for each in found["set-resources"].values()}) == 1
 
 
+def need(plugin: str) -> None:
+    """Skip the test where a plugin of Snakemake is not installed."""
+    if not importlib.util.find_spec(plugin):
+        pytest.skip(f"{plugin} is not installed")
+
+
 @pytest.fixture
 def site(tmp_path) -> Site:
     """A folder on the login node of a PBS, which is this machine."""
-    if not importlib.util.find_spec(PLUGIN):
-        pytest.skip(f"{PLUGIN} is not installed")
+    need(PLUGIN)
     (tmp_path / "site").mkdir()
     (tmp_path / "jobs").mkdir()
     (tmp_path / "bin").mkdir()
@@ -88,3 +96,63 @@ def test_a_study_runs_through_qsub_and_a_killed_training_goes_on(site, tmp_path)
     asked = [path.read_text() for path in (tmp_path / "jobs").glob("*.asked")]
     assert any("-N train" in each and ":ngpus=1" in each for each in asked)
     assert any("-N score" in each and ":ngpus=0" in each for each in asked)
+
+
+def lent() -> dict:
+    """A study whose cell starts from another dataset's, at a size of its own, and predicts it."""
+    study = of([0])
+    ward = study["datasets"]["ward"]
+    study["datasets"]["atlas"] = ward | {"phantom": ward["phantom"] | {"seed": 2}}
+    study["recipes"] = {"default": RECIPE | {"epochs": 2}, "large": {"image": {"size": 48}}}
+    study["weights"] = {"taught": {"dataset": "atlas", "recipe": "default", "seed": 0}}
+    one = {"backbones": ["test_resnet"], "seeds": [0]}
+    study["grid"] = [
+        {"datasets": ["atlas"], **one},
+        {"datasets": ["ward"], "inits": ["taught"], "recipes": ["large"], **one},
+    ]
+    return study | {"transfer": ["atlas"]}
+
+
+@pytest.fixture
+def storage(tmp_path) -> list[str]:
+    """The words that put results into a folder elsewhere, as Snakemake's storage."""
+    need(STORAGE)
+    if not shutil.which("rsync"):
+        pytest.skip("rsync is not installed")
+    return ["--default-storage-provider", "fs", "--default-storage-prefix", f"{tmp_path}/store"]
+
+
+def plain(folder: Path) -> Site:
+    """A folder with the study, on this machine alone."""
+    folder.mkdir()
+    return Site(folder, os.environ | {"OMP_NUM_THREADS": "1"}, lent())
+
+
+@pytest.mark.long
+@pytest.mark.cluster
+def test_results_in_a_storage_are_those_of_the_folder_and_are_not_made_again(tmp_path, storage):
+    site, here = plain(tmp_path / "away"), plain(tmp_path / "here")
+    status, said = site.run(*storage)
+    assert status == 0, said
+    made = tmp_path / "store/results/tiny"
+    assert (made / "report/report.html").is_file()
+    assert not (site.folder / "results/tiny").exists()
+    assert "Nothing to be done" in site.run(*storage)[1]
+    status, said = here.run()
+    assert status == 0, said
+    for name in ("metrics.csv", "comparisons.csv", "recommended.csv", "labels.csv"):
+        assert (made / "report" / name).read_bytes() == (
+            here.folder / "results/tiny/report" / name
+        ).read_bytes(), name
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", CLOUDS)
+def test_a_study_is_planned_with_the_profile_of_a_cloud(tmp_path, storage, engine):
+    need(f"snakemake_executor_plugin_{engine.replace('-', '_')}")
+    site = plain(tmp_path / "away")
+    more = {f"SNAKEMAKE_AWS_BATCH_{name}": value for name, value in CLOUDS[engine].items()}
+    status, said = site.finish(
+        site.start("-n", "--profile", f"profiles/{engine}", *storage, **more)
+    )
+    assert status == 0 and "2 cells to train" in said, said

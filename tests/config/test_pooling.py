@@ -94,7 +94,7 @@ def asked(found, cell):
     wildcards = SimpleNamespace(**axes | {"fold": fold_folder(cell.fold)})
     files = rules.training(wildcards)
     found = [files["tables"], files["pixels"], rules.pool(wildcards)]
-    return found, rules.data(wildcards, None)
+    return found, rules.data(wildcards, SimpleNamespace(**files))
 
 
 def test_training_declares_every_dataset_that_it_reads_and_else_what_it_did():
@@ -159,9 +159,10 @@ def test_what_a_recipe_says_of_images_holds_where_its_cells_are_tested_and_train
     for found, array, flag in ((plain, "", ""), (said, "-equalize-none", "--image")):
         rules, shifted = Rules(found, lambda path: []), Shifted(found)
         wildcards = SimpleNamespace(**found.cells[0].wildcards(), target="chexpert")
+        given = SimpleNamespace(others=shifted.others(wildcards))
         path = f"results/data/chexpert/pixels{array}.npy"
         assert rules.pixels(wildcards) == path and path in shifted.others(wildcards)
-        for flags in (rules.same(wildcards), shifted.flags(wildcards)):
+        for flags in (rules.same(wildcards), shifted.flags(wildcards, given)):
             assert (' --image \'{"equalize": "none"}\'' in flags) == bool(flag)
     # A target that is like that itself is predicted as it was.
     assert said.said(said.cells[0], ["padchest"]) == {}
@@ -177,7 +178,8 @@ def test_a_pool_compares_with_all_that_the_study_tests():
     wildcards = SimpleNamespace(pool="nih+padchest", fold="")
     folders = "results/data/nih results/data/padchest"
     asked = f"{folders} --tested {folders} results/data/chexpert"
-    assert rules.pool_folders(wildcards, None) == asked
+    given = SimpleNamespace(tables=rules.pool_tables(wildcards))
+    assert rules.pool_folders(wildcards, given) == asked
     assert found.tested() == ["nih", "chexpert"]
     assert found.used() == ["nih", "chexpert", "padchest"]
 

@@ -67,6 +67,13 @@ def test_of_a_chain_of_starts_each_counts_and_other_images_are_no_reason(tmp_pat
         check(start(tmp_path, dataset="far", weights=twin))
 
 
+def test_a_chain_of_starts_is_followed_among_copies_of_results(tmp_path, check):
+    copies = tmp_path / "copies/results"
+    twin = start(copies, dataset="twin").relative_to(copies.parent)
+    with pytest.raises(UserError, match="which its start twin/test_resnet/scratch/default/seed0"):
+        check(start(copies, dataset="far", weights=twin))
+
+
 def test_a_start_that_has_left_the_test_images_out_is_one(tmp_path, check):
     pooled = {"dataset": "twin", "train_on": ["far", "twin"]}
     check(start(tmp_path, held_out=["far", "twin", "ward"], recipe="a", **pooled))

@@ -10,7 +10,8 @@
 rule phantom:
     """Draw a cohort of schematic radiographs in the layout of a real dataset."""
     output:
-        root=directory("<data>/phantom"),
+        # Images lie on a disk that all jobs see, wherever the results do.
+        root=local(directory("<data>/phantom")),
     log:
         "<data>/phantom.log",
     conda:

@@ -34,6 +34,7 @@ rule score:
         tests=ask.tests,
         tables=ask.tables,
         audits=ask.audits,
+        cells=stored.cells,
     output:
         scores="<study>/scores/{target}.parquet",
         curves="<study>/curves/{target}.parquet",
@@ -55,6 +56,7 @@ rule robustness:
     input:
         study=rules.study.output.study,
         shifted=shifted.files(),
+        cells=stored.cells,
     output:
         losses="<study>/shifts/losses.parquet",
         abstention="<study>/shifts/abstention.parquet",

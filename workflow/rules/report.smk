@@ -30,7 +30,8 @@ rule collect:
     """Stack all scores and histories; list every cell of the study, done or missing."""
     input:
         study=rules.study.output.study,
-        scores=expand(rules.score.output.scores, target=grid.tested()),
+        scores=expand("<study>/scores/{target}.parquet", target=grid.tested()),
+        cells=stored.cells,
     output:
         metrics="<study>/report/metrics.csv",
         history="<study>/report/history.csv",
@@ -51,7 +52,8 @@ rule choose:
     input:
         study=rules.study.output.study,
         # Made of the cells' predictions, which it reads: named here too, they would be planned twice.
-        scores=expand(rules.score.output.scores, target=grid.targets()),
+        scores=expand("<study>/scores/{target}.parquet", target=grid.targets()),
+        cells=stored.cells,
     output:
         validation="<study>/report/validation.csv",
     log:
@@ -68,7 +70,8 @@ rule compare:
         study=rules.study.output.study,
         validation=rules.choose.output.validation,
         # As for `choose`; of datasets of test images only, too.
-        scores=expand(rules.score.output.scores, target=grid.tested()),
+        scores=expand("<study>/scores/{target}.parquet", target=grid.tested()),
+        beside=stored.results,
     output:
         comparisons=report(
             "<study>/report/comparisons.csv",
@@ -103,6 +106,7 @@ rule table:
         seen=rules.overlap.output.seen,
         shifts=shifted.results(),
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
+        beside=stored.results,
     output:
         report(
             expand("<study>/report/{table}.csv", table=grid.rows()),
@@ -136,6 +140,7 @@ rule figure:
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
         embeddings=explained.files("embedding"),
         shifts=shifted.results(),
+        beside=stored.results,
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),
@@ -167,9 +172,14 @@ rule report:
         pixels=expand("results/data/{dataset}/pixels.npy", dataset=grid.used()),
         audits=expand("{folder}/audit.json", folder=ask.divisions()),
         overlap=rules.overlap.output.overlap,
-        scores=expand(rules.score.output, target=grid.targets()),
+        scores=expand(
+            "<study>/{kind}/{target}.parquet",
+            kind=["scores", "curves", "thresholds"],
+            target=grid.targets(),
+        ),
         galleries=explained.files("gallery"),
         pointing=explained.files("pointing"),
+        beside=stored.results,
     output:
         page="<study>/report/report.html",
         text=expand("<study>/report/{name}", name=["methods.md", "methods.tex", "captions.md"]),

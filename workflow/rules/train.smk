@@ -53,6 +53,7 @@ rule train:
         unpack(ask.training),
         # Order only: the audit comes first, but a better audit retrains nothing.
         audit=ancient("<data>{fold}/audit.json"),
+        beside=stored.training,
     output:
         cell="<cell>/cell.json",
         model="<cell>/model.safetensors",
@@ -89,6 +90,7 @@ rule predict:
         val=rules.train.output.val,
         table="results/data/{target}/table.parquet",
         pixels=ask.pixels,
+        beside=stored.asked,
     output:
         predictions="<cell>/transfer/{target}.parquet",
     log:
@@ -119,6 +121,7 @@ rule shift:
         model=rules.train.output.model,
         test=rules.train.output.test,
         others=shifted.others,
+        beside=stored.shifting,
     output:
         # Written last; the predictions beside it are not named here, so that they outlast a rerun,
         # which makes what is missing or of another network.
@@ -153,6 +156,7 @@ rule explain:
         test=rules.train.output.test,
         table=rules.split.output.table,
         pixels=ask.pixels,
+        beside=stored.asked,
     output:
         gallery="<cell>/explain/gallery.parquet",
         pointing="<cell>/explain/pointing.parquet",

@@ -19,7 +19,7 @@ from cxrgrid.cluster.progress import benchmark, kind
 from cxrgrid.cluster.wording import amount, duration
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, finished
-from cxrgrid.config.rules import named
+from cxrgrid.config.wildcards import named
 
 MODEL = "model.safetensors"
 

@@ -13,7 +13,7 @@ from cxrgrid.cluster.progress import coordinates, explain, kind
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import training_arrays
-from cxrgrid.config.rules import named, quick
+from cxrgrid.config.wildcards import named, quick
 
 MEMORY = 8000  # MB: torch and CUDA take about half; the pixels are mapped, not read
 MINUTES = 1440  # where nothing is known yet

@@ -12,7 +12,7 @@ from cxrgrid.config.dataset import Subset
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.pooling import division, pool_file, read_by
-from cxrgrid.config.rules import named
+from cxrgrid.config.wildcards import named
 
 MAKERS = ("split", "pool")
 

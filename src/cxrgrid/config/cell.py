@@ -85,6 +85,10 @@ class Cell(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Path of the cell's folder below results/{study}/cells."""
         return Point(**self.axes()).path()
 
+    def starting_at(self, path: Path | None) -> "Cell":
+        """The cell, whose initial weights lie at `path`, if that is said."""
+        return msgspec.structs.replace(self, weights=str(path)) if path else self
+
 
 def read_cell(text: str) -> Cell:
     """A cell from its JSON or from the path of a cell.json; `UserError` if it is none."""

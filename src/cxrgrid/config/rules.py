@@ -1,18 +1,16 @@
 """Settings, inputs and flags of Snakemake's rules, from a grid and the wildcards."""
 
-import inspect
 import json
 import shlex
 import sys
 from collections.abc import Callable, Collection
-from types import FunctionType
 from typing import Any
 
 import msgspec
 
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.dataset import Dataset
-from cxrgrid.config.errors import UserError, known, suggest
+from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.folds import divisions
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.identity import Nothing, Unrecorded, another, command_text
@@ -28,21 +26,7 @@ from cxrgrid.config.pooling import (
 )
 from cxrgrid.config.preparation import array_suffix
 from cxrgrid.config.steps import indexing, step
-
-CELL = "{dataset}/{backbone}/{init}/{recipe}{fold}/seed{seed}"
-
-
-def quick(kind: type) -> type:
-    """The class, with the arguments of its methods written where Snakemake looks first.
-
-    Else it works them out anew at each call, which takes as long as the rest of the call
-    (`snakemake.common.get_function_params`; docs/log.md has the times).
-    """
-    for method in vars(kind).values():
-        if isinstance(method, FunctionType):
-            known_as = inspect.signature(method).parameters.items()
-            method._overwrite_params = dict(list(known_as)[1:])  # without `self`
-    return kind
+from cxrgrid.config.wildcards import named, quick
 
 
 @quick
@@ -54,6 +38,7 @@ class Rules:
     ancient: Snakemake's mark of an input that only has to be there, whatever its age.
     changed: datasets that are to be read again, as their files have changed.
     remember: called with each cell and its folder (cluster/other_settings.py).
+    local: Snakemake's mark of a file that lies here, wherever the results do.
     """
 
     def __init__(
@@ -63,9 +48,10 @@ class Rules:
         ancient: Callable[[str], str] = str,
         changed: Collection[str] = (),
         remember: Callable[[Cell, str], None] = lambda cell, folder: None,
+        local: Callable[[str], str] = str,
     ):
         self.grid, self.recorded, self.ancient = grid, recorded, ancient
-        self.changed, self.remember = changed, remember
+        self.changed, self.remember, self.local = changed, remember, local
         self.study = Unrecorded(grid.frozen)  # a param: in a rule's text, each edit would change it
 
     def settings(self, settings: msgspec.Struct, output: str) -> str:
@@ -99,12 +85,13 @@ class Rules:
     def drawn(self, wildcards: Any) -> list[str]:
         """Folder of the phantom, if the dataset is one."""
         dataset = self.dataset(wildcards)
-        return [f"results/data/{wildcards.dataset}/phantom"] if dataset.phantom else []
+        root = f"results/data/{wildcards.dataset}/phantom"
+        return [self.local(root)] if dataset.phantom else []
 
     def index(self, wildcards: Any) -> str:
         """Settings of `index`: the folder of the images, and the labels."""
         dataset = self.dataset(wildcards)
-        root = self.drawn(wildcards)[0] if dataset.phantom else dataset.root
+        root = str(self.drawn(wildcards)[0]) if dataset.phantom else dataset.root
         settings = indexing(wildcards.dataset, dataset, root)
         text = self.settings(settings, f"results/data/{wildcards.dataset}/index.parquet")
         # Another text of the same settings: Snakemake makes again what was made with the other.
@@ -148,7 +135,7 @@ class Rules:
         return {
             "tables": [f"{folder}/table.parquet" for folder in self.training_folders(wildcards)],
             "pixels": training_arrays(self.grid, cell),
-            "weights": [cell.weights] if cell.weights else [],
+            "weights": [self.given(cell.weights)] if cell.weights else [],
             "pool": [self.ancient(path) for path in self.pool(wildcards)],
         }
 
@@ -163,9 +150,14 @@ class Rules:
         return [pool] if pool else []
 
     def data(self, wildcards: Any, input: Any) -> str:
-        """The folders that a training reads, and the flag with its pool file."""
-        flags = [f"--pool {path}" for path in self.pool(wildcards)]
-        return " ".join([*self.training_folders(wildcards), *flags])
+        """The folders that a training reads, and the flags with its pool file and its weights.
+
+        All of them where Snakemake has put them: of results in a storage, copies.
+        """
+        folders = [path.rpartition("/")[0] for path in input.tables]
+        flags = [f"--pool {path}" for path in input.pool]
+        moved = [path for path in input.weights if path != named(self.grid, wildcards).weights]
+        return " ".join([*folders, *flags, *(f"--weights {path}" for path in moved)])
 
     def pooled(self, wildcards: Any) -> tuple[list[str], list[str]]:
         """`pooling.compared` of the pool that the wildcards name."""
@@ -185,8 +177,9 @@ class Rules:
 
     def pool_folders(self, wildcards: Any, input: Any) -> str:
         """Folders of the datasets that are pooled, and the flag with those that are tested."""
-        trained, tested = self.pooled(wildcards)
-        return " ".join([*trained, "--tested", *tested])
+        trained, _ = self.pooled(wildcards)
+        tested = [path.rpartition("/")[0] for path in input.tables]  # the pooled ones first
+        return " ".join([*tested[: len(trained)], "--tested", *tested])
 
     def split(self, wildcards: Any) -> str:
         """Settings of `split`: of the dataset's own fold, or of the one in the wildcards."""
@@ -219,7 +212,7 @@ class Rules:
     def lists(self, wildcards: Any) -> list[str]:
         """The user's own files that list the split of a dataset."""
         files = self.dataset(wildcards).split.files
-        return files.paths() if files else []
+        return [self.given(path) for path in files.paths()] if files else []
 
     def interval(self, wildcards: Any) -> str:
         """Kind of interval of the scores; a default, unlike a setting, stands in no study.json."""
@@ -256,23 +249,17 @@ class Rules:
     def external(self, wildcards: Any) -> list[str]:
         """Paths of the target's predictions by external models."""
         models = [m for m in self.grid.study.external.values() if m.dataset == wildcards.target]
-        return [path for model in models for path in model.files()]
+        return [self.given(path) for model in models for path in model.files()]
 
     def tests(self, wildcards: Any) -> list[str]:
         """Paths of the files that list the images of the target's test sets."""
         tests = self.grid.study.datasets[wildcards.target].tests
-        return [one.files for one in tests.values() if one.files]
+        return [self.given(one.files) for one in tests.values() if one.files]
+
+    def given(self, path: str) -> str:
+        """A path of the config: of what no rule makes, marked as a file of the user's own."""
+        return path if path.startswith("results/") else self.local(path)
 
     def leakage(self, wildcards: Any) -> str:
         """Flag with which `audit` accepts patients in two splits, if the config allows that."""
         return "--allow-leakage" if self.dataset(wildcards).allow_leakage else ""
-
-
-def named(grid: Grid, wildcards: Any) -> Cell:
-    """The cell with the wildcards' coordinates."""
-    where = CELL.format_map(vars(wildcards))
-    if where not in grid.by_path:
-        # Only a path typed by hand gets here. Snakemake would show a traceback of a UserError.
-        near = suggest(where, list(grid.by_path))
-        sys.exit(f"error: the study {grid.name!r} has no cell {where}; {near}")
-    return grid.by_path[where]

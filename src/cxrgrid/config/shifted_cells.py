@@ -7,8 +7,8 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.config.image_settings import said_flag
 from cxrgrid.config.preparation import array_suffix
-from cxrgrid.config.rules import named
 from cxrgrid.config.shifts import STRENGTHS, asked, strangers
+from cxrgrid.config.wildcards import named
 
 WHOLE = "distances.parquet"  # the file of `shift` that is written last
 
@@ -57,10 +57,10 @@ class Shifted:
             found += [f"{folder}/table.parquet", f"{folder}/pixels{suffix}.npy"]
         return found
 
-    def flags(self, wildcards: Any) -> str:
+    def flags(self, wildcards: Any, input: Any) -> str:
         """Flags of `shift`: the changes, and the folders of the other datasets."""
         others = self.strangers.get(wildcards.dataset, [])
-        folders = [f"results/data/{name}" for name in others]
+        folders = dict.fromkeys(path.rpartition("/")[0] for path in input.others)
         beside = f" --others {' '.join(folders)}" if folders else ""
         said = said_flag(self.grid, named(self.grid, wildcards), others) if folders else ""
         return " ".join([f"--shifts {' '.join(self.names)}{beside}", *filter(None, [said])])

@@ -48,10 +48,12 @@ def check_start(cell: Cell, folder: Path) -> None:
 
 def starts(cell: Cell) -> Iterator[tuple[Cell, Path]]:
     """The cells that a cell starts from, one from the other, each with its history's path."""
-    while cell.weights and Path(cell.weights).with_name("cell.json").is_file():
-        path = Path(cell.weights)
+    path = Path(cell.weights)
+    while cell.weights and path.with_name("cell.json").is_file():
         cell = read_cell(str(path.with_name("cell.json")))
         yield cell, path.with_name("history.parquet")
+        own = f"results/{cell.study}/cells/{cell.path()}/"
+        path = Path(str(path).rpartition(own)[0], cell.weights)  # of copies, the next copy
 
 
 def division(folder: Path, cell: Cell, start: Cell, name: str) -> Path:

@@ -87,7 +87,7 @@ def logged() -> bool:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a cell's training images: --data and --pool."""
+    """Add the flags that name what a training reads: --data, --pool and --weights."""
     parser.add_argument(
         "--data",
         type=Path,
@@ -99,6 +99,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--pool",
         type=Path,
         help="with train_on: images that are like held-out images, as `pool` writes",
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="the initial weights, if not where the cell's settings say"
     )
 
 

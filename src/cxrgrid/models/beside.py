@@ -13,7 +13,7 @@ from cxrgrid.io.parquet import facts_of
 
 PILLOWS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 USUAL = 1 / 255  # rescale_factor: grey levels from 0 to 1
-PUBLISHED = ("results", "weights")  # where the rule `weights` puts what timm publishes
+PUBLISHED = "results/weights/"  # where the rule `weights` puts what timm publishes
 
 
 def given_input(path: str | Path) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def resize_note(path: str | Path, cfg: dict[str, Any], image: dict[str, Any]) ->
 
     cfg: timm's settings of the network; image: the cell's image recipe.
     """
-    timms = Path(path).parts[: len(PUBLISHED)] == PUBLISHED
+    timms = PUBLISHED in str(path)
     theirs = (cfg if timms else of_cell(path) or said(path)).get("interpolation")
     own = image.get("interpolation", "area")
     if not theirs or theirs == own:
