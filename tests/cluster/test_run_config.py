@@ -296,3 +296,11 @@ def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
     snakemake(tmp_path, None, "results/tiny/study.json", "--dry-run")
     assert asked_by("tiny") == place
+
+
+def test_the_command_that_runs_a_study_again_sends_jobs_and_results_where_they_went():
+    words = ["snakemake", "--default-storage-prefix=/store", "--profile", "slurm", "-n"]
+    words += ["--default-storage-provider", "fs", "--configfile", "study.yaml"]
+    storage = ["--default-storage-provider", "fs", "--default-storage-prefix", "/store"]
+    assert run_config.places(words) == ["--profile", "slurm", *storage]
+    assert run_config.places(["snakemake", "-n"]) == []

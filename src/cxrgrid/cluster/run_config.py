@@ -25,6 +25,7 @@ OWN = ("results", ".snakemake")  # folders whose files nobody edits
 TAKE_OVER = "take_over"  # setting of a run: end another machine's run of this folder first
 # Not of the study: a cell alone needs none of them.
 OF_A_RUN = ("incomplete=", "max_cells=", "reread=", f"{TAKE_OVER}=")
+STORAGE = ("--default-storage-provider", "--default-storage-prefix")
 PLANNED = "CXRGRID_PLANNED"  # digest of what turns a config into cells, as the run began
 INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
@@ -72,7 +73,7 @@ def freeze(workflow: Any, grid: Grid) -> None:
         words = [word for word in settings.config_args or [] if not word.startswith(OF_A_RUN)]
         command = ["--configfile", *map(str, files)] if files else []
         command += ["--config", *words] if words else []
-        command += snakefile(workflow, sys.argv) + profile(sys.argv)
+        command += snakefile(workflow, sys.argv) + places(sys.argv)
         write_text(command_of(grid.name), shlex.join(command))
     if not copy.is_file():
         write_text(copy, grid.to_json() + "\n")
@@ -107,10 +108,20 @@ def snakefile(workflow: Any, arguments: list[str]) -> list[str]:
 
 def profile(arguments: list[str]) -> list[str]:
     """The words of a command line that name a profile: with it, jobs go where they went."""
+    return given_as(arguments, "--profile")
+
+
+def places(arguments: list[str]) -> list[str]:
+    """The words of a command line that say where jobs and results go: a profile, and a storage."""
+    return profile(arguments) + [word for name in STORAGE for word in given_as(arguments, name)]
+
+
+def given_as(arguments: list[str], option: str) -> list[str]:
+    """An option of a command line and its value; empty where it is not given."""
     for at, word in enumerate(arguments):
-        option, assigned, value = word.partition("=")
-        if option == "--profile":
-            return ["--profile", value] if assigned else arguments[at : at + 2]
+        name, assigned, value = word.partition("=")
+        if name == option:
+            return [name, value] if assigned else arguments[at : at + 2]
     return []
 
 
