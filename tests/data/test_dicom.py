@@ -196,8 +196,8 @@ NO_FILM = {
     "text": (lambda path: path.write_text("no image"), "not a DICOM file"),
     "empty": (lambda path: path.touch(), "empty file"),
     "frames": (two_frames, "multi-frame: 2 frames"),
-    "bomb": (bomb, "exceeds limit"),
-    "deep bomb": (deep_bomb, "exceeds limit"),
+    "bomb": (bomb, "exceeds limit|too large to decode"),
+    "deep bomb": (deep_bomb, "exceeds limit|too large to decode"),
     "tiny": (lambda path: film(path, GREY[:1, :1]), "too small: 1 x 1"),
     "no decoder": (no_decoder, "JPEG-LS.*pip install python-gdcm"),
 }

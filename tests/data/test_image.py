@@ -1,6 +1,7 @@
 """One file of whatever kind becomes the grey levels that Pillow says, in the recipe's square."""
 
 import os
+import resource
 import struct
 import zlib
 
@@ -300,3 +301,16 @@ def test_a_picture_whose_channels_would_fill_the_memory_is_not_decoded(tmp_path)
     (tmp_path / "a.png").write_bytes(start + chunk(b"IEND", b""))
     with pytest.raises(ValueError, match="too large to decode: 13000 x 13000"):
         image.decode(tmp_path / "a.png", preparation.Image(size=16))
+
+
+def test_an_image_is_not_called_unreadable_because_too_many_files_are_open(tmp_path):
+    Image.new("L", (32, 32)).save(tmp_path / "a.png")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as found:
+            image.decode(tmp_path / "a.png", preparation.Image(size=16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    with pytest.raises(OSError, match="Too many open files"):
+        image.reason(found.value, tmp_path / "a.png")

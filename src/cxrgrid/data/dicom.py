@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxrgrid.data import dicom_colour, dicom_tone
+from cxrgrid.data import decode_memory, dicom_colour, dicom_tone
 from cxrgrid.io.read_once import read_once
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -197,10 +197,9 @@ def check(film) -> None:
         raise ValueError(f"multi-frame: {frames} frames where one film is expected")
     if not kind:
         raise ValueError("no radiograph: its photometric interpretation is missing")
-    deep = int(film.get("SamplesPerPixel") or 1) * int(film.get("BitsAllocated") or 8) / 8
-    pixels = film.Rows * film.Columns
-    if pixels > 2 * Image.MAX_IMAGE_PIXELS or pixels * deep > INFLATED:
+    if film.Rows * film.Columns > 2 * Image.MAX_IMAGE_PIXELS:
         raise ValueError(f"image of {film.Columns} x {film.Rows} pixels exceeds limit")
+    decode_memory.check((film.Columns, film.Rows), kind, decode_memory.of_film(film))
 
 
 def pixels_of(film) -> np.ndarray:

@@ -39,5 +39,8 @@ def through_palette(pixels: np.ndarray, film) -> np.ndarray:
 
 
 def luminance(colours: np.ndarray, high: int) -> np.ndarray:
-    """uint8 of colours [..., 3] from 0 to `high`."""
-    return np.rint(colours[..., :3] @ LUMINANCE * (255 / high)).astype(np.uint8)
+    """uint8 of colours [N, 3] or [H, W, 3] from 0 to `high`."""
+    found = np.empty(colours.shape[:-1], np.uint8)
+    for rows in grey_levels.row_strips(found[0].size, len(found)):
+        found[rows] = np.rint(colours[rows][..., :3] @ LUMINANCE * (255 / high))
+    return found

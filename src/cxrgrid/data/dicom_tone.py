@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cxrgrid.data import grey_levels
+from cxrgrid.data import decode_memory, grey_levels
 
 MIDDLE = (5, 95)  # percentiles between which a window has to show something,
 LEAST = 0.1  # namely this share of their range
@@ -54,8 +54,14 @@ def tabled(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if highest - lowest < grey_levels.TABLE:
         levels = np.arange(lowest, highest + 1)
         return levels, grey_levels.histogram(pixels, lowest, len(levels)), pixels
-    levels, places, counts = np.unique(pixels, return_inverse=True, return_counts=True)
-    return levels.astype(float if floats else np.int64), counts, places.reshape(pixels.shape)
+    levels = np.unique(pixels)
+    wanted = pixels.size * (3 * pixels.itemsize + 4) + len(levels) * decode_memory.LEVEL
+    decode_memory.check(pixels.shape[::-1], f"{len(levels):,} levels of", wanted)
+    places = np.empty(pixels.shape, np.int32)
+    for rows in grey_levels.row_strips(*pixels.shape[::-1]):
+        places[rows] = np.searchsorted(levels, pixels[rows])
+    counts = grey_levels.histogram(places, 0, len(levels))
+    return levels.astype(float if floats else np.int64), counts, places
 
 
 def numbers(levels: np.ndarray) -> np.ndarray:

@@ -1,14 +1,15 @@
 """Grey levels of a PNG, JPEG, TIFF or other picture file, upright or not, by OpenCV or Pillow."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from cxrgrid.data import grey_levels, jpeg_damage, png_damage
+from cxrgrid.data import decode_memory, grey_levels, jpeg_damage, png_damage
+from cxrgrid.data.grey_levels import row_strips
 
-LARGEST = 400_000_000  # bytes of all channels; a film of 40 million pixels has 80 million
 SMALLEST = 8  # pixels a side: below it is an icon or a placeholder, not a radiograph
 WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 EXIF = (b"eXIf", b"Raw profile type")  # chunks of a PNG that may hold an orientation
@@ -69,6 +70,14 @@ def sixteen_bits(image: Image.Image, path: Path) -> np.ndarray | None:
         return None
     if pixels.ndim == 2:
         return pixels
+    found = np.empty(pixels.shape[:2], np.uint16)
+    for rows in row_strips(*found.shape[::-1]):
+        found[rows] = luminance(pixels[rows])
+    return found
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """uint16 [H, W] of uint16 [H, W, 3 or 4]."""
     found = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
     if pixels.shape[2] == 4:
         found = np.rint(found * (pixels[..., 3] / np.float32(65535))).astype(np.uint16)
@@ -77,38 +86,55 @@ def sixteen_bits(image: Image.Image, path: Path) -> np.ndarray | None:
 
 def wide(image: Image.Image, how: str) -> np.ndarray:
     """uint8 of more than 8 bits or of floats; where these are no numbers, the darkest."""
-    pixels = np.asarray(image)
+    pixels = in_strips(image, np.asarray)
     if pixels.dtype.kind == "f":
         finite = np.isfinite(pixels)
         if not finite.any():
             raise ValueError("no pixel is a number")
-        pixels = np.where(finite, pixels, pixels[finite].min())
+        np.copyto(pixels, pixels.min(where=finite, initial=np.inf), where=~finite)
     found = grey_levels.stretch(pixels, how)
     tags = getattr(image, "tag_v2", {})
     return 255 - found if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else found
 
 
-def check(image: Image.Image) -> None:
-    """`ValueError` for what is no radiograph by its size."""
+def in_strips(image: Image.Image, change: Callable) -> np.ndarray:
+    """`change` of an image, which maps each pixel by itself, to an array of its own.
+
+    As a whole Pillow's copies of an image take several times its memory.
+    """
+    image.load()
+    found: np.ndarray | None = None
+    for rows in row_strips(*image.size):
+        part = change(image.crop((0, rows.start, image.width, rows.stop)))
+        found = np.empty(image.size[::-1], part.dtype) if found is None else found
+        found[rows] = part
+    return found
+
+
+def check(image: Image.Image, path: Path | None = None) -> None:
+    """`ValueError` for what is no radiograph by its size.
+
+    path: of a file that is not decoded yet.
+    """
     if min(image.size) < SMALLEST:
         raise ValueError(f"too small: {image.width} x {image.height} pixels")
-    if image.width * image.height * depth(image) > LARGEST:
-        raise ValueError(f"too large to decode: {image.width} x {image.height} {image.mode} pixels")
-
-
-def depth(image: Image.Image) -> int:
-    """Bytes of a pixel in memory, of a file that is not decoded yet."""
-    if image.mode in ("I", "F"):
-        return 4
-    deep = 1 + (";16" in f"{image.mode} {getattr(image, 'tile', '')}")
-    return deep * len(image.getbands())
+    if path:
+        decode_memory.check(image.size, image.mode, decode_memory.of_picture(image, path))
 
 
 def narrow(image: Image.Image) -> np.ndarray:
     """uint8 of 8 bits a channel: colour becomes luminance, transparency black."""
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return in_strips(image, flat if image.has_transparency_data else luma)
+
+
+def flat(image: Image.Image) -> np.ndarray:
+    """uint8 of an image with transparency, upon black."""
+    image = image.convert("RGBA")
+    return luma(Image.alpha_composite(Image.new("RGBA", image.size, "black"), image))
+
+
+def luma(image: Image.Image) -> np.ndarray:
+    """uint8 of an image without transparency."""
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 

@@ -3,7 +3,7 @@
 Large images go through tables in strips, so that sixteen threads stay within some 100 MB each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ def stretch(
     if values.dtype.kind not in "iu" or int(highest) - int(lowest) >= TABLE:
         values = values if meaning is None else meaning(values)
         bounds = np.percentile(values, STRETCH) if how == "percentile" else (0, 0)
-        return scaled(values, *bounds, values)
+        return in_strips(values, *bounds)
     levels = np.arange(int(lowest), int(highest) + 1)
     levels = levels if meaning is None else np.asarray(meaning(levels))
     counts = histogram(values, int(lowest), len(levels))
@@ -44,6 +44,17 @@ def scaled(levels: np.ndarray, low: float, high: float, there: np.ndarray) -> np
         low, high = float(there.min()), float(there.max())
     grey = (levels - low) * (255 / max(high - low, 1e-9))
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+
+
+def in_strips(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """`scaled` of an image, with no more than some of it as floats at once."""
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    found = np.empty(values.size, np.uint8)
+    for number, strip in enumerate(strips(values)):
+        start = number * STRIP
+        found[start : start + strip.size] = scaled(strip, low, high, strip)
+    return found.reshape(values.shape)
 
 
 def percentiles(levels: np.ndarray, counts: np.ndarray) -> list[float]:
@@ -84,6 +95,12 @@ def strips(values: np.ndarray) -> list[np.ndarray]:
     """The pixels, some at a time."""
     flat = values.reshape(-1)
     return [flat[start : start + STRIP] for start in range(0, flat.size, STRIP)]
+
+
+def row_strips(width: int, height: int) -> Iterator[slice]:
+    """Rows of an image, some at a time."""
+    rows = max(1, STRIP // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 # ------------------------------------------------------------------ afterwards

@@ -4,6 +4,7 @@ Colour becomes luminance, transparency black; 16-bit images are stretched from t
 percentile, DICOM by the window that the file carries, unless the recipe says otherwise.
 """
 
+import errno
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from cxrgrid.data.resizing import Sides, fitted, inner
 # No other decoder is asked, whatever a file begins with: Pillow's for EPS starts Ghostscript.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -98,7 +100,7 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
             found = Opened(pixels, middle(whole, frame), whole, remark)
         else:
             with Image.open(file, formats=FORMATS) as image:
-                file_pixels.check(image)
+                file_pixels.check(image, path)
                 whole = image.size  # a draft changes it
                 found = Opened(
                     *upright_grey(image, path, recipe, frame, read), whole, file_pixels.pages(image)
@@ -107,7 +109,9 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
 
 
 def reason(error: Exception, path: Path) -> str:
-    """In a few words, why `decode` could not read a file."""
+    """In a few words, why `decode` could not read a file; raises what is no fault of the file."""
+    if isinstance(error, OSError) and error.errno in TOO_MANY_OPEN:
+        raise error
     if isinstance(error, FileNotFoundError):
         return "missing"
     if isinstance(error, UnidentifiedImageError):
