@@ -31,7 +31,7 @@ from cxrgrid.config.checks import FIGURES, modules
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import wording
 from cxrgrid.io.parquet import read_parquet, write_parquet
-from cxrgrid.reporting import dataset_cards, doubts, findings, galleries, results
+from cxrgrid.reporting import dataset_cards, doubts, findings, galleries, report_files, results
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -236,6 +236,20 @@ def test_a_report_of_an_early_version_says_the_command_that_completes_it(study):
         results.read(study, report)
 
 
+def test_a_report_whose_tables_lack_columns_says_the_command_that_makes_it_anew(study):
+    folder = write_report(study)
+    for name in report_files.COLUMNS:
+        path = folder / f"{name}.csv"
+        kept, needed = path.read_text(), {*report_files.COLUMNS[name]} - report_files.ADDED
+        lost = sorted(needed)[-1]
+        assert needed <= {*kept.partition("\n")[0].split(",")}
+        path.write_text(re.sub(rf"\b{lost}\b", "another", kept, count=1))
+        said = f"{name}.csv: no column {lost}, .* without a training: .* --forcerun collect choose"
+        with pytest.raises(UserError, match=said):
+            report.main([str(study), "--headline"])
+        path.write_text(kept)
+
+
 def test_text_from_data_is_escaped(study):
     audit = study.parent.parent / "data/ward/audit.json"
     audit.write_text('{"warnings": ["<script>alert(1)</script>"]}')
@@ -371,6 +385,7 @@ def test_cells_of_another_split_are_not_comparable(study):
 def test_a_browser_shows_it_without_errors_or_sideways_scrolling(path, text, tmp_path):
     frame = tmp_path / "narrow.html"
     frame.write_text(
+        '<meta charset="utf-8">'
         f'<iframe style="width:400px;height:900px;border:0" srcdoc="{html.escape(text)}"></iframe>'
         "<script>onload = () => { const page = document.querySelector('iframe').contentDocument;"
         "page.querySelector('table.sortable th button').click();"

@@ -22,22 +22,13 @@ from cxrgrid.config.study_json import read_grid
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.ensemble import members
 from cxrgrid.evaluation.fold_scores import model_of
-from cxrgrid.evaluation.score_columns import KEYS, SCORES, with_fold
+from cxrgrid.evaluation.score_columns import CELLS, COUNTS, EPOCHS, KEYS, SCORES, with_fold
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.csv_file import write_csv
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
-
-EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
-EPOCHS += ["best", "monitor", "monitored", "steps"]
-EPOCHS += ["train_accuracy", "train_f1", "val_accuracy", "val_f1"]
-COUNTS = ["parameters", "trainable", "buffers", "layers", "multiply_adds", "threads"]
-COST = ["total_seconds", "gpu_hours", "peak_host_mb", "peak_device_mb", "energy_kwh"]
-CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", *COUNTS[:-1]]
-CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "start"]
-CELLS += ["reason", "rerun"]
 
 
 def stack(

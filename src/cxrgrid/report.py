@@ -42,6 +42,7 @@ from cxrgrid.reporting.answer import answer
 from cxrgrid.reporting.dataset_cards import card
 from cxrgrid.reporting.doubts import doubts, overfitted
 from cxrgrid.reporting.findings import findings
+from cxrgrid.reporting.report_files import check_files
 from cxrgrid.reporting.results import Frames, read, read_csv
 from cxrgrid.reporting.sections import MISSING, Section, Table
 from cxrgrid.tables import labels as label_table
@@ -258,6 +259,7 @@ def main(argv: list[str] | None) -> None:
     args.out = args.out or args.report / ("shareable.html" if args.shareable else "report.html")
     data = args.data or args.study.parent.parent / "data"
     frames = read(args.study, args.report, data)
+    check_files(args.study, args.report, ("leaderboard",))
     leaderboard, audited = read_csv(args.report / "leaderboard.csv"), read_audits(frames, data)
     audited = shareable.audits(audited) if args.shareable else audited
     if args.headline:

@@ -56,4 +56,5 @@ def test_a_report_of_before_there_was_a_record_counts_as_a_look(tmp_path):
     os.utime(page, (0, 0))
     found = readings.record(tmp_path, Grid(DEMO), [ONE])
     said = readings.came_after(found, Grid(DEMO))
-    assert "a report had been shown, first on 1970-01-01 00:00 UTC" in said
+    assert "not recorded" in said and "a report was made on 1970-01-01 00:00 UTC" in said
+    assert "set at a time not recorded" in readings.history(found, Grid(DEMO))

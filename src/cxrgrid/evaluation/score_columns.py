@@ -1,4 +1,4 @@
-"""Columns of the files that `score` writes, which `collect` stacks, and their types."""
+"""Columns of the files that `score` writes, with their types, and of those of `collect`."""
 
 import pyarrow as pa
 
@@ -11,6 +11,14 @@ SCORES += ["groups"]
 CURVES = [*TESTED, "label", "curve", "x", "y", "low", "high", "n"]
 THRESHOLDS = [*TESTED, "label", "threshold_rule", "threshold", "temperature"]
 THRESHOLDS += ["intercept", "assurance", "reason"]
+EPOCHS = ["epoch", "train_loss", "val_loss", "val_auroc", "lr", "seconds", "images_per_second"]
+EPOCHS += ["best", "monitor", "monitored", "steps"]
+EPOCHS += ["train_accuracy", "train_f1", "val_accuracy", "val_f1"]
+COUNTS = ["parameters", "trainable", "buffers", "layers", "multiply_adds", "threads"]
+COST = ["total_seconds", "gpu_hours", "peak_host_mb", "peak_device_mb", "energy_kwh"]
+CELLS = [*AXES, "state", "epochs", "best_epoch", "seconds", "images_per_second", *COUNTS[:-1]]
+CELLS += [*COST, "split_hash", "hardware", "threads", "versions", "start"]
+CELLS += ["reason", "rerun"]
 NUMBERS = ("value", "low", "high", "temperature", "intercept", "assurance", "threshold", "x", "y")
 WHOLE = ("fold", "seed", "n", "positives", "patients", "labels_scored")
 

@@ -79,22 +79,29 @@ def stamp(date: datetime) -> str:
     return date.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def came_after(readings: list[dict], grid: Grid) -> str:
-    """That test values had been shown before the question was fixed; empty if none had."""
+def earlier(readings: list[dict], grid: Grid) -> list[dict]:
+    """The readings of before the question was first asked as it is now."""
     own = digest(question(grid))
-    before = []
-    for one in readings:
-        if one["hash"] == own:
-            break
-        before.append(one)
+    asked = [at for at, one in enumerate(readings) if one["hash"] == own]
+    return readings[: asked[0]] if asked else readings
+
+
+def came_after(readings: list[dict], grid: Grid) -> str:
+    """That test values had, or may have, been shown before the question was fixed; else empty."""
+    before = earlier(readings, grid)
     if not before:
         return ""
-    shown = {name for one in before for name in one["shown"]}
-    values = f"test values of {many(len(shown), 'configuration')}" if shown else "a report"
+    date, shown = before[0]["date"], {name for one in before for name in one["shown"]}
+    if not shown:
+        return (
+            "It is not recorded that the question came before the answer: a report was made on "
+            f"{date}, by a version that recorded no question."
+        )
     return (
-        f"The question came after an answer: {values} had been shown, first on "
-        f"{before[0]['date']}, before the primary effect, the margin and the choice were set as "
-        "they are now. Its p is that of a question which may have been chosen by its answer."
+        f"The question came after an answer: test values of {many(len(shown), 'configuration')} "
+        f"had been shown, first on {date}, before the primary effect, the margin and the choice "
+        "were set as they are now. Its p is that of a question which may have been chosen by its "
+        "answer."
     )
 
 
@@ -104,7 +111,9 @@ def history(readings: list[dict], grid: Grid) -> str:
     firsts = [one["date"] for one in readings if one["hash"] == own]
     if not firsts:
         return ""
-    after = came_after(readings, grid)
-    when = f"first answered on {firsts[0]}"
-    stood = "after test values had been shown" if after else "set before any test value was shown"
-    return f"question {own}, {stood}; {when}"
+    before = earlier(readings, grid)
+    stood = "set before any test value was shown"
+    if before:
+        shown = any(one["shown"] for one in before)
+        stood = "after test values had been shown" if shown else "set at a time not recorded"
+    return f"question {own}, {stood}; first answered on {firsts[0]}"

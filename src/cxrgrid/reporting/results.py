@@ -36,7 +36,7 @@ NAMES = {
 POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
 FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects")
-FILES += ("recommended", "validation")
+FILES += ("recommended", "validation", "confusions")
 TEXT = dict.fromkeys(
     [*CONFIGURATION, "entry", "target", "subset", "label", "metric", "threshold_rule", "state"]
     + ["reason", "rerun", "truth", "decision"]
@@ -200,6 +200,7 @@ def read(
     check_files(study, report, FILES)
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, every = files["cells"], files.pop("metrics")
+    files["confusions"] = fold_frames.summed(files["confusions"], cells)
     metrics, others = at_default(every, grid), every[~by_default(every, grid)]
     files["comparisons"], test_pairs = apart(files["comparisons"])
     files["configurations"], test_values = apart(files["configurations"])
@@ -215,7 +216,6 @@ def read(
         replicates=fold_frames.replicates(cells),
         **files,
         **of_datasets(tables),
-        confusions=fold_frames.summed(read_csv(report / "confusions.csv"), cells),
         curves=read_curves(study.parent, grid),
         across=metrics[across].reset_index(drop=True),
         beside=own[beside].reset_index(drop=True),
