@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import time
 import zlib
 from collections import Counter
@@ -21,7 +22,7 @@ from cxrgrid.io.atomic import write_bytes
 
 SAMPLE = 100  # images that always have a checksum
 BYTES = 2_000_000_000  # of images that are read for their checksums
-FOLDERS = 300  # folders that are counted
+FOLDERS = 300  # folders that are counted at each check, at least
 SECONDS = 1.0  # that a check may look at images
 NAME = "index.seen.json"
 MORE = "index.seen.gz"  # of each image and line: read where it is needed
@@ -34,14 +35,13 @@ def record(folder: Path, root: Path, tables: Iterable[Path], images: list[str]) 
 
     images: paths below root. Returns a checksum of their content, wherever and whenever copied.
     """
-    folders = sorted({(root / image).parent for image in images})
     tables = [path for path in tables if path.is_file()]
     seen = {
         "root": str(root),
         "tables": {str(path): [*stat(path), digest(path)] for path in tables},
-        "folders": {str(path): [count(path), stat(path)[1]] for path in some(folders, FOLDERS)},
     }
     more = {
+        "folders": counted(root, images),
         "images": described(root, images),
         "rows": {str(path): rows for path in tables if (rows := lines(path))},
     }
@@ -66,6 +66,22 @@ def described(root: Path, images: list[str]) -> dict[str, list]:
     return {image: [*was, sums.get(image, "")[:16]] for image, was in facts.items()}
 
 
+def counted(root: Path, images: list[str]) -> dict[str, list[int]]:
+    """Number of entries, and time, of each folder that images are in; of those above them, up to
+    root, the number of folders: further files there are no images."""
+    holding = {(root / image).parent for image in images}
+    above = {path for folder in holding for path in folder.parents if path.is_relative_to(root)}
+    here = Path.cwd()  # where studies and results are made
+    asked = {path: False for path in above - holding if not here.is_relative_to(path.resolve())}
+    asked |= dict.fromkeys(holding, True)
+    with ThreadPoolExecutor(8) as pool:
+        numbers = pool.map(count, asked, asked.values())
+        return {
+            str(path): [number, (stat(path) or [0, 0])[1], int(asked[path])]
+            for path, number in zip(asked, numbers, strict=True)
+        }
+
+
 def changes(folder: Path) -> tuple[str, list[str]]:
     """The dataset's root, and what has changed there since `record`, in words; none if unknown."""
     try:
@@ -82,8 +98,21 @@ def changes(folder: Path) -> tuple[str, list[str]]:
         if (word := differs(Path(path), was))
     ]
     said += images_changed(root, seen.get("images") or more.get("images", {}))
-    moved = [text for path, was in seen["folders"].items() if (text := holds(Path(path), *was))]
-    return seen["root"], said + moved[:1]
+    return seen["root"], said + folders_changed(seen.get("folders") or more.get("folders", {}))
+
+
+def folders_changed(known: dict[str, list[int]]) -> list[str]:
+    """A sentence on the first folder that holds more or less than it did; looks for half a second,
+    at other folders each time, but first at those that hold folders alone: they are few."""
+    end = time.monotonic() + SECONDS / 2
+    above = [(path, was) for path, was in known.items() if was[2:] == [0]]
+    below = [(path, was) for path, was in known.items() if was[2:] != [0]]
+    for asked, (path, was) in enumerate(itertools.chain(above[:FOLDERS], visits(below))):
+        if asked >= FOLDERS and time.monotonic() > end:
+            break
+        if text := holds(Path(path), *was):
+            return [text]
+    return []
 
 
 def moved(folder: Path) -> str:
@@ -144,12 +173,13 @@ def visits(items: list) -> Iterator:
     return (items[(start + step * at) % total] for at in range(total))
 
 
-def holds(folder: Path, before: int, time: int) -> str:
-    """Text on the number of files in a folder, if it has changed; else empty."""
+def holds(folder: Path, before: int, time: int, files: int = 1) -> str:
+    """Text on the number of files in a folder, if it has changed; else empty. files: 0 if only
+    folders are counted."""
     if folder.is_dir() and stat(folder)[1:] == [time]:  # nothing was added or removed
         return ""
-    now = count(folder)
-    return f"the folder {folder.name} holds {now:,} files, not {before:,}" if now != before else ""
+    now, what = count(folder, bool(files)), "files" if files else "folders"
+    return f"the folder {folder.name} holds {now:,} {what}, not {before:,}" if now != before else ""
 
 
 LATER = "has another time"  # the same size, and its content is not known
@@ -177,7 +207,9 @@ def rows_changed(table: Path, before: list[int] | None) -> str:
         return ""
     old, new = Counter(before), Counter(now)
     number = max((old - new).total(), (new - old).total())
-    return f": {number:,} row{'s' * (number != 1)}" if number else ""
+    if not number:
+        return ", but no row has: only their order, or line ends"
+    return f": {number:,} row{'s' * (number != 1)}"
 
 
 def lines(table: Path) -> list[int]:
@@ -212,10 +244,11 @@ def digest(path: Path) -> str:
         return ""
 
 
-def count(folder: Path) -> int:
-    """Number of files and folders in a folder, without hidden ones; 0 if it is gone."""
+def count(folder: Path, files: bool = True) -> int:
+    """Number of folders in a folder, and of files if asked, without hidden ones; 0 if gone."""
     try:
-        return sum(not item.name.startswith(".") for item in folder.iterdir())
+        with os.scandir(folder) as items:
+            return sum(item.name[0] != "." and (files or item.is_dir()) for item in items)
     except OSError:
         return 0
 
