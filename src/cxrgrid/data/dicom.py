@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxrgrid.data import decode_memory, dicom_colour, dicom_tone
+from cxrgrid.data import decode_memory, dicom_colour, dicom_tone, file_pixels, jpeg_damage
 from cxrgrid.io.read_once import read_once
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -178,6 +178,9 @@ def read(path: Path, sixteen_bit: str) -> tuple[Image.Image, str]:
     film = load(path)
     check(film)
     pixels = pixels_of(film)
+    if pixels.ndim == 3 and int(film.get("SamplesPerPixel") or 1) == 1:
+        sides = f"{film.Columns} x {film.Rows}"
+        raise ValueError(f"{len(pixels)} times the pixels of {sides}: several frames, or cut sides")
     if pixels.ndim == 3 or film.PhotometricInterpretation == dicom_colour.PALETTE:
         return Image.fromarray(dicom_colour.eight_bit(pixels, film)), ""
     grey, remark = dicom_tone.eight_bit(pixels, film, sixteen_bit)
@@ -190,7 +193,8 @@ def check(film) -> None:
     if (modality := str(film.get("Modality") or "").strip().upper()) in NO_FILMS:
         raise ValueError(f"no radiograph: its modality is {modality}")
     if not any(film.get(name) for name in PIXELS):
-        raise ValueError("a DICOM file without pixels")
+        # Of a file that ends within packed pixels pydicom gives nothing at all.
+        raise ValueError("a DICOM file without pixels" + ", cut off" * (not len(film)))
     if lacking := [name for name in ("Rows", "Columns") if not film.get(name)]:
         raise ValueError(f"its header has no {lacking[0]}")
     if frames > 1:
@@ -204,20 +208,35 @@ def check(film) -> None:
 
 def pixels_of(film) -> np.ndarray:
     """Stored values [H, W], integers or floats, or [H, W, 3] of a colour film."""
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels import get_decoder, pixel_array
     from pydicom.uid import UID
 
     try:
+        check_jpeg(film)
         return dicom_tone.within_bits(pixel_array, film)
     except Exception as error:
         syntax = UID(film.file_meta.TransferSyntaxUID)
-        if not syntax.is_compressed:
+        if not syntax.is_compressed or isinstance(error, jpeg_damage.Damaged):
             raise
         lacking = isinstance(error, RuntimeError) and "missing dependencies" in str(error)
         if not lacking and syntax.name.startswith(("JPEG Baseline", "RLE")):
             raise  # these are always read: the file itself is broken
-        how = f"compressed as {syntax.name}, which no installed decoder reads"
-        raise ValueError(f"{how}: pip install python-gdcm") from None
+        how = "which no installed decoder reads"
+        if not lacking and get_decoder(syntax).is_available:
+            how = "damaged, or in a way that no installed decoder reads"
+        text = f"compressed as {syntax.name}, {how}: pip install python-gdcm"
+        raise ValueError(text) from None
+
+
+def check_jpeg(film) -> None:
+    """`Damaged` for a film compressed as JPEG that is damaged inside, which decoders pass over."""
+    from pydicom.encaps import get_frame
+    from pydicom.uid import JPEGBaseline8Bit
+
+    if film.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:
+        frame = get_frame(film.PixelData, 0, number_of_frames=1)
+        small = file_pixels.REDUCED[8]
+        jpeg_damage.imdecode(np.frombuffer(frame, np.uint8), small)
 
 
 # ------------------------------------------------------------------ the phantom's films

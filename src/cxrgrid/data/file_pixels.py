@@ -66,6 +66,10 @@ def sixteen_bits(image: Image.Image, path: Path) -> np.ndarray | None:
     if image.format == "PNG" and data[PNG_BITS] != 16:
         return None
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None and image.format == "PNG" and image.mode not in WIDE:
+        # Pillow would keep the upper eight bits: another tone than the rest of the dataset has.
+        why = png_damage.fault(data.tobytes())
+        raise ValueError(why or "damaged: 16 bits a channel, which libpng cannot read to its end")
     if pixels is None or pixels.dtype != np.uint16:
         return None
     if pixels.ndim == 2:

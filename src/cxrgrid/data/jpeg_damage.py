@@ -26,6 +26,10 @@ ALONE = (
 _ears: list[int] = []  # the file, while somebody listens
 
 
+class Damaged(ValueError):
+    """A file that is damaged inside, and the words of the decoder on it."""
+
+
 @contextmanager
 def listening() -> Iterator[None]:
     """Notice damaged JPEG files; for a command that decodes many, around all of it."""
@@ -67,12 +71,12 @@ def kept_stderr() -> Iterator[None]:
 
 
 def imdecode(data: np.ndarray, flags: int) -> np.ndarray | None:
-    """`cv2.imdecode`; `ValueError` with libjpeg's words for a JPEG file that is damaged."""
+    """`cv2.imdecode`; `Damaged` with libjpeg's words for a JPEG file that is damaged."""
     before = written()
     pixels = cv2.imdecode(data, flags)
     # Another thread's image may have been meant: this one is asked by itself.
     if written() > before and (why := complaint(data)):
-        raise ValueError(f"damaged inside: {why}")
+        raise Damaged(f"damaged inside: {why}")
     return pixels
 
 

@@ -37,6 +37,8 @@ def of_image(pixels: np.ndarray, sides: tuple[int, int], whole: np.ndarray | Non
             return f"{number} of {len(lines)} {what} repeat the one {before}"
         if number := missing(lines):
             return f"{number} of {len(lines)} {what} at its end are all {lines[-1, 0]}"
+        if number := blank(lines):
+            return f"{number} of {len(lines)} {what} in the middle of it are all 0"
     if max(sides) > ASPECT * min(sides):
         return f"{sides[0]} x {sides[1]} pixels: aspect {max(sides) / min(sides):.1f}"
     return ""
@@ -58,8 +60,7 @@ def repeated(pixels: np.ndarray) -> int:
     """The longest run of equal rows that are neither all dark nor all bright; 0 if it is short."""
     same = (pixels[1:] == pixels[:-1]).all(axis=1)
     same &= ~((pixels[1:] <= DARK) | (pixels[1:] >= BRIGHT)).all(axis=1)
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], same, [0]])))
-    longest = int((ends[1::2] - ends[::2]).max(initial=0))
+    longest = longest_run(same)
     return longest if longest > REPEATED * len(pixels) else 0
 
 
@@ -69,6 +70,22 @@ def missing(pixels: np.ndarray) -> int:
     last = int(np.argmin(plain[::-1]))
     first = int(np.argmin((pixels == pixels[:, :1]).all(axis=1)))
     return last if last - first > ENDED * len(pixels) else 0
+
+
+def blank(pixels: np.ndarray) -> int:
+    """The longest run of black rows between others, as a lost piece leaves; 0 if it is short."""
+    empty = ~pixels.any(axis=1)
+    if not 0 < empty.sum() < len(empty):
+        return 0
+    first, last = np.flatnonzero(~empty)[[0, -1]]
+    longest = longest_run(empty[first:last])
+    return longest if longest > REPEATED * len(pixels) else 0
+
+
+def longest_run(true: np.ndarray) -> int:
+    """Length of the longest run of True."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], true, [0]])))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
 
 
 def of_dataset(small: np.ndarray, sides: np.ndarray) -> dict[int, str]:
