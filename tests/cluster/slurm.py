@@ -82,6 +82,7 @@ NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]}
 PartitionName=DEFAULT Nodes=ALL PriorityTier=10 PreemptMode=OFF State=UP
 PartitionName=main Default=YES MaxTime=24:00:00 DefaultTime=00:10:00
 PartitionName=short MaxTime=00:30:00 DefaultTime=00:05:00
+PartitionName=solo Nodes=n1 MaxTime=24:00:00 DefaultTime=00:10:00
 PartitionName=spare PriorityTier=1 PreemptMode=CANCEL MaxTime=24:00:00 DefaultTime=00:10:00
 """
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import slurm
 from chaos import Storm
-from sites import SEEDS, STUDY, Site, finish_watched, of, on_cpu, under_way
+from sites import QUICK, QUICKLY, SEEDS, STUDY, Site, finish_watched, of, on_cpu, under_way
 
 pytestmark = pytest.mark.cluster
 
@@ -206,6 +207,53 @@ def test_snakemake_is_ended_in_every_way_and_the_same_command_goes_on(site, undi
     # Of the first run and of the second, which was killed; the third may have ended well.
     assert len(kept(site)) >= 6 and sum("going on" in text for text in kept(site)) >= 3
     assert site.answers() == undisturbed.answers()
+
+
+def as_job(site, *words: str) -> str:
+    """Send the command of `site.train` to Slurm: Snakemake is a job itself; its id."""
+    command = [sys.executable, QUICKLY, "--profile", "slurm", *QUICK, "--until", "train", "study"]
+    line = shlex.join([*command, "--configfile", "study.yaml"])
+    words = ["sbatch", "--parsable", "--cpus-per-task=2", "--mem=1G", "-ohead.txt", *words]
+    done = subprocess.run(
+        [*words, "--wrap", line], cwd=site.folder, env=site.env, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.long
+def test_a_snakemake_that_is_a_job_is_cancelled_and_the_same_command_goes_on(
+    site, undisturbed, cluster
+):
+    """At once, while the first may still be ending: it is waited for; then killed, at KillWait."""
+    head = as_job(site)
+    under_way(site)
+    cluster.ask("scancel", head)
+    status, said = finish_watched(site, site.train())
+    assert status == 0 and "Traceback" not in said and "cannot be locked" not in said, said
+    assert all("going on" in site.log(seed) for seed in SEEDS)
+    assert site.answers() == undisturbed.answers()
+    assert not list((site.folder / ".snakemake/locks").glob("*"))
+
+
+@pytest.mark.long
+def test_a_snakemake_that_is_a_job_says_what_it_leaves_no_room_for(site, cluster):
+    """In a partition of one node with 8 CPUs, all of which `pixels` asks for; then for six."""
+    site.configure(of([0], epochs=2))
+    profile, head = site.folder / "slurm/config.yaml", site.folder / "head.txt"
+    text = profile.read_text().replace("resources:\n", "resources:\n  slurm_partition: solo\n", 1)
+    profile.write_text(text)
+    (site.folder / "results/data/ward/pixels.npy").unlink()
+    job = as_job(site, "-psolo")
+    site.until(lambda: head.is_file() and cluster.jobs("pixels"))
+    said = head.read_text()
+    assert "warning: Slurm would start the jobs of rule pixels at" in said, said
+    assert "`set-threads: pixels: 2`" in said and said.count("warning: Slurm would start") == 1
+    cluster.ask("scancel", job)
+    profile.write_text(text.replace("set-threads:\n", "set-threads:\n  pixels: 6\n"))
+    job = as_job(site, "-psolo")
+    site.until(lambda: job not in cluster.ask("squeue", "-h", "-o%A").split())
+    said = head.read_text()
+    assert "would start the jobs" not in said and (site.cell(0) / "model.safetensors").is_file()
 
 
 @pytest.mark.long

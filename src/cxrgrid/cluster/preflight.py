@@ -3,7 +3,8 @@
 A Snakemake that is killed leaves its lock and its Slurm jobs behind. Each run therefore holds a
 file of its own in .snakemake/runs as long as it lives: what is there and not held was killed. Of a
 run on another machine that does not tell; it also touches its file, and one that has not done so
-for long is gone. Should it come back, it finds its file taken, and ends.
+for long is gone, or for a while if it was a Slurm job that has ended. Should it come back, it finds
+its file taken, and ends.
 """
 
 import atexit
@@ -29,6 +30,7 @@ YOUNG = 100_000  # new objects between two looks for garbage: with Python's 700,
 HELD: list[IO[str]] = []  # this run's file: closing it would free it
 BEAT = 30  # seconds between two signs of life
 GONE = 900  # seconds without one, after which a run on another machine has ended
+LATE = 90  # the same of a run that was a Slurm job which is over
 TAKEN = ".taken"  # ending of the file of a run that another has taken over
 
 
@@ -45,22 +47,39 @@ def enter(workflow: Any, take_over: bool = False) -> None:
     kept_results.install()
     if not workflow.is_main_process or HELD:
         return
-    from cxrgrid.cluster import profile_resources  # likewise
+    from cxrgrid.cluster import profile_resources, run_locks  # likewise
 
     profile_resources.keep(workflow)
-    path = RUNS.absolute() / f"{socket.gethostname()}-{time.time_ns()}.run"
+    run_locks.install()
+    number = f"{time.time_ns()}.{os.environ.get('SLURM_JOB_ID', '')}".rstrip(".")
+    path = RUNS.absolute() / f"{socket.gethostname()}-{number}.run"
     HELD.append(hold(path))
     beat(path)
     for other in RUNS.glob("*.run") if take_over else ():
         if not here(other):
             other.rename(other.with_suffix(TAKEN))
-    others = [other for other in RUNS.glob("*.run") if other.name != path.name and not ended(other)]
-    if not others and LOCKS.is_dir():
-        for lock in LOCKS.glob("*.lock"):
-            lock.unlink(missing_ok=True)
+    if not living():
+        clear_locks()
     from cxrgrid.cluster import slurm_executor  # in a run alone: it asks Slurm when it is imported
 
     slurm_executor.install()
+
+
+def own() -> Path:
+    """File of this run."""
+    return Path(HELD[0].name)
+
+
+def living() -> list[Path]:
+    """Files of the other runs of this folder that have not ended."""
+    others = [path for path in RUNS.glob("*.run") if path.name != own().name]
+    return [path for path in others if not ended(path)]
+
+
+def clear_locks() -> None:
+    """Remove all locks on results, where no other run lives."""
+    for lock in [*LOCKS.glob("*.lock"), *RUNS.glob("*.lock")]:
+        lock.unlink(missing_ok=True)
 
 
 def beat(path: Path) -> None:
@@ -104,7 +123,9 @@ def ended(path: Path) -> bool:
     if path.suffix == TAKEN:
         return True
     if not here(path):
-        return silent(path) > GONE
+        return silent(path) > GONE or (
+            silent(path) > LATE and bool(head(path)) and slurm.over(head(path))
+        )
     held = hold(path)
     if held:
         held.close()
@@ -136,7 +157,7 @@ def begin(workflow: Any, study: str) -> None:
     # Without an account the plugin guesses one by a command that fails; sbatch knows the default.
     executor._fallback_account_arg = ""
     for job in largest(workflow.dag):
-        check(executor, job)
+        check(executor, job, head(own()))
 
 
 def end_orphans(study: str) -> None:
@@ -161,12 +182,24 @@ def end_orphans(study: str) -> None:
                 outlive(run)
             path.unlink(missing_ok=True)
         elif mine and any(job.of(study) for job in jobs if job.run == run):
-            host = path.stem.rpartition("-")[0]
-            there = "" if here(path) else ", or take it over: --config take_over=true"
-            sys.exit(
-                f"error: a snakemake on {host}, with a sign of life {silent(path):.0f} s ago, has "
-                f"{len(mine)} jobs of this study in the queue; end it first{there}"
-            )
+            jobs_of = f"has {len(mine)} jobs of this study in the queue"
+            sys.exit(f"error: {described(path)} {jobs_of}; {remedy(path)}")
+
+
+def head(path: Path) -> str:
+    """Id of the Slurm job in which a run lives; empty of one that is none."""
+    return path.stem.rpartition("-")[2].partition(".")[2]
+
+
+def described(path: Path) -> str:
+    """A run of this folder in words, by its file."""
+    host = path.stem.rpartition("-")[0]
+    return f"a snakemake on {host}, with a sign of life {silent(path):.0f} s ago,"
+
+
+def remedy(path: Path) -> str:
+    """Words on what to do where a run of this folder is in the way."""
+    return "end it first" + ("" if here(path) else ", or take it over: --config take_over=true")
 
 
 def outlive(run: str) -> None:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import head_job, slurm
 from cxrgrid.cluster.run_config import profile
 from cxrgrid.cluster.site_survey import Site, survey
 
@@ -31,14 +31,18 @@ WANTED = {"account": "slurm_account", "partition": "slurm_partition"}
 PREFIX = r"^(\w+: )?(error: |allocation failure: )?"  # of the line in which sbatch refuses
 
 
-def check(executor: Any, job: Any) -> None:
-    """End with one line that names the setting or what is missing, if Slurm refuses a job."""
+def check(executor: Any, job: Any, head: str = "") -> None:
+    """End with one line that names the setting or what is missing, if Slurm refuses a job.
+
+    head: id of the job in which this Snakemake runs, if it is one.
+    """
     try:
         command = request(executor, job)
     except Exception as error:  # the plugin's own checks: account, formats
         sys.exit(f"error: Slurm would refuse rule {job.rule.name}: {' '.join(str(error).split())}")
     said = refusal(command)
     if not said:
+        head_job.check(command, job.rule.name, head, profile_file())
         return
     where = f"Slurm refuses the jobs of rule {job.rule.name} ({said})"
     if queues(command):

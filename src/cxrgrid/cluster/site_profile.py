@@ -32,6 +32,8 @@ def lines(site: Site, gpu: Partition | None, wanted: dict[str, str]) -> list[str
     limit = gpu.minutes if gpu and gpu.minutes < DAY else ""
     threads = min(4, max(1, gpu.cpus // max(1, sum(gpu.gpus.values())))) if gpu else 4
     widest = cpu.cpus if cpu and cpu.cpus else 16
+    if cpu and cpu.nodes == 1:  # on which a Snakemake that is a job itself has its two
+        widest = max(1, widest - 2)
     return [
         "default-resources:",
         *stated(asked),

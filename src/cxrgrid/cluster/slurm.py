@@ -83,16 +83,16 @@ class Job:
 
 def ask(*command: str) -> list[str]:
     """The lines that a command prints; none where it is not there, fails, or does not answer."""
+    return told(*command) or []
+
+
+def told(*command: str) -> list[str] | None:
+    """The lines that a command prints; None where it is not there, fails, or does not answer."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
-
-
-def most_cpus() -> int:
-    """CPUs of the largest node; unbounded where Slurm does not tell."""
-    return max((int(line) for line in ask("sinfo", "-hN", "-o%c") if line.isdigit()), default=2**31)
+        return None
+    return done.stdout.splitlines() if done.returncode == 0 else None
 
 
 def answers() -> bool:
@@ -101,6 +101,12 @@ def answers() -> bool:
         return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=120).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def over(job: str) -> bool:
+    """True if Slurm says that a job of mine is no longer in its queue."""
+    queued = told("squeue", "-h", "-u", getpass.getuser(), "-o", "%A")
+    return queued is not None and job not in queued
 
 
 def queue(folder: Path) -> list[Job]:

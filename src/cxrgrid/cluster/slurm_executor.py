@@ -24,7 +24,7 @@ from snakemake_executor_plugin_slurm import Executor as PluginExecutor
 from snakemake_executor_plugin_slurm import SubmittedJobInfo
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
-from cxrgrid.cluster import shared_jobs, slurm
+from cxrgrid.cluster import head_job, shared_jobs, slurm
 from cxrgrid.cluster.shared_jobs import Shared, members
 from cxrgrid.cluster.wording import duration
 
@@ -69,7 +69,7 @@ class Executor(PluginExecutor):
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
         self.accounts: dict[str, str] = {}
         # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
-        self.workflow.global_resources["_cores"] = slurm.most_cpus()
+        self.workflow.global_resources["_cores"] = head_job.most_cpus()
         super().__post_init__(*arguments, **more)
 
     @property

@@ -1,0 +1,95 @@
+"""Locks of a run on its results, which end with it.
+
+Snakemake's own locks outlive a run that is killed, and each run that ends removes those of all: two
+studies in a folder take each other's, and one that starts while another ends finds its folder gone.
+Here a run's locks lie beside its file in .snakemake/runs, and hold as long as that does. A run that
+finds another in its way waits for its end, which takes a while after Ctrl-c or scancel.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import snakemake.api  # before the others, which cannot be imported alone
+import snakemake.persistence.file
+
+from cxrgrid.cluster import preflight
+from cxrgrid.io.atomic import write_text
+from cxrgrid.io.locks import hold
+
+PATIENCE = 120  # seconds for which a run waits for the end of another
+KINDS = ("input", "output")
+Base = snakemake.persistence.PersistenceBase
+Files = snakemake.persistence.file.FilePersistence
+lock = Base.lock
+read = Files._read_locks
+
+
+def install() -> None:
+    """Put these in the places of Snakemake's own, in this process."""
+    Base.lock = lock_when_free
+    Files._read_locks = read_living
+    Files._write_locks = write_own
+    Files._delete_locks = delete_own
+
+
+@contextlib.contextmanager
+def lock_when_free(persistence: Any) -> Iterator[None]:
+    """Hold the results of a run, once no other holds any of them."""
+    while (gate := hold(preflight.RUNS / ".gate")) is None:  # two runs that start at once
+        time.sleep(0.1)
+    with gate:
+        wait(persistence)
+        held = lock(persistence)
+        held.__enter__()
+    with contextlib.ExitStack() as stack:
+        stack.push(held)
+        yield
+
+
+def wait(persistence: Any) -> None:
+    """Until no other run holds what this one makes; `SystemExit` with one line if it lives on."""
+    until, told = time.monotonic() + PATIENCE, False
+    while persistence.locked:
+        others = preflight.living()
+        if not others:
+            preflight.clear_locks()
+            persistence.unlock()
+            return
+        line = f"{preflight.described(others[0])} makes the same results"
+        if time.monotonic() > until:
+            sys.exit(f"error: {line}; {preflight.remedy(others[0])}")
+        if not told:
+            print(f"{line}. Waiting for its end, {PATIENCE} s at most.", file=sys.stderr)
+        told = True
+        time.sleep(1)
+
+
+def read_living(persistence: Any) -> Iterator[tuple[str, str]]:
+    """Each locked file, and how it is used; of Snakemake's own locks, and of the runs that live."""
+    with contextlib.suppress(OSError):  # a run that ends just now
+        yield from read(persistence)
+    for run in preflight.living():
+        for kind in KINDS:
+            with contextlib.suppress(OSError):
+                for line in of(run, kind).read_text("utf-8").splitlines():
+                    yield kind, line
+
+
+def write_own(persistence: Any, kind: str, keys: Iterable[str]) -> None:
+    """Lock files for this run."""
+    write_text(of(preflight.own(), kind), "".join(f"{key}\n" for key in keys))
+
+
+def delete_own(persistence: Any) -> None:
+    """Free what this run has locked."""
+    for kind in KINDS:
+        of(preflight.own(), kind).unlink(missing_ok=True)
+
+
+def of(run: Path, kind: str) -> Path:
+    """File beside a run's, with what it has locked."""
+    return run.with_suffix(f".{kind}.lock")
