@@ -59,8 +59,8 @@ def train(
     """Train `cell` on the datasets in `folders`, its own first; its state is saved in `out`.
 
     Returns the checkpointer, which holds the run, how the network sees a split, and the run's
-    facts. how: `save_minutes`, at most between two saves, and `pool`. `Stopped` if `stop` has
-    caught a signal.
+    facts. how: `save_minutes`, at most between two saves, `pool`, and `cells_per_gpu`.
+    `Stopped` if `stop` has caught a signal.
     """
     train_split, facts = load_training(folders, cell, how.pool)
     val_split = load_validation(folders, cell, how.pool)
@@ -81,7 +81,7 @@ def train(
     if said := seen.line():
         tqdm.write(said, file=sys.stderr)
     loss = make_loss(cell, facts["task"], train_split.labels, device)
-    parts = Parts(train_split, val_split, loss, facts["task"])
+    parts = Parts(train_split, val_split, loss, facts["task"], max(1, how.cells_per_gpu))
     if cell.head == "linear":
         checkpointer.resume()
         way = train_epochs(checkpointer, parts, cell)
@@ -96,19 +96,20 @@ def train(
 
 
 class Parts(NamedTuple):
-    """Images that a training learns from and is chosen by, and its loss."""
+    """Images that a training learns from and is chosen by, its loss, and who shares its device."""
 
     train: Split
     val: Split
     loss: Loss
     task: str
+    sharing: int  # processes
 
 
 def train_epochs(checkpointer: Checkpointer, parts: Parts, cell: Cell) -> str:
     """Train until the last epoch or early stopping; the way in which batches came (`Feed.way`)."""
     run, split = checkpointer.run, parts.train
     step = Step(run, cell, parts.loss, parts.task)
-    feed = Feed(split, run.model.mean.device)
+    feed = Feed(split, run.model.mean.device, sharing=parts.sharing)
     while not history.finished(run.history, cell):
         order = batches(split.labels, cell, run.epoch, run.least, split.dataset)
         sizes = [len(batch) for batch in order]

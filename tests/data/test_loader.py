@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from cxrgrid.data import loader
 from cxrgrid.data.loader import Feed
@@ -42,6 +43,29 @@ def test_a_cpu_gathers(split):
 def test_pixels_may_take_half_of_what_is_free():
     assert loader.fits(50, 100)
     assert not loader.fits(51, 100)
+
+
+def test_processes_that_share_a_card_share_its_memory_too(split, monkeypatch):
+    gpu, size = torch.device("cuda"), 20 * split.pixels[0].nbytes
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4 * size, 4 * size))
+    ways = [loader.choose(split, gpu, sharing) for sharing in (1, 2, 3)]
+    assert ways == ["resident", "resident", "prefetch"]
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("mps", True), ("xpu", False)])
+def test_apples_gpu_is_waited_for_since_it_reads_memory_that_is_reused(split, kind, waits):
+    asked = []
+
+    class Sent(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func is torch.Tensor.to:
+                asked.append((args[1].type, not kwargs["non_blocking"]))
+                return args[0]
+            return func(*args, **(kwargs or {}))
+
+    with Sent():
+        list(Feed(split, torch.device(kind))([np.arange(3)]))
+    assert asked == 2 * [(kind, waits)]
 
 
 def test_the_next_batch_is_loaded_while_the_last_is_in_use():

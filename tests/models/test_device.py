@@ -30,11 +30,12 @@ def machine(tmp_path, monkeypatch):
 def gpus(monkeypatch, uuids, capability=(8, 0), current=None):
     """Pretend that torch sees these GPUs; returns the list that holds the current one's number."""
     at = [0] if current is None else current
-    cuda = torch.cuda
+    cuda, several = torch.cuda, isinstance(capability, list)
+    capabilities = capability if several else [capability] * len(uuids)
     monkeypatch.setattr(cuda, "is_available", lambda: True)
     monkeypatch.setattr(cuda, "get_arch_list", lambda: ["sm_75", "sm_80", "compute_90"])
-    monkeypatch.setattr(cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(cuda, "get_device_capability", lambda number: capabilities[number])
+    monkeypatch.setattr(cuda, "get_device_name", lambda number: f"GPU {number}")
     monkeypatch.setattr(cuda, "device_count", lambda: len(uuids))
     monkeypatch.setattr(
         cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=uuids[number])
@@ -61,6 +62,7 @@ def test_a_gpu_that_slurm_allotted_and_torch_cannot_use_is_an_error(machine, nam
 @pytest.mark.parametrize("value", ["", "NoDevFiles"])
 def test_a_slurm_job_without_a_gpu_computes_on_the_cpu(machine, value):
     machine.setenv("SLURM_JOB_ID", "7")
+    machine.setenv("SLURM_GPUS_ON_NODE", "0")
     machine.setenv("CUDA_VISIBLE_DEVICES", value)
     assert device.choose("auto") == "cpu"
 
@@ -82,6 +84,15 @@ def test_a_gpu_older_than_torch_is_built_for_is_named(machine, capability, fits)
         assert f"capability {capability[0]}.{capability[1]}" in device.unusable()
         with pytest.raises(UserError, match="sm_75, sm_80"):
             device.choose("cuda")
+
+
+def test_a_second_card_that_torch_has_no_code_for_is_left_alone(machine):
+    at = gpus(machine, ["screen", "a", "b"], [(5, 0), (8, 0), (8, 0)])
+    assert device.unusable() == ""
+    held = [device.claim_gpu(1), device.claim_gpu(2)]
+    assert at == [2] and all(held)
+    machine.setattr(device.time, "sleep", lambda _: held.pop(0).close())
+    assert device.claim_gpu(1) and at == [1]  # it waits, and does not take the first
 
 
 def test_processes_of_one_machine_get_different_gpus(machine):
@@ -130,13 +141,19 @@ def test_instances_of_a_divided_gpu_are_shared_before_cuda_starts(machine):
 def test_instances_are_read_from_nvidia_smi(machine, tmp_path):
     tool = tmp_path / "nvidia-smi"
     tool.write_text(
-        "#!/bin/sh\necho 'GPU 0: NVIDIA A100 (UUID: GPU-5)'\n"
+        "#!/bin/sh\nif [ $1 != -L ]; then echo 'GPU-5, Enabled'; echo 'GPU-6, Disabled'; exit; fi\n"
+        "echo 'GPU 0: NVIDIA A100 (UUID: GPU-5)'\n"
         "echo '  MIG 1g.5gb     Device  0: (UUID: MIG-7)'\n"
         "echo '  MIG 1g.5gb     Device  1: (UUID: MIG-8)'\n"
+        "echo 'GPU 1: NVIDIA A100 (UUID: GPU-6)'\n"
     )
     tool.chmod(0o755)
     machine.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert device.divided(None) == ["MIG-7", "MIG-8"]
+    assert device.divided(None) == ["MIG-7", "MIG-8", "GPU-6"]
+    # One lock for one card, by whichever list it was found.
+    assert device.claim_instance(1) and os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-7"
+    held = device.wait_for(["MIG-7", "MIG-8"], 1)
+    assert held[0] == 0 and device.wait_for(["7", "8"], 1)[0] == 1
 
 
 def test_bfloat16_is_automatic_only_where_a_gpu_has_it(machine):
@@ -152,7 +169,7 @@ def test_a_gpu_refuses_what_cannot_be_repeated_and_a_cpu_warns(machine):
     gpu = torch.device("cuda")
     before = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    precision = torch.backends.cuda.matmul.fp32_precision
+    precision = torch.backends.cuda.matmul.allow_tf32
     try:
         for deterministic in (True, False):
             device.prepare(Cell(**AXES, deterministic=deterministic), gpu)
@@ -160,9 +177,12 @@ def test_a_gpu_refuses_what_cannot_be_repeated_and_a_cpu_warns(machine):
             assert not torch.is_deterministic_algorithms_warn_only_enabled()
             assert torch.backends.cudnn.benchmark != deterministic
             assert not torch.utils.deterministic.fill_uninitialized_memory
+            # As torch.compile reads them: it cannot where the two ways of setting are mixed.
+            assert torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
+            assert torch.get_float32_matmul_precision() == "high"
         device.prepare(Cell(**AXES), torch.device("cpu"))
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
         torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.fp32_precision = precision
+        torch.backends.cuda.matmul.allow_tf32 = precision

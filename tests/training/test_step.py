@@ -116,6 +116,14 @@ def test_out_of_memory_continues_in_parts_as_if_it_had_begun_so(
     assert "epoch 1, step 1: out of memory; from here in 4 parts" in capfd.readouterr().err
 
 
+def test_parts_take_no_cuda_graphs_whose_gradients_would_be_written_over(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch, "compile", lambda model, mode: taken.append(mode) or model)
+    make_step(compile="reduce-overhead", on_oom="accumulate").divide(7)
+    make_step(compile="reduce-overhead", accumulate=2)
+    assert taken == ["reduce-overhead", None, None]
+
+
 def test_a_single_image_that_does_not_fit_ends_the_run(tmp_path, data, monkeypatch):
     def never(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")

@@ -31,11 +31,14 @@ class Feed:
     """The images and labels of a split, batch by batch, on a device.
 
     `way` is how they get there: `resident`, `prefetch` or `gather`. The bits do not depend on it.
+    sharing: processes that may share the device, and its free memory.
     """
 
-    def __init__(self, split: Split, device: torch.device, way: str | None = None):
+    def __init__(
+        self, split: Split, device: torch.device, way: str | None = None, sharing: int = 1
+    ):
         self.split, self.device = split, device
-        self.way = way or choose(split, device)
+        self.way = way or choose(split, device, sharing)
         if self.way == "resident":
             self.pixels = upload(split, device)
             self.labels = torch.from_numpy(split.labels).to(device)
@@ -45,7 +48,7 @@ class Feed:
         if self.way == "resident":
             return map(self.select, batches)
         ready = ahead(self.gather, batches) if self.way == "prefetch" else map(self.gather, batches)
-        return (tuple(part.to(self.device, non_blocking=True) for part in pair) for pair in ready)
+        return (tuple(send(part, self.device) for part in pair) for pair in ready)
 
     def select(self, batch: np.ndarray) -> tuple[Tensor, Tensor]:
         """A batch of what is on the device already."""
@@ -61,12 +64,12 @@ class Feed:
         return images, labels
 
 
-def choose(split: Split, device: torch.device) -> str:
-    """The way that suits the device and what is free of its memory."""
+def choose(split: Split, device: torch.device, sharing: int = 1) -> str:
+    """The way that suits the device and what is free of its memory for each that shares it."""
     if device.type != "cuda":
         return "gather"
     size = len(split.rows) * split.pixels[0].nbytes
-    return "resident" if fits(size, torch.cuda.mem_get_info(device)[0]) else "prefetch"
+    return "resident" if fits(size, torch.cuda.mem_get_info(device)[0] // sharing) else "prefetch"
 
 
 def fits(size: int, free: int) -> bool:

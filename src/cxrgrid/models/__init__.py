@@ -184,7 +184,8 @@ def logits(
     for number, (images, _) in enumerate(Feed(split, device, way)(parts)):
         seen = change(grey(images), number)
         with torch.autocast(device.type, torch.bfloat16, enabled=amp):
-            outputs.append(forward(normalise(seen, model)).float())
+            # A copy: with CUDA graphs the next batch's answers are written over this one's.
+            outputs.append(forward(normalise(seen, model)).to(torch.float32, copy=True))
         pause()
     return torch.cat(outputs).cpu()  # the one wait for a GPU
 

@@ -28,6 +28,7 @@ from cxrgrid.io import locks
 
 KINDS = ("auto", "cuda", "cpu", "mps", "xpu")
 MIG = re.compile(r"\(UUID: (MIG-[^)]+)\)")  # an instance of a divided GPU, in `nvidia-smi -L`
+WHOLE = re.compile(r"^(GPU-\S+), (?!Enabled)", re.MULTILINE)  # of GPUs by their mode of MIG
 ALLOTTED = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 WHEELS = "docs/gpu.md says which torch fits which driver and GPU"
 _owned: list[torch.device] = []  # the device that this process has chosen, if it has
@@ -113,14 +114,19 @@ def unusable() -> str:
         except (RuntimeError, AssertionError) as error:
             return str(error).split(". ")[0].splitlines()[0].rstrip(".")
         return "torch sees no GPU (CUDA_VISIBLE_DEVICES may be empty)"
+    reasons = [misfit(number) for number in range(torch.cuda.device_count())]
+    return "" if "" in reasons else reasons[0]
+
+
+def misfit(number: int) -> str:
+    """Reason why torch has no code for a GPU, by its number; empty if it has."""
     built = torch.cuda.get_arch_list()
-    found = torch.cuda.get_device_capability()
+    found = torch.cuda.get_device_capability(number)
     if torch.version.hip or any(runs(name, found) for name in built):
         return ""
-    name = torch.cuda.get_device_name()
     return (
-        f"the {name} has compute capability {found[0]}.{found[1]}, and torch "
-        f"{torch.__version__} is built for {', '.join(built)}"
+        f"the {torch.cuda.get_device_name(number)} has compute capability {found[0]}.{found[1]}, "
+        f"and torch {torch.__version__} is built for {', '.join(built)}"
     )
 
 
@@ -138,6 +144,8 @@ def allotted(environment: dict[str, str]) -> str:
     if "SLURM_JOB_ID" not in environment:
         return ""
     names = [name for name in (*ALLOTTED, "CUDA_VISIBLE_DEVICES") if usable(environment.get(name))]
+    if environment.get("SLURM_GPUS_ON_NODE") == "0":  # the others are numbers of GPUs
+        names.remove("SLURM_GPUS_ON_NODE")
     return f"{names[0]}={environment[names[0]]}" if names else ""
 
 
@@ -152,7 +160,7 @@ def usable(value: str | None) -> bool:
 def claim_instance(slots: int) -> IO[bytes] | None:
     """Lock one of several MIG instances, the only one that CUDA then sees; None without any."""
     instances = divided(os.environ.get("CUDA_VISIBLE_DEVICES"))
-    if not instances or chosen_by_slurm(instances):
+    if not instances or chosen_by_slurm(len(instances)):
         return None
     number, held = wait_for(instances, slots)
     os.environ["CUDA_VISIBLE_DEVICES"] = instances[number]
@@ -161,35 +169,45 @@ def claim_instance(slots: int) -> IO[bytes] | None:
 
 def claim_gpu(slots: int) -> IO[bytes] | None:
     """Lock one of the process's GPUs and make it current; None where there is nothing to share."""
-    names = identifiers()
-    if chosen_by_slurm(names):
+    count = torch.cuda.device_count()
+    if chosen_by_slurm(count):
         return None
-    number, held = wait_for(names, slots)
-    torch.cuda.set_device(number)
+    # By the UUIDs of CUDA's own list, whose numbers differ between containers. A second card may be
+    # too old for torch, as one for the screen alone.
+    numbers = [number for number in range(count) if not misfit(number)]
+    names = [str(torch.cuda.get_device_properties(number).uuid) for number in numbers]
+    at, held = wait_for(names, slots)
+    torch.cuda.set_device(numbers[at])
     return held
 
 
-def chosen_by_slurm(names: list[str]) -> bool:
+def chosen_by_slurm(count: int) -> bool:
     """True if this is a Slurm job with one GPU, which others may share if Slurm says so."""
-    return "SLURM_JOB_ID" in os.environ and len(names) < 2
+    return "SLURM_JOB_ID" in os.environ and count < 2
 
 
 def divided(visible: str | None) -> list[str]:
-    """UUIDs of the MIG instances that this process may use; empty where no GPU is divided."""
+    """UUIDs of the MIG instances that this process may use, and of the GPUs beside them.
+
+    Empty where no GPU is divided. visible: the value of CUDA_VISIBLE_DEVICES.
+    """
     if visible is not None:
-        return [name for name in visible.split(",") if name.startswith("MIG-")]
-    if not shutil.which("nvidia-smi"):
+        return visible.split(",") if "MIG-" in visible else []
+    instances = MIG.findall(nvidia_smi("-L"))
+    if not instances:
         return []
+    modes = nvidia_smi("--query-gpu=uuid,mig.mode.current", "--format=csv,noheader")
+    return instances + WHOLE.findall(modes)
+
+
+def nvidia_smi(*words: str) -> str:
+    """Answer of NVIDIA's tool; empty without it."""
+    if not shutil.which("nvidia-smi"):
+        return ""
     with suppress(OSError, subprocess.SubprocessError):
-        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
-        return MIG.findall(found.stdout)
-    return []
-
-
-def identifiers() -> list[str]:
-    """UUIDs of CUDA's own list of GPUs, in its order: numbers differ between containers."""
-    count = torch.cuda.device_count()
-    return [str(torch.cuda.get_device_properties(number).uuid) for number in range(count)]
+        call = ["nvidia-smi", *words]
+        return subprocess.run(call, capture_output=True, text=True, timeout=30).stdout
+    return ""
 
 
 def wait_for(names: list[str], slots: int) -> tuple[int, IO[bytes]]:
@@ -201,7 +219,8 @@ def wait_for(names: list[str], slots: int) -> tuple[int, IO[bytes]]:
     while True:
         for slot in range(slots):
             for number, name in enumerate(names):
-                if held := locks.hold_for_all(f"gpu-{name}-{slot}"):
+                uuid = re.sub("^(GPU|MIG)-", "", name)  # CUDA's own list has them without it
+                if held := locks.hold_for_all(f"gpu-{uuid}-{slot}".replace("/", "-")):
                     return number, held
         if not said:
             many = "the GPU" if len(names) == 1 else f"one of the {len(names)} GPUs"
@@ -226,8 +245,9 @@ def prepare(cell: Cell, device: torch.device) -> None:
     if gpu:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is refused
         torch.backends.cudnn.benchmark = not cell.deterministic
-        torch.backends.cuda.matmul.fp32_precision = "tf32"
-        torch.backends.cudnn.conv.fp32_precision = "tf32"
+        # Not by `fp32_precision`: after it torch.compile cannot read `allow_tf32`, and some does.
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
 
 
 def seed(device: torch.device, number: int) -> None:

@@ -68,13 +68,21 @@ class Step:
     ):
         self.run, self.cell, self.loss = run, cell, loss
         self.count, self.answers = counter(task, cell), torch.zeros(())
-        self.forward = models.compiled(run.model, cell.compile)
+        self.forward = self.compiled()
         self.layout = torch.channels_last if cell.channels_last else torch.contiguous_format
         device = run.model.mean.device
         amp = device_use.bfloat16(cell.amp, device)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=amp)
         self.buffers = list(run.model.buffers()) if cell.on_oom == "accumulate" else []
         self.update = updates(run, cell)
+
+    def compiled(self) -> Callable[[Tensor], Tensor]:
+        """The network's forward pass; of a batch in parts without CUDA graphs.
+
+        A graph's gradients lie where its next run writes: those of parts would not add up.
+        """
+        how = self.cell.compile
+        return models.compiled(self.run.model, how if self.run.parts == 1 else bool(how))
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         value = self.gradient(images, labels)
@@ -138,6 +146,7 @@ class Step:
                 "take a smaller backbone, a smaller image size or a machine with more memory"
             )
         run.parts = min(2 * run.parts, self.most_parts(images))
+        self.forward = self.compiled()
         tqdm.write(f"{where}: out of memory; from here in {run.parts} parts", file=sys.stderr)
         torch.cuda.empty_cache()  # does nothing where there is no GPU
 
