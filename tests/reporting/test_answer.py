@@ -58,8 +58,10 @@ def test_one_training_each_is_answered_in_the_words_of_the_comparison():
 
 
 def test_the_interval_of_one_training_each_is_said_to_be_over_patients_alone():
-    assert answer.basis(row()).startswith("95 % interval over patients and trainings;")
-    alone = answer.basis(row(seeds=1, seed_se=NAN, verdict="these trainings"))
+    assert answer.basis(row(), 2).startswith("95 % interval over patients and trainings;")
+    assert "1 to 3 seeds each" in answer.basis(row(seeds=1), 3)
+    assert answer.basis(row(low=NAN, seed_se=NAN), 2).startswith("No interval; 4 pairs")
+    alone = answer.basis(row(seeds=1, seed_se=NAN, verdict="these trainings"), 1)
     assert alone.startswith("95 % interval over patients alone;")
 
 
@@ -84,7 +86,7 @@ def test_what_could_have_been_missed_stands_beside_no_difference():
 
 def test_nothing_is_claimed_of_pairs_that_are_not_done():
     assert answer.sentence(row(pairs=0), "AUROC").endswith("no pair of cells is done.")
-    assert "3 of 4 pairs" in answer.basis(row(pairs=3))
+    assert "3 of 4 pairs" in answer.basis(row(pairs=3), 2)
 
 
 ALL = ROW | {"dataset": "all", "model": "fixed", "by": None, "metric": "auroc"}

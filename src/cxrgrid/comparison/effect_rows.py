@@ -34,6 +34,7 @@ ERRORS = ["sampling_se", "seed_se", "detectable", "times_needed", "margin"]
 ERRORS += ["margin_verdict"]
 BETWEEN = ["heterogeneity_p", "i2", "tau", "prediction_low", "prediction_high", "interaction_p"]
 COLUMNS = [*KEYS, *NUMBERS, *COUNTS, *ERRORS, *BETWEEN, "verdict", "sentence"]
+ASIDE = ["combined", "most_seeds"]  # of a row while its sentence is written
 FEWEST = 3  # datasets of a random effect
 
 
@@ -50,8 +51,8 @@ def table(
             rows += of_contrast(grid, contrast, results, number)
             for group in within(grid, contrast):
                 rows += of_levels(grid, group, results, number)
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "combined"])
-    return worded(with_families(frame, grid), grid).drop(columns="combined")
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *ASIDE])
+    return worded(with_families(frame, grid), grid).drop(columns=ASIDE)
 
 
 def of_contrast(grid: Grid, contrast: Contrast, results: Results, number: int) -> Iterator[dict]:
@@ -106,6 +107,7 @@ def counted(found: list[Part], contrast: Contrast) -> dict:
         "planned": sum(map(len, contrast.pairs.values())),
         "datasets": len(found),
         "seeds": min((each.seeds for each in found), default=0),
+        "most_seeds": max((each.seeds for each in found), default=0),
         "n": sum(each.size["n"] for each in found),
         "patients": sum(each.size["patients"] for each in found),
     }
@@ -227,6 +229,11 @@ def basis(row: dict) -> str:
     where = f" in {many(row['datasets'], 'dataset')}" if row["dataset"] == ALL else ""
     more = ", random effects" if row["model"] == RANDOM else ""
     return (
-        f"mean over {pairs}{where}{more}, {many(row['seeds'], 'seed')} each, "
+        f"mean over {pairs}{where}{more}, {each_seeds(row['seeds'], row['most_seeds'])}, "
         f"{row['n']:,} images of {row['patients']:,} patients"
     )
+
+
+def each_seeds(fewest: int, most: int) -> str:
+    """`2 seeds each`, or `1 to 3 seeds each` where datasets have different numbers."""
+    return f"{fewest} to {most} seeds each" if fewest < most else f"{many(fewest, 'seed')} each"

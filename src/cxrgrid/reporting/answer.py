@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cxrgrid.comparison.conclusions import THIS
-from cxrgrid.comparison.effect_rows import FIXED, ONE, named, primary_metric
+from cxrgrid.comparison.effect_rows import FIXED, ONE, each_seeds, named, primary_metric
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.findings import configuration, seeds
 from cxrgrid.reporting.results import NAMES, Frames
@@ -51,8 +51,9 @@ def answer(frames: Frames, leaderboard: pd.DataFrame) -> Answer:
     word = verdict(first, frames.grid.study.title, alone=len(asked) == 1)
     more = [sentence(row, metric) for _, row in asked.drop(first.name).iterrows()]
     more += [sentence(row, metric) for _, row in others.iterrows()]
-    chart = drawn(frames, first, metric)
-    return Answer(word, sentence(first, metric), basis(first), more, best, chart)
+    ones = in_datasets(frames, first)
+    rests = basis(first, max([first["seeds"], *ones["seeds"]]))
+    return Answer(word, sentence(first, metric), rests, more, best, drawn(first, ones))
 
 
 def verdict(row: pd.Series, title: str, alone: bool) -> str:
@@ -103,16 +104,20 @@ def chance(p: float) -> str:
     return f"p {p_value(p)}".replace(" ", "\u00a0")
 
 
-def basis(row: pd.Series) -> str:
-    """Pairs, datasets, seeds and images that the primary effect rests on; none yet: empty."""
+def basis(row: pd.Series, most_seeds: int) -> str:
+    """Pairs, datasets, seeds and images that the primary effect rests on; none yet: empty.
+
+    most_seeds: of a dataset; the row has the fewest.
+    """
     if row["pairs"] == 0:
         return ""
     pairs = many(int(row["planned"]), "pair")
     pairs = pairs if row["pairs"] == row["planned"] else f"{row['pairs']} of {pairs}"
     of = "patients alone" if pd.isna(row["seed_se"]) else "patients and trainings"
+    interval = f"95 % interval over {of}" if pd.notna(row["low"]) else "No interval"
     return (
-        f"95 % interval over {of}; {pairs} of configurations in "
-        f"{many(int(row['datasets']), 'dataset')}, {many(int(row['seeds']), 'seed')} each; "
+        f"{interval}; {pairs} of configurations in {many(int(row['datasets']), 'dataset')}, "
+        f"{each_seeds(int(row['seeds']), most_seeds)}; "
         f"n = {row['n']:,} test images of {row['patients']:,} patients."
     )
 
@@ -150,14 +155,18 @@ def baseline(frames: Frames, dataset: str) -> dict[str, str]:
     return {"metadata alone": number(value) if pd.notna(value) else "0.500"}
 
 
-def drawn(frames: Frames, row: pd.Series, metric: str) -> Forest | None:
-    """The primary effect in each dataset, and its mean."""
+def in_datasets(frames: Frames, row: pd.Series) -> pd.DataFrame:
+    """Rows of the same effect in each dataset."""
     effects = frames.effects
     same = effects["metric"].eq(row["metric"]) & effects["factor"].eq(row["factor"])
     same &= effects["level"].fillna("").eq(row["level"])
     same &= effects["against"].fillna("").eq(row["against"]) & effects["by"].isna()
-    ones = effects[same & effects["model"].eq(ONE)]
+    return effects[same & effects["model"].eq(ONE)]
+
+
+def drawn(row: pd.Series, ones: pd.DataFrame) -> Forest | None:
+    """The primary effect in each dataset, and its mean."""
     lines = [(one.dataset, one.estimate, one.low, one.high) for one in ones.itertuples()]
     lines += [("all", row["estimate"], row["low"], row["high"])] if len(ones) > 1 else []
     x, y = (named(row["factor"], row[side]) for side in ("level", "against"))
-    return forest(f"{metric}, {x} − {y}", lines)
+    return forest(f"{NAMES[row['metric']]}, {x} − {y}", lines)
