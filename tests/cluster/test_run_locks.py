@@ -1,9 +1,11 @@
 """`run_locks`: results are locked as long as a run lives, and a new run waits for its end."""
 
 import os
+import signal
 from types import SimpleNamespace
 
 import pytest
+from sites import Site
 
 from cxrgrid.cluster import preflight, run_locks
 from cxrgrid.io.locks import hold
@@ -97,3 +99,19 @@ def test_a_run_that_was_a_job_has_ended_when_slurm_says_so(other, tmp_path, monk
     assert [job for job, path in runs.items() if preflight.ended(path)] == ["10"]
     (tmp_path / "squeue").write_text("#!/bin/sh\nexit 1\n")
     assert not any(map(preflight.ended, runs.values())), "a Slurm that does not answer"
+
+
+@pytest.mark.long
+def test_the_same_command_while_the_first_is_ending_waits_and_goes_on(tmp_path):
+    site = Site(tmp_path, os.environ | {"OMP_NUM_THREADS": "1"})
+    command = ["results/data/ward/index.parquet", "--cores", "1"]
+    first = site.start(*command)
+    site.until(lambda: list(tmp_path.glob(".snakemake/runs/*.output.lock")))
+    first.send_signal(signal.SIGSTOP)  # so that it takes its time
+    again = site.start(*command)
+    site.until(lambda: "makes the same results. Waiting" in site.said())
+    first.send_signal(signal.SIGTERM)
+    first.send_signal(signal.SIGCONT)
+    status, said = site.finish(again)
+    assert status == 0 and "Traceback" not in said, said
+    assert first.wait(60) != 0 and (tmp_path / command[0]).is_file()

@@ -28,7 +28,7 @@ class File:
 def executor(tmp_path, monkeypatch):
     """An executor that has sent one job, 7; what it reports of it, in order."""
     found = object.__new__(slurm_executor.Executor)
-    found.since, found.silent_since, found.run_uuid = {}, 0.0, RUN
+    found.since, found.silent_since, found.told, found.run_uuid = {}, 0.0, set(), RUN
     found.logger, found._submitted_job_clusters = logging.getLogger("test"), set()
     found.incomplete, found.said, found._next_seconds_between_status_checks = [], [], 1
 
@@ -98,6 +98,22 @@ class Resources(dict):
 def test_what_is_in_the_queue_goes_on(executor, monkeypatch, tmp_path, state):
     assert look(executor, monkeypatch, tmp_path, says(f"7|{state}|None")) == ["7"]
     assert executor.said == []
+
+
+REASONS = ["JobHeldAdmin", "PartitionTimeLimit", "AssocGrpGRESMinutes", "QOSMaxCpuPerJobLimit"]
+REASONS += ["ReqNodeNotAvail, UnavailableNodes:n1"]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_wait_that_may_not_end_by_itself_is_told_once(
+    executor, monkeypatch, tmp_path, caplog, reason
+):
+    for line in ("7|PENDING|Priority", "7|RUNNING|None", f"7|PENDING|{reason}") * 2:
+        assert look(executor, monkeypatch, tmp_path, says(line)) == ["7"]
+    (said,) = [record.message for record in caplog.records]
+    assert said.startswith(f"1 job waits in the queue for {reason.split(',')[0]}, which may not")
+    page = (Path(__file__).parents[2] / "docs/cluster.md").read_text()
+    assert "## While it runs" in page, "the line names it"
 
 
 def test_while_slurm_is_silent_all_goes_on(executor, monkeypatch, tmp_path, caplog):

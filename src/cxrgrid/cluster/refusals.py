@@ -28,6 +28,12 @@ PARTS = {
 SUMMED = ("mem_mb", "set-threads: train")  # settings of which cells that share a job ask for all
 # What a site may insist on, by a word of its refusal: to blame where no part is.
 WANTED = {"account": "slurm_account", "partition": "slurm_partition"}
+# Refusals of sbatch that pass: too many jobs of mine in the queue, or a Slurm that is busy or away.
+PASSING = (
+    r"Max\w*Submit|temporarily unable|[Ss]ocket timed out|[Uu]nable to contact slurm controller"
+    r"|Connection (refused|timed out)|Zero Bytes were transmitted|Unexpected message received"
+    r"|Resource temporarily unavailable|not in the correct state|Slurm backup controller"
+)
 PREFIX = r"^(\w+: )?(error: |allocation failure: )?"  # of the line in which sbatch refuses
 
 
@@ -126,3 +132,9 @@ def queues(command: str) -> bool:
     done = subprocess.run(call, shell=True, capture_output=True, text=True)
     slurm.cancel(re.findall(r"\d+", done.stdout)[:1] if done.returncode == 0 else [])
     return done.returncode == 0
+
+
+def in_short(refusal: str) -> str:
+    """Sbatch's own words, of those of the plugin about a job that was not sent."""
+    said = re.search(r"error message was '(.*?)'\.", refusal, re.S)
+    return " ".join((said[1] if said else refusal).split())

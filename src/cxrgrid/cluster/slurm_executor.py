@@ -24,7 +24,7 @@ from snakemake_executor_plugin_slurm import Executor as PluginExecutor
 from snakemake_executor_plugin_slurm import SubmittedJobInfo
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
-from cxrgrid.cluster import head_job, shared_jobs, slurm
+from cxrgrid.cluster import head_job, refusals, shared_jobs, slurm, waiting
 from cxrgrid.cluster.shared_jobs import Shared, members
 from cxrgrid.cluster.wording import duration
 
@@ -33,12 +33,6 @@ ENDED = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "TIMEO
 DOUBTFUL = {"PREEMPTED", "NODE_FAIL", slurm.LEFT, slurm.HELD}
 # Reasons of a pending job that never starts by itself.
 HOLDS = {"launch failed requeued held", "JobHoldMaxRequeue", "DependencyNeverSatisfied"}
-# Refusals of sbatch that pass: too many jobs of mine in the queue, or a Slurm that is busy or away.
-PASSING = (
-    r"Max\w*Submit|temporarily unable|[Ss]ocket timed out|[Uu]nable to contact slurm controller"
-    r"|Connection (refused|timed out)|Zero Bytes were transmitted|Unexpected message received"
-    r"|Resource temporarily unavailable|not in the correct state|Slurm backup controller"
-)
 PAUSES = (5, 300)  # seconds before a refused job is sent again: at first, and at most
 LONGEST = 86400  # seconds for which a job is sent again
 
@@ -64,6 +58,7 @@ class Executor(PluginExecutor):
     def __post_init__(self, *arguments: Any, **more: Any) -> None:
         self.since: dict[str, float] = {}  # when a doubtful job was first seen to be so, by id
         self.silent_since = 0.0
+        self.told: set[str] = set()  # reasons to wait
         self.stopping = threading.Event()
         self.gathering = shared_jobs.Gathering()
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
@@ -112,6 +107,7 @@ class Executor(PluginExecutor):
         self.tell_silence(rows is None)
         if rows is None:
             return None
+        waiting.tell(rows, self.told, self.logger)
         found = {number: slurm.HELD if why in HOLDS else state for number, state, why in rows}
         missing = [number for number in numbers if number not in found]
         if missing and shutil.which("sacct"):
@@ -214,7 +210,7 @@ class Executor(PluginExecutor):
             if time.monotonic() - began > LONGEST:
                 self._report_job_error_threadsafe(SubmittedJobInfo(job), refusal)
                 break
-            self.logger.warning(f"Not sent yet, again in {pause} s: {in_short(refusal)}")
+            self.logger.warning(f"Not sent yet, again in {pause} s: {refusals.in_short(refusal)}")
             self.stopping.wait(pause)
             pause = min(2 * pause, PAUSES[1])
             self.cancel_strays(job)
@@ -238,11 +234,11 @@ class Executor(PluginExecutor):
 
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
         """Of a job that was not sent: a refusal that passes is kept for `run_job`, others noted."""
-        if getattr(self.sending, "refusal", None) is not None and re.search(PASSING, msg):
+        if getattr(self.sending, "refusal", None) is not None and re.search(refusals.PASSING, msg):
             self.sending.refusal = msg
             return
         for each in shared_jobs.apart(job_info):
-            slurm.note(self.logs(each.job) / slurm.REFUSED, f"not sent: {in_short(msg)}")
+            slurm.note(self.logs(each.job) / slurm.REFUSED, f"not sent: {refusals.in_short(msg)}")
             super()._report_job_error_threadsafe(each, msg)
 
     def logs(self, job: Any) -> Path:
@@ -271,9 +267,3 @@ async def lines(command: str) -> list[list[str]] | None:
         return None
     found = [line.strip().split("|") for line in text.decode().splitlines()]
     return [row for row in found if len(row) == 3]
-
-
-def in_short(refusal: str) -> str:
-    """Sbatch's own words, of those of the plugin about a job that was not sent."""
-    said = re.search(r"error message was '(.*?)'\.", refusal, re.S)
-    return " ".join((said[1] if said else refusal).split())
