@@ -25,6 +25,7 @@ from cxrgrid.config.grid import Grid
 from cxrgrid.data import patients, tables
 from cxrgrid.drafting import (
     alternatives,
+    assertions,
     class_folders,
     completion,
     description,
@@ -96,6 +97,7 @@ def schema_from(out: Path) -> str:
 def draft(args: argparse.Namespace, name: str, out: Path) -> str:
     """Look, tell, and the text of the study file; `Question` where two readings are possible."""
     entry = layouts.find(args.path, args.adapter, args.classes, args.image)
+    entry = assertions.apply(entry) if args.negations else entry
     entry, frame = layouts.with_patients(entry, layouts.read(entry, name), name)
     print("\n".join(report(entry, frame)))
     entry, notes = completion.complete(entry, frame, bool(args.adapter))
@@ -144,6 +146,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     classes = "of a table: the column that names classes; each: all columns of 1 and 0 are labels; "
     classes += "with --adapter folder: the expression that finds the class in a file's name"
     parser.add_argument("--classes", default="", help=classes)
+    negations = "of a table: `no X` and `possible X` in the column of classes are X absent and X "
+    negations += "uncertain (-1), no classes of their own"
+    parser.add_argument("--negations", action="store_true", help=negations)
     parser.add_argument("--image", default="", help="of a table: the column that names the images")
     parser.add_argument("--quick", action="store_true", help="a small grid, for a laptop")
     parser.add_argument("--dry-run", action="store_true", help="print the study, write nothing")

@@ -225,7 +225,11 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     names: Annotated[
-        dict[str, str], about("names of the codes in `classes`, where it holds codes")
+        dict[str, str],
+        about(
+            "names of the codes in `classes`, where it holds codes; with ? in front an uncertain "
+            "finding (-1), [] is none: {no mass: '[]', possible mass: '?mass'}"
+        ),
     ] = {}
     separator: Annotated[
         str,

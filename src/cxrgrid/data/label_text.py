@@ -28,6 +28,7 @@ SIGNS = {"+": 1.0, "-": 0.0, "−": 0.0, "": np.nan}  # of a column that holds n
 UNKNOWN = {"?", *(word for word, value in VALUES.items() if np.isnan(value))}  # are no class
 DASHES = dict.fromkeys(("-", "−", "–", "--"), np.nan)  # in a column that says 0 otherwise
 ROWS = "rows"  # as separator: each row of an image names one finding
+DOUBTED = "?"  # before a name in `columns.names`: uncertain
 NOBODY = ("", "na", "n/a", "nan", "<na>", "null")  # a field that names no class
 
 
@@ -72,20 +73,29 @@ def findings(
     told = [bool(row) or is_empty_list(field) for row, field in zip(named, given, strict=True)]
     values = {
         label: [
-            float(plain(label) in row) if t else np.nan for row, t in zip(named, told, strict=True)
+            stated(plain(label), row) if t else np.nan for row, t in zip(named, told, strict=True)
         ]
         for label in labels
     }
     return {label: pd.Series(row, given.index) for label, row in values.items()}
 
 
+def stated(label: str, row: dict[str, str]) -> float:
+    """1 for a label that a row names, -1 for one that it doubts, 0 for others."""
+    return 1.0 if label in row else -1.0 if f"{DOUBTED}{label}" in row else 0.0
+
+
 def renamed(given: pd.Series, separator: str, of_code: dict[str, str]) -> pd.Series:
-    """The fields with the names of the codes in them, whole numbers with and without `.0`."""
+    """The fields with the names of the codes in them, whole numbers with and without `.0`.
+
+    A code is looked up as it is written; failing that, in any case and spaces.
+    """
     separator = "\n" if separator == ROWS else separator
     known = of_code | {f"{code}.0": name for code, name in of_code.items()}
+    spelt = {plain(code): name for code, name in of_code.items()}
     return given.map(
         lambda field: field if is_empty_list(field) else separator.join(
-            known.get(code, code) for code in names(field, separator))
+            known.get(code, spelt.get(plain(code), code)) for code in names(field, separator))
     )  # fmt: skip
 
 

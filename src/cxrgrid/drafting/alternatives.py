@@ -10,7 +10,14 @@ import pandas as pd
 from cxrgrid.config.preparation import Columns
 from cxrgrid.data import dicom, folder_layout, image_lookup, label_text, patients
 from cxrgrid.datasets import csv
-from cxrgrid.drafting import class_columns, guesses, image_columns, layouts, split_columns
+from cxrgrid.drafting import (
+    class_columns,
+    guesses,
+    image_columns,
+    layouts,
+    split_columns,
+    unclear_columns,
+)
 
 MOST = 3  # alternatives of a kind that are written
 KEYS = ("image", "patient", "split", "classes")
@@ -117,8 +124,11 @@ def unused(entry: dict) -> list[str]:
     left = rows.drop(columns=[name for name in rows if name in taken])
     nearly = [
         f"The column {name!r} is no label, as it holds {', '.join(map(repr, values))}, too."
-        for name, values in guesses.nearly_labels(left).items()
+        for name, values in unclear_columns.nearly_labels(left).items()
     ]
+    nearly += [] if "classes" in columns else [
+        f"Not read: {clause}." for clause in unclear_columns.two_readings(left)
+    ]  # fmt: skip
     flags = [] if "classes" in columns else guesses.flag_columns(left)
     said = [
         f"No label, by what they are called: {', '.join(flags)}; add to `labels` what is one."

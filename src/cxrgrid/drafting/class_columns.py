@@ -266,5 +266,6 @@ def one_spelling(counts: Counter) -> list[str]:
 
 
 def is_number(text: str) -> bool:
-    """True if the text is a number, with a point or a comma."""
-    return text.replace(",", ".").replace(".", "", 1).lstrip("-").isdigit()
+    """True if the text is a number, with a point or a comma, or a percentage."""
+    text = text.removesuffix("%").strip().replace(",", ".")
+    return text.replace(".", "", 1).lstrip("-").isdigit()

@@ -12,9 +12,10 @@ import pandas as pd
 from cxrgrid.config.errors import UserError
 from cxrgrid.data import tables
 from cxrgrid.data.label_text import NUMBERS, meanings
-from cxrgrid.drafting import class_columns, image_columns, no_classes, split_columns
+from cxrgrid.drafting import assertions, class_columns, image_columns, no_classes, split_columns
 from cxrgrid.drafting.image_columns import PERSON, Images
 from cxrgrid.drafting.questions import Question
+from cxrgrid.drafting.unclear_columns import FEW, NO_LABEL, nearly_labels, two_readings
 
 PATIENT = re.compile(
     r"patient|subj|person|proband|^p_?id$|^pt(_?id)?$|^pat([^a-z]|id|nr|$)|^mrn$|^case", re.I
@@ -27,17 +28,10 @@ OF_OTHERS = re.compile(
 )  # ids of what is no patient
 NUMBER = re.compile(r".*(id|code|nr|no|num|number|mrn)|patient|subject|person|proband|case", re.I)
 MANY = 20  # images of a patient, about, above which a column is hardly one of patients
-FEW = 3  # values beside 1 and 0 of a column that is nearly a label
 RARE = 10  # one of so many fields beside words such as positive and negative
 SURELY = re.compile(r"patient|(patient|p)[ _]?id", re.I)  # also where it names one or two
 EACH = "each"  # as --classes: every column of 1 and 0 is a label
 ID = re.compile(r"(^|[ _-])id$|Id$|ID$")
-# What is 0 or 1 at times and still no finding: numbers, lists, people, boxes.
-NO_LABEL = re.compile(
-    r"(|image|patient|study|row|all|macro|index|unnamed.*|fold|split|set|sex|gender|age|view"
-    r"|follow.?up.*|.*[ _]?id|[xywh][12]?|[xy][ _]?(min|max)|width|height|bbox.*|reader)",
-    re.I,
-)
 LABELS = (
     "a label is a column of 1 (present), 0 (absent), blank or -1 (unknown), or of yes and no; one "
     "column may name the classes: --classes COLUMN"
@@ -91,7 +85,7 @@ def entry(rows: pd.DataFrame, where: Images, columns: dict, path: Path, classes:
             f"--classes {named.column!r} if each is a class",
             {f"each is a class: {', '.join(named.labels[:5])}": {"classes": named.column}},
         )
-    if named and not classes and not named.separator and (doubt := odd_classes(named)):
+    if named and not classes and (doubt := odd_classes(named)):
         raise Question(
             f"{path}: {doubt}; if these are the classes all the same, say --classes "
             f"{named.column!r}",
@@ -131,6 +125,7 @@ def no_labels(left: pd.DataFrame, path: Path) -> UserError:
             {f"these are labels: {', '.join(flags[:5])}": {"classes": EACH}},
         )
     nearly = [f"{name!r} holds {held[0]!r}, too" for name, held in nearly_labels(left).items()]
+    nearly += two_readings(left)
     numbers = [name for name in left if name and class_columns.of_numbers(left[name])]
     nearly += [
         f"{name!r} holds coordinates, times or ages, as {next(filter(None, left[name]))!r}"
@@ -177,21 +172,12 @@ def taken_labels(left: pd.DataFrame, path: Path, classes: str) -> list[str]:
     )
 
 
-def nearly_labels(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """Columns that would be labels of 1 and 0 but for a few other values, with these."""
-    found = {}
-    for name in rows.columns:
-        fields = rows[name].str.lower()
-        known = fields.map(meanings(rows[name]))
-        other = fields[known.isna() & ~fields.isin(list(meanings(rows[name])))]
-        few = 0 < other.nunique() <= FEW and len(other) * 2 < len(fields)
-        if few and {0, 1} <= set(known) and not NO_LABEL.fullmatch(name):
-            found[name] = sorted(set(rows.loc[other.index, name]))
-    return found
-
-
 def odd_classes(named: class_columns.Classes) -> str:
     """Why a column's fields may be no classes, or two of them one; empty if nothing says so."""
+    if doubt := assertions.doubt(named):
+        return doubt
+    if named.separator:
+        return ""
     if what := no_classes.kind(named.labels):
         shown = ", ".join(named.labels[:FEW])
         return f"{shown} of the column {named.column!r} are called like {what}, not like classes"
