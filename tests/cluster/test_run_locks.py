@@ -47,6 +47,11 @@ def test_locks_hold_as_long_as_their_run_lives(persistence, other):
     assert not persistence.locked
 
 
+def test_unlock_by_hand_frees_nothing_of_a_run_that_lives(persistence):
+    persistence.cleanup_locks()  # which is all that `snakemake --unlock` does
+    assert persistence.locked
+
+
 def test_a_run_that_ends_frees_its_own_locks_alone(persistence, other, monkeypatch):
     monkeypatch.setattr(run_locks.Files, "all_outputfiles", lambda self: ["c"])
     with run_locks.lock_when_free(persistence):
@@ -105,13 +110,17 @@ def test_a_run_that_was_a_job_has_ended_when_slurm_says_so(other, tmp_path, monk
 def test_the_same_command_while_the_first_is_ending_waits_and_goes_on(tmp_path):
     site = Site(tmp_path, os.environ | {"OMP_NUM_THREADS": "1"})
     command = ["results/data/ward/index.parquet", "--cores", "1"]
-    first = site.start(*command)
-    site.until(lambda: list(tmp_path.glob(".snakemake/runs/*.output.lock")))
-    first.send_signal(signal.SIGSTOP)  # so that it takes its time
-    again = site.start(*command)
-    site.until(lambda: "makes the same results. Waiting" in site.said())
-    first.send_signal(signal.SIGTERM)
-    first.send_signal(signal.SIGCONT)
-    status, said = site.finish(again)
-    assert status == 0 and "Traceback" not in said, said
-    assert first.wait(60) != 0 and (tmp_path / command[0]).is_file()
+    first = again = site.start(*command)
+    try:
+        site.until(lambda: list(tmp_path.glob(".snakemake/runs/*.output.lock")))
+        first.send_signal(signal.SIGSTOP)  # so that it takes its time
+        again = site.start(*command)
+        site.until(lambda: "makes the same results. Waiting" in site.said())
+        first.send_signal(signal.SIGTERM)
+        first.send_signal(signal.SIGCONT)
+        status, said = site.finish(again)
+        assert status == 0 and "Traceback" not in said, said
+        assert first.wait(60) != 0 and (tmp_path / command[0]).is_file()
+    finally:
+        first.kill()
+        again.kill()

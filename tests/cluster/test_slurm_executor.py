@@ -75,6 +75,14 @@ def test_it_stands_in_the_place_of_the_plugins():
     assert ExecutorPluginRegistry().get_plugin("slurm").executor is slurm_executor.Executor
 
 
+def test_a_jobs_cpus_are_not_bounded_by_the_machine_that_sends_it(executor, monkeypatch):
+    monkeypatch.setattr(slurm_executor.PluginExecutor, "__post_init__", lambda self: None)
+    monkeypatch.setattr(slurm_executor.head_job, "most_cpus", lambda: 64)
+    executor.workflow.global_resources = {"_cores": 2}
+    executor.__post_init__()
+    assert executor.workflow.global_resources["_cores"] == 64
+
+
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [
