@@ -8,7 +8,7 @@ from cxrgrid import new
 from cxrgrid.config.errors import UserError
 from cxrgrid.drafting import assertions
 from cxrgrid.drafting.questions import Question
-from drawn_tables import drafted, effusion, lay, mass, patient, rows
+from drawn_tables import drafted, effusion, film, lay, mass, patient, rows
 from long_tests import by_turns
 
 
@@ -100,4 +100,16 @@ def test_a_column_of_1_and_2_beside_labels_is_not_left_out_in_silence(tmp_path, 
 def test_signs_of_degrees_are_a_question(tmp_path):
     lay(tmp_path / "mine", rows(patient=patient, Effusion=cycle("-", "+", "++")))
     with pytest.raises(Question, match="one finding is there or not"):
+        new.main(["mine"])
+
+
+def test_a_list_of_images_beside_a_table_of_studies_names_that_table(tmp_path):
+    studies = {f"train/p{n:02}/study1_{'np'[n % 2]}": n % 2 for n in range(12)}
+    for folder in studies:
+        film(tmp_path / "mine" / folder / "1.png", 0)
+    listed = "".join(f"{folder}/1.png\n" for folder in studies)
+    (tmp_path / "mine/train_image_paths.csv").write_text(listed)
+    labels = "".join(f"{folder}/,{value}\n" for folder, value in studies.items())
+    (tmp_path / "mine/train_studies.csv").write_text(labels)
+    with pytest.raises(UserError, match=r"labels are in mine/train_studies.csv, give that file"):
         new.main(["mine"])

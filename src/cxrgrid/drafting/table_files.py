@@ -42,8 +42,11 @@ def entry(path: Path, classes: str = "", image: str = "") -> dict:
         made = table_joins.joined(rows, where, columns, table, others, classes)
     except UserError as error:
         made = table_joins.the_other_way(imaged, others, classes) if not parts else None
-        if made is None or isinstance(error, Question):
+        if isinstance(error, Question) or (made is None and not others):
             raise
+        if made is None:  # it may name folders, as studies have
+            beside = " or ".join(str(file) for file in list(others)[:MENTIONED])
+            raise UserError(f"{error}; if the labels are in {beside}, give that file") from None
     return legends.apply(made, path)
 
 
