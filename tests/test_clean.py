@@ -157,6 +157,9 @@ def test_a_study_that_cannot_be_read_stops_it():
     Path("results/demo/study.json").write_text(json.dumps(CONFIG | {"grids": {}}))
     with pytest.raises(UserError, match=r"demo/study\.json: .*'grids'.* --forget demo"):
         clean.main([])
+    Path("results/demo/study.json").write_bytes(b"\xff\xff")
+    with pytest.raises(UserError, match=r"demo/study\.json: cannot be read"):
+        clean.main([])
 
 
 def test_without_any_study_nothing_is_known(tmp_path, monkeypatch):

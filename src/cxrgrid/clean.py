@@ -58,7 +58,7 @@ def grids_of(configs: list[Path], forgotten: list[str]) -> list[Grid]:
     for path in files:
         try:
             grid = Grid(yaml.safe_load(path.read_text("utf-8")))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
         except UserError as error:
             hint = f"correct it, or add --forget {path.parent.name} if it is not to be run again"
@@ -144,7 +144,7 @@ def of_features(folder: Path, used: set[str]) -> Iterator[Unused]:
         try:
             made = json.loads((features / "features.json").read_text("utf-8"))["array"]
             now = [array.name, array.stat().st_size, array.stat().st_mtime_ns]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, RecursionError, TypeError, KeyError):
             made, now = None, []
         if array.stem not in used:
             yield Unused([features], "features of no cell")

@@ -108,9 +108,10 @@ def test_jobs_and_prepared_data_are_not_checked(root):
         data_checks.check_data(MAIN, bad)
 
 
-def test_a_damaged_record_is_made_anew(root):
+@pytest.mark.parametrize("text", ["{", "[]", '{"d": 1}', '{"d": {}}', '{"d": {"settings": 1}}'])
+def test_a_damaged_record_is_made_anew(root, text):
     data_checks.FOUND.parent.mkdir(parents=True)
-    data_checks.FOUND.write_text("{")
+    data_checks.FOUND.write_text(text)
     data_checks.check_data(MAIN, grid(**CSV))
     size = (root / "labels.csv").stat().st_size
     assert data_checks.remembered()["d"]["seen"]["mine/labels.csv"][0] == size

@@ -160,7 +160,14 @@ def with_other_split(root):
     layout(root, change=lambda made: made["split"].replace("train", "dev", inplace=True))
 
 
+def damaged(root):
+    path = next(root.rglob("*chexpert.csv.gz"))
+    data = path.read_bytes()
+    path.write_bytes(data[:-60] + bytes(byte ^ 255 for byte in data[-60:]))
+
+
 BROKEN = [
+    (damaged, ["chexpert.csv.gz", "not the table"]),
     (without_metadata, ["metadata.csv", "Ask for", "datasets.<name>.root"]),
     (without_labels, ["chexpert.csv", "Ask for"]),
     (without_images, ["none of the 5 images", "first files/p10/p10000032/s50414267/"]),

@@ -118,7 +118,13 @@ def with_rows_out_of_step(root):
     layout(root, [ROWS[0].replace(",0,1,57", ",0,2,57")])
 
 
+def with_list_that_is_no_text(root):
+    for name in nih.LISTS:
+        (root / name).write_bytes(b"\x1f\x8bpacked")
+
+
 BROKEN = [
+    (with_list_that_is_no_text, ["train_val_list.txt", "cannot be read"]),
     (without_csv, ["no Data_Entry_2017_v2020.csv", "Download", "datasets.<name>.root"]),
     (without_images, ["none of the 3 PNG", "datasets.<name>.root"]),
     (with_other_table, ["Data_Entry_2017_v2020.csv", "Path,Sex,Age", "Image Index"]),

@@ -15,21 +15,13 @@ from cxrgrid import index, phantom
 from cxrgrid.config.checks import ADAPTERS, adapter_facts, modules
 from cxrgrid.config.dataset import Dataset
 from odd_tables import TRIED, one_line
+from packed_text import mutated, packed, unpacked
 
 DRAWN = [name for name in modules(ADAPTERS) if adapter_facts(name).get("PHANTOM")]
 DRAWN = DRAWN if "CXRGRID_EXAMPLES" in os.environ else DRAWN[::4]  # each takes a while to draw
-SCRAPS = [
-    *'10,,,,\n\n\r;\t"/.\x00\x1a ',
-    "nan",
-    "-1",
-    "2",
-    "ü",
-    "\ufeff",
-    "1e999",
-    "../",
-    "x" * 300,
-]
-TABLES = (".csv", ".txt", ".json")
+SCRAPS = [*'10,,,,\n\n\r;\t"/.<>\x00\x1a ', "nan", "-1", "2", "ü", "\ufeff", "1e999", "../"]
+SCRAPS += ["x" * 300, "</c>", "<row>", 't="s"', 'r="ZZZ1"', "<v>1</v>", "&amp;"]
+TABLES = (".csv", ".txt", ".json", ".gz", ".xlsx")
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +38,14 @@ def layouts(tmp_path_factory):
     return folder, found
 
 
-def mutated(text: str, data) -> str:
-    """A table with fields, lines and columns' names changed."""
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, min(len(text), data.draw(st.sampled_from([100, 10_000])))))
-        cut = data.draw(st.sampled_from([0, 0, 1, 30]))
-        text = text[:at] + data.draw(st.sampled_from(SCRAPS)) + text[at + cut :]
-    return text
+def changed(name: str, whole: bytes, data) -> bytes:
+    """A table's file with other fields, lines and columns' names, or cut short."""
+    if data.draw(st.integers(0, 9)) == 0:
+        return whole[: data.draw(st.integers(0, len(whole)))]
+    texts = unpacked(name, whole)
+    inner = data.draw(st.sampled_from(sorted(texts)))
+    texts[inner] = mutated(texts[inner], SCRAPS, lambda known: data.draw(st.sampled_from(known)))
+    return packed(name, texts, data.draw(st.sampled_from(["utf-8", "utf-8", "cp1252"])))
 
 
 @TRIED
@@ -61,8 +54,7 @@ def test_any_publishers_table_is_read_or_one_line(layouts, data):
     folder, found = layouts
     name = data.draw(st.sampled_from(sorted(found)))
     path = data.draw(st.sampled_from(sorted(found[name])))
-    text = mutated(found[name][path].decode("utf-8"), data)
-    path.write_text(text, data.draw(st.sampled_from(["utf-8", "utf-8", "cp1252"])), "replace")
+    path.write_bytes(changed(path.name, found[name][path], data))
     plain = msgspec.to_builtins(Dataset(adapter=name))
     settings = {**plain, "dataset": "mine", "root": str(folder / name)}
     try:

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -136,7 +137,7 @@ def test_a_record_of_a_version_before_is_still_read(prepared):
     """It has 100 images at most, in the file itself, and no lines of tables."""
     folder = Path("results/data/mine")
     more, known = seen.read(folder / seen.MORE), json.loads((folder / seen.NAME).read_text())
-    known["images"] = dict(list(more["images"].items())[:8])
+    known["images"] = dict(list(more.images.items())[:8])
     (folder / seen.NAME).write_text(json.dumps(known))
     (folder / seen.MORE).unlink()
     assert changes() == []
@@ -149,8 +150,8 @@ def test_images_without_a_checksum_are_told_by_their_size_or_their_time(prepared
     """Of large datasets; where all have another time, they were copied."""
     folder = Path("results/data/mine")
     more = seen.read(folder / seen.MORE)
-    more["images"] = {image: [*was[:2], ""] for image, was in more["images"].items()}
-    seen.write_bytes(folder / seen.MORE, gzip.compress(json.dumps(more).encode()))
+    more.images = {image: (*was[:2], "") for image, was in more.images.items()}
+    seen.write_bytes(folder / seen.MORE, gzip.compress(msgspec.json.encode(more)))
     overwrite(prepared)
     assert changes() == ["1 of 12 images was written anew"]
     fresh(prepared)
@@ -197,3 +198,12 @@ def test_a_pipe_in_the_table_is_set_aside_and_nothing_waits_for_it(prepared):
     pixels.main(['{"size": 32, "unreadable": 0.5}', *map(str, more)])
     reasons = read_parquet(out / "p.parquet")[0]["reason"].to_pylist()
     assert sorted(filter(None, reasons)) == ["no regular file"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"root": 1}', '{"root": ""}', "[" * 10_000])
+def test_a_damaged_record_says_nothing(prepared, text):
+    data = Path("results/data/mine")
+    (data / seen.MORE).write_bytes(gzip.compress(text.encode()))
+    assert changes() == [] and not seen.moved(data)
+    (data / seen.NAME).write_text(text)
+    assert seen.changes(data) == ("", []) and not seen.moved(data)

@@ -134,8 +134,8 @@ def memory() -> Path:
 def remembered() -> dict[str, str]:
     """The answers so far."""
     try:
-        return json.loads(memory().read_text("utf-8"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(memory().read_bytes(), type=dict[str, str])
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

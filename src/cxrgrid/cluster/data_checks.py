@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -22,6 +22,16 @@ from cxrgrid.io.atomic import write_text
 FOUND = Path(FROZEN) / "data.checked.json"
 USUAL = 10  # folds: for more, the patients of data that are not listed yet are counted
 MOST = 300  # folders whose time is remembered
+
+
+class Checked(TypedDict):
+    """Record of a check: the settings' digest, times of what was read, and how many
+    patients or images there are."""
+
+    settings: str
+    seen: dict[str, list[int]]
+    patient: NotRequired[int]
+    image: NotRequired[int]
 
 
 def check_data(workflow: Any, grid: Grid) -> None:
@@ -109,9 +119,9 @@ def times(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def remembered() -> dict[str, dict]:
-    """Records of earlier checks, by dataset."""
+def remembered() -> dict[str, Checked]:
+    """Records of earlier checks, by dataset; none where their file is damaged."""
     try:
-        return json.loads(FOUND.read_text("utf-8"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(FOUND.read_bytes(), type=dict[str, Checked])
+    except (OSError, ValueError, RecursionError):
         return {}

@@ -4,6 +4,7 @@ Their level has another name: lists changed places, a value is spelt otherwise, 
 the base now. Or their settings say the same in other words, as a dataset's own policy written out.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def check_former_names(grid: Any, finished: Callable[[str, Cell], bool]) -> None
             there[above, base] = [name for name in levels if name not in grid.recipes] + [base]
         made = Path(grid.folder(cell), "cell.json")
         if made.exists():
-            text = "" if cell.configuration() in alike else made.read_text("utf-8", "replace")
+            text = "" if cell.configuration() in alike else written(made)
             if not text or same(text, cell):
                 alike.add(cell.configuration())
                 continue
@@ -39,6 +40,13 @@ def check_former_names(grid: Any, finished: Callable[[str, Cell], bool]) -> None
         for name in there[above, base]:
             if name != cell.recipe:
                 refuse(grid, cell, name, finished)
+
+
+def written(path: Path) -> str:
+    """Text of a file; empty if it cannot be read."""
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8", "replace")
+    return ""
 
 
 def check_spelling(grid: Any, cell: Cell, text: str, finished: Callable[[str, Cell], bool]) -> None:

@@ -27,6 +27,8 @@ ONLY_HIGH = re.compile(r"[À-ÖØ-öø-ÿŠŽŒŸšžœ]{2,}")
 FEW = 0.2  # share of the words with a special sign that may look odd
 INFLATED = 500_000_000  # bytes of text in a gzipped table
 SHOWN = 3  # readings in a message
+# What reading a text may raise: the last two where a gzipped one is cut or damaged.
+UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
 
 
 def decoded(path: Path, notes: list[str]) -> str:
@@ -34,7 +36,7 @@ def decoded(path: Path, notes: list[str]) -> str:
     try:
         data = path.read_bytes()
         data = inflated(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
     encoding = next((MARKS[mark] for mark in MARKS if data.startswith(mark)), unmarked(data))
     try:

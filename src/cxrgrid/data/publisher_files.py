@@ -81,7 +81,7 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
             usecols=lambda name: name.strip() in columns,
             low_memory=False,
         )
-    except (ValueError, OSError) as error:
+    except encodings.UNREADABLE as error:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not a table of comma-separated UTF-8 text ({first})") from None
     rows = rows.rename(columns=str.strip).fillna("").apply(lambda column: column.str.strip())
@@ -124,7 +124,7 @@ def as_published(path: Path) -> Path | io.StringIO:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rb") as file:
             lines = file.read(16_384).replace(b"\0", b"").splitlines()[:2]
-    except (OSError, EOFError):
+    except encodings.UNREADABLE:
         return path
     fewer = {sign: sum(x.count(sign.encode()) > x.count(b",") for x in lines) for sign in ";\t"}
     sign = next((sign for sign, number in fewer.items() if number == len(lines) > 0), "")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import encodings
 
 SPLITS = ("train", "val", "test")
 SOME = 3  # lines in a message
@@ -23,7 +24,7 @@ def read_list(path: Path) -> list[str]:
             lines = [line.strip() for line in file]
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; split.files lists the images of a split") from None
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except encodings.UNREADABLE as error:
         raise UserError(f"{path}: not a list of images in UTF-8 text ({error})") from None
     lines = [line for line in lines if line]
     if not lines:

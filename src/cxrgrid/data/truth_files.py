@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.label_names import published
+from cxrgrid.data import encodings
 
 IMAGES = ("image", "path", "image index", "image_path", "file", "filename")
 STUDIES = ("study",)
@@ -101,7 +102,7 @@ def lines(path: Path) -> list[list[str]]:
                 else ([line] for line in every)
             )
             found = [row for row in rows if any(field.strip() for field in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (*encodings.UNREADABLE, csv.Error) as error:
         raise UserError(f"{path}: not a list of images in UTF-8 text ({error})") from None
     if not found:
         raise UserError(f"{path}: the list is empty")

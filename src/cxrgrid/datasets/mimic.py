@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import image_lookup, publisher_files
+from cxrgrid.data import encodings, image_lookup, publisher_files
 from cxrgrid.datasets.chexpert import mention, studies
 
 TASK = "multilabel"
@@ -152,7 +152,7 @@ def read_csv(base: Path, kind: str) -> pd.DataFrame:
             dtype=types,
             encoding="utf-8-sig",
         )
-    except (ValueError, UnicodeDecodeError, OSError, EOFError) as error:
+    except encodings.UNREADABLE as error:
         first = str(error).strip().splitlines()[-1]
         raise UserError(f"{path}: not the table that MIMIC-CXR-JPG has ({first})") from None
 

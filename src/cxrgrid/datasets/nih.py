@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from cxrgrid.config.errors import UserError
-from cxrgrid.data import image_lookup, publisher_files, walk
+from cxrgrid.data import encodings, image_lookup, publisher_files, walk
 
 TASK = "multilabel"
 LABELS = [
@@ -229,7 +229,7 @@ def add_official(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
     part = {
         name: split
         for file, split in LISTS.items()
-        for name in (root / file).read_text("utf-8").split()
+        for name in encodings.decoded(root / file, []).split()
     }
     official = frame["name"].map(part).astype(object)
     return frame.assign(**{"split:official": official.where(official.notna(), None)})

@@ -19,13 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cxrgrid.io.atomic import write_bytes
+from cxrgrid.io.seen_record import MORE, NAME, read, recorded
 
 SAMPLE = 100  # images that always have a checksum
 BYTES = 2_000_000_000  # of images that are read for their checksums
 FOLDERS = 300  # folders that are counted at each check, at least
 SECONDS = 1.0  # that a check may look at images
-NAME = "index.seen.json"
-MORE = "index.seen.gz"  # of each image and line: read where it is needed
 TEXT = (".csv", ".tsv", ".txt", ".gz")
 COPIED = 0.5  # share of images with another time from which on they were copied, not written anew
 
@@ -84,21 +83,19 @@ def counted(root: Path, images: list[str]) -> dict[str, list[int]]:
 
 def changes(folder: Path) -> tuple[str, list[str]]:
     """The dataset's root, and what has changed there since `record`, in words; none if unknown."""
-    try:
-        seen = json.loads((folder / NAME).read_text("utf-8"))
-    except (OSError, ValueError):
+    if not (seen := recorded(folder)):
         return "", []
-    root = Path(seen["root"])
+    root = Path(seen.root)
     if not root.is_dir():  # moved away: what is prepared is all that is needed
-        return seen["root"], []
-    more = {"rows": {}, **read(folder / MORE)}
+        return seen.root, []
+    more = read(folder / MORE)
     said = [
-        f"{Path(path).name} {word}{rows_changed(Path(path), more['rows'].get(path))}"
-        for path, was in seen["tables"].items()
+        f"{Path(path).name} {word}{rows_changed(Path(path), more.rows.get(path))}"
+        for path, was in seen.tables.items()
         if (word := differs(Path(path), was))
     ]
-    said += images_changed(root, seen.get("images") or more.get("images", {}))
-    return seen["root"], said + folders_changed(seen.get("folders") or more.get("folders", {}))
+    said += images_changed(root, seen.images or more.images)
+    return seen.root, said + folders_changed(seen.folders or more.folders)
 
 
 def folders_changed(known: dict[str, list[int]]) -> list[str]:
@@ -118,11 +115,9 @@ def folders_changed(known: dict[str, list[int]]) -> list[str]:
 def moved(folder: Path) -> str:
     """A sentence on images that are no longer where they were read, and where they lie now; empty
     if they are there. folder: the dataset's in results/data."""
-    try:
-        root = Path(json.loads((folder / NAME).read_text("utf-8"))["root"])
-    except (OSError, ValueError):
+    if not (seen := recorded(folder)):
         return ""
-    images = sorted(read(folder / MORE).get("images", {}))
+    root, images = Path(seen.root), sorted(read(folder / MORE).images)
     ends = images[:1] + images[-1:]
     if root.is_dir() and (not ends or any((root / image).exists() for image in ends)):
         return ""
@@ -256,11 +251,3 @@ def count(folder: Path, files: bool = True) -> int:
 def some(items: list, most: int) -> list:
     """Up to so many of them, from all over the list."""
     return items[:: max(1, -(-len(items) // most))]
-
-
-def read(path: Path) -> dict:
-    """Content of a packed file; empty if there is none."""
-    try:
-        return json.loads(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, ValueError, zlib.error):
-        return {}
