@@ -12,6 +12,7 @@ import pytest
 
 from conftest import UNEXPLAINED
 from cxrgrid import report
+from cxrgrid.reporting.cell_pages import environment
 from cxrgrid.reporting.policy import SCRIPT, secured
 from demo_config import ROOT
 from long_tests import by_turns
@@ -64,6 +65,22 @@ def test_a_browser_runs_the_pages_own_script_and_no_other(tmp_path):
     assert "<title>ab</title>" in shown
     assert console.count("Content Security Policy") >= 2
     assert secured(PAGE).count("script-src 'none'") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler-utils is not installed")
+def test_a_printed_table_has_its_head_on_every_page(tmp_path):
+    style, _, _ = environment().loader.get_source(environment(), "style.html.j2")
+    rows = "<tr><th>row</th><td>1</td></tr>" * 150
+    head = "<th><button>first</button></th><th><button>second</button></th>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    page, out = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(f"{PAGE}<style>{style}</style><div class='box tall'>{table}</div>")
+    dump(page, tmp_path, f"--print-to-pdf={out}")
+    text = subprocess.run(["pdftotext", str(out), "-"], capture_output=True, text=True).stdout
+    pages = text.split("\f")[:-1]
+    assert len(pages) > 1 and all("first" in one and "second" in one for one in pages)
 
 
 RUN = """
