@@ -64,7 +64,7 @@ def test_a_run_waits_for_the_end_of_another(persistence, other, monkeypatch, cap
     with run_locks.lock_when_free(persistence):
         assert (preflight.RUNS / f"{HOST}-2.output.lock").exists()
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"a snakemake on {HOST}" in said and "120 s at most" in said
+    assert said.count("\n") == 1 and f"a snakemake on {HOST}" in said and "10 min at most" in said
 
 
 @pytest.mark.parametrize(("host", "remedy"), [(HOST, "first$"), ("n7", "first, .*take_over=true$")])

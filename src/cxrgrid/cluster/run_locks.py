@@ -17,10 +17,13 @@ import snakemake.api  # before the others, which cannot be imported alone
 import snakemake.persistence.file
 
 from cxrgrid.cluster import preflight
+from cxrgrid.cluster.wording import duration
 from cxrgrid.io.atomic import write_text
 from cxrgrid.io.locks import hold
 
-PATIENCE = 120  # seconds for which a run waits for the end of another
+# Seconds for which a run waits for the end of another: that may have jobs to see out, and then makes
+# the report of the cells that are done.
+PATIENCE = 600
 KINDS = ("input", "output")
 Base = snakemake.persistence.PersistenceBase
 Files = snakemake.persistence.file.FilePersistence
@@ -63,7 +66,11 @@ def wait(persistence: Any) -> None:
         if time.monotonic() > until:
             sys.exit(f"error: {line}; {preflight.remedy(others[0])}")
         if not told:
-            print(f"{line}. Waiting for its end, {PATIENCE} s at most.", file=sys.stderr)
+            print(
+                f"{line}. Waiting for its end, {duration(PATIENCE)} at most; if it does not end by "
+                f"itself, {preflight.remedy(others[0])}.",
+                file=sys.stderr,
+            )
         told = True
         time.sleep(1)
 
