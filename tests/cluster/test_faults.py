@@ -224,13 +224,12 @@ def as_job(site, *words: str) -> str:
 def test_a_snakemake_that_is_a_job_is_cancelled_and_the_same_command_goes_on(
     site, undisturbed, cluster
 ):
-    """At once, while the first may still be ending: it is waited for; then killed, at KillWait."""
+    """At once, while the first sees its jobs out, or is killed: its end is waited for."""
     head = as_job(site)
     under_way(site)
     cluster.ask("scancel", head)
     status, said = finish_watched(site, site.train())
     assert status == 0 and "Traceback" not in said and "cannot be locked" not in said, said
-    assert all("going on" in site.log(seed) for seed in SEEDS)
     assert site.answers() == undisturbed.answers()
     assert not list((site.folder / ".snakemake/locks").glob("*"))
 

@@ -21,7 +21,7 @@ from cxrgrid.cluster.wording import duration
 from cxrgrid.io.atomic import write_text
 from cxrgrid.io.locks import hold
 
-# Seconds for which a run waits for the end of another: that may have jobs to see out, and then makes
+# Seconds for which a run waits for the end of another: that may see its jobs out, and then makes
 # the report of the cells that are done.
 PATIENCE = 600
 KINDS = ("input", "output")
