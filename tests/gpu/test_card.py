@@ -9,6 +9,7 @@ import sys
 import time
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,20 @@ def test_a_cell_says_what_it_used(tmp_path, data):
         if (joules := cost.energy(torch.device("cuda"))) is None:
             pytest.skip("NVML has no energy counter of this card")
         assert joules > 0 and facts["cost"]["energy_joules"] >= 0
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("how", [True, "reduce-overhead"])
+def test_a_compiled_network_answers_as_one_that_is_not(tmp_path, data, monkeypatch, how, parts):
+    if DEVICE == "cpu":  # there it takes minutes, and has no graphs
+        real = torch.compile
+        monkeypatch.setattr(torch, "compile", lambda model, mode: real(model, backend="eager"))
+    settings = {"backbone": "test_vit", "amp": False, "epochs": 1, "accumulate": parts}
+    found = []
+    for name, more in (("plain", {}), ("compiled", {"compile": how})):
+        out = run(make_cell(**settings, **more), data, tmp_path / name, "--device", DEVICE)
+        found.append(read_parquet(out / "predictions/toy.parquet")[0].to_pandas().filter(like="p:"))
+    np.testing.assert_allclose(*found, atol=0.02)
 
 
 @pytest.mark.parametrize("cells_per_gpu", [1, 2])
