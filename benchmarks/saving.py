@@ -1,4 +1,4 @@
-"""What a training waits for as it saves its state, and what a thread that writes could save of it.
+"""Seconds that a training waits as it saves its state, and what a thread that writes could win.
 
 The state of a network with AdamW after its first step, with the best weights kept from before. Now
 the training waits for all: copies to the host and the disk. With a thread it would wait for a copy
@@ -64,7 +64,7 @@ def parts(run: Run) -> dict[str, int]:
 
 
 def copied(run: Run) -> dict:
-    """What a step changes, on the host, and complete."""
+    """Copy on the host of all that a step changes, complete."""
     gpu = run.model.mean.is_cuda
 
     def one(tensor: torch.Tensor) -> torch.Tensor:
