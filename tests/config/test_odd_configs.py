@@ -62,11 +62,11 @@ def changed(config, data):
             node = node[key]
         how = data.draw(st.sampled_from(["value", "value", "value", "removed", "key", "moved"]))
         if how == "value":
-            node[last] = data.draw(ODD)
+            node[last] = copy.deepcopy(data.draw(ODD))
         elif how == "removed":
             del node[last]
         elif isinstance(node, dict):
-            value = node[last] if how == "key" else data.draw(ODD)
+            value = node[last] if how == "key" else copy.deepcopy(data.draw(ODD))
             node[data.draw(st.one_of(st.text(max_size=5), st.sampled_from(["", 1, None])))] = value
         else:
             node.append(copy.deepcopy(node[last]))
@@ -110,7 +110,15 @@ SELF = "a: &x\n  b: *x\ndatasets: *x\n"
 
 
 ODD_TEXTS = [SELF, "study: x\nstudy: y\n", "datasets:\n", "a: .inf\n", "\0"]
-ODD_TEXTS += ["0:\t", "a: b\t\n", "a: 2026-13-01\n", "a: !!bool x\n", "a: !x y\n", "? [a]\n: b\n"]
+ODD_TEXTS += [
+    "{0?}",
+    "0:\t",
+    "a: b\t\n",
+    "a: 2026-13-01\n",
+    "a: !!bool x\n",
+    "a: !x y\n",
+    "? [a]\n: b\n",
+]
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
