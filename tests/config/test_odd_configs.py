@@ -112,6 +112,7 @@ SELF = "a: &x\n  b: *x\ndatasets: *x\n"
 ODD_TEXTS = [SELF, "study: x\nstudy: y\n", "datasets:\n", "a: .inf\n", "\0"]
 ODD_TEXTS += [
     "{0?}",
+    "a: >#2\n",
     "0:\t",
     "a: b\t\n",
     "a: 2026-13-01\n",

@@ -16,7 +16,7 @@ import yaml
 from cxrgrid.config.errors import UserError, suggest
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-STRICTER = {"\t", "?"}  # signs at some of which Snakemake's loader stops, and `Loader` does not
+STRICTER = re.compile(r"[\t?]|[|>][-+\d]*#")  # some of it stops Snakemake's loader, not `Loader`
 MERGE = "tag:yaml.org,2002:merge"  # `<<`, which may stand in a mapping more than once
 # Of YAML's words those that say little, as regular expressions, and plainer ones.
 PLAINER = {
@@ -65,7 +65,7 @@ def fault(path: Path) -> str:
         return f"{path}: {missing(path) or error.strerror}"
     json_text = is_json(text)  # Snakemake reads that first, and else not by libyaml: tabs differ
     try:
-        loader = (yaml.SafeLoader if STRICTER & {*text} and not json_text else Loader)(text)
+        loader = (yaml.SafeLoader if STRICTER.search(text) and not json_text else Loader)(text)
         root = loader.get_single_node()
         if root is None:
             return f"{path}: is empty; config.yaml shows the settings of a study"
