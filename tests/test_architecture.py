@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,8 @@ def test_docstrings_say_what_a_thing_returns_or_does():
 
 # Calls that write a file, by the name of the method or function.
 WRITERS = {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_json", "savefig"}
+WRITERS |= {"savez_compressed", "tofile", "copyfile", "copy2", "copytree", "ParquetWriter"}
+WRITERS |= {"to_pickle", "to_feather", "memmap"}
 WRITERS |= {"save", "save_file", "write_table", "open", "ZipFile", "dump", "savetxt", "savez"}
 # What is written to: the file that io.atomic puts in place, or memory.
 WHOLE = {"partial", "file", "archive", "whole"}
@@ -259,6 +262,20 @@ def test_a_writer_that_leaves_half_a_file_is_seen():
     for line in ("partial.write_text(text)", "write_text(path, text)", "a.to_csv(index=False)"):
         assert not half_written(ast.parse(line))
     assert not half_written(ast.parse("path.open('rb')"))
+
+
+def test_no_image_is_opened_but_by_the_decoders_of_the_list():
+    """Pillow would start other programs, such as Ghostscript for EPS."""
+    assert any(opens_any_image(ast.parse("Image.open(path)")))
+    for path in SOURCE.rglob("*.py"):
+        assert not any(opens_any_image(ast.parse(path.read_text()))), path.name
+
+
+def opens_any_image(tree: ast.Module) -> Iterator[bool]:
+    """True for each call of `Image.open` without formats."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func).endswith("Image.open"):
+            yield "formats" not in {keyword.arg for keyword in call.keywords}
 
 
 TAKEN = re.compile(r"read_parquet\(([^()]*)\)\[0\](?:\.select\()?\[(\"[^\]]*)\]")

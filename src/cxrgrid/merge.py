@@ -184,10 +184,10 @@ def fill(
                 os.fsync(file.fileno())
 
 
-def copy_file(source: str, target: str) -> None:
+def copy_file(source: str, partial: str) -> None:
     """Copy a file; the first that the system refuses ends all: copytree would collect them."""
     try:
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, partial)
     except OSError as error:
         raise UserError(said(error) or f"{source}: {error}") from error
 
