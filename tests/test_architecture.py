@@ -207,6 +207,7 @@ OTHERWISE = {
     "io.atomic": "the one way itself",
     "data.pixel_arrays": "an array that grows in a hidden file of its own, from which it goes on",
     "io.locks": "an empty file",
+    "io.name_locks": "an empty file, and its holder",
     "cluster.slurm": "notes of ours at the end of a job's log",
     "cluster.side_by_side": "a job's log",
     "data.spreadsheets": "a table in memory",

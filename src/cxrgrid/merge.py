@@ -36,7 +36,7 @@ from cxrgrid.io.atomic import make_folder, refusals_named, said, write_bytes
 
 HERE = Path("results")
 OUTPUTS = ("cell.json", "model.safetensors", "history.parquet", "predictions/val.parquet")
-OWN = ("train.lock",)  # files that belong to a folder, not to its cell
+OWN = ("train.lock", "train.lock.held")  # files that belong to a folder, not to its cell
 TAKEN, BEGUN, THERE, LEFT, CONFLICT = FATES = (
     "taken",
     "taken unfinished",

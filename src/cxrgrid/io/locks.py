@@ -1,8 +1,8 @@
 """A file that one process holds at a time; the kernel frees it when that process ends, however.
 
 Never stale, unlike a lock that is a file's mere existence. Across machines it holds where the file
-system passes flock on (NFS does, Lustre if mounted so); where it does not (`local_lock=flock`, NFS
-before Linux 2.6.12), processes of one machine alone see each other, or, without locks, none do.
+system passes flock on (NFS does, Lustre if mounted so). Where it does not (mounted with `nolock`,
+`local_lock=flock` or `localflock`), or has no locks, the name is held as well: `name_locks`.
 """
 
 import fcntl
@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import IO
 
 from cxrgrid.config.errors import UserError
+from cxrgrid.io import name_locks
 from cxrgrid.io.atomic import make_folder
 
-SHARED = (Path("/run/lock"), Path("/tmp"))  # folders of this machine that all users write to
+# Folders of this machine that all users write to.
+SHARED = (Path("/run/lock"), Path("/tmp"), Path("/dev/shm"))
 LOCK = "train.lock"  # in the folder of a cell that is being trained
 
 
@@ -23,14 +25,32 @@ def hold(path: Path) -> IO[str] | None:
     """The locked open file, until it is closed or the process ends; None if another holds it."""
     make_folder(path.parent)
     file = path.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    locked = lock(file, fcntl.LOCK_EX)
+    if locked and not name_locks.within_machine(path.parent):
+        return file
+    named = name_locks.hold(path) if locked is not False else None
+    if named and locked:
+        named.local = file
+    else:
         file.close()
-        return None
-    except OSError:  # a file system without locks
-        pass
-    return file
+    return named
+
+
+def lock(file: IO, kind: int) -> bool | None:
+    """True if a file could be locked, False if another holds it, None where there are no locks.
+
+    `OSError` with the file's name for other answers of the system.
+    """
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in name_locks.NO_LOCKS:
+            return None
+        file.close()
+        raise OSError(error.errno, error.strerror, file.name) from None
+    return True
 
 
 def claim(folder: Path) -> IO[str]:
@@ -45,8 +65,8 @@ def claim(folder: Path) -> IO[str]:
             time.sleep(0.2)
     if held is None:
         raise UserError(
-            f"{folder}: another process is training this cell; wait for it, or end it first "
-            "(python -m cxrgrid.status shows where it runs)"
+            f"{folder}: another process is training this cell{name_locks.holder(folder / LOCK)}; "
+            "wait for it, or end it first (python -m cxrgrid.status shows where it runs)"
         )
     return held
 
@@ -56,30 +76,32 @@ def taken(folder: Path) -> bool:
 
     The file is opened for reading alone: the disk may have turned read-only.
     """
-    with suppress(OSError), (folder / LOCK).open() as file:  # none there; no locks there
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    path = folder / LOCK
+    with suppress(OSError), path.open() as file:  # none there; a disk that is away
+        return lock(file, fcntl.LOCK_SH) is False or name_locks.taken(path)
     return False
 
 
 def hold_for_all(name: str) -> IO[bytes] | None:
     """A lock of this machine that every user's processes see; None if another process holds it.
 
-    Opened for reading alone, so that one user can lock the file that another has made.
+    Opened for reading alone, so that one user can lock the file that another has made. In the first
+    of the folders whose file system has locks. `UserError` where none has.
     """
-    folder = next(path for path in SHARED if os.access(path, os.W_OK)) / "cxrgrid"
-    with suppress(FileExistsError):
-        folder.mkdir()
-        folder.chmod(0o1777)  # as /tmp: everybody may add a file, nobody may remove another's
-    file = os.fdopen(opened(folder, f"{name}.lock"), "rb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    for place in (path for path in SHARED if os.access(path, os.W_OK)):
+        folder = place / "cxrgrid"
+        with suppress(FileExistsError):
+            folder.mkdir()
+            folder.chmod(0o1777)  # as /tmp: everybody may add a file, nobody may remove another's
+        file = os.fdopen(opened(folder, f"{name}.lock"), "rb")
+        locked = lock(file, fcntl.LOCK_EX)
+        if locked:
+            return file
         file.close()
-        return None
-    return file
+        if locked is False:
+            return None
+    places = ", ".join(map(str, SHARED))
+    raise UserError(f"{places}: no file can be locked there; have one of them on a local disk")
 
 
 def opened(folder: Path, name: str) -> int:
