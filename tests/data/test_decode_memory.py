@@ -4,10 +4,13 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from test_file_pixels import png
 
 from cxrgrid.config import preparation
@@ -31,6 +34,46 @@ def test_what_would_take_too_much_is_refused_before_it_is_decoded(
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(ValueError, match=f"too large to decode: 200 x 100 {mode} pixels take"):
         image.decode(tmp_path / name, preparation.Image(size=16))
+
+
+class Header(NamedTuple):
+    """Header of a picture that is not decoded, as Pillow gives it; its file is not packed."""
+
+    format: str
+    mode: str
+    tile: str
+    bytes: int  # per pixel
+    width: int = 5000
+    height: int = 6000  # a mammogram
+
+    def getbands(self) -> tuple[str, ...]:
+        return Image.Image.getbands(self)
+
+    def stat(self) -> SimpleNamespace:
+        return SimpleNamespace(st_size=self.bytes * self.width * self.height)
+
+
+KINDS = [("PNG", "L", "", 1), ("PNG", "I;16", "I;16", 2), ("TIFF", "I;16", "I;16", 2)]
+KINDS += [("TIFF", "I", "", 4), ("TIFF", "F", "", 4), ("PNG", "RGB", "", 3), ("BMP", "RGB", "", 3)]
+KINDS += [("JPEG2000", "RGB", "", 3), ("JPEG2000", "I;16", "", 2), ("WEBP", "RGB", "", 3)]
+KINDS += [
+    ("TIFF", "RGB", "RGB;16L", 6),
+    ("PNG", "RGB", "RGB;16B", 6),
+    ("PNG", "RGBA", "RGBA;16B", 8),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_mammogram_of_each_kind_is_read(kind):
+    header = Header(*kind)
+    assert decode_memory.of_picture(header, header) <= decode_memory.MEMORY
+
+
+@pytest.mark.parametrize("channels, bits", [(1, 8), (1, 16), (1, 32), (3, 8), (3, 16)])
+def test_a_mammogram_in_dicom_is_read(channels, bits):
+    film = Dataset()
+    film.Rows, film.Columns, film.SamplesPerPixel, film.BitsAllocated = 6000, 5000, channels, bits
+    assert decode_memory.of_film(film) <= decode_memory.MEMORY
 
 
 def test_levels_too_far_apart_for_a_table_are_counted(monkeypatch):

@@ -22,10 +22,11 @@ def of_picture(image: Image.Image, path: Path) -> int:
     elif image.mode in ("I", "F"):
         each = 14
     elif deep:
-        each = 8 * channels
+        each = 8 if channels == 1 else 6 * channels
     else:
         each = 4 if channels == 1 else 8
-    return image.width * image.height * each + 2 * path.stat().st_size
+    packed = path.stat().st_size * (1 if deep and channels > 1 else 2)
+    return image.width * image.height * each + packed
 
 
 def of_film(film) -> int:
