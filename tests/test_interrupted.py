@@ -161,9 +161,10 @@ def kill_at(point: int):
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Content of all files; without what is written in passing, and without times."""
+    """Content of all files; without what is written in passing, and without times and memory."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     kept = [path for path in paths if "index.seen" not in path.name and path.suffix != ".lock"]
+    kept = [path for path in kept if path.name != "memory.json"]  # what a training took
     found = {}
     for path in kept:
         events = "tfevents" in path.name
