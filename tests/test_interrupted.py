@@ -64,6 +64,8 @@ OTHERS = [
     ["shift", CELL, f"--data={TOY}", "--shifts", "noise", "--out=shifted"],
     ["site", "--out=profile"],
     ["clean", "--yes"],
+    ["find_lr", json.dumps(TRAINING), f"--data={TOY}", "--out=rates.csv", "--steps=10"],
+    ["report", "results/demo/study.json", "--shareable"],
     ["choose", "results/demo/study.json", "--out=again.csv"],
     ["study", "results/demo/study.json", "--out=written/study.json"],
     ["deploy", "deployed"],

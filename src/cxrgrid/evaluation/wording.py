@@ -17,8 +17,8 @@ def number(value: float, low: float = math.nan, high: float = math.nan, *, digit
 
 
 def signed(value: float) -> str:
-    """A difference with its sign, `−0.012`; a dash for NaN."""
-    return "–" if math.isnan(value) else f"{round(value, 3) + 0:+.3f}".replace("-", "−")
+    """A difference with its sign, `−0.012`; also of one that rounds to zero. A dash for NaN."""
+    return "–" if math.isnan(value) else f"{value + 0:+.3f}".replace("-", "−")
 
 
 def difference(value: float, low: float, high: float) -> str:

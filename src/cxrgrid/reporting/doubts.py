@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.evaluation.wording import many
-from cxrgrid.reporting import nested_choice, readings, saturated
+from cxrgrid.reporting import label_counts, nested_choice, readings, saturated
 from cxrgrid.reporting.dataset_cards import leaked
 from cxrgrid.reporting.results import Frames
 
@@ -21,7 +21,8 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
     found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
     for name in asked:
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
-        found += [*small(name, frames), nested_choice.doubt(frames, name)]
+        found += [*small(name, frames), few_to_choose(name, frames)]
+        found += [nested_choice.doubt(frames, name)]
     found += [*overlap, once(frames, asked), *mixed_splits(frames), near_chance(frames)]
     found += [training(frames.history), saturated.sentence(frames), unrepeatable(frames.grid.cells)]
     for name in audits:
@@ -81,6 +82,24 @@ def small(name: str, frames: Frames) -> Iterator[str]:
             f"{name}: no label has {least} positive and {least} negative test images; the means "
             "over labels rest on these few."
         )
+
+
+def few_to_choose(name: str, frames: Frames) -> str:
+    """Labels with too few validation images to have a say in the choice of a configuration.
+
+    Of a dataset in folds nothing: their validation images are pooled.
+    """
+    validated = frames.counts[frames.counts["split"].eq("val")]
+    least = frames.grid.study.report.minimum
+    rare = label_counts.rare(validated, name, least)
+    if not rare or len(frames.grid.folds[name]) > 1:
+        return ""
+    labels = validated.loc[validated["dataset"].eq(name), "label"]
+    rest = [label for label in labels if label not in rare]
+    return (
+        f"{name}: chosen by the validation images of {', '.join(rest)} alone, as the others have "
+        f"fewer than {least} positive or negative ones."
+    )
 
 
 def once(frames: Frames, asked: list[str]) -> str:
