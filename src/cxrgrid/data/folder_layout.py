@@ -20,9 +20,8 @@ MASK = re.compile(
     r"|ground[ _-]?truths?|.*[ _-]masks?",
     re.I,
 )
-IMAGES = re.compile(
-    r"(images?|imgs?)(tr|ts|val)?|cxrs?|x-?rays?", re.I
-)  # beside which labels are masks
+# Beside these folders, labels are masks.
+IMAGES = re.compile(r"(images?|imgs?)(tr|ts|val)?|cxrs?|x-?rays?", re.I)
 MAPS = re.compile(r"labels?(tr|ts|val)?|gts?|truths?|annots?", re.I)
 FOLD = re.compile(r"(k?[ _-]?fold|batch|chunk|shard)[ _-]?\d+", re.I)
 MOST_CLASSES = 10  # below sites
