@@ -17,13 +17,17 @@ from cxrgrid.cluster.run_config import profile
 
 def keep(workflow: Any) -> None:
     """Add what a named profile sets for rules, where the command line sets something else too."""
-    settings, there = workflow.resource_settings, entries(sys.argv)
-    if given("--set-resources", sys.argv):
-        rules, first = parse_set_resources(there.get("set-resources")), settings.overwrite_resources
-        settings.overwrite_resources = rules | {
-            rule: Resources({**rules.get(rule, {}), **first[rule]}) for rule in first
-        }
-    if given("--set-threads", sys.argv):
+    words = sys.argv
+    if given("--set-resources", words):
+        settings, there = workflow.resource_settings, entries(words)
+        first = settings.overwrite_resources
+        rules = parse_set_resources(there.get("set-resources"))
+        for rule in {*rules, *first}:
+            both = {**rules.get(rule, {}), **first.get(rule, {})}
+            rules[rule] = Resources(both)
+        settings.overwrite_resources = rules
+    if given("--set-threads", words):
+        settings, there = workflow.resource_settings, entries(words)
         threads = parse_set_threads(there.get("set-threads"))
         settings.overwrite_threads = {**threads, **settings.overwrite_threads}
 
