@@ -67,6 +67,16 @@ def test_a_run_waits_for_the_end_of_another(persistence, other, monkeypatch, cap
     assert said.count("\n") == 1 and f"a snakemake on {HOST}" in said and "10 min at most" in said
 
 
+def test_each_of_two_runs_that_wait_says_so(persistence, other, monkeypatch, capsys):
+    """And while one looks, the other tries again."""
+    waiting = [lambda seconds: other.close(), lambda seconds: gate.close()]
+    monkeypatch.setattr(run_locks.time, "sleep", lambda seconds: waiting.pop()(seconds))
+    gate = hold(preflight.RUNS / ".gate")
+    with run_locks.lock_when_free(persistence):
+        assert not waiting
+    assert capsys.readouterr().err.count("Waiting for its end") == 1
+
+
 @pytest.mark.parametrize(("host", "remedy"), [(HOST, "first$"), ("n7", "first, .*take_over=true$")])
 def test_a_run_that_lives_on_is_named_in_one_line(persistence, other, monkeypatch, host, remedy):
     monkeypatch.setattr(run_locks, "PATIENCE", -1)

@@ -42,9 +42,10 @@ def enter(workflow: Any, take_over: bool = False) -> None:
     gc.set_threshold(YOUNG)
     # Slurm's warning before the time limit goes to all processes of a job. It is the trainer's.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    from cxrgrid.cluster import kept_results  # in a run alone: it imports Snakemake
+    from cxrgrid.cluster import kept_results, termination  # in a run alone: they import Snakemake
 
     kept_results.install()
+    termination.install()
     if not workflow.is_main_process or HELD:
         return
     from cxrgrid.cluster import profile_resources, run_locks  # likewise

@@ -41,38 +41,51 @@ def install() -> None:
 
 @contextlib.contextmanager
 def lock_when_free(persistence: Any) -> Iterator[None]:
-    """Hold the results of a run, once no other holds any of them."""
-    while (gate := hold(preflight.RUNS / ".gate")) is None:  # two runs that start at once
-        time.sleep(0.1)
-    with gate:
-        wait(persistence)
-        held = lock(persistence)
-        held.__enter__()
+    """Hold the results of a run, once no other holds any of them.
+
+    `SystemExit` with one line if another lives on.
+    """
+    until, told = time.monotonic() + PATIENCE, False
+    while (held := locked(persistence)) is None:
+        others = preflight.living()
+        if others and time.monotonic() > until:
+            sys.exit(f"error: {described(others[0])}; {preflight.remedy(others[0])}")
+        if others and not told:
+            print(
+                f"{described(others[0])}. Waiting for its end, {duration(PATIENCE)} at most; if it "
+                f"does not end by itself, {preflight.remedy(others[0])}.",
+                file=sys.stderr,
+            )
+            told = True
+        time.sleep(1)
     with contextlib.ExitStack() as stack:
         stack.push(held)
         yield
 
 
-def wait(persistence: Any) -> None:
-    """Until no other run holds what this one makes; `SystemExit` with one line if it lives on."""
-    until, told = time.monotonic() + PATIENCE, False
-    while persistence.locked:
-        others = preflight.living()
-        if not others:
+def locked(persistence: Any) -> contextlib.AbstractContextManager | None:
+    """The locks of this run, taken; None as long as another's are in their way.
+
+    The gate is held for the look and the locking alone: of two runs that wait, each tells so, and
+    the results of one are made after the other's.
+    """
+    gate = hold(preflight.RUNS / ".gate")
+    if gate is None:  # another looks just now
+        return None
+    with gate:
+        if persistence.locked:
+            if preflight.living():
+                return None
             preflight.clear_locks()
             persistence.unlock()
-            return
-        line = f"{preflight.described(others[0])} makes the same results"
-        if time.monotonic() > until:
-            sys.exit(f"error: {line}; {preflight.remedy(others[0])}")
-        if not told:
-            print(
-                f"{line}. Waiting for its end, {duration(PATIENCE)} at most; if it does not end by "
-                f"itself, {preflight.remedy(others[0])}.",
-                file=sys.stderr,
-            )
-        told = True
-        time.sleep(1)
+        held = lock(persistence)
+        held.__enter__()
+        return held
+
+
+def described(run: Path) -> str:
+    """A run that is in the way, as the beginning of a sentence."""
+    return f"{preflight.described(run)} makes the same results"
 
 
 def read_living(persistence: Any) -> Iterator[tuple[str, str]]:
