@@ -117,6 +117,7 @@ def test_cells_with_different_validation_images_are_refused(study):
 # ------------------------------------------------------------------ a search
 
 
+@pytest.mark.long
 def test_of_a_search_one_level_enters_the_comparisons(searched):
     table = pd.read_csv(searched / "validation.csv")
     tuned = table[table["entry"] == "tuned"]

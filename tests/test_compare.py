@@ -292,6 +292,7 @@ def test_a_study_with_one_place_a_dataset_has_nothing_to_compare(tmp_path):
     assert len(configurations) == 2 * 2 * 4 and (configurations["seeds"] == 2).all()
 
 
+@pytest.mark.long
 def test_a_model_from_elsewhere_is_compared_with_every_place_of_its_dataset(tmp_path):
     theirs = tmp_path / "theirs.csv"
     model = {"dataset": "ward", "predictions": str(theirs)}

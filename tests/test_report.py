@@ -186,6 +186,7 @@ def test_credentialed_pixels_are_shown_only_if_the_config_says_so(tmp_path):
     assert (shown.count("png;base64,"), shown.count("webp;base64,")) == (24, 4)
 
 
+@pytest.mark.long
 def test_phantoms_in_a_credentialed_layout_are_shown(tmp_path):
     assert make(write_credentialed(tmp_path)).read_text().count("base64,") == 28
 

@@ -171,6 +171,7 @@ def test_subsets_leave_every_table_as_it_is(report):
     assert found[0].equals(found[1])
 
 
+@pytest.mark.long
 def test_other_operating_points_and_averages_leave_every_table_as_it_is(tmp_path):
     study = write_study(tmp_path / "results")
     report = write_report(study)
@@ -247,6 +248,7 @@ def test_ensembles_and_models_from_elsewhere_have_a_table_of_their_own_and_are_i
     }
 
 
+@pytest.mark.long
 def test_the_matrix_sets_shared_labels_beside_the_own_test_set(tmp_path):
     study = write_study(tmp_path / "results")
     config = json.loads(study.read_text())

@@ -140,6 +140,7 @@ def test_a_training_of_other_settings_is_not_this_cell(study, missing, tmp_path)
     assert not (tmp_path / "runs/demo" / MISSING).exists()
 
 
+@pytest.mark.long
 def test_other_settings_begin_anew(study, missing, tmp_path):
     sinks = ["--tensorboard", str(tmp_path / "runs"), "--mlflow", f"file:{tmp_path / 'ml'}"]
     track.main([str(study), *sinks])

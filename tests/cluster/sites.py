@@ -52,6 +52,7 @@ class Site:
             (folder / name).symlink_to(ROOT / name)
         (folder / "slurm").mkdir()
         (folder / "slurm/config.yaml").write_text(on_cpu((ROOT / "slurm/config.yaml").read_text()))
+        self.process: subprocess.Popen | None = None
         self.configure(study)
 
     def configure(self, study: dict) -> None:
@@ -75,6 +76,8 @@ class Site:
 
     def kill(self) -> bool:
         """True if the last snakemake still ran; it is then ended."""
+        if self.process is None:
+            return False
         running = self.process.poll() is None
         self.process.kill()
         self.process.wait(60)

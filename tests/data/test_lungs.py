@@ -40,6 +40,7 @@ def overlap(a, b):
     return both / (sum(area) - both)
 
 
+@pytest.mark.long
 def test_hardly_any_drawn_lung_is_cut_away_and_much_else_is():
     kept, taken = [], []
     for row, film in zip(COHORT, films(), strict=True):

@@ -92,6 +92,7 @@ def test_few_or_none_say_why():
     assert found["lr_positive"]["reason"] == "no positive or no negative image"
 
 
+@pytest.mark.long
 def test_the_interval_holds_the_truth_of_clustered_patients():
     """300 studies; benchmarks/decisions.py has more."""
     from scipy.stats import norm

@@ -94,6 +94,7 @@ def test_a_last_batch_of_one_joins_the_others():
         batches(labels[:1], cell, 1, least=2)
 
 
+@pytest.mark.long
 def test_old_names_are_answered_with_what_timm_calls_them_now():
     assert checks.renamed() == {old: new or "" for old, new in _deprecated_models.items()}
     with pytest.raises(UserError, match=r"'tf_efficientnet_b0\.ns_jft_in1k' now"):

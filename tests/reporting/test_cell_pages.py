@@ -21,6 +21,7 @@ def folder(finished):
     return finished.parent / "report"
 
 
+@pytest.mark.long
 def test_every_cell_has_a_page_and_every_link_a_target(folder, finished):
     cells = read_grid(finished).cells
     found = {str(path.relative_to(folder / "cells")) for path in folder.glob("cells/**/*.html")}

@@ -66,6 +66,7 @@ def test_a_caption_has_fewer_than_fifty_words(name):
     assert len(caption.split()) < 50
 
 
+@pytest.mark.long
 def test_one_file_more_is_one_table_more_on_the_page(study, mine):
     report = write_report(study)
     rows = pd.read_csv(report / "mine.csv")

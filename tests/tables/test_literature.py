@@ -108,6 +108,7 @@ def test_a_policy_that_differs_is_said():
     assert found == ["uncertain labels: not stated, here zero"]
 
 
+@pytest.mark.long
 def test_images_that_the_study_leaves_out_are_said(tmp_path):
     chosen = real(view=["PA"], one_per_patient=True, uncertain="one")
     path = write_study(tmp_path / "results", **chosen)
@@ -116,6 +117,7 @@ def test_images_that_the_study_leaves_out_are_said(tmp_path):
     assert "images here chosen by view, one per patient" in text and "uncertain" not in text
 
 
+@pytest.mark.long
 def test_parts_of_a_test_set_are_told_apart(study):
     """Three test sets of one model: three rows, three titles."""
     parts = ["p10, combined", "p10, AP and PA", None]

@@ -123,6 +123,7 @@ def test_the_mean_of_f1_has_the_spread_between_trainings_in_its_interval(report)
         assert row.low == pytest.approx(max(low, 0)) and row.low < part["low"].mean()
 
 
+@pytest.mark.long
 def test_test_sets_change_nothing_elsewhere(report, tmp_path):
     without = scored(tmp_path / "results", None)
     assert len(pd.read_csv(without / "tests.csv")) == 0

@@ -135,21 +135,21 @@ def constant(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def backbones() -> set[str]:
+@functools.cache
+def backbones() -> frozenset[str]:
     """All timm model names, with and without weight tag, from its source: importing takes 8 s."""
     spec = importlib.util.find_spec("timm")
     folders = [MODELS, *(Path(path) / "models" for path in spec.submodule_search_locations)]
     text = "\n".join(path.read_text("utf-8") for folder in folders for path in folder.glob("*.py"))
     names = set(re.findall(r"^@register_model\s+def (\w+)\(", text, re.MULTILINE))
     quoted = re.findall(r"['\"](\w+)\.([\w.-]+)['\"]", text)
-    return names | {f"{name}.{tag}" for name, tag in quoted if name in names}
+    return frozenset(names | {f"{name}.{tag}" for name, tag in quoted if name in names})
 
 
 def renamed() -> dict[str, str]:
     """timm's own table of renamed models, {old: new}, from its source."""
-    spec = importlib.util.find_spec("timm")
     found: dict[str, str] = {}
-    for folder in spec.submodule_search_locations:
+    for folder in importlib.util.find_spec("timm").submodule_search_locations:
         for path in (Path(folder) / "models").glob("*.py"):
             for call in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(call, ast.Call) and ast.unparse(call.func) == RENAMING:
@@ -157,7 +157,7 @@ def renamed() -> dict[str, str]:
     return found
 
 
-def check_backbone(name: str, names: set[str], where: str) -> None:
+def check_backbone(name: str, names: frozenset[str], where: str) -> None:
     """`UserError` unless timm knows `name`; `names` are those of `backbones()`."""
     if timm_name(name) != name:  # from a hub or a folder, checked as it was read
         return

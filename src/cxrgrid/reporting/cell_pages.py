@@ -1,5 +1,6 @@
 """A page a cell: what it scored, learnt and cost, and the command that runs it again."""
 
+import functools
 from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
@@ -40,6 +41,7 @@ CURVES = {
 }
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
     """Environment of the templates: values are escaped, missing ones are errors."""
     return jinja2.Environment(
