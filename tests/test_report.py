@@ -335,7 +335,7 @@ def test_headline_prints_the_findings_and_writes_nothing(finished, text, capsys)
     assert (finished.parent / "report/report.html").stat().st_mtime_ns == before
 
 
-def test_findings_name_the_best_with_interval_and_n(finished, text):
+def test_findings_name_the_best_with_interval_and_n(finished, text, capsys):
     table = pd.read_csv(finished.parent / "report/leaderboard.csv")
     best = table[table["dataset"] == "children"].iloc[0]
     shown = wording.number(best["value"], best["low"], best["high"])
@@ -345,7 +345,10 @@ def test_findings_name_the_best_with_interval_and_n(finished, text):
         f"(AUROC {best['validation']:.3f}, the highest of 4 configurations). Its AUROC on test "
         f"images is {shown} (mean of 2 seeds; 16 images of 8 patients)"
     )
-    assert wanted in html.unescape(text)
+    report.main([str(finished), "--headline"])
+    assert wanted in capsys.readouterr().out
+    brief = f"recommended is {best['backbone']}, {best['init']}, the highest of 4 configurations on"
+    assert brief in html.unescape(text) and wanted not in html.unescape(text), "the card has it"
 
 
 def test_overfitting_is_found():
@@ -371,7 +374,12 @@ def test_what_was_tested_is_said_with_the_clearest_difference(study):
     read.comparisons.loc[at, ["difference", "low", "high"]] = [0.1, -0.1, 0.3]
     read.comparisons.loc[at[2], ["difference", "low", "high"]] = [-0.2, -0.5, 0.1]
     text = findings.tested(read, "backbone")
-    assert "no difference shown in any of the 4 pairs (largest −0.200, −0.500 to +0.100)." in text
+    assert text.endswith("in any of the 4 pairs (largest −0.200, −0.500 to +0.100).")
+    whole = read.effects["factor"].eq("backbone") & read.effects["model"].eq("fixed")
+    read.effects.loc[whole, ["verdict", "p_holm"]] = ["better", 0.01]
+    assert "no single pair differs does not contradict" in findings.together(read)
+    read.comparisons.loc[at[0], "verdict"] = "better"
+    assert not findings.together(read), "one does"
 
 
 def test_cells_of_another_split_are_not_comparable(study):

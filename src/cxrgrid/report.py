@@ -195,7 +195,7 @@ def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: l
         "metric": frames.metric_name,
         "answer": answer(frames, leaderboard),
         "doubts": doubts(frames, audited, overlap),
-        "findings": findings(frames, leaderboard),
+        "findings": findings(frames, leaderboard, under=True),
         "overlap": overlap,
         "glance": glance.glance(leaderboard, frames.cells),
         "overfitted": fitted_too_far(frames),

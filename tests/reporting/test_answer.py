@@ -97,11 +97,12 @@ BOARD = {
 }  # fmt: skip
 
 
-def card(*effects, title=TITLE, doubts=(), missing=()) -> str:
+def card(*effects, title=TITLE, doubts=(), missing=(), sources=(), alone=()) -> str:
     """The card as the page shows it, for a study with these main effects."""
     frame = pd.DataFrame(effects, columns=[*ALL])
     frame["primary"] = frame["primary"].astype(bool)
-    metrics = pd.DataFrame(columns=["dataset", "metric", "subset", "label", "value"])
+    columns = ["dataset", "metric", "subset", "label", "value", "reason"]
+    metrics = pd.DataFrame(list(alone), columns=columns)
     frames = SimpleNamespace(
         grid=Grid(CONFIG | {"title": title}),
         effects=frame,
@@ -112,7 +113,7 @@ def card(*effects, title=TITLE, doubts=(), missing=()) -> str:
     )
     found = answer.answer(frames, pd.DataFrame([BOARD]))
     page = environment().get_template("answer.html.j2")
-    about = {"study": frames.grid.study, "cells": [0] * 16, "metric": "AUROC"}
+    about = {"study": frames.grid.study, "cells": [0] * 16, "metric": "AUROC", "sources": sources}
     return page.render(answer=found, doubts=list(doubts), missing=list(missing), **about)
 
 
@@ -165,3 +166,15 @@ def test_the_first_doubts_stand_open_and_the_others_are_folded():
     assert shown.count("<li>doubt") == 6 and folded.count("<li>doubt") == 3
     assert "3 more" in folded
     assert "Nothing that cxrgrid looks for" in card(ALL)
+
+
+def test_datasets_that_lend_weights_are_said_to_be_no_results():
+    assert "starts for others" not in card(ALL)
+    assert "trained on atlas and west are starts for others" in card(ALL, sources=["atlas", "west"])
+
+
+def test_metadata_that_do_not_vary_have_no_value_that_looks_like_one():
+    why, start = "age, sex and view do not vary", ("ward", "metadata_auroc", "all")
+    assert why in card(ALL, alone=[(*start, label, NAN, why) for label in "ab"])
+    known = card(ALL, alone=[(*start, "a", 0.4, None), (*start, "b", NAN, "one class only")])
+    assert "0.400" in known and "one class only" not in known

@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from cxrgrid.reporting import figure_style
+from cxrgrid.reporting import figure_style, label_curves
 
 
 def drawn(label: str = "a", log: bool = False) -> bytes:
@@ -38,3 +38,18 @@ def test_a_dollar_in_a_label_is_text(label):
 def test_powers_of_ten_stay_powers():
     shown = re.sub(rb"<!--.*?-->", b"", drawn(log=True))  # comments hold the formulas
     assert b"mathdefault" not in shown
+
+
+@pytest.mark.parametrize("name", ["a", "a recipe of many words " * 8, "unbroken" * 30])
+def test_no_legend_is_cut(name):
+    """One above all panels, and that of curves beside theirs."""
+    with figure_style.applied():
+        figure, grid = figure_style.panels(1, 1, 7.6, 3.6)
+        colour = {f"{name} {at}": (0, 0, at / 6) for at in range(6)}
+        handles = figure_style.lines(colour)
+        figure_style.legend(figure, handles)
+        label_curves.legend(grid[0, 0], [(value, key) for key, value in colour.items()])
+        figure.draw_without_rendering()
+    for legend in [*figure.legends, grid[0, 0].get_legend()]:
+        box = legend.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height

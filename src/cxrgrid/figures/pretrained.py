@@ -12,7 +12,7 @@ PART = "pretrained"
 CAPTION = (
     "Difference to scratch, all else equal, mean over labels. Diamond: mean over seeds; bar: 95 % "
     "interval over patients and seeds; rings: single seeds. Filled: significant after Holm's "
-    "correction. n: finished pairs of cells, of those planned."
+    "correction. n: pairs of trainings with the same seed, done of those planned."
 )
 
 
@@ -69,7 +69,8 @@ def panel(axes: Axes, forest: pd.DataFrame, pairs: pd.DataFrame, colour: dict) -
         y = rows.index(key[:2]) + figure_style.offsets(len(inits))[inits.index(key[2])]
         bar(axes, y, found.get(key), seeds["difference"], colour[key[2]])
     done, planned = pairs["difference"].count(), len(pairs)
-    return figure_style.title(axes, pairs["dataset"].iloc[0], f"n = {done} of {planned} pairs")
+    text = f"n = {done} of {planned} pairs of trainings"
+    return figure_style.title(axes, pairs["dataset"].iloc[0], text)
 
 
 def bar(axes: Axes, y: float, row: pd.Series | None, seeds: pd.Series, colour: tuple) -> None:

@@ -145,14 +145,15 @@ def recommended(frames: Frames, leaderboard: pd.DataFrame) -> list[dict[str, str
 
 
 def baseline(frames: Frames, dataset: str) -> dict[str, str]:
-    """The value that a model without the images reaches: from age, sex, view and source alone."""
+    """The value that age, sex, view and source reach without the images, or why there is none."""
     if frames.metric != "auroc":
         return {}
     rows = frames.metrics[frames.metrics["dataset"].eq(dataset)]
     rows = rows[rows["metric"].eq("metadata_auroc") & rows["subset"].eq("all")]
     rows = rows[~rows["label"].isin(frames.rare(dataset))]
     value = rows.groupby("label")["value"].first().mean()
-    return {"metadata alone": number(value) if pd.notna(value) else "0.500"}
+    why = next(iter(rows["reason"].dropna()), "not known")
+    return {"metadata alone": number(value) if pd.notna(value) else why}
 
 
 def in_datasets(frames: Frames, row: pd.Series) -> pd.DataFrame:

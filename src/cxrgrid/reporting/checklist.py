@@ -21,7 +21,7 @@ from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Table
 
 INTERVALS = {
-    "wilson": "moderated Wilson intervals from the variance between patients",
+    "wilson": "Wilson intervals, moderated for the correlation of images of one patient",
     "percentile": "percentile intervals over resampled patients",
     "bca": "bias-corrected and accelerated intervals over resampled patients",
 }

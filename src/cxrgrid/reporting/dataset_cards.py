@@ -131,11 +131,17 @@ def copies(audit: dict) -> list[str]:
         f"{near['pairs'] or 'none'} nearly equal (pairs that differ in at most {near['bits']} of "
         "255 bits of a perceptual hash; mirrored, rotated or cropped copies are not found)."
     ]
-    return texts + [
-        f"Training images of the split {pair['train_of']!r} that are test images of "
-        f"{pair['test_of']!r}: {pair['images']:,} of {pair['test_images']:,}."
+    lists = [
+        f"Of the {pair['test_images']:,} test images of the split {pair['test_of']!r}, "
+        f"{pair['images']:,} are training images of the split {pair['train_of']!r}."
         for pair in audit["lists"]
     ]
+    if lists:
+        lists.append(
+            "That is no leakage: a model is trained and tested on one split. Numbers on different "
+            "splits do not compare."
+        )
+    return texts + lists
 
 
 def leaked(facts: dict) -> list[str]:

@@ -1,5 +1,6 @@
 """One style for all figures: type, colours, panels. An init has one colour everywhere."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from matplotlib.ticker import LogFormatter
 from cxrgrid.config.cell import CONFIGURATION, REPLICATES
 from cxrgrid.reporting.results import Frames
 
+LETTERS = 12  # of a legend's text that fit in an inch
 RC = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#888888",
@@ -117,8 +119,15 @@ def title(axes: Axes, name: str, below: str = "") -> None:
 
 
 def legend(figure: Figure, handles: list[Line2D]) -> None:
-    """One legend above all panels."""
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5))
+    """One legend above all panels, in as many columns as fit; many lines make it higher."""
+    letters = int(LETTERS * figure.get_figwidth())
+    for handle in handles:
+        handle.set_label(textwrap.fill(handle.get_label(), letters))
+    longest = max((len(handle.get_label()) for handle in handles), default=1)
+    columns = min(len(handles), 5, max(1, letters // (longest + 5)))
+    lines = sum(1 + handle.get_label().count("\n") for handle in handles) / max(columns, 1)
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(0, lines - 2))
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
 
 
 def dots(colour: dict[str, tuple]) -> list[Line2D]:

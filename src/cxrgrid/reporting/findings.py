@@ -5,20 +5,27 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cxrgrid.comparison.conclusions import THIS
+from cxrgrid.comparison.effect_rows import FIXED
 from cxrgrid.config.cell import CONFIGURATION
 from cxrgrid.evaluation.wording import difference, many, number, p_value, signed
 from cxrgrid.reporting.results import NAMES, Frames
 
+PAIRED = ("init", "backbone", "recipe")
 PUBLISHED, RIGHT = "-as-published", "-done-right"  # one dataset of a study, in two ways
 
 
-def findings(frames: Frames, leaderboard: pd.DataFrame) -> list[str]:
-    """Findings as sentences: recommendations, published against right, pairwise comparisons."""
+def findings(frames: Frames, leaderboard: pd.DataFrame, under: bool = False) -> list[str]:
+    """Findings as sentences: recommendations, published against right, pairwise comparisons.
+
+    under: they stand under the answer, whose table has the recommended configurations: told is only
+    what is next to these.
+    """
     asked = leaderboard[~leaderboard["dataset"].isin(frames.grid.sources())]
-    sentences = [first(part, frames) for _, part in asked.groupby("dataset", sort=False)]
+    told = beside if under else first
+    sentences = [told(part, frames) for _, part in asked.groupby("dataset", sort=False)]
     sentences += published_vs_right(leaderboard, frames.metric_name)
-    pairs = [tested(frames, axis) for axis in ("init", "backbone", "recipe")]
-    return [*sentences, *filter(None, pairs)]
+    pairs = [tested(frames, axis) for axis in PAIRED]
+    return list(filter(None, [*sentences, *pairs, together(frames)]))
 
 
 def first(configurations: pd.DataFrame, frames: Frames) -> str:
@@ -28,20 +35,10 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
     """
     name, metric = configurations["dataset"].iloc[0], frames.metric_name
     scored = configurations[configurations["seeds"] > 0]
-    if scored.empty:
-        return f"{name}: no cell is scored yet."
-    if scored["validation"].isna().all():
-        return (
-            f"{name}: {metric} is not defined on the validation images, where no label has both "
-            "classes; no configuration is recommended."
-        )
+    if scored.empty or scored["validation"].isna().all():
+        return unknown(name, metric, scored)
     top = scored.iloc[0]
     over = "mean of " if top["seeds"] > 1 else ""
-    shares = scored["seeds"] / scored["planned"]
-    rivals = (shares == shares.iloc[0]).sum()
-    best = f"the highest of {rivals} configurations" if rivals > 1 else "the only configuration"
-    if shares.nunique() > 1:
-        best += " with most of their seeds" if rivals > 1 else " with most of its seeds"
     value = (
         f"{metric} on test images is {number(top['value'], top['low'], top['high'])} ({over}"
         f"{seeds(top)}; {top['n']:,.0f} images of {top['patients']:,.0f} patients)"
@@ -50,16 +47,54 @@ def first(configurations: pd.DataFrame, frames: Frames) -> str:
         return f"{name}: of {configuration(top)} the {value}."
     text = (
         f"{name}: recommended is {configuration(top)}, chosen on validation images ({metric} "
-        f"{number(top['validation'])}, {best}). Its {value}"
+        f"{number(top['validation'])}, {rivals(scored)}). Its {value}"
     )
     if len(scored) == 1:
         return f"{text}; no other configuration is scored."
-    second = scored.iloc[1]
-    beside = number(second["value"], second["low"], second["high"])
+    return f"{text}. Next on validation images is {second(scored, frames)}."
+
+
+def beside(configurations: pd.DataFrame, frames: Frames) -> str:
+    """The next configuration of a dataset to the recommended one; empty if one alone is scored."""
+    name = configurations["dataset"].iloc[0]
+    scored = configurations[configurations["seeds"] > 0]
+    if scored.empty or scored["validation"].isna().all():
+        return unknown(name, frames.metric_name, scored)
+    if len(scored) == 1:
+        return ""
     return (
-        f"{text}. Next on validation images is {configuration(second)} "
-        f"({number(second['validation'])}; on test images {beside}, {seeds(second)}); "
-        f"{against_second(top, second, frames)}."
+        f"{name}: recommended is {configuration(scored.iloc[0])}, {rivals(scored)} on validation "
+        f"images. Next on them is {second(scored, frames)}."
+    )
+
+
+def unknown(name: str, metric: str, scored: pd.DataFrame) -> str:
+    """Why no configuration of a dataset can be recommended."""
+    if scored.empty:
+        return f"{name}: nothing is scored yet."
+    return (
+        f"{name}: {metric} is not defined on the validation images, where no label has both "
+        "classes; no configuration is recommended."
+    )
+
+
+def rivals(scored: pd.DataFrame) -> str:
+    """Those among which the first configuration is the highest."""
+    shares = scored["seeds"] / scored["planned"]
+    among = (shares == shares.iloc[0]).sum()
+    best = f"the highest of {among} configurations" if among > 1 else "the only configuration"
+    if shares.nunique() > 1:
+        best += " with most of their seeds" if among > 1 else " with most of its seeds"
+    return best
+
+
+def second(scored: pd.DataFrame, frames: Frames) -> str:
+    """A dataset's second configuration by validation value, and its test against the first."""
+    top, other = scored.iloc[0], scored.iloc[1]
+    value = number(other["value"], other["low"], other["high"])
+    return (
+        f"{configuration(other)} ({number(other['validation'])}; on test images {value}, "
+        f"{seeds(other)}); {against_second(top, other, frames)}"
     )
 
 
@@ -138,6 +173,22 @@ def tested(frames: Frames, axis: str, a: str = "") -> str:
     )
     clear = chosen[chosen["verdict"].isin(["better", "worse"])].sort_values("p", kind="stable")
     return f"{text} The clearest: {clear['sentence'].iloc[0]}" if len(clear) else text
+
+
+def together(frames: Frames) -> str:
+    """Why a factor has an effect over all pairs though none of them shows one; else empty."""
+    effects = frames.effects
+    shown = effects["model"].eq(FIXED) & effects["by"].isna() & effects["p_holm"].lt(0.05)
+    shown &= effects["metric"].eq(frames.compared) & effects["verdict"].isin(["better", "worse"])
+    for axis in PAIRED:
+        rows = frames.pairs_of(axis)
+        alone = len(rows) > 1 and not rows["verdict"].isin(["better", "worse"]).any()
+        if alone and (shown & effects["factor"].eq(axis)).any():
+            return (
+                "That no single pair differs does not contradict an effect over all pairs: a pair "
+                "rests on fewer trainings, and misses a difference that the mean of all shows."
+            )
+    return ""
 
 
 def correction(pairs: int, axis: str) -> str:

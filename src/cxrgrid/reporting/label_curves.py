@@ -1,9 +1,11 @@
 """Curves of all labels of a dataset in one panel, with their scores beside it."""
 
+import textwrap
 from collections.abc import Callable
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,6 +14,7 @@ from cxrgrid.reporting import figure_style
 from cxrgrid.reporting.results import Frames
 
 MOST = 20  # labels; those with the most positive test images
+LONGEST = 64  # letters of a line in the legend, for which there is room beside the panel
 
 
 def draw(frames: Frames, curve: str, one: Callable, say: Callable, up: tuple[str, str]) -> Figure:
@@ -30,16 +33,24 @@ def draw(frames: Frames, curve: str, one: Callable, say: Callable, up: tuple[str
         entries = []
         for colour, (label, row) in zip(colours, scores.iterrows(), strict=False):
             one(axes, points[points["label"] == label], colour, row)
-            entries.append(Line2D([], [], color=colour, label=f"{label}: {say(row)}"))
+            entries.append((colour, f"{label}: {say(row)}"))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=up[0], ylabel=up[1])
         axes.set_box_aspect(1)
         figure_style.title(axes, dataset, name)
         if not entries:
             figure_style.say(axes, "no label is scored")
-        longest = max((len(entry.get_label()) for entry in entries), default=0)
-        size = 8 if len(entries) < 15 and longest <= 50 else 7
-        axes.legend(handles=entries, loc="center left", bbox_to_anchor=(1.03, 0.5), fontsize=size)
+        legend(axes, entries)
     return figure
+
+
+def legend(axes: Axes, entries: list[tuple[tuple, str]]) -> None:
+    """Colours with their texts beside a panel. entries: (colour, text)."""
+    longest = max((len(text) for _, text in entries), default=0)
+    size = 8 if len(entries) < 15 and longest <= 50 else 7
+    lines = [
+        Line2D([], [], color=colour, label=textwrap.fill(text, LONGEST)) for colour, text in entries
+    ]
+    axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1.03, 0.5), fontsize=size)
 
 
 def of_dataset(frames: Frames, curve: str, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:

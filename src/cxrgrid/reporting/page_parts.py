@@ -26,6 +26,13 @@ TITLES = {
     "datasets": "Datasets",
     "literature": "Comparison with the literature",
 }
+WORDS = (
+    "Words: a cell is one training, of a dataset, backbone (network), init, recipe and seed, and "
+    "its tests. Init: what the network starts from, random weights (scratch) or those of another "
+    "training. Recipe: how it is trained. Seed: the number from which all its chance is drawn. "
+    "Links 0 and 1 lead to the pages of seeds 0 and 1; a0 and b1 to seed 0 of the first and seed 1 "
+    "of the second of two that are compared."
+)
 LAST = {"methods": "Methods", "provenance": "Provenance"}
 
 
@@ -61,7 +68,7 @@ def of(found: dict[str, Part], name: str, title: str) -> Part:
 
 
 def methods(shown: list[Part]) -> list[str]:
-    """Method notes of all tables and figures shown, each once, in the page's order."""
+    """Meaning of the page's words, and method notes of all that it shows, each once, in order."""
     notes = [table.method for part in shown for table in part.tables.values()]
     notes += [figure["method"] for part in shown for figure in part.figures.values()]
-    return list(dict.fromkeys(filter(None, notes)))
+    return list(dict.fromkeys(filter(None, [WORDS, *notes])))

@@ -21,8 +21,9 @@ def sentence(frames: Frames) -> str:
     high = [value for value in shares if value > SHARE]
     if not high:
         return ""
+    without = f" (those of {' and '.join(sources)} left out)" if sources else ""
     return (
-        f"In {len(high)} of {many(len(shares), 'cell')} predictions are saturated: up to "
+        f"In {len(high)} of {many(len(shares), 'cell')}{without} predictions are saturated: up to "
         f"{100 * max(high):.0f} % of the test probabilities are within {NEAR:.6f} of 0 or 1, more "
         "certain than any test set can confirm; do not read them as risks."
     )
