@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import conftest
 from conftest import CONFIG, write_report, write_study
-from cxrgrid import figure
+from cxrgrid import figure, report
 from cxrgrid.comparison.significance import rank
 from cxrgrid.config.checks import FIGURES, modules
 from cxrgrid.config.idle import can_rank
@@ -42,6 +43,33 @@ def test_a_figure_gives_the_same_bytes_twice_and_names_its_datasets_as_text(
     assert drawn == (file.read_bytes() if asked else figure.render(name, read)["svg"])
 
 
+ODD = {
+    "signs": ["$", r"$\frac{a}$ % _x^2 \d{e}", "<b>&\"'"],
+    "long": ["L" * 200, "Pleural " * 25, "x" * 199 + "$"],
+    "scripts": ["استرواح الصدر", "肺部浸润影与实变", "🫁 p\tq"],
+}
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied")
+@pytest.mark.parametrize("kind", ODD)
+def test_any_name_of_a_label_is_drawn(tmp_path, monkeypatch, caplog, kind):
+    """Signs of formulas, names longer than a panel, letters that the font has not."""
+    caplog.set_level("INFO")
+    labels = {"ward": ODD[kind], "children": [f"{label} 2" for label in ODD[kind]]}
+    monkeypatch.setattr(conftest, "LABELS", labels)
+    datasets = {"ward": {"adapter": "csv", "root": "a", "columns": {"image": "i", "patient": "p"}}}
+    datasets |= {"children": {"adapter": "folder", "root": "b"}}
+    datasets = {name: own | {"labels": labels[name]} for name, own in datasets.items()}
+    study = write_study(tmp_path / "results", datasets=datasets, title=" ".join(ODD[kind]))
+    frames = results.read(study, write_report(study))
+    for name in modules(FIGURES):
+        drawn = figure.render(name, frames)
+        assert drawn["svg"].endswith(b"</svg>\n") and drawn["pdf"].startswith(b"%PDF")
+    assert ("roc.pdf has boxes for" in caplog.text) == (kind == "scripts")
+    report.main([str(study), "--report", str(study.parent / "report")])
+
+
 SOME = [pytest.param(n, marks=[pytest.mark.long] * (n != "roc")) for n in modules(FIGURES)]
 
 
@@ -59,8 +87,8 @@ def test_a_figure_has_a_caption(name):
 
 
 def test_one_dataset_one_backbone_one_seed(tmp_path):
-    report = write_report(write_study(tmp_path / "results", grid=ONE), drawn=True)
-    drawn = {path.stem for path in (report / "figures").glob("*.svg")}
+    made = write_report(write_study(tmp_path / "results", grid=ONE), drawn=True)
+    drawn = {path.stem for path in (made / "figures").glob("*.svg")}
     assert set(modules(FIGURES)) - drawn == {
         "abstention",
         "effects",

@@ -51,7 +51,10 @@ def write_folder(model: nn.Module, trained: Trained, out: Path) -> None:
     partial = out / ".partial"
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
-        save_for_hf(model, partial, config, arguments, safe_serialization=True, data_config=data)
+        with refusals_named(out / "model.safetensors", partial):
+            save_for_hf(
+                model, partial, config, arguments, safe_serialization=True, data_config=data
+            )
         for file in sorted(partial.iterdir()):
             with refusals_named(out / file.name, file), replacing(out / file.name) as whole:
                 file.rename(whole)

@@ -10,6 +10,10 @@ Example:
 import importlib
 import io
 import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cxrgrid.evaluation.wording import many
@@ -29,13 +33,28 @@ def render(name: str, frames: Frames) -> dict[str, bytes]:
     """A figure as `svg` and `pdf`; its text stays text."""
     module = importlib.import_module(f"cxrgrid.figures.{name}")
     drawn = {}
-    with figure_style.applied():
-        figure = figure_style.as_plain_text(module.draw(frames))
+    with figure_style.applied(), without_glyphs(name):
+        figure = figure_style.shorten_names(module.draw(frames), set(frames.metrics["label"]))
+        figure_style.as_plain_text(figure)
         for kind, metadata in METADATA.items():
             file = io.BytesIO()
             figure.savefig(file, format=kind, metadata=metadata)
             drawn[kind] = file.getvalue()
     return drawn
+
+
+@contextmanager
+def without_glyphs(name: str) -> Iterator[None]:
+    """Context in which letters that the font of all figures lacks are told in one line."""
+    with warnings.catch_warnings(record=True) as told:
+        yield
+    found = [re.match(r"Glyph (\d+) ", str(each.message)) for each in told]
+    for each in (each for each, glyph in zip(told, found, strict=True) if not glyph):
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if lacking := "".join(
+        chr(number) for number in sorted({int(glyph[1]) for glyph in found if glyph})
+    ):
+        logging.info(f"{name}.pdf has boxes for {lacking}: DejaVu Sans lacks them; see {name}.svg")
 
 
 def main(argv: list[str] | None) -> None:

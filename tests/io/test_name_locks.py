@@ -78,6 +78,7 @@ def test_another_machine_is_gone_after_a_quarter_of_an_hour_by_the_clock_of_the_
     name = name_locks.held_name(tmp_path / "a.lock")
     name.write_text(ELSEWHERE)
     monkeypatch.setattr(name_locks.time, "time", lambda: 0.0)
+    monkeypatch.setattr(name_locks, "BEAT", 0.01)
     assert locks.hold(tmp_path / "a.lock") is None
     now = name.stat().st_mtime
     os.utime(name, (now, now - name_locks.GONE - 5))
@@ -87,6 +88,60 @@ def test_another_machine_is_gone_after_a_quarter_of_an_hour_by_the_clock_of_the_
     held.close()
     assert (tmp_path / "a.lock").read_text() == "text of a run"
     assert not name.exists()
+
+
+def test_a_clock_that_jumps_takes_no_lock_from_a_process_that_lives(
+    tmp_path, no_flock, monkeypatch
+):
+    """That of this machine is asked for; another's gives a sign of life while it is watched."""
+    name = name_locks.held_name(tmp_path / "a.lock")
+    held = locks.hold(tmp_path / "a.lock")
+    os.utime(name, (0, 0))
+    assert locks.hold(tmp_path / "a.lock") is None and name_locks.taken(tmp_path / "a.lock")
+    held.close()
+    name.write_text(ELSEWHERE)
+    os.utime(name, (0, 0))
+    monkeypatch.setattr(name_locks, "BEAT", 10)
+    monkeypatch.setattr(name_locks.time, "sleep", lambda seconds: os.utime(name))
+    assert locks.hold(tmp_path / "a.lock") is None and name.read_text() == ELSEWHERE
+
+
+def test_a_process_that_has_ended_is_known_by_its_start(tmp_path, no_flock):
+    """Its number may be another's by now, and one that nobody waits for still has it."""
+    name, pid = name_locks.held_name(tmp_path / "a.lock"), os.getpid()
+    name.write_text(f"{name_locks.machine()} {pid} {name_locks.started(str(pid))}-token")
+    assert name_locks.taken(tmp_path / "a.lock")
+    name.write_text(f"{name_locks.machine()} {pid} 1-token")
+    assert not name_locks.taken(tmp_path / "a.lock")
+    name.unlink()
+    other = holder(tmp_path / "a.lock", errno.ENOLCK)
+    other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    assert not name_locks.taken(tmp_path / "a.lock")
+    other.wait()
+
+
+def test_machines_of_one_name_are_told_apart(tmp_path, no_flock, monkeypatch):
+    """As those are that were copied from one image: a number that one lacks may live on another."""
+    path = tmp_path / "a.lock"
+    other = holder(path, errno.ENOLCK)
+    other.kill()
+    other.wait()
+    assert not name_locks.taken(path)
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("another-start")
+    monkeypatch.setattr(name_locks, "PROCESSES", tmp_path)
+    assert name_locks.taken(path)
+
+
+def test_a_holder_on_a_full_disk_holds_nothing(tmp_path, no_flock, monkeypatch):
+    def full(number, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(name_locks.os, "write", full)
+    with pytest.raises(OSError, match="No space left on device: .*a.lock.held"):
+        locks.hold(tmp_path / "a.lock")
+    assert not name_locks.taken(tmp_path / "a.lock")
 
 
 def test_a_holder_gives_signs_of_life_and_ends_when_it_was_taken_over(tmp_path, monkeypatch):
@@ -112,6 +167,7 @@ def test_a_holder_gives_signs_of_life_and_ends_when_it_was_taken_over(tmp_path, 
 def test_what_another_took_meanwhile_is_put_back(tmp_path, monkeypatch):
     name = tmp_path / "a.lock.held"
     name.write_text(ELSEWHERE)
+    monkeypatch.setattr(name_locks, "BEAT", 0.01)
     monkeypatch.setattr(name_locks, "gone", lambda name: name.write_text("another's") > 0)
     assert not name_locks.removed(name)
     assert name.read_text() == "another's" and len(list(tmp_path.iterdir())) == 1
@@ -144,6 +200,7 @@ def test_a_lock_of_gpus_lies_where_files_can_be_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "SHARED", places)
     for place in places:
         place.mkdir()
+        place.chmod(0o1777)
 
     def first_refuses(file, kind):
         if Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(places[0]):

@@ -20,6 +20,7 @@ SLURM = [*device.ALLOTTED, "SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES"]
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A machine outside of Slurm, with a folder of its own for locks and no GPU."""
+    tmp_path.chmod(0o1777)
     monkeypatch.setattr(locks, "SHARED", (tmp_path,))
     for name in SLURM:
         monkeypatch.delenv(name, raising=False)

@@ -53,3 +53,16 @@ def test_no_legend_is_cut(name):
     for legend in [*figure.legends, grid[0, 0].get_legend()]:
         box = legend.get_window_extent()
         assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height
+
+
+def test_the_middle_of_a_long_name_is_left_out_wherever_it_stands():
+    long, longer, own = "a" * 60, "a" * 60 + " b", "c" * figure_style.LONGEST
+    with figure_style.applied():
+        figure = Figure()
+        panel = figure.subplots()
+        panel.set_yticks([0, 1, 2], [long, longer, own])
+        panel.set_title(f"{longer}, n = 5")
+        figure_style.shorten_names(figure, {long, longer, own})
+        shown = [text.get_text() for text in panel.get_yticklabels()]
+    assert shown == ["aaaaaaaaaaaaaaaa…aaaaaaaaa", "aaaaaaaaaaaaaaaa…aaaaaaa b", own]
+    assert panel.title.get_text() == "" and panel.get_title("left") == f"{shown[1]}, n = 5"

@@ -10,6 +10,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,16 +52,21 @@ class Partial:
         self.key, self.shape = key, shape  # height and width of an image
         self.done, self.aside, self.odd, self.sides = 0, {}, {}, []
         self.sums: list[int] = []  # CRC-32 of each readable image
-        make_folder(out.parent)
         known = self.noted()
         if known.get("key") == key and self.path.is_file() and "sums" in known:
             self.done, self.aside = known["done"], known["aside"]
             self.odd, self.sides, self.sums = known["odd"], known["sides"], known["sums"]
             logging.info(f"going on after {self.done:,} images")
-        self.file = self.path.open("r+b" if self.done else "w+b")
-        self.header()
-        self.file.seek((self.done - len(self.aside)) * math.prod(shape), 1)
-        self.file.truncate()  # what a killed run wrote after its last note
+        with self.refusals():
+            make_folder(out.parent)
+            self.file = self.path.open("r+b" if self.done else "w+b")
+            self.header()
+            self.file.seek((self.done - len(self.aside)) * math.prod(shape), 1)
+            self.file.truncate()  # what a killed run wrote after its last note
+
+    def refusals(self) -> AbstractContextManager:
+        """Context in which the system's refusal to write is one line that names the array."""
+        return refusals_named(self.out, self.path)
 
     def noted(self) -> dict:
         """The note of a run before; empty where there was none, or it is damaged."""
@@ -87,7 +93,8 @@ class Partial:
             self.aside[image] = result
         else:
             pixels = result.pixels.tobytes()
-            self.file.write(pixels)
+            with self.refusals():
+                self.file.write(pixels)
             self.sums.append(zlib.crc32(pixels))
             self.sides.append(result.sides)
             self.odd |= {image: result.oddity} if result.oddity else {}
@@ -97,15 +104,16 @@ class Partial:
 
     def note(self) -> None:
         """Write down how far it has come; the pixels first."""
-        self.file.flush()
+        with self.refusals():
+            self.file.flush()
         known = {"key": self.key, "done": self.done, "aside": self.aside}
         known |= {"odd": self.odd, "sides": self.sides, "sums": self.sums}
         write_text(self.state, json.dumps(known))
 
     def finish(self, out: Path) -> None:
         """Put it in its place, all or nothing."""
-        self.header()
         with refusals_named(out, self.path):
+            self.header()
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()

@@ -66,9 +66,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     folder = partial / path.name
-    make_folder(folder)
     try:
         with refusals_named(path, partial):
+            make_folder(folder)
             yield folder
             folder.replace(path)
     finally:
@@ -131,14 +131,13 @@ def readable(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
-def said(error: OSError) -> str:
+def said(error: BaseException) -> str:
     """One line: the path, the system's refusal and what to do; empty for other errors."""
+    name = getattr(error, "filename", None) or "a file"
     if reason := full(error):
-        return f"{error.filename or 'the disk'}: {reason}; make room and run the command again"
-    remedy = REMEDIES.get(error.errno or 0)
-    if not remedy:
-        return ""
-    return f"{error.filename or 'a file'}: {os.strerror(error.errno)}; {remedy}"
+        return f"{name}: {reason}; make room and run the command again"
+    remedy = REMEDIES.get(code_of(error))
+    return f"{name}: {os.strerror(code_of(error))}; {remedy}" if remedy else ""
 
 
 def full(error: BaseException | None) -> str:

@@ -141,17 +141,12 @@ def status(main: Callable[[list[str] | None], None]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the system's, or another library's that has it inside
         if not (line := atomic.said(error)):
             raise
         print(f"error: {line}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # a full disk behind another library's error
-        if not (reason := atomic.full(error)):
-            raise
-        print(f"error: {reason}; make room and run the command again", file=sys.stderr)
         return 1
     except SystemExit as ended:
         if isinstance(ended.code, str):

@@ -7,6 +7,7 @@ system passes flock on (NFS does, Lustre if mounted so). Where it does not (moun
 
 import fcntl
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -86,14 +87,11 @@ def hold_for_all(name: str) -> IO[bytes] | None:
     """A lock of this machine that every user's processes see; None if another process holds it.
 
     Opened for reading alone, so that one user can lock the file that another has made. In the first
-    of the folders whose file system has locks. `UserError` where none has.
+    of the folders that all users write to and whose file system has locks. `UserError` where none
+    is such, or where another user stands in the way.
     """
-    for place in (path for path in SHARED if os.access(path, os.W_OK)):
-        folder = place / "cxrgrid"
-        with suppress(FileExistsError):
-            folder.mkdir()
-            folder.chmod(0o1777)  # as /tmp: everybody may add a file, nobody may remove another's
-        file = os.fdopen(opened(folder, f"{name}.lock"), "rb")
+    for place in filter(for_all, SHARED):
+        file = os.fdopen(opened(made_for_all(place / "cxrgrid"), f"{name}.lock"), "rb")
         locked = lock(file, fcntl.LOCK_EX)
         if locked:
             return file
@@ -102,6 +100,28 @@ def hold_for_all(name: str) -> IO[bytes] | None:
             return None
     places = ", ".join(map(str, SHARED))
     raise UserError(f"{places}: no file can be locked there; have one of them on a local disk")
+
+
+def for_all(place: Path) -> bool:
+    """True for a folder that every user may write to: all users then choose the same one."""
+    try:
+        return bool(place.stat().st_mode & stat.S_IWOTH) and os.access(place, os.W_OK)
+    except OSError:
+        return False
+
+
+def made_for_all(folder: Path) -> Path:
+    """The folder; made, if need be, as /tmp is: all may add a file, none may remove another's.
+
+    With that mode from the first: other users would else meet one that is closed to them.
+    """
+    mask = os.umask(0)
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(0o1777)
+    finally:
+        os.umask(mask)
+    return folder
 
 
 def opened(folder: Path, name: str) -> int:

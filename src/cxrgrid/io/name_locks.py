@@ -1,9 +1,10 @@
 """A lock that is a file's existence, for file systems on which flock does not reach others.
 
 The holder's file, `train.lock.held`, is made by O_CREAT|O_EXCL, which network drives keep apart; it
-says who holds it, and is touched while that process lives. A process of this machine that has ended
-is seen at once; one of another machine is gone after 15 minutes without a sign of life, by the
-clock of the disk. Should it come back, it finds its file taken, and ends.
+says who holds it, and is touched while that process lives. Of a process of this machine it is known
+whether it lives, whatever the clocks say. One of another machine, or of before a restart, is gone
+after 15 minutes without a sign of life, by the clock of the disk, and another minute in which it is
+watched: that clock may have jumped. Should it come back, it finds its file taken, and ends.
 """
 
 import errno
@@ -20,6 +21,7 @@ from typing import IO
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}  # answers of flock
 MOUNTS = Path("/proc/self/mountinfo")
+PROCESSES = Path("/proc")
 LOCAL = ("nolock", "localflock", "local_lock=flock", "local_lock=all")  # options of a mount
 BEAT = 30  # seconds between two signs of life
 GONE = 900  # seconds without one, after which a process of another machine has ended
@@ -62,18 +64,29 @@ def within_machine(folder: Path) -> bool:
 
 def hold(path: Path) -> Held | None:
     """The open file, whose name is held; None if another process holds it."""
-    name, owner = held_name(path), f"{machine()} {os.getpid()} {os.urandom(8).hex()}"
+    name, pid = held_name(path), str(os.getpid())
+    owner = f"{machine()} {pid} {started(pid)}-{os.urandom(8).hex()}"
     for _ in range(2):  # again once what a gone process held is removed
         with suppress(FileExistsError):
-            number = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            os.write(number, owner.encode())
-            os.close(number)
+            write_holder(name, owner)
             file = Held(path.open("ab+"), "utf-8")
             file.hold(name, owner)
             return file
         if not removed(name):
             return None
     return None
+
+
+def write_holder(name: Path, owner: str) -> None:
+    """Make a holder's file, unless there is one; `OSError` with its name leaves none."""
+    number = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    try:
+        os.write(number, owner.encode())
+    except OSError as error:  # a full disk: who could not be asked for would hold it all the same
+        name.unlink()
+        raise OSError(error.errno, error.strerror, str(name)) from None
+    finally:
+        os.close(number)
 
 
 def taken(path: Path) -> bool:
@@ -96,11 +109,15 @@ def held_name(path: Path) -> Path:
 
 
 def machine() -> str:
-    """Name of this machine and of its space of process numbers: a container has its own."""
-    space = ""
+    """Name of this machine, of its start, and of its space of process numbers.
+
+    Names alone may be those of several machines; a container has process numbers of its own.
+    """
+    start = space = ""
     with suppress(OSError):
-        space = Path("/proc/self/ns/pid").readlink()
-    return f"{socket.gethostname()}/{space}"
+        start = (PROCESSES / "sys/kernel/random/boot_id").read_text().strip()
+        space = (PROCESSES / "self/ns/pid").readlink()
+    return f"{socket.gethostname()}/{start}/{space}"
 
 
 def owner_of(name: Path) -> str:
@@ -115,24 +132,38 @@ def gone(name: Path) -> bool:
     """True if the process that holds a name has ended, or gives no sign of life any more."""
     if not name.exists():
         return True
-    owner = owner_of(name).split()
-    if len(owner) == 3 and owner[0] == machine() and not alive(owner[1]):
-        return True
+    lives = living(owner_of(name))
+    if lives is not None:
+        return not lives
     try:
         return clock(name.parent) - name.stat().st_mtime > GONE
     except FileNotFoundError:
         return True
 
 
-def alive(number: str) -> bool:
-    """True if this machine has a process of that number."""
+def living(owner: str) -> bool | None:
+    """True if the process that a holder's file names lives; None if this machine cannot know."""
+    name, number, token = owner.split() if len(owner.split()) == 3 else ("", "", "")
+    if name != machine():
+        return None
     try:
         os.kill(int(number), 0)
     except PermissionError:  # another user's
-        return True
+        pass
     except (ProcessLookupError, ValueError, OverflowError):
         return False
-    return True
+    then, now = token.partition("-")[0], started(number)
+    return then == now if then and now else None  # another user's may be hidden
+
+
+def started(number: str) -> str:
+    """Time at which a process was started, in ticks; empty if that is not to be seen."""
+    try:
+        words = (PROCESSES / number / "stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+    state, *others = words.rpartition(")")[2].split()
+    return "ended" if state in "ZX" else others[18]
 
 
 def clock(folder: Path) -> float:
@@ -151,7 +182,7 @@ def clock(folder: Path) -> float:
 def removed(name: Path) -> bool:
     """Remove what a gone process holds; False if it is not gone, or another came first."""
     owner = owner_of(name)
-    if not gone(name):
+    if not gone(name) or (living(owner) is None and touched(name)):
         return False
     aside = name.with_name(f".{name.name}-{os.urandom(8).hex()}")
     try:
@@ -164,6 +195,26 @@ def removed(name: Path) -> bool:
             os.link(aside, name)
     aside.unlink()
     return not other
+
+
+def touched(name: Path) -> bool:
+    """True if a holder of another machine gives a sign of life while it is watched.
+
+    By the clock of the disk it has given none for long, but that may have been set anew just now.
+    """
+    print(
+        f"{name.with_suffix('')}: its holder gave no sign of life for {GONE // 60} minutes; "
+        f"watching for another {2 * BEAT} seconds",
+        file=sys.stderr,
+    )
+    with suppress(OSError):
+        before, until = name.stat().st_mtime, time.monotonic() + 2 * BEAT
+        while time.monotonic() < until:
+            time.sleep(min(1, BEAT))
+            owner_of(name)  # a network drive shows the times of a file anew that is opened
+            if name.stat().st_mtime != before:
+                return True
+    return False
 
 
 def beat(name: Path, owner: str, over: threading.Event) -> None:

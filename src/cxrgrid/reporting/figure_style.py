@@ -73,6 +73,26 @@ def as_plain_text(figure: Figure) -> Figure:
     return figure
 
 
+def shorten_names(figure: Figure, names: Iterable[str]) -> Figure:
+    """The figure with the middle of long names left out, which would leave no room for panels."""
+    long = sorted((name for name in names if len(name) > LONGEST), key=len, reverse=True)
+
+    def shortened(words: str) -> str:
+        for name in long:
+            words = words.replace(name, f"{name[:16]}…{name[-9:]}")
+        return words
+
+    for text in figure.findobj(Text) if long else ():
+        text.set_text(shortened(text.get_text()))
+    for panel in figure.axes if long else ():
+        for axis in (panel.xaxis, panel.yaxis):
+            shown = [text.get_text() for text in axis.get_ticklabels()]
+            if any(shortened(words) != words for words in shown):
+                axis.set_ticklabels(map(shortened, shown))
+    return figure
+
+
+LONGEST = 48  # letters of a name; no label of a publisher is longer
 QUIET = "#767676"  # 4.5:1 on white
 INK = "#222222"
 SPLITS = {"train": "#40566b", "val": "#8ba3b8", "test": "#ccd8e2"}
