@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import PASSING, UserError, unread
 from cxrgrid.config.recipe import Recipe
 
 REPLICATES = ["fold", "seed"]
@@ -96,6 +96,9 @@ def read_cell(text: str) -> Cell:
     where, again = ("the cell's settings", "") if given else (text, f"; {TRAIN_AGAIN}")
     try:
         return msgspec.json.decode(text if given else Path(text).read_bytes(), type=Cell)
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{where}: not a cell ({why}){again}") from None
+    except OSError as error:
+        if error.errno in PASSING:
+            raise unread(where, error) from None
+        raise UserError(f"{where}: not a cell ({error.strerror}){again}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: not a cell ({error}){again}") from None

@@ -9,7 +9,7 @@ import msgspec
 
 from cxrgrid.config.checks import adapter_facts, checked
 from cxrgrid.config.dataset import Dataset
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import PASSING, UserError, unread
 from cxrgrid.config.study import External
 
 ANEW = "remove it, and run snakemake with the study's config, which writes it anew"
@@ -102,6 +102,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
+        if error.errno in PASSING:
+            raise unread(path, error) from None
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); see to it, or {ANEW}"
         ) from None

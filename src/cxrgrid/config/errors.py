@@ -1,11 +1,31 @@
 """One-line errors for a user's mistakes, with the nearest valid name."""
 
 import difflib
+import errno
+from pathlib import Path
 from typing import Any
+
+# Answers of the system that say nothing of the file itself, which may be whole.
+PASSING = {
+    errno.EACCES: "permission denied; ask its owner, or copy it",
+    errno.EPERM: "permission denied; ask its owner, or copy it",
+    errno.EMFILE: "too many open files; raise the limit: ulimit -n 4096",
+    errno.ENFILE: "the machine has too many files open; try again later",
+    errno.ENOMEM: "the machine has no memory left; try again with more",
+    errno.EIO: "the disk or network drive fails; try again, or look at the disk",
+    errno.ESTALE: "the network drive has lost it; run the same command again",
+}
 
 
 class UserError(Exception):
     """A user's mistake, explained in one line: the value, the place, the remedy."""
+
+
+def unread(path: str | Path, error: OSError) -> UserError:
+    """The error on a file that the system does not let one read; it may be whole for all that."""
+    if passing := PASSING.get(error.errno or 0):
+        return UserError(f"{path}: {passing}")
+    return UserError(f"{path}: cannot be read ({error.strerror or error})")
 
 
 def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:

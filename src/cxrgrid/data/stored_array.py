@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, unread
 
 
 def open_array(path: Path, dimensions: int = 3) -> np.ndarray:
@@ -19,7 +19,7 @@ def open_array(path: Path, dimensions: int = 3) -> np.ndarray:
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; prepare it (snakemake {path})") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise unread(path, error) from None
     except (ValueError, TypeError, SyntaxError, OverflowError) as error:
         why = " ".join(str(error).split())
         raise UserError(f"{path}: cut short or no array ({why}); {again}") from None

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, unread
 
 T = TypeVar("T")
 AGAIN = "remove it and run snakemake, which makes it again, or copy it anew"
@@ -36,6 +36,6 @@ def read_json(path: Path, kind: type[T]) -> T:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise unread(path, error) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged, or of another version ({error}); {AGAIN}") from None

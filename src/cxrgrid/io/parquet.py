@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import PASSING, UserError, unread
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.json_file import AGAIN, Facts
 
@@ -96,10 +96,10 @@ def read_any_kind(path: str | Path) -> tuple[pa.Table, Facts]:
         facts = Facts(json.loads(metadata.get(KEY, b"{}")), path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
-    except PermissionError:
-        raise UserError(f"{path}: permission denied; ask its owner, or copy it") from None
     # A damaged file may ask for anything: more memory than there is, names that are no text, …
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise unread(path, error) from None
         if Path(path).is_dir():
             raise UserError(f"{path}: is a folder; name a file in it") from None
         why = " ".join(str(error).split()) or type(error).__name__

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cxrgrid.config.cell import TRAIN_AGAIN, Cell
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, unread
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.io.parquet import facts_of
@@ -108,7 +108,7 @@ def checksum(path: str | Path) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise unread(path, error) from None
 
 
 def size_and_checksum(path: Path) -> dict[str, int | str]:

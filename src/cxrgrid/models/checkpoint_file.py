@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cxrgrid.config.check_starts import FROM_A_PAGE, POINTER
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, unread
 
 # Where checkpoints keep their weights, the first that is there counts: a moving average before the
 # rest, as in timm, and DINO's teacher before its student.
@@ -78,7 +78,7 @@ def check(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(len(POINTER))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise unread(path, error) from None
     if not start:
         raise UserError(f"{path}: is empty (0 bytes); fetch it again")
     if start == POINTER:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cxrgrid.config.cell import Cell
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, unread
 from cxrgrid.config.identity import changed
 from cxrgrid.io.atomic import replacing
 from cxrgrid.io.signals import Stop
@@ -115,6 +115,8 @@ def resume(run: Run, path: Path, key: str) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         own = state["key"]
+    except OSError as error:  # the state itself may be whole, and is days of work
+        raise unread(path, error) from None
     except Exception as error:  # torch raises many kinds for a broken file
         raise UserError(
             f"{path}: unreadable ({type(error).__name__}); start afresh with --fresh, or remove it"

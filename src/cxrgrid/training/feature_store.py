@@ -67,7 +67,7 @@ class Store:
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Those of some rows whose features are kept, int64 [n], and these, float32 [n, D].
 
-        None where there are none. A file that cannot be read is removed.
+        None where there are none. A damaged file is removed.
         """
         found = []
         for path in sorted(self.folder.glob("*.safetensors")) if self.folder else ():
@@ -75,8 +75,10 @@ class Store:
                 part = load_file(path)
                 wanted = np.isin(part["rows"], rows)
                 found.append((part["rows"][wanted], part["features"][wanted]))
-            except (SafetensorError, OSError, KeyError):
+            except (SafetensorError, KeyError):
                 path.unlink(missing_ok=True)
+            except OSError:  # none to be read now; it may be whole
+                continue
         if not found:
             return np.zeros(0, np.int64), None
         known, values = (np.concatenate(part) for part in zip(*found, strict=True))
