@@ -5,6 +5,7 @@ by chance, and at random moments, 200 of them. The same command then ends with t
 Without room: a limit on the size of files stands for a full disk; other refusals are injected.
 """
 
+import contextlib
 import errno
 import importlib
 import io
@@ -31,6 +32,7 @@ from conftest import write_study
 from cxrgrid.cluster import slurm
 from cxrgrid.data import near_duplicates
 from cxrgrid.io import cli
+from test_architecture import doors
 from test_machines import DATA, READINGS, REPORTED, images
 from test_robustness import write_shifted
 from test_site import slurm_says
@@ -77,6 +79,8 @@ COMMANDS = DATA + REPORTED + TRAINED + OTHERS
 FRESH = multiprocessing.get_context("forkserver")
 NEEDED = sorted({f"cxrgrid.{command[0]}" for command in COMMANDS})
 FRESH.set_forkserver_preload(["test_interrupted", *NEEDED])
+# They print, and write no file.
+PRINTING = {"find_speed", "settings", "status"}
 # Written on the way under a final name: a training's state and progress.
 ON_THE_WAY = ("state.pt", "progress.json")
 TIMES = ("seconds", "images_per_second")
@@ -116,14 +120,18 @@ def work(folder: Path, command: list[str], said: Path, fault: dict) -> None:
     os._exit(code)
 
 
-def prepare(file: io.TextIOBase, kill: int = -1, room: int = -1, refusal: int = 0) -> None:
+def prepare(
+    file: io.TextIOBase, kill: int = -1, room: int = -1, refusal: int = 0, files: int = -1
+) -> None:
     """Have this process fail at its writes.
 
     kill: as of `kill_at`; room: the largest file that it may write, in bytes; refusal: number of
-    the system's error where a file is made final.
+    the system's error where a file is made final; files: so many more it may have open at once.
     """
     if kill >= 0:
         kill_at(kill)
+    if files >= 0:
+        leave_open(files)
     if refusal:
 
         def refused(*paths):
@@ -139,6 +147,20 @@ def prepare(file: io.TextIOBase, kill: int = -1, room: int = -1, refusal: int = 
         os.dup2(end.fileno(), 2)
         sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1)
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def leave_open(files: int) -> None:
+    """Let this process open so many files more at once."""
+    # By now known, as in a command of its own: a module that cannot be opened is another matter.
+    importlib.import_module("encodings.utf_32_be")
+    last = max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 2
+    resource.setrlimit(resource.RLIMIT_NOFILE, (last + files, last + files))
+    taken = []
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    for number in taken[:files]:
+        os.close(number)
 
 
 def kill_at(point: int):
@@ -259,8 +281,12 @@ def undisturbed(start: Path, command: list[str], folder: Path) -> dict[str, byte
 
 
 EACH = pytest.mark.parametrize("number", range(len(COMMANDS)), ids=[one[0] for one in COMMANDS])
-# A system may answer so where there is room; each command meets one of them.
+# A system may answer so where there is room.
 REFUSALS = [errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENAMETOOLONG, errno.EACCES]
+
+
+def test_each_command_that_writes_is_tried_here():
+    assert {command[0] for command in COMMANDS} == set(doors()) - PRINTING
 
 
 @pytest.mark.long
@@ -333,21 +359,48 @@ def test_the_long_run_kills_two_hundred_commands():
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("refusal", REFUSALS, ids=errno.errorcode.get)
 @EACH
-def test_what_the_system_refuses_a_command_is_one_line_and_leaves_no_half(tmp_path, stages, number):
+def test_what_the_system_refuses_a_command_is_one_line_and_leaves_no_half(
+    tmp_path, stages, number, refusal
+):
     command, start = COMMANDS[number], stages[number]
     folder = Path(shutil.copytree(start, tmp_path / "refused", symlinks=True))
-    refusal = REFUSALS[number % len(REFUSALS)]
     before = content(start)
     code, said = at_work(folder, command, refusal=refusal)
     if command[0] == "clean":  # it writes nothing
         assert code == 0
         return
+    line = the_one_error(code, said)
+    assert os.strerror(refusal) in line and re.search("not written|/", line), line
+    assert not whole(folder, before, before)
+
+
+def the_one_error(code: int, said: str) -> str:
+    """The line in which a command that failed says why, by the names that the user knows."""
     assert "Traceback" not in said and code == 1, said[-3000:]
     [line] = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert os.strerror(refusal) in line and re.search("not written|/", line), line
-    assert "partial" not in line, "the name that the user knows"
-    assert not whole(folder, before, before)
+    assert "partial" not in line
+    return line
+
+
+@pytest.mark.long
+@EACH
+def test_with_few_files_open_a_command_says_so_in_one_line_or_does_its_work(
+    tmp_path, stages, number
+):
+    command, start = COMMANDS[number], stages[number]
+    before, after = content(start), undisturbed(start, command, tmp_path)
+    for files in range(9):
+        folder = Path(shutil.copytree(start, tmp_path / f"files{files}", symlinks=True))
+        code, said = at_work(folder, command, files=files)
+        assert not whole(folder, before, after), f"{files} files"
+        if code:
+            line = the_one_error(code, said)
+            assert re.search("(?i)too many (open files|files open)", line), line
+        else:
+            assert content(folder) == after, f"{files} files"
+        shutil.rmtree(folder)
 
 
 @pytest.mark.long

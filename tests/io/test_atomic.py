@@ -13,11 +13,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cxrgrid import train
+from cxrgrid import export, train
 from cxrgrid.config.errors import UserError
+from cxrgrid.data import pixel_arrays
+from cxrgrid.data.image import Decoded
+from cxrgrid.inference.trained_cell import read_trained
 from cxrgrid.io import atomic
 from cxrgrid.io.atomic import make_folder, replacing
 from cxrgrid.io.parquet import write_parquet
+from small_cell import write_cell
 from test_train import answers, make_cell, make_data, run
 
 LARGE = 100_000  # numbers; more than any of the disks here has room for
@@ -196,3 +200,28 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
     with atomic.replacing_folder(tmp_path / "a") as folder:
         (folder / "x").write_text("whole")
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["a", "a/x"]
+    (tmp_path / "file").touch()
+    match = "a: not written .Not a directory"
+    with pytest.raises(UserError, match=match), atomic.replacing_folder(tmp_path / "file/a"):
+        pass
+
+
+def test_an_array_that_finds_no_room_is_named_as_the_user_knows_it(tmp_path):
+    grown = pixel_arrays.Partial(tmp_path / "pixels.npy", "key", (200, 200))
+    image = Decoded(np.ones((200, 200), np.uint8), "", (200, 200))
+    words = "/pixels.npy: not written .File too large"
+    with limited(50_000), pytest.raises(UserError, match=words) as error:
+        for _ in range(3):
+            grown.add("a.png", image)
+    assert "partial" not in str(error.value) and not (tmp_path / "pixels.npy").exists()
+    with pytest.raises(UserError, match="/x+.npy: not written .File name too long"):
+        pixel_arrays.Partial(tmp_path / ("x" * 250 + ".npy"), "key", (200, 200))
+
+
+@pytest.mark.long
+def test_an_export_that_finds_no_room_names_its_weights(tmp_path):
+    trained = read_trained(write_cell(tmp_path))
+    words = "model.safetensors: not written .File too large"
+    with limited(50_000), pytest.raises(UserError, match=words):
+        export.write_folder(trained.network(), trained, tmp_path / "out")
+    assert list(tmp_path.glob("out/*")) == []

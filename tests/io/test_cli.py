@@ -88,6 +88,7 @@ def test_a_users_mistake_is_one_line_and_status_one(tmp_path):
         (errno.EROFS, "Read-only file system; name a folder"),
         (errno.EDQUOT, "Disk quota exceeded; make room"),
         (errno.ENAMETOOLONG, "File name too long; shorten"),
+        (errno.EEXIST, "File exists; a file stands where a folder is wanted"),
         (errno.EMFILE, "Too many open files; raise the limit"),
     ],
 )
@@ -102,3 +103,10 @@ def test_what_the_system_refuses_is_one_line(capsys, number, said):
 def test_an_error_of_no_known_remedy_is_raised(capsys):
     with pytest.raises(ConnectionResetError):
         cli.status(lambda argv: (_ for _ in ()).throw(ConnectionResetError(104, "reset")))
+
+
+def test_what_the_system_refuses_another_library_is_one_line(capsys):
+    words = "unable to open file <a/model.safetensors> in read-only mode: Too many open files (24)"
+    assert cli.status(lambda argv: (_ for _ in ()).throw(RuntimeError(words))) == 1
+    said = "error: a/model.safetensors: Too many open files; raise the limit: ulimit -n 4096\n"
+    assert capsys.readouterr().err == said

@@ -1,5 +1,6 @@
 """Stopped anywhere, and started again: the same bits as never stopped."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -359,3 +360,17 @@ def test_every_way_to_train_goes_on_with_the_same_bits(tmp_path, settings, monke
     assert answers(run(cell, data, tmp_path / "stopped")) == whole
     history, _ = read_parquet(tmp_path / "whole/history.parquet")
     assert f"val_{cell.monitor}" in history.column_names
+
+
+def test_a_state_that_cannot_be_read_now_is_not_called_broken(tmp_path, data, monkeypatch):
+    """It may be days of work: too many open files, or a drive that is away, are no reason."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/state.pt").write_bytes(b"whole")
+
+    def refused(*arguments, **options):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "state.pt")
+
+    monkeypatch.setattr(torch, "load", refused)
+    with pytest.raises(UserError, match="state.pt: too many open files; raise the limit") as error:
+        run(CELL, data, tmp_path / "out")
+    assert "remove" not in str(error.value) and (tmp_path / "out/state.pt").is_file()

@@ -1,10 +1,10 @@
 """Partitions, GPUs, limits and accounts of a Slurm cluster, as its own commands tell them."""
 
-import getpass
 import re
 from dataclasses import dataclass, field
 
 from cxrgrid.cluster import slurm
+from cxrgrid.io.account import user_name
 
 UNLIMITED = 10**6  # minutes
 
@@ -123,10 +123,10 @@ def minutes(text: str) -> int:
 
 def associations() -> tuple[list[str], list[int]]:
     """My accounts, the default first, and the limits on my jobs in the queue; none unrecorded."""
-    user = f"user={getpass.getuser()}"
+    user = f"user={user_name()}"
     rows = slurm.ask("sacctmgr", "-nP", "show", "assoc", user, "format=account,maxsubmitjobs,qos")
     found = [row.split("|") for row in rows if row.count("|") == 2]
-    usual = slurm.ask("sacctmgr", "-nP", "show", "user", getpass.getuser(), "format=defaultaccount")
+    usual = slurm.ask("sacctmgr", "-nP", "show", "user", user_name(), "format=defaultaccount")
     accounts = list(dict.fromkeys([*filter(None, usual), *(row[0] for row in found)]))
     limits = [int(limit) for _, limit, _ in found if limit.isdigit()]
     mine = {name for *_, names in found for name in names.split(",")}

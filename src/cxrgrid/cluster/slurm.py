@@ -4,7 +4,6 @@ Every question has an answer without Slurm too: nothing.
 """
 
 import contextlib
-import getpass
 import glob
 import re
 import shutil
@@ -12,6 +11,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cxrgrid.io.account import user_name
 
 LOGS = Path("logs/slurm")  # slurm-logdir in profiles/slurm; below it a folder for each study
 NAME = "cxrgrid"  # slurm-jobname-prefix in profiles/slurm
@@ -105,14 +106,14 @@ def answers() -> bool:
 
 def over(job: str) -> bool:
     """True if Slurm says that a job of mine is no longer in its queue."""
-    queued = told("squeue", "-h", "-u", getpass.getuser(), "-o", "%A")
+    queued = told("squeue", "-h", "-u", user_name(), "-o", "%A")
     return queued is not None and job not in queued
 
 
 def queue(folder: Path) -> list[Job]:
     """My jobs that were sent from `folder` and have not ended; also those that share one."""
     columns = "%i|%j|%k|%T|%r|%M|%Z"
-    rows = [line.split("|") for line in ask("squeue", "-h", "-u", getpass.getuser(), "-o", columns)]
+    rows = [line.split("|") for line in ask("squeue", "-h", "-u", user_name(), "-o", columns)]
     here = [row for row in rows if len(row) == 7 and Path(row[6]) == folder.resolve()]
     ours = [row for row in here if row[1].startswith(NAME)]
     jobs = [Job(*row[:2], what, *row[3:5], clock(row[5])) for row in ours for what in apart(row[2])]

@@ -3,9 +3,9 @@
 import datetime
 import functools
 import math
+import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -57,7 +57,7 @@ def check_plain(value: Any, where: str = "") -> None:
     elif isinstance(value, bytes | set):
         raise UserError(f"{where}: {type(value).__name__} is no kind of setting; remove the `!!`")
     elif isinstance(value, str) and HOME.match(value):
-        whole = HOME.sub(f"{Path.home()}\\2", value)
+        whole = HOME.sub(f"{os.environ.get('HOME', '/home/me')}\\2", value)
         raise UserError(f"{where}: {value.split('/')[0]} is not expanded; write {whole!r}")
 
 

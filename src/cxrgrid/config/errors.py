@@ -2,6 +2,8 @@
 
 import difflib
 import errno
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,22 @@ class UserError(Exception):
     """A user's mistake, explained in one line: the value, the place, the remedy."""
 
 
-def unread(path: str | Path, error: OSError) -> UserError:
+# The system's answer in the words of safetensors and torch, which do not raise `OSError`.
+ANSWER = re.compile(r": ([^:()]+) \((?:os error )?(\d+)\)")
+
+
+def code_of(error: BaseException) -> int:
+    """Number of the system's error, also where another library puts it into words; else 0."""
+    words, number = next(iter(ANSWER.findall(str(error))), ("", "0"))
+    said = int(number) if words == os.strerror(int(number)) else 0
+    return getattr(error, "errno", None) or said
+
+
+def unread(path: str | Path, error: Exception) -> UserError:
     """The error on a file that the system does not let one read; it may be whole for all that."""
-    if passing := PASSING.get(error.errno or 0):
+    if passing := PASSING.get(code_of(error)):
         return UserError(f"{path}: {passing}")
-    return UserError(f"{path}: cannot be read ({error.strerror or error})")
+    return UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 def suggest(name: str, known: list[str] | set[str] | tuple[str, ...]) -> str:

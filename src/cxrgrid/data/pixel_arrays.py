@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cxrgrid.config import preparation
-from cxrgrid.config.errors import unread
+from cxrgrid.config.errors import PASSING, unread
 from cxrgrid.data.image import Decoded
 from cxrgrid.data.resizing import Sides
 from cxrgrid.io.atomic import make_folder, refusals_named, write_text
@@ -73,10 +73,10 @@ class Partial:
         """The note of a run before; empty where there was none, or it is damaged."""
         try:
             known = json.loads(self.state.read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in PASSING:  # hours of work hang on it
+                raise unread(self.state, error) from None
             return {}
-        except OSError as error:  # hours of work hang on it
-            raise unread(self.state, error) from None
         return known if isinstance(known, dict) else {}
 
     def header(self) -> None:

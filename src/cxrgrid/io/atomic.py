@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import UserError, code_of
 
 REMEDIES = {
     errno.EACCES: "give yourself the permission, or name another folder",
@@ -20,6 +20,7 @@ REMEDIES = {
     errno.ENFILE: "the machine has too many files open; try again later",
     errno.EIO: "the disk or network drive fails; try again, or name another one",
     errno.ESTALE: "the network drive has lost the file; run the same command again",
+    errno.EEXIST: "a file stands where a folder is wanted; move it",
     errno.ENOTDIR: "a file stands where a folder is wanted; move it",
     errno.EISDIR: "a folder stands where a file is wanted; move it",
 }
@@ -133,7 +134,8 @@ def readable(path: Path) -> None:
 
 def said(error: BaseException) -> str:
     """One line: the path, the system's refusal and what to do; empty for other errors."""
-    name = getattr(error, "filename", None) or "a file"
+    inside = re.search("<(.+)>", str(error))  # torch's
+    name = getattr(error, "filename", None) or (inside[1] if inside else "a file")
     if reason := full(error):
         return f"{name}: {reason}; make room and run the command again"
     remedy = REMEDIES.get(code_of(error))
@@ -150,9 +152,3 @@ def full(error: BaseException | None) -> str:
             return os.strerror(code_of(error))
         error = error.__cause__ or error.__context__
     return ""
-
-
-def code_of(error: BaseException) -> int:
-    """Number of the system's error, 0 for others; safetensors gives it as text."""
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    return int(number[1]) if number else getattr(error, "errno", None) or 0

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cxrgrid.config.cell import TRAIN_AGAIN, Cell
-from cxrgrid.config.errors import UserError, unread
+from cxrgrid.config.errors import PASSING, UserError, code_of, unread
 from cxrgrid.data.loader import Feed
 from cxrgrid.data.split_arrays import Split
 from cxrgrid.io.parquet import facts_of
@@ -133,7 +133,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights of a safetensors file; nothing is unpickled."""
     try:
         return load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError) as error:
+        if code_of(error) in PASSING:
+            raise unread(path, error) from None
         raise UserError(f"{path}: not a readable safetensors file ({error})") from None
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cxrgrid.config.check_starts import FROM_A_PAGE, POINTER
-from cxrgrid.config.errors import UserError, unread
+from cxrgrid.config.errors import PASSING, UserError, code_of, unread
 
 # Where checkpoints keep their weights, the first that is there counts: a moving average before the
 # rest, as in timm, and DINO's teacher before its student.
@@ -60,7 +60,9 @@ def read(path: str | Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, RuntimeError) as error:
+            if code_of(error) in PASSING:
+                raise unread(path, error) from None
             raise UserError(
                 f"{path}: not a readable safetensors file ({error}); fetch it again"
             ) from None

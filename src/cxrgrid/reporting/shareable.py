@@ -4,7 +4,6 @@ What the config says in words of its own (title, labels, names of datasets and r
 it before you send the page.
 """
 
-import getpass
 import html
 import json
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrgrid.evaluation.wording import many
+from cxrgrid.io.account import user_name
 from cxrgrid.io.parquet import read_parquet
 
 OUT = "[left out]"
@@ -54,7 +54,8 @@ def names(folders: Iterable[Path]) -> Names:
             last = path.rpartition("/")[2]
             images |= {path, last, last.rpartition(".")[0]} - {""}
         patients |= set(map(str, table["patient"].to_pylist()))
-    machine = {socket.gethostname(), getpass.getuser(), Path.home().name} - {"root", "user"}
+    home = Path(os.environ.get("HOME", "")).name
+    machine = {socket.gethostname(), user_name(), home} - {"root", "user"}
     telling = {name for name in patients | images if len(name) >= TELLING or not name.isdigit()}
     return Names(images & telling, patients & telling, {w for w in machine if len(w) >= TELLING})
 
