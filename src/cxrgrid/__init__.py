@@ -14,6 +14,9 @@ __all__ = ["load"]
 # being imported is a quarter of an import's cost; `command.run` turns it on again.
 if sys.argv[0] == "-m":
     gc.disable()
+    # A notebook names a backend for whatever it starts, which need not be installed here; and each
+    # figure sets its own style.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     if "CXRGRID_FORKS" in os.environ:  # in a job of several: one has done the imports for all
         from cxrgrid.io import forks
 

@@ -33,3 +33,10 @@ def test_the_line_says_what_to_do_and_not_to_remove_the_file(number):
         assert line.startswith("a/b.pt: ") and ";" in line
         assert "remove" not in line and "damaged" not in line
     assert isinstance(unread("a", OSError(errno.EFBIG, "too large")), UserError)
+
+
+def test_a_file_that_is_there_is_not_said_to_be_missing(tmp_path):
+    """safetensors answers so to whatever keeps a file from being opened."""
+    (tmp_path / "a").touch()
+    assert "too many open files" in str(unread(tmp_path / "a", FileNotFoundError("No such file")))
+    assert "No such file" in str(unread(tmp_path / "b", FileNotFoundError("No such file")))

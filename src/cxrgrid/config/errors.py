@@ -23,6 +23,8 @@ class UserError(Exception):
     """A user's mistake, explained in one line: the value, the place, the remedy."""
 
 
+# Of these, those that say nothing of what was asked for: to leave it out would lose it.
+ELSEWHERE = PASSING.keys() - {errno.EACCES, errno.EPERM}
 # The system's answer in the words of safetensors and torch, which do not raise `OSError`.
 ANSWER = re.compile(r": ([^:()]+) \((?:os error )?(\d+)\)")
 
@@ -36,7 +38,10 @@ def code_of(error: BaseException) -> int:
 
 def unread(path: str | Path, error: Exception) -> UserError:
     """The error on a file that the system does not let one read; it may be whole for all that."""
-    if passing := PASSING.get(code_of(error)):
+    code = code_of(error)
+    if isinstance(error, FileNotFoundError) and Path(path).is_file():  # safetensors says so
+        code = errno.EMFILE
+    if passing := PASSING.get(code):
         return UserError(f"{path}: {passing}")
     return UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
 

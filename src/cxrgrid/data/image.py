@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrgrid.config import preparation
+from cxrgrid.config.errors import ELSEWHERE
 from cxrgrid.data import dicom, file_pixels, lungs, oddities
 from cxrgrid.data.lungs import Box
 from cxrgrid.data.resizing import Sides, fitted, inner
@@ -19,7 +20,8 @@ from cxrgrid.data.resizing import Sides, fitted, inner
 # No other decoder is asked, whatever a file begins with: Pillow's for EPS starts Ghostscript.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+# Answers that are no fault of a file; a disk that fails may fail at one file alone.
+NOT_ITS_FAULT = ELSEWHERE - {errno.EIO}
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -110,7 +112,7 @@ def opened(path: Path, recipe: preparation.Image, frame: Sides | None, read: dic
 
 def reason(error: Exception, path: Path) -> str:
     """In a few words, why `decode` could not read a file; raises what is no fault of the file."""
-    if isinstance(error, OSError) and error.errno in TOO_MANY_OPEN:
+    if isinstance(error, OSError) and error.errno in NOT_ITS_FAULT:
         raise error
     if isinstance(error, FileNotFoundError):
         return "missing"

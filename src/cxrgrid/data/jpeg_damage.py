@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import IO
 
 import cv2
 import numpy as np
@@ -36,13 +37,20 @@ def listening() -> Iterator[None]:
     if _ears:
         yield
         return
-    with tempfile.TemporaryFile() as file, kept_stderr():
+    with in_memory() as file, kept_stderr():
         os.dup2(file.fileno(), 2)
         _ears.append(file.fileno())
         try:
             yield
         finally:
             _ears.clear()
+
+
+def in_memory() -> IO[bytes]:
+    """A file without a name; on Linux it needs no folder for temporary files, which may be full."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cxrgrid.config.errors import ELSEWHERE
 from cxrgrid.data import dicom
 
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".jp2")
@@ -63,6 +64,8 @@ def entries(folder: Path, root: Path, left_out: Counter) -> list[os.DirEntry]:
         with os.scandir(folder) as items:
             return [item for item in items if not item.name.startswith(".")]
     except OSError as error:
+        if error.errno in ELSEWHERE:
+            raise
         inner = folder.relative_to(root).as_posix()
         left_out[f"folder that cannot be opened ({inner}: {error.strerror})"] += 1
         return []
@@ -104,6 +107,8 @@ def fault(item: os.DirEntry, path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(132)
     except OSError as error:
+        if error.errno in ELSEWHERE:
+            raise
         return f"{ending(path)} ({error.strerror})"
     kind = ending(path)
     picture = kind == NO_ENDING and start.startswith(BEGINNINGS)

@@ -61,7 +61,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except (SafetensorError, OSError, RuntimeError) as error:
-            if code_of(error) in PASSING:
+            if code_of(error) in PASSING or isinstance(error, FileNotFoundError):
                 raise unread(path, error) from None
             raise UserError(
                 f"{path}: not a readable safetensors file ({error}); fetch it again"

@@ -9,6 +9,7 @@ import pandas as pd
 import PIL.Image
 
 from cxrgrid.config.checks import adapter_facts
+from cxrgrid.config.errors import ELSEWHERE
 from cxrgrid.config.explained_cells import hidden
 from cxrgrid.config.preparation import Image
 from cxrgrid.data.image import decode
@@ -58,7 +59,9 @@ def raw(facts: dict, image: str) -> str | None:
         return None
     try:
         return png(decode(path, Image(size=SIDE, resize="fit")))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in ELSEWHERE:
+            raise
         return None
 
 

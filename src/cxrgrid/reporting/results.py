@@ -10,7 +10,7 @@ import pandas as pd
 
 from cxrgrid.comparison.choice import ranked
 from cxrgrid.config.cell import AXES, CONFIGURATION
-from cxrgrid.config.errors import UserError
+from cxrgrid.config.errors import PASSING, UserError, unread
 from cxrgrid.config.explained_cells import Explained
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
@@ -267,6 +267,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     try:
         found = pd.read_csv(path, dtype=TEXT | FLOAT, keep_default_na=False, na_values=[""])
     except (ValueError, OSError, MemoryError) as error:  # pandas' own errors are ValueErrors
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise unread(path, error) from None
         raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); {AGAIN}") from None
     found = mapped(found, unquoted)
     if "seed" in found and "fold" not in found:  # written before there were folds

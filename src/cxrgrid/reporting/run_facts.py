@@ -22,6 +22,6 @@ def commit() -> str:
     asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)
-    except OSError:
+    except (FileNotFoundError, PermissionError):  # no git
         return ""
     return done.stdout.strip()
