@@ -277,7 +277,7 @@ def test_the_audit_is_on_the_page(study):
         "0.712 (0.600–0.800)",
         "one class only in test",
         "none with equal pixels, 3 nearly",
-        "17,920 of 25,596",
+        "Of the 25,596 test images of the split 'official', 17,920 are training images",
         "ward and children share images.",
     ):
         assert words in page  # fmt: skip
@@ -299,7 +299,11 @@ def test_a_study_of_one_cell_says_so_and_repeats_it_in_no_grid(tmp_path):
     write_report(path)
     text = make(path).read_text()
     assert "The study varies nothing, so there is no effect" in text
-    assert "1 cell, none missing" in text and 'id="grid"' not in text and "#grid" not in text
+    assert (
+        "1 cell (each one training and its tests), none missing" in text
+        and 'id="grid"' not in text
+        and "#grid" not in text
+    )
     shutil.rmtree(path.parent / "cells")
     write_report(path)
     text = make(path).read_text()

@@ -135,10 +135,10 @@ def recommended(frames: Frames, leaderboard: pd.DataFrame) -> list[dict[str, str
         rows.append({
             "dataset": name,
             "configuration": configuration(row),
-            f"validation {metric}": number(row["validation"]),
             f"test {metric} (95 % interval)": number(row["value"], row["low"], row["high"]),
             "test images (patients)": f"{row['n']:,.0f} ({row['patients']:,.0f})",
             "seeds": seeds(row),
+            f"validation {metric}": number(row["validation"]),
             **baseline(frames, name),
         })  # fmt: skip
     return rows

@@ -44,9 +44,9 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["at"] = [", ".join(filter(None, row)) for row in fixed.itertuples(index=False)]
     shown["AUROC difference (95 % interval)"] = values
     shown.loc[rows["seeds"] == 0, "AUROC difference (95 % interval)"] = MISSING
+    shown["verdict"] = rows["verdict"]
     shown["p"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
     shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
-    shown["verdict"] = rows["verdict"]
     if (rows["folds"] > 1).any():
         shown["folds"] = rows["folds"].map(whole)
     shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]

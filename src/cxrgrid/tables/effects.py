@@ -54,9 +54,9 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     values = [difference(row.estimate, row.low, row.high) for row in rows.itertuples()]
     name = f"{NAMES[primary_metric(frames.grid)]} difference (95 % interval)"
     shown[name] = pd.Series(values, rows.index).mask(rows["pairs"] == 0, MISSING)
+    shown["verdict"] = rows["verdict"]
     shown["p"] = [p_value(p).removeprefix("= ") for p in rows["p"]]
     shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
-    shown["verdict"] = rows["verdict"]
     if rows["margin"].notna().any():
         shown["by the margin"] = rows["margin_verdict"].fillna("–")
     shown["detectable"] = rows["detectable"].map(number)

@@ -46,8 +46,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["difference (95 % interval)"] = [
         difference(row.difference, row.low, row.high) for row in rows.itertuples()
     ]
-    shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
     shown["verdict"] = rows["verdict"]
+    shown["p, Holm"] = [p_value(p).removeprefix("= ") for p in rows["p_holm"]]
     shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
     shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
     return shown
