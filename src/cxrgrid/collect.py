@@ -26,7 +26,7 @@ from cxrgrid.evaluation.score_columns import CELLS, COUNTS, EPOCHS, KEYS, SCORES
 from cxrgrid.io import cli
 from cxrgrid.io.atomic import make_folder
 from cxrgrid.io.csv_file import write_csv
-from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.parquet import read_answers, read_parquet
 from cxrgrid.reporting import readings
 from cxrgrid.reporting.factor_columns import with_levels
 
@@ -118,7 +118,8 @@ def read_histories(cells: list[Cell], study: Path) -> dict[Cell, tuple[pd.DataFr
     for cell in cells:
         folder = study / "cells" / cell.path()
         if finished(folder, cell) and (folder / "history.parquet").is_file():
-            table, facts = read_parquet(folder / "history.parquet")
+            needs = ("epoch", "seconds", "images_per_second", "best", f"val_{cell.monitor}")
+            table, facts = read_parquet(folder / "history.parquet", *needs)
             found[cell] = table.to_pandas(), facts
     return found
 
@@ -140,7 +141,7 @@ def confusion_table(cells: Iterable[Cell], study: Path) -> pd.DataFrame:
     for cell in cells:
         path = study / "cells" / cell.path() / f"predictions/{cell.dataset}.parquet"
         if path.is_file():
-            table, facts = read_parquet(path)
+            table, facts = read_answers(path)
             if facts.get("task") == "multiclass":
                 found = confusion.counts(table.to_pandas(), facts["labels"])
                 frames.append(found.assign(**cell.axes()))

@@ -160,7 +160,7 @@ def write(args, frames: Frames, leaderboard: pd.DataFrame, audited: dict, data: 
     template = cell_pages.environment().get_template("report.html.j2")
     html = template.render(**words, **laid_out(frames, tables, drawn, words["explained"]))
     if args.shareable:
-        known = shareable.names(data / name for name in frames.facts)
+        known = shareable.names((data / name for name in frames.facts), args.report)
         html, said = shareable.copy(html, known, words["left"])
         print(f"left out: {said}. Read the page before you send it: your config's words stay")
     write_text(

@@ -74,9 +74,10 @@ def changed(config, data):
 
 
 def one_line(config):
-    """Check a config; what is refused is refused in one line."""
+    """Check a config and ask what a plan asks; what is refused is refused in one line."""
     try:
-        Grid(config)
+        grid = Grid(config)
+        grid.figures(), grid.rows(), [grid.arrays(name) for name in grid.used()], grid.to_json()
     except UserError as error:
         assert str(error) and "\n" not in str(error), error
 
@@ -120,6 +121,11 @@ ODD_TEXTS += [
     "a: !x y\n",
     "? [a]\n: b\n",
 ]
+
+
+def test_a_grid_without_blocks_is_one_line():
+    with pytest.raises(UserError, match="^grid: an empty list makes no cell"):
+        Grid(CONFIGS[0] | {"grid": []})
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)

@@ -20,6 +20,7 @@ def write(frames, at: int, scores: list[float]) -> None:
     """Predictions of the cell at that place, the same for each of two labels."""
     cell = frames.grid.cells[at]
     columns = {"image": [str(n) for n in range(len(scores))]}
+    columns |= {f"y:{label}": np.zeros(len(scores)) for label in "ab"}
     columns |= {f"p:{label}": np.array(scores, np.float32) for label in "ab"}
     path = frames.folder / f"cells/{cell.path()}/predictions/{cell.dataset}.parquet"
     write_parquet(columns, path, {"labels": ["a", "b"]})

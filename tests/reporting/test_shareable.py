@@ -1,30 +1,80 @@
 """The copy of the report to hand on names no image, no patient and no folder, and shows none."""
 
+import html
 import json
 import re
 
 import pandas as pd
 import pytest
 
-from conftest import write_report, write_study
+from conftest import CONFIG, LABELS, MISSING, write_report, write_study
 from cxrgrid import report
-from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.parquet import read_parquet, write_parquet
 from cxrgrid.reporting import shareable
+
+LEAKS = ("Doe, John", "P-77/b", "STUDY-4711", "1.2.840.113619", "scan 9 (lat).png", "lost_film.dcm")
+LEAKS += ("ann-smith", "ward-server", "private-lists", "/home/ann", "own_labels.csv")
+
+
+def plant(study, results):
+    """Names of each kind where the commands write them: tables, audits, logs, config, notes."""
+    path = results / "data/ward/table.parquet"
+    table, facts = read_parquet(path)
+    ids = ["Doe, John", "P-77/b", *table["patient"].to_pylist()[2:]]
+    studies = ["STUDY-4711", "1.2.840.113619"] * 30
+    images = ["scan 9 (lat).png", *table["image"].to_pylist()[1:]]
+    table = table.set_column(0, "image", [images]).set_column(1, "patient", [ids])
+    notes = [
+        "Labels of /home/ann/private-lists/own_labels.csv, for STUDY-4711 and patient Doe, John."
+    ]
+    write_parquet(table.append_column("study", [studies]), path, facts | {"notes": notes})
+    audit = results / "data/ward/audit.json"
+    found = json.loads(audit.read_text())
+    found["warnings"] = ["Patients in more than one split: 1, namely p03 (train, test)."]
+    found["warnings"] += ["Unreadable images, set aside: 1, namely 017.png (empty file)."]
+    found["warnings"] += [
+        "Of P-77/b: lost_film.dcm, copied from ward-server.example.org/private-lists/x."
+    ]
+    audit.write_text(json.dumps(found))
+    (study.parent / "overlap.json").write_text(
+        json.dumps(
+            {
+                "warnings": [
+                    "One image in two datasets: 'scan 9 (lat).png'; ask ann-smith@example.org."
+                ]
+            }
+        )
+    )
+    log = study.parent / "cells" / MISSING / "train.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(
+        "error: /home/ann/private-lists/../film/lost_film.dcm of STUDY-4711 (Doe, John, "
+        "1.2.840.113619): not read; own_labels.csv; "
+        "--profile=/home/ann/p, C:\\Users\\ann-smith\\x, on ann-smith@ward-server\n"
+    )
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The results, what was said, and the page, of a study whose files name much."""
     results = tmp_path_factory.mktemp("shareable") / "results"
-    study = write_study(results)
-    audit = results / "data/ward/audit.json"
-    found = json.loads(audit.read_text())
-    found["warnings"] = ["Patients in more than one split: 1, namely p03 (train, test)."]
-    found["warnings"] += ["Unreadable images, set aside: 1, namely 017.png (empty file)."]
-    audit.write_text(json.dumps(found))
-    write_report(study)
-    report.main([str(study), "--shareable"])
+    root = {
+        "ward": {"root": "private-lists", "adapter": "nih", "phantom": {}, "labels": LABELS["ward"]}
+    }
+    study = write_study(results, datasets={**CONFIG["datasets"], **root})
+    plant(study, results)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shareable.socket, "gethostname", lambda: "ward-server.example.org")
+        patch.setattr(shareable, "user_name", lambda: "ann-smith")
+        write_report(study)
+        report.main([str(study), "--shareable"])
     return results, (study.parent / "report/shareable.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_names_of_each_kind_do_not_leak(page, leak):
+    _, text = page
+    assert html.escape(leak) not in text and leak not in html.unescape(text)
 
 
 def test_no_name_no_pixel_and_no_path_is_left(page):
@@ -50,7 +100,7 @@ def test_paths_in_text_and_in_the_config_are_left_out():
     known = shareable.Names({"scan_a.png", "scan_a"}, {"PAT-77"}, {"ward-server"})
     page = f"{shareable.START}<p>/home/ann/x/scan_a.png of PAT-77, on ward-server; 3/4, 0.8/0.9</p>"
     found, said = shareable.copy(f'{page}<img alt="scan_a.png, left">', known, [])
-    assert "3/4, 0.8/0.9" in found and "patient id: 1" in said
+    assert "3/4, 0.8/0.9" in found and "patient or study id: 1" in said
     body = found.replace(said, "")
     assert not re.search("ann|scan_a|PAT-77|ward-server", body)
     config = {"datasets": {"a": {"root": "/data/ann", "labels": ["A"]}}, "url": "https://x.org/y"}

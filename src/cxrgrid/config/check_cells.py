@@ -5,12 +5,21 @@ from cxrgrid.config.cell import Cell
 from cxrgrid.config.check_dataset import POLICIES, check_ages, check_policies
 from cxrgrid.config.check_starts import check_source
 from cxrgrid.config.check_values import once
-from cxrgrid.config.checks import TESTED, check_backbone, task_of
+from cxrgrid.config.checks import TESTED, backbones, check_backbone, task_of
 from cxrgrid.config.dataset import Dataset
 from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.recipe import Recipe
 from cxrgrid.config.source import Source
 from cxrgrid.config.study import Block, Override, Study
+
+
+def check_blocks(blocks: list[Block], study: Study, recipes: dict) -> None:
+    """`UserError` if the grid has no block, or at the first name in one that is not known."""
+    if not blocks:
+        raise UserError("grid: an empty list makes no cell; give a grid, or several in a list")
+    known_backbones = backbones()
+    for block in blocks:
+        check_block(block, study, recipes, known_backbones)
 
 
 def check_block(block: Block, study: Study, recipes: dict, known_backbones: set[str]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from cxrgrid.config.backbone_names import with_path_names
 from cxrgrid.config.cell import Cell, Point
-from cxrgrid.config.check_cells import check_block, check_override, check_recipe, file_of
+from cxrgrid.config.check_cells import check_blocks, check_override, check_recipe, file_of
 from cxrgrid.config.check_dataset import check_selection
 from cxrgrid.config.check_files import check_external_files, check_root, check_shared
 from cxrgrid.config.check_recipes import built_in, check_recipes
@@ -24,7 +24,6 @@ from cxrgrid.config.check_starts import check_folds, check_start, input_of, weig
 from cxrgrid.config.checks import (
     FIGURES,
     TABLES,
-    backbones,
     check_study,
     checked,
     declares,
@@ -82,9 +81,7 @@ class Grid:
         check_parted(self.study.datasets)
         self.name = self.study.study
         self.recipes = check_recipes(self.study, {block.design for block in self.blocks()})
-        known_backbones = backbones()
-        for block in self.blocks():
-            check_block(block, self.study, self.recipes, known_backbones)
+        check_blocks(self.blocks(), self.study, self.recipes)
         levels = study_levels(self.recipes, built_in())
         self.levels = with_overrides(levels, self.recipes, self.study.overrides)
         self.folds = study_folds(self.study, self.blocks())

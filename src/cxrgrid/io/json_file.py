@@ -24,6 +24,38 @@ class Facts(dict):
         )
 
 
+class Kinds(msgspec.Struct):
+    """Kinds of the facts that commands calculate with or walk through."""
+
+    labels: list[str] = []
+    task: str | None = None
+    split: str | None = None
+    split_hash: str | None = None
+    accounting: list[dict[str, Any]] = []
+    notes: list[str] = []
+    warnings: list[str] = []
+    policy: dict[str, Any] | None = None
+    image: dict[str, Any] | None = None
+    leakage: dict[str, Any] | None = None
+    split_hashes: dict[str, str | None] = {}
+    versions: dict[str, Any] = {}
+    cost: dict[str, float | str | None] = {}
+    parameters: int | None = None
+    trainable: int | None = None
+    buffers: int | None = None
+    layers: int | None = None
+    multiply_adds: int | None = None
+    threads: int | None = None
+
+
+def check_kinds(facts: Facts) -> None:
+    """`UserError` if a fact is of another kind than commands write."""
+    try:
+        msgspec.convert(facts, Kinds)
+    except ValueError as error:
+        raise UserError(f"{facts.path}: a fact of another kind ({error}); {AGAIN}") from None
+
+
 def read_facts(path: Path) -> Facts:
     """A file's JSON object."""
     return Facts(read_json(path, dict[str, Any]), path)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from cxrgrid.config.errors import PASSING, UserError, unread
 from cxrgrid.io.atomic import replacing
-from cxrgrid.io.json_file import AGAIN, Facts
+from cxrgrid.io.json_file import AGAIN, Facts, check_kinds
 
 KEY = b"cxrgrid"
 SUM = b"cxrgrid.sha256"  # of everything but the values, which have checksums of their own
@@ -24,6 +24,9 @@ OWN = (SUM, b"ARROW:schema")  # metadata that the checksum leaves out: pyarrow w
 
 TEXTS = ("image", "patient", "split", "dataset", "label", "metric")
 NUMBERS = ("value", "low", "high", "fold", "seed")
+NUMBERS += ("epoch", "seconds", "images_per_second", "lr", "steps")
+# Begin the names of an epoch's losses and metrics; of truth, probabilities and their log odds.
+NUMERIC = ("train_", "val_", "y:", "p:", "z:")
 
 
 def write_parquet(table, path: str | Path, facts: dict) -> None:
@@ -57,11 +60,23 @@ def read_parquet(path: str | Path, *needs: str) -> tuple[pa.Table, Facts]:
     one of another kind.
     """
     table, facts = read_any_kind(path)
+    check_kinds(facts)
     for name in [name for name in needs if table.schema.get_field_index(name) < 0][:1]:
         raise UserError(f"{path}: needs one column {name!r}; {AGAIN}")
     for field in table.schema:
         if kind := wanted_kind(field, facts):
             raise UserError(f"{path}: column {field.name!r} is {field.type}, not {kind}; {AGAIN}")
+    return table, facts
+
+
+def read_answers(path: str | Path, *needs: str) -> tuple[pa.Table, Facts]:
+    """The table of a cell's predictions, with `y:<label>` and `p:<label>` of each of its labels."""
+    table, facts = read_parquet(path, *needs)
+    names = {f"{kind}:{label}" for label in facts["labels"] or [""] for kind in "yp"}
+    for name in sorted(names.difference(table.column_names))[:1]:
+        raise UserError(f"{path}: needs one column {name!r}; {AGAIN}")
+    if not table.num_rows:
+        raise UserError(f"{path}: has no rows; {AGAIN}")
     return table, facts
 
 
@@ -80,7 +95,10 @@ def wanted_kind(field: pa.Field, facts: dict) -> str:
         return "" if known else "text"
     if field.name == "row":
         return "" if whole else "whole numbers"
+    if field.name == "best":
+        return "" if types.is_boolean(field.type) else "true or false"
     numeric = field.name in NUMBERS or isinstance(labels, list) and field.name in labels
+    numeric = numeric or field.name.startswith(NUMERIC)
     return "numbers" if numeric and not (whole or number) else ""
 
 

@@ -16,7 +16,7 @@ from cxrgrid.config.errors import UserError, known
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.study_json import read_grid
 from cxrgrid.config.transfers import targets_of
-from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.parquet import read_answers, read_parquet
 from cxrgrid.reporting.results import read_csv
 
 PARTS = ("test", "val", "transfer")
@@ -129,12 +129,13 @@ class Results:
         names = {"test": [f"predictions/{cell.dataset}"], "val": ["predictions/val"]}
         names["transfer"] = [f"transfer/{target}" for target in targets_of(self.grid, cell)]
         for name in names[part]:
-            if (folder / f"{name}.parquet").is_file():
-                target = cell.dataset if part == "val" else name.rpartition("/")[2]
-                wide = self.parquet(folder / f"{name}.parquet")
-                yield long(wide).assign(**cell.axes(), target=target)[
-                    [*AXES, "target", "image", "patient", "label", "truth", "probability"]
-                ]
+            path = folder / f"{name}.parquet"
+            if part == "transfer" and not path.is_file():  # asked of other datasets later
+                continue
+            target = cell.dataset if part == "val" else name.rpartition("/")[2]
+            yield long(read_answers(path, "image", "patient")[0].to_pandas()).assign(
+                **cell.axes(), target=target
+            )[[*AXES, "target", "image", "patient", "label", "truth", "probability"]]
 
     @property
     def report(self) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrgrid.evaluation.wording import many
-from cxrgrid.io.parquet import read_parquet
+from cxrgrid.io.parquet import read_answers
 from cxrgrid.reporting.results import Frames
 
 NEAR = 1e-6  # single precision holds no probability between 1 and 1 - 6e-8
@@ -31,6 +31,6 @@ def sentence(frames: Frames) -> str:
 
 def share(path: Path) -> float:
     """Share of the probabilities of a cell's predictions file within `NEAR` of 0 or 1."""
-    table, facts = read_parquet(path)
+    table, facts = read_answers(path)
     scores = np.concatenate([np.asarray(table[f"p:{label}"]) for label in facts["labels"]])
     return float(np.mean((scores < NEAR) | (scores > 1 - NEAR))) if len(scores) else 0.0

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,33 +20,75 @@ from cxrgrid.io.account import user_name
 from cxrgrid.io.parquet import read_parquet
 
 OUT = "[left out]"
+IDS = ("patient", "study")
+FILE = re.compile(
+    r".+\.(png|jpe?g|jp2|webp|bmp|tiff?|dcm|dicom|nii|npy|csv|tsv|xlsx?|json[l]?|parquet|txt"
+    r"|ya?ml|zip|gz|safetensors|pth?|ckpt)",
+    re.IGNORECASE,
+)
+ADDRESS = re.compile(
+    r"[\w.+-]+@[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,}"
+)  # of a person, or an account on a machine
+LOCAL = re.compile(r"(?!https?://|hf[-_]hub:|hf:).*([/\\]|:/)")  # a path, in the config
+PLACES = {"root", "file", "files"}  # settings of a config that name files and folders
 TELLING = 5  # letters of an id that is no number by chance; shorter ones of digits are told apart
 NAMED = re.compile(r",? (namely|such as|first) .*", re.DOTALL)
 WORD = re.compile(r"[^\s<>\"'(),;:=&|]+")
-FOLDER = re.compile(r"(?<![\w.<:/+=-])(?:~|/)(?:[\w.@+-]+/)*[\w.@+-]*/?(?=[\w.@+-]|/|\b)[\w.@+-]*")
+FOLDER = re.compile(
+    r"(?<![\w.</+-])(?:~|/(?!/))(?:[\w.@+-]+/)*[\w.@+-]*/?(?=[\w.@+-]|/|\b)[\w.@+-]*"
+    r"|\b[A-Za-z]:\\[^\s<>\"']+|\\\\[\w.-]+\\[^\s<>\"']*|(?<![\w./])\.\./[\w./@+-]+"
+)
 WHOLE = re.compile(r"(data:[^\"')]+|<style>.*?</style>|<script>.*?</script>|<[^>]*>)", re.DOTALL)
 DOWNLOADS = re.compile(r'<p class="downloads">.*?</p>\n?', re.DOTALL)
 TO_CELL = re.compile(r'<a [^>]*href="cells/[^"]*"[^>]*>(.*?)</a>', re.DOTALL)
+KEPT = ("<style>", "<script>", "data:", "<path", "<use", "</")  # hold no words of the study
+OWN = ("table.parquet", "audit.json", "study.json", "cell.json", "pixels.npy", "model.safetensors")
 START = '<main id="main" tabindex="-1">'
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names that may not stand in the copy: of images, of patients, of this machine."""
+    """Names that may not stand in the copy: of images, of patients, of this machine.
+
+    patients: their ids and those of their studies; own: names of the report's own files, which may.
+    """
 
     images: set[str]
     patients: set[str]
     machine: set[str]
+    own: frozenset[str] = frozenset()
 
-    def has(self, word: str) -> bool:
-        """True if a word of the page is one of them, or a path that ends in one."""
-        last = word.rstrip(".").rpartition("/")[2]
-        known = (self.images, self.patients, self.machine)
-        return any(name in each for each in known for name in (word.rstrip("."), last))
+    def kind(self, word: str) -> str:
+        """Kind of a word of the page that may not stand in the copy; else empty.
+
+        Of a path each part is looked at.
+        """
+        word = word.strip(".!?[]{}#*“”‘’`")
+        parts = {word, *re.split(r"[/\\]", word)}
+        parts |= {part.rpartition(".")[0] for part in parts if FILE.fullmatch(part)}
+        if parts & self.patients:
+            return "patient or study id"
+        if parts & self.images:
+            return "name of an image"
+        if ADDRESS.fullmatch(word) or {*parts, *re.split("[.@]", word)} & self.machine:
+            return "path or name of this machine"
+        file = FILE.fullmatch(word) and not word.startswith(("results/", "//"))
+        return "name of a file" if file and word.rpartition("/")[2] not in self.own else ""
+
+    def of_several_words(self) -> dict[str, list[str]]:
+        """The names that are no single word of the page, such as `Doe, John`, by their first."""
+        found: dict[str, list[str]] = {}
+        for name in sorted(self.images | self.patients, key=len, reverse=True):
+            if not WORD.fullmatch(name) and (first := WORD.match(text := escaped(name))):
+                found.setdefault(first[0], []).append(text)
+        return found
 
 
-def names(folders: Iterable[Path]) -> Names:
-    """The names in each dataset's table.parquet, and of this machine and its user."""
+def names(folders: Iterable[Path], report: Path) -> Names:
+    """The names in each dataset's table.parquet, and of this machine and its user.
+
+    report: folder whose files the page may name.
+    """
     images: set[str] = set()
     patients: set[str] = set()
     for folder in folders:
@@ -53,11 +96,21 @@ def names(folders: Iterable[Path]) -> Names:
         for path in table["image"].to_pylist():
             last = path.rpartition("/")[2]
             images |= {path, last, last.rpartition(".")[0]} - {""}
-        patients |= set(map(str, table["patient"].to_pylist()))
+        for column in (name for name in IDS if name in table.column_names):
+            patients |= {str(one) for one in table[column].to_pylist() if one is not None}
     home = Path(os.environ.get("HOME", "")).name
     machine = {socket.gethostname(), user_name(), home} - {"root", "user"}
+    machine |= {name.partition(".")[0] for name in machine}
     telling = {name for name in patients | images if len(name) >= TELLING or not name.isdigit()}
-    return Names(images & telling, patients & telling, {w for w in machine if len(w) >= TELLING})
+    telling = {name for name in telling if re.search(r"\w", name)}
+    own = frozenset({*OWN, *(path.name for path in report.rglob("*"))})
+    machine = {name for name in machine if len(name) >= TELLING}
+    return Names(images & telling, patients & telling, machine, own)
+
+
+def escaped(text: str) -> str:
+    """A text as the page's template writes it."""
+    return html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
 
 
 def without_names(texts: list[str]) -> list[str]:
@@ -95,14 +148,13 @@ def cards(found: list[dict]) -> list[dict]:
     ]
 
 
-def config(value: Any) -> Any:
-    """A config without paths."""
+def config(value: Any, place: bool = False) -> Any:
+    """A config without paths and names of files; place: of a setting that names some."""
     if isinstance(value, dict):
-        return {name: config(below) for name, below in value.items()}
+        return {name: config(below, place or name in PLACES) for name, below in value.items()}
     if isinstance(value, list):
-        return [config(below) for below in value]
-    path = isinstance(value, str) and ("/" in value or os.sep in value) and "://" not in value
-    return OUT if path and not value.startswith("hf") else value
+        return [config(below, place) for below in value]
+    return OUT if isinstance(value, str) and value and (place or LOCAL.match(value)) else value
 
 
 def copy(page: str, known: Names, left: list[str]) -> tuple[str, str]:
@@ -110,36 +162,36 @@ def copy(page: str, known: Names, left: list[str]) -> tuple[str, str]:
 
     left: what the page was laid out without.
     """
-    page = TO_CELL.sub(r"\1", DOWNLOADS.sub("", page))
-    counts = {"name of an image": 0, "patient id": 0, "path or name of this machine": 0}
+    page, taken = TO_CELL.sub(r"\1", DOWNLOADS.sub("", page)), Counter()
+    longer = known.of_several_words()
+
+    def out(kind: str) -> str:
+        taken[kind] += 1
+        return OUT
 
     def word(found: re.Match) -> str:
-        if not known.has(html.unescape(found[0])):
-            return found[0]
-        last = found[0].rstrip(".").rpartition("/")[2]
-        kind = "name of an image" if known.images & {last, found[0]} else "patient id"
-        kind = "path or name of this machine" if last in known.machine else kind
-        counts[kind] += 1
-        return OUT
+        kind = known.kind(html.unescape(found[0]))
+        return out(kind) if kind else found[0]
 
     def folder(found: re.Match) -> str:
-        if found[0].count("/") < 2 and found[0] != "~":
-            return found[0]
-        counts["path or name of this machine"] += 1
-        return OUT
+        short = found[0].startswith("/") and found[0].count("/") < 2
+        return found[0] if short else out("path or name of this machine")
+
+    def clean(part: str) -> str:
+        for name in named(part, longer):
+            part = part.replace(name, out("image or patient, of several words"))
+        return WORD.sub(word, FOLDER.sub(folder, part))
 
     parts = WHOLE.split(page)
-    parts[::2] = [WORD.sub(word, FOLDER.sub(folder, part)) for part in parts[::2]]
-    parts[1::2] = [attribute_free(part, known) for part in parts[1::2]]
-    taken = [*left, *(f"{kind}: {count:,} times" for kind, count in counts.items() if count)]
-    said = "; ".join(taken) or "nothing, as there was nothing of the kind"
+    parts[::2] = [clean(part) for part in parts[::2]]
+    parts[1::2] = [part if part.startswith(KEPT) else clean(part) for part in parts[1::2]]
+    found = [*left, *(f"{kind}: {count:,} times" for kind, count in sorted(taken.items()))]
+    said = "; ".join(found) or "nothing, as there was nothing of the kind"
     note = f'<p class="note">A copy to hand on. Left out: {html.escape(said)}.</p>'
     return "".join(parts).replace(START, f"{START}\n{note}", 1), said
 
 
-def attribute_free(tag: str, known: Names) -> str:
-    """A tag, its texts for screen readers without names; styles, scripts and data as they are."""
-    if not tag.startswith("<") or tag.startswith(("<style>", "<script>")):
-        return tag
-    clean = WORD.sub(lambda found: OUT if known.has(html.unescape(found[0])) else found[0], tag[1:])
-    return tag[0] + clean
+def named(part: str, longer: dict[str, list[str]]) -> list[str]:
+    """Names of several words that stand in a part of the page."""
+    words = {word for word in WORD.findall(part) if word in longer}
+    return [name for word in sorted(words) for name in longer[word] if name in part]
