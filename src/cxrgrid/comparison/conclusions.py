@@ -143,8 +143,9 @@ def size_words(times: float, margin: float) -> str:
     """The sample size that a small difference would take, as a sentence; empty for NaN."""
     if np.isnan(times):
         return ""
+    many = f"{times:.1f}" if times < 10 else f"{times:,.0f}"
     return (
-        f" To show one of {margin or SMALL:g} as often would take about {times:.1f} times as many "
+        f" To show one of {margin or SMALL:g} as often would take about {many} times as many "
         "test patients and trainings."
     )
 
