@@ -18,15 +18,14 @@ PASSING = {
     errno.ESTALE: "the network drive has lost it; run the same command again",
 }
 
-
-class UserError(Exception):
-    """A user's mistake, explained in one line: the value, the place, the remedy."""
-
-
 # Of these, those that say nothing of what was asked for: to leave it out would lose it.
 ELSEWHERE = PASSING.keys() - {errno.EACCES, errno.EPERM}
 # The system's answer in the words of safetensors and torch, which do not raise `OSError`.
 ANSWER = re.compile(r": ([^:()]+) \((?:os error )?(\d+)\)")
+
+
+class UserError(Exception):
+    """A user's mistake, explained in one line: the value, the place, the remedy."""
 
 
 def code_of(error: BaseException) -> int:
