@@ -10,7 +10,7 @@ import pytest
 
 from cxrgrid.config.errors import UserError
 from cxrgrid.data.split_arrays import load_split
-from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.io.parquet import read_answers, read_parquet, write_parquet
 
 FACTS = {"labels": ["B", "A"], "task": "multilabel", "note": "µ ≠ m"}
 
@@ -118,3 +118,22 @@ def test_a_column_of_another_kind_is_one_line_in_every_reader(tmp_path, name):
         read_parquet(path)
     write_parquet({name: pa.nulls(1)}, path, facts)
     assert read_parquet(path)[0].num_rows == 1, "without any value a column is of no kind"
+
+
+def test_facts_and_answers_of_another_kind_are_one_line(tmp_path):
+    path = tmp_path / "t.parquet"
+    for facts in ({"labels": "Mass"}, {"versions": None}, {"threads": 1.5}, {"split_hash": 1}):
+        write_parquet({"z": [1]}, path, facts)
+        with pytest.raises(UserError, match=f"a fact of another kind .*{[*facts][0]}"):
+            read_parquet(path)
+    for columns, said in (({"p:A": [0.5]}, "needs one column 'y:A'"), ({"y:A": ["x"]}, "not num")):
+        write_parquet(columns, path, {"labels": ["A"]})
+        with pytest.raises(UserError, match=said):
+            read_answers(path)
+    write_parquet(
+        {"y:A": pa.array([], pa.float64())} | {"p:A": pa.array([], pa.float64())},
+        path,
+        {"labels": ["A"]},
+    )
+    with pytest.raises(UserError, match="has no rows"):
+        read_answers(path)

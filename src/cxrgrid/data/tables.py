@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
@@ -103,8 +105,8 @@ def from_parquet(path: Path) -> pd.DataFrame:
     """A Parquet table as text, its columns' names as the first row."""
     try:
         rows = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+    except (ValueError, OSError, TypeError, NotImplementedError, MemoryError) as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"{path}: not a Parquet table ({first})") from None
     return from_frame(rows if isinstance(rows.index, pd.RangeIndex) else rows.reset_index())
 
@@ -120,6 +122,8 @@ def field(value: object) -> str:
     """A value as a CSV file would hold it: lists with commas, whole numbers without `.0`."""
     if isinstance(value, list | tuple) or hasattr(value, "tolist") and hasattr(value, "__len__"):
         return str([str(item) for item in value])
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and isfinite(value) and value == int(value):
         return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return str(value)

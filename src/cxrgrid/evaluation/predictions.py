@@ -21,7 +21,7 @@ import pyarrow.csv
 from cxrgrid.config.cell import Cell
 from cxrgrid.config.checks import OVERALL
 from cxrgrid.config.errors import UserError, suggest
-from cxrgrid.io.json_file import AGAIN
+from cxrgrid.io.json_file import AGAIN, Facts
 from cxrgrid.io.parquet import read_any_kind
 
 AGREE = 1e-4  # of a probability and that of the log odds beside it
@@ -146,7 +146,7 @@ def read(path: Path) -> Predictions:
         np.stack([numbers(path, table, f"{kind}:{label}") for label in labels], axis=1)
         for kind in ("ypz" if there else "yp")
     )
-    facts = {**facts, "labels": labels}
+    facts = Facts({**facts, "labels": labels}, path)
     made = Predictions(image, patient, truth, scores, facts, str(path), *log_odds)
     check_values(made)
     return made

@@ -24,6 +24,13 @@ class Facts(dict):
         )
 
 
+class MetadataOnly(msgspec.Struct):
+    """An audit's part on what metadata alone tell."""
+
+    fields: list[str]
+    labels: dict[str, dict[str, Any]]
+
+
 class Kinds(msgspec.Struct):
     """Kinds of the facts that commands calculate with or walk through."""
 
@@ -34,6 +41,10 @@ class Kinds(msgspec.Struct):
     accounting: list[dict[str, Any]] = []
     notes: list[str] = []
     warnings: list[str] = []
+    metadata_only: MetadataOnly | None = None
+    near_images_in_two_splits: dict[str, Any] = {}
+    equal_images_in_two_splits: list[Any] = []
+    lists: list[dict[str, Any]] = []
     policy: dict[str, Any] | None = None
     image: dict[str, Any] | None = None
     leakage: dict[str, Any] | None = None
@@ -58,7 +69,9 @@ def check_kinds(facts: Facts) -> None:
 
 def read_facts(path: Path) -> Facts:
     """A file's JSON object."""
-    return Facts(read_json(path, dict[str, Any]), path)
+    facts = Facts(read_json(path, dict[str, Any]), path)
+    check_kinds(facts)
+    return facts
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -22,7 +22,8 @@ KEY = b"cxrgrid"
 SUM = b"cxrgrid.sha256"  # of everything but the values, which have checksums of their own
 OWN = (SUM, b"ARROW:schema")  # metadata that the checksum leaves out: pyarrow writes the latter
 
-TEXTS = ("image", "patient", "split", "dataset", "label", "metric")
+TEXTS = ("image", "patient", "split", "dataset", "backbone", "init", "recipe", "target", "subset")
+TEXTS += ("label", "metric", "curve")
 NUMBERS = ("value", "low", "high", "fold", "seed")
 NUMBERS += ("epoch", "seconds", "images_per_second", "lr", "steps")
 # Begin the names of an epoch's losses and metrics; of truth, probabilities and their log odds.
@@ -90,15 +91,15 @@ def wanted_kind(field: pa.Field, facts: dict) -> str:
     text = field.type.value_type if types.is_dictionary(field.type) else field.type
     if types.is_null(field.type):
         return ""
-    if field.name in TEXTS:
+    label = isinstance(labels, list) and field.name in labels
+    if field.name in TEXTS and not label:
         known = types.is_string(text) or types.is_large_string(text) or types.is_string_view(text)
         return "" if known else "text"
     if field.name == "row":
         return "" if whole else "whole numbers"
-    if field.name == "best":
+    if field.name == "best" and not label:
         return "" if types.is_boolean(field.type) else "true or false"
-    numeric = field.name in NUMBERS or isinstance(labels, list) and field.name in labels
-    numeric = numeric or field.name.startswith(NUMERIC)
+    numeric = label or field.name in NUMBERS or field.name.startswith(NUMERIC)
     return "numbers" if numeric and not (whole or number) else ""
 
 

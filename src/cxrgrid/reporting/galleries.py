@@ -2,19 +2,54 @@
 
 import base64
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
 from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.explained_cells import Explained, hidden
 from cxrgrid.evaluation.wording import number
 from cxrgrid.inference import pointing_game
 from cxrgrid.inference.gallery_choice import OUTCOMES
+from cxrgrid.io.json_file import AGAIN, Facts
 from cxrgrid.io.parquet import read_parquet
 from cxrgrid.reporting import cell_pages
 from cxrgrid.reporting.results import Frames
 from cxrgrid.reporting.sections import Section, section
+
+
+class Picture(msgspec.Struct):
+    """One row of gallery.parquet."""
+
+    image: str
+    label: str
+    sure: Literal["most", "least", "only"]
+    outcome: str
+    probability: float
+    picture: bytes
+
+
+class Pointed(msgspec.Struct):
+    """One row of pointing.parquet."""
+
+    label: str
+    hit: bool
+    chance: float
+
+
+class Said(msgspec.Struct):
+    """Facts of both."""
+
+    rule: str
+    images: int
+    hidden: bool
+    margin: float = 0.0
+    reason: str | None = None
+    method: str = "Grad-CAM"
+
 
 BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on their cells' pages
 
@@ -32,9 +67,22 @@ def read(frames: Frames, study: Path) -> dict[tuple, dict]:
         paths = [folder / f"{part}.parquet" for part in ("gallery", "pointing")]
         there = done[configuration] and all(path.is_file() for path in paths)
         found[configuration] = (
-            gallery(frames, cell.dataset, *map(read_parquet, paths)) if there else None
+            gallery(frames, cell.dataset, *map(checked, paths)) if there else None
         )
     return found
+
+
+def checked(path: Path) -> tuple[pa.Table, Facts]:
+    """One of the two tables, and its facts; `UserError` if a value is of another kind."""
+    table, facts = read_parquet(path)
+    pictures = path.stem == "gallery" and not facts["hidden"]
+    kind = Picture if pictures else Pointed if path.stem == "pointing" else dict
+    try:
+        msgspec.convert(facts, Said)
+        msgspec.convert(table.to_pylist(), list[kind])
+    except ValueError as error:
+        raise UserError(f"{path}: a value of another kind ({error}); {AGAIN}") from None
+    return table, facts
 
 
 def gallery(frames: Frames, dataset: str, rows: tuple, pointed: tuple) -> dict:

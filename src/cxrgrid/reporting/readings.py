@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -24,6 +24,15 @@ from cxrgrid.io.atomic import write_text
 
 NAME = "readings.jsonl"
 EARLIER = "unknown"  # question of a report made before readings were recorded
+
+
+class Reading(TypedDict):
+    """Fields that each line has."""
+
+    date: str
+    hash: str
+    question: dict[str, Any] | None
+    shown: list[str]
 
 
 def question(grid: Grid) -> dict[str, Any]:
@@ -46,12 +55,14 @@ def read(path: Path) -> list[dict]:
     """The readings so far, oldest first: `date`, `hash`, `question`, `shown`."""
     lines = path.read_bytes().splitlines() if path.is_file() else []
     try:
-        return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+        found = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+        msgspec.convert(found, list[Reading])
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: damaged ({error}); mend the line, or move the file away: it then counts the "
             "readings of the test images from now on"
         ) from None
+    return found
 
 
 def record(study: Path, grid: Grid, scored: Iterable[tuple[str, ...]]) -> list[dict]:

@@ -3,8 +3,10 @@
 import csv
 from pathlib import Path
 
+import pandas as pd
+
 from cxrgrid.comparison import choice, effect_rows, recommended, study_pairs
-from cxrgrid.config.cell import AXES, CONFIGURATION
+from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.score_columns import CELLS, EPOCHS, SCORES
@@ -23,6 +25,16 @@ COLUMNS = {
     "validation": choice.COLUMNS,
     "leaderboard": BOARD,
 }
+TEXT = dict.fromkeys(
+    [*CONFIGURATION, "entry", "target", "subset", "label", "metric", "threshold_rule", "state"]
+    + ["reason", "rerun", "truth", "decision"]
+    + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
+    + ["verdict", "sentence", "level", "against", "by", "by_level", "model", "family"]
+    + ["margin_verdict", "chosen_in", "recommended_in"],
+    "str",
+)
+WORDS = {*TEXT, "monitor", "split_hash", "hardware", "versions", "start", "recommended"}
+OF_CELLS = ("metrics", "history", "cells", "confusions")  # each row is of a cell or a model
 ADDED = {"fold", "chosen_in", "recommended_in"}  # by `results.read_csv`, where they are not
 
 
@@ -43,6 +55,33 @@ def check_files(study: Path, report: Path, names: tuple[str, ...]) -> None:
                 f"{report / name}.csv: no column {', '.join(lost)}, so another version wrote it; "
                 f"the command that makes the report anew, {again} --forcerun collect choose"
             )
+
+
+def check_kinds(path: Path, frame: pd.DataFrame) -> None:
+    """`UserError` if a file of the report lacks a column, or has one of another kind."""
+    wanted = COLUMNS.get(path.stem, []) if path.suffix == ".csv" else []
+    again = "remove it and run snakemake, which makes it again, or copy it anew"
+    if wanted and path.read_bytes()[-1:] != b"\n":
+        raise UserError(f"{path}: is cut short; {again}")
+    for name in [name for name in wanted if name not in frame.columns and name not in ADDED][:1]:
+        raise UserError(f"{path}: no column {name!r}; {again}")
+    for name in [name for name in wanted if name in frame.columns and frame[name].notna().any()]:
+        if name not in WORDS and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise UserError(f"{path}: column {name!r} holds what is no number; {again}")
+    for name in AXES if path.stem in OF_CELLS and len(frame) else []:
+        whole = name in CONFIGURATION or pd.api.types.is_integer_dtype(frame[name])
+        if frame[name].isna().any() or not whole:
+            raise UserError(f"{path}: column {name!r} is empty in a row, or no name; {again}")
+
+
+def check_listed(report: Path, listed: pd.DataFrame, cells: list[Cell]) -> None:
+    """`UserError` unless cells.csv lists each cell of the study once."""
+    there = sorted(listed[AXES].itertuples(index=False, name=None))
+    if there != sorted(tuple(cell.axes().values()) for cell in cells):
+        raise UserError(
+            f"{report / 'cells.csv'}: lists {len(there)} cells, which are not the {len(cells)} of "
+            "the study; it is cut short, or of another study.json: run snakemake, or collect, again"
+        )
 
 
 def columns(path: Path) -> set[str]:

@@ -23,7 +23,7 @@ from cxrgrid.reporting.kept_frames import kept
 from cxrgrid.reporting.label_counts import count, count_tested, count_views, facts_of, read_tables
 from cxrgrid.reporting.metric_rows import at_default, besides, by_default
 from cxrgrid.reporting.over_labels import over_labels
-from cxrgrid.reporting.report_files import check_files
+from cxrgrid.reporting.report_files import TEXT, check_files, check_kinds, check_listed
 from cxrgrid.reporting.seed_means import seed_means
 from cxrgrid.reporting.test_set_rows import apart
 
@@ -37,14 +37,6 @@ POINT = ["label", "curve", "x", "y", "low", "high", "n"]
 PLANE = ["image", "x", "y", "finding", "view", "source"]
 FILES = ("metrics", "history", "cells", "comparisons", "configurations", "effects")
 FILES += ("recommended", "validation", "confusions")
-TEXT = dict.fromkeys(
-    [*CONFIGURATION, "entry", "target", "subset", "label", "metric", "threshold_rule", "state"]
-    + ["reason", "rerun", "truth", "decision"]
-    + ["groups", "axis", "a", "b", "factor", "level_a", "level_b", "recipe_a", "recipe_b"]
-    + ["verdict", "sentence", "level", "against", "by", "by_level", "model", "family"]
-    + ["margin_verdict", "chosen_in", "recommended_in"],
-    "str",
-)
 FLOAT = dict.fromkeys(["value", "low", "high", "seconds", "images_per_second"], "float64")
 
 
@@ -200,6 +192,7 @@ def read(
     check_files(study, report, FILES)
     files = {name: read_csv(report / f"{name}.csv") for name in FILES}
     cells, every = files["cells"], files.pop("metrics")
+    check_listed(report, cells, grid.cells)
     files["confusions"] = fold_frames.summed(files["confusions"], cells)
     metrics, others = at_default(every, grid), every[~by_default(every, grid)]
     files["comparisons"], test_pairs = apart(files["comparisons"])
@@ -256,7 +249,7 @@ def read_embeddings(study: Path, grid: Grid, cells: pd.DataFrame) -> pd.DataFram
         configuration = cell.axes()
         path = study / "cells" / cell.path() / "explain/embedding.parquet"
         if tuple(configuration.values()) in done and path.is_file():
-            parts.append(read_parquet(path)[0].to_pandas().assign(**configuration))
+            parts.append(read_parquet(path, *PLANE[:4])[0].to_pandas().assign(**configuration))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -273,6 +266,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     found = mapped(found, unquoted)
     if "seed" in found and "fold" not in found:  # written before there were folds
         found.insert(found.columns.get_loc("seed"), "fold", 0)
+    check_kinds(path, found)
     if "chosen" in found and "chosen_in" not in found:  # before each fold chose by itself
         found[["chosen_in", "recommended_in"]] = ""
     return found
