@@ -103,7 +103,7 @@ def as_another(place, tmp_path):
     """Call that has another user hold the lock; gives the process, and what it found."""
     if os.getuid():
         pytest.skip("needs the right to become another user")
-    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own are closed to others
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # pytest's own, and a worker's, are closed
         folder.chmod(folder.stat().st_mode | 0o011)
     begun = []
 
