@@ -134,6 +134,13 @@ def test_every_image_says_what_it_shows(page):
         "transfer",
     }  # for which the study does not ask
     assert len(plots) == len(shown) and all(plot["aria-label"] for plot in plots)
+    assert not any("`" in plot["aria-label"] for plot in plots)
+
+
+def test_settings_in_captions_of_figures_stand_as_code(text):
+    captions = re.findall(r"<figcaption>.*?</figcaption>", text, re.DOTALL)
+    assert any("<code>report.curves</code>" in caption for caption in captions)
+    assert not any("`" in caption for caption in captions)
 
 
 def test_headings_skip_no_level(page):
@@ -217,7 +224,8 @@ def test_of_explained_cells_the_best_is_shown_and_the_missing_one_named(finished
     missing = re.search(r"Missing: <a href=\"([^\"]+)\">", part)[1]
     assert missing == f"cells/{UNEXPLAINED}.html" and part.count("Missing:") == 1
     # Four cells of two labels: 2 of 2 and 1 of 2 images hit; Wilson's interval of 1 of 2.
-    assert part.count("0.500 (0.095–0.905)") == 4 and part.count(">1.000 (0.342–1.000)<") == 4
+    assert part.count(">0.500 <span>(0.095–0.905)</span><") == 4
+    assert part.count(">1.000 <span>(0.342–1.000)</span><") == 4
 
 
 def test_a_page_that_would_grow_too_heavy_leads_to_the_cells_pages(finished, monkeypatch):
@@ -274,7 +282,7 @@ def test_the_audit_is_on_the_page(study):
     page = html.unescape(make(study).read_text())
     assert Page(page).open == []
     for words in (
-        "0.712 (0.600–0.800)",
+        "0.712 <span>(0.600–0.800)</span>",
         "one class only in test",
         "none with equal pixels, 3 nearly",
         "Of the 25,596 test images of the split 'official', 17,920 are training images",

@@ -111,7 +111,7 @@ def test_pretrained_is_compared_seed_by_seed(report):
     assert row["scratch"] == scratch, "the mean of scratch leaves out the seed that has no pair"
     assert row["difference"] == pytest.approx(value - scratch, abs=1e-6)
     assert (row["seeds"], row["planned"]) == (1, 2)
-    assert "tests see Comparisons" in (report / "pretrained.md").read_text()
+    assert "tests see Pairwise comparisons" in (report / "pretrained.md").read_text()
 
 
 def test_every_cell_and_label_has_a_row(report):

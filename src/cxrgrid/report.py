@@ -197,7 +197,7 @@ def answers(frames: Frames, leaderboard: pd.DataFrame, audited: dict, overlap: l
         "doubts": doubts(frames, audited, overlap),
         "findings": findings(frames, leaderboard, under=True),
         "overlap": overlap,
-        "glance": glance.glance(leaderboard, frames.cells),
+        "glance": glance.glance(leaderboard, frames.cells, frames.grid.sources()),
         "overfitted": fitted_too_far(frames),
         "cells": frames.cells,
         "missing": frames.cells[frames.cells["state"] == "missing"],

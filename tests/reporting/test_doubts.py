@@ -28,3 +28,12 @@ def test_labels_too_rare_on_validation_images_are_said_to_have_no_say_in_the_cho
         "positive or negative ones."
     )
     assert doubts.few_to_choose("atlas", frames) == ""
+
+
+def test_a_validation_value_of_fewer_labels_does_not_compare_with_the_test_value():
+    rows = [("ward", "val", "Effusion", 4, 26), ("ward", "val", "Nodule", 5, 25)]
+    rows += [("ward", "test", "Effusion", 8, 53), ("ward", "test", "Nodule", 9, 52)]
+    counts = pd.DataFrame(rows, columns=["dataset", "split", "label", "positives", "negatives"])
+    frames = SimpleNamespace(counts=counts, grid=Grid(CONFIG | {"report": {"minimum": 5}}))
+    text = doubts.few_to_choose("ward", frames)
+    assert text.endswith("; test values are means over more labels, and do not compare with it.")

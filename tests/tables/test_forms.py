@@ -56,6 +56,13 @@ def test_all_called_absent_is_one_minus_the_share_of_positives():
     assert experiments.absent(rows)["value"].tolist() == [pytest.approx((9 + 15) / 40)]
 
 
+def test_no_decision_of_exclusive_classes_is_compared_with_all_called_absent(read):
+    rows = experiments.build(read).assign(negative_accuracy=0.9)
+    for name, there in (("ward", True), ("children", False)):
+        shown = experiments.show(rows[rows["dataset"] == name], read)["experiment"]
+        assert (experiments.LINES["negative_accuracy"] in set(shown)) == there, name
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(44 * 60 + 20, "0:44:20"), (4834.6, "1:20:35"), (float("nan"), "–")]
 )

@@ -42,7 +42,9 @@ def draw(frames: Frames) -> Figure:
             cell = here[CONFIGURATION].merge(cells, on=CONFIGURATION).head(1)
             if cell.empty:
                 axes.set_axis_off()
-                figure_style.title(axes, dataset, f"{init}: no cell is scored")
+                asked = frames.cells["dataset"].eq(dataset) & frames.cells["init"].eq(init)
+                if asked.any():
+                    figure_style.title(axes, dataset, f"{init}: no cell is scored")
                 continue
             panel(axes, *counts(frames, cell))
             name = f"{cell['backbone'].iloc[0]} · {init}, n = {cell['n'].iloc[0]:,.0f}"

@@ -1,4 +1,4 @@
-"""Decision curves of the best configuration of each init."""
+"""Decision curves of the chosen configuration of each init."""
 
 from matplotlib.figure import Figure
 

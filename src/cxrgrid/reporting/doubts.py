@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.evaluation.wording import many
-from cxrgrid.reporting import label_counts, nested_choice, readings, saturated
+from cxrgrid.reporting import against_test, label_counts, nested_choice, readings, saturated
 from cxrgrid.reporting.dataset_cards import leaked
 from cxrgrid.reporting.results import Frames
 
@@ -19,6 +19,7 @@ def doubts(frames: Frames, audits: dict[str, dict], overlap: list[str]) -> list[
     asked = [name for name in frames.facts if name not in frames.grid.sources()]
     found = [drawn(frames, asked), missing(frames.cells)]
     found += [readings.came_after(readings.read(frames.folder / readings.NAME), frames.grid)]
+    found += against_test.sentences(frames)
     for name in asked:
         found += [f"{name}: {text}" for text in leaked(frames.facts[name])]
         found += [*small(name, frames), few_to_choose(name, frames)]
@@ -96,9 +97,12 @@ def few_to_choose(name: str, frames: Frames) -> str:
         return ""
     labels = validated.loc[validated["dataset"].eq(name), "label"]
     rest = [label for label in labels if label not in rare]
+    tested = frames.counts[frames.counts["split"].eq("test") & frames.counts["dataset"].eq(name)]
+    more = set(tested["label"]) & set(rare) - set(label_counts.rare(tested, name, least))
+    apart = "; test values are means over more labels, and do not compare with it" if more else ""
     return (
         f"{name}: chosen by the validation images of {', '.join(rest)} alone, as the others have "
-        f"fewer than {least} positive or negative ones."
+        f"fewer than {least} positive or negative ones{apart}."
     )
 
 

@@ -7,13 +7,17 @@ from cxrgrid.evaluation.wording import number
 from cxrgrid.reporting import cell_pages
 
 
-def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
-    """Dataset × backbone (× recipe) by init, in the study's order; what it does not ask is None."""
+def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame, sources: list[str]) -> dict:
+    """Dataset × backbone (× recipe) by init, in the study's order; sources of weights come last.
+
+    What the study does not ask is absent. Shades span the values of the other datasets.
+    """
     firsts = cells.groupby(CONFIGURATION, sort=False)[REPLICATES].first().to_dict("index")
     several = leaderboard["entry"].nunique() > 1
     inits = list(dict.fromkeys(["scratch", *leaderboard["init"]]))
     inits = [name for name in inits if name in set(leaderboard["init"])]
-    low, high = leaderboard["value"].min(), leaderboard["value"].max()
+    results = leaderboard.loc[~leaderboard["dataset"].isin(sources), "value"]
+    low, high = results.min(), results.max()
     rows = {}
     for configuration in in_order(leaderboard, cells).to_dict("records"):
         head = (
@@ -27,7 +31,8 @@ def glance(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> dict:
             configuration | firsts[tuple(configuration[a] for a in CONFIGURATION)]
         )
         rows.setdefault(head, {})[configuration["init"]] = configuration
-    return {"inits": inits, "rows": rows}
+    ordered = sorted(rows.items(), key=lambda row: row[0][0] in sources)
+    return {"inits": inits, "rows": dict(ordered)}
 
 
 def in_order(leaderboard: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

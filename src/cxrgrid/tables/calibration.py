@@ -20,7 +20,7 @@ SIZES = ["n", "positives", "patients"]
 TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
-    "Best configuration of each init; 95 % intervals over patients and seeds. By chance: "
+    "Chosen configuration of each init; 95 % intervals over patients and seeds. By chance: "
     "the ICI that right probabilities are expected to reach on these images; only an ICI well "
     "above it shows miscalibration. All configurations: `calibration.csv`."
 )
@@ -60,7 +60,7 @@ def build(frames: Frames) -> pd.DataFrame:
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """The best configuration of each init as text."""
+    """The chosen configuration of each init as text."""
     best = frames.best()[CONFIGURATION].assign(rank=range(len(frames.best())))
     chosen = rows.reset_index().merge(best, on=CONFIGURATION).sort_values("rank", kind="stable")
     rows = chosen.set_index("index")

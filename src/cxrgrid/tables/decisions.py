@@ -18,7 +18,7 @@ SIZES = ["n", "positives", "patients"]
 TEXTS = [*CONFIGURATION, "label"]
 PART = "calibration"
 CAPTION = (
-    "Best configuration of each init; 95 % intervals over patients and seeds, none where a kind "
+    "Chosen configuration of each init; 95 % intervals over patients and seeds, none where a kind "
     "has fewer than 3 images of 3 patients. PPV and NPV hold at the prevalence of these test "
     "images, or at that of the heading (`report.prevalences`). All configurations: `decisions.csv`."
 )
@@ -57,7 +57,7 @@ def stated(frames: Frames) -> list[str]:
 
 
 def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
-    """The best configuration of each init as text."""
+    """The chosen configuration of each init as text."""
     best = frames.best()[CONFIGURATION].assign(rank=range(len(frames.best())))
     chosen = rows.reset_index().merge(best, on=CONFIGURATION).sort_values("rank", kind="stable")
     rows = chosen.set_index("index")

@@ -118,7 +118,10 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     always = [*EPOCH, *(AVERAGES if task == "multilabel" else ())]
     lines = {axis: rows[axis] for axis in CONFIGURATION[1:] if rows[axis].nunique() > 1}
     lines |= settings(rows, frames)
+    absent_too = task != "multiclass"  # of exclusive classes, no decision calls all absent
     for name, text in LINES.items():
+        if name == "negative_accuracy" and not absent_too:
+            continue
         alone = name == "seeds" and (rows[name] == 1).all()
         if name in always or (rows[name].notna().any() and not alone):
             lines[text] = rows[name].map(FORMATS.get(name, number))

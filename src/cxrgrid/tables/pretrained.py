@@ -12,7 +12,7 @@ TEXTS = CONFIGURATION
 PART = "pretrained"
 CAPTION = (
     "Means over the pairs of equal seed, dataset, backbone and recipe. The range over seeds is no "
-    "confidence interval; for intervals and tests see Comparisons."
+    "confidence interval; for intervals and tests see Pairwise comparisons."
 )
 links = cell_links.of_starts
 

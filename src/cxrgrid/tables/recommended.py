@@ -45,7 +45,8 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
     """The recommended one, and which others are not told apart from it, as methods or at all."""
-    start = f"{rows['recommended'].iloc[0]} is recommended; "
+    name = rows["recommended"].iloc[0].removesuffix("/default").replace("/", ", ")
+    start = f"{name} is recommended; "
     if rows["verdict"].eq(FEW).all():
         return [f"{start}too few patients to tell it apart from any other configuration."]
     together, once = ((rows["verdict"] == word).sum() for word in (TOGETHER, THIS))
