@@ -179,7 +179,8 @@ def write_explained(folder: Path, data: Path, cell) -> None:
         pixels = rng.integers(255, size=(24, 48), dtype=np.uint8)
         Image.fromarray(pixels).save(file, format="webp")
         pictures.append(file.getvalue())
-    said = {"rule": "youden", "hidden": False, "images": 16, "margin": 0.03, "reason": ""}
+    said = {"rule": "youden", "hidden": False, "images": 16}
+    of_game = {"margin": 0.03, "reason": ""}
     names = list(test["image"])
     out = folder / cell.path() / "explain"
     rows = {"image": names[:2], "label": LABELS[cell.dataset][:1] * 2, "sure": ["most", "least"]}
@@ -187,7 +188,8 @@ def write_explained(folder: Path, data: Path, cell) -> None:
     write_parquet(rows | {"picture": pictures}, out / "gallery.parquet", said)
     boxed = {"image": names[:4], "label": LABELS["ward"][:2] * 2, "hit": [True, False, True, True]}
     boxed = boxed if cell.dataset == "ward" else {name: [] for name in boxed}
-    write_parquet({**boxed, "chance": [0.1] * len(boxed["hit"])}, out / "pointing.parquet", said)
+    boxed["chance"] = [0.1] * len(boxed["hit"])
+    write_parquet(boxed, out / "pointing.parquet", of_game)
     places = {"image": names, "x": rng.normal(size=16), "y": rng.normal(size=16)}
     views = [view if isinstance(view, str) else None for view in test["view"]]
     places |= {"finding": LABELS[cell.dataset][:2] * 8, "view": views}

@@ -40,15 +40,20 @@ class Pointed(msgspec.Struct):
     chance: float
 
 
-class Said(msgspec.Struct):
-    """Facts of both."""
+class OfGallery(msgspec.Struct):
+    """Facts of gallery.parquet."""
 
     rule: str
     images: int
     hidden: bool
+    method: str = "Grad-CAM"
+
+
+class OfGame(msgspec.Struct):
+    """Facts of pointing.parquet."""
+
     margin: float = 0.0
     reason: str | None = None
-    method: str = "Grad-CAM"
 
 
 BUDGET = 4_000_000  # bytes of pictures on the page; the other galleries are on their cells' pages
@@ -75,10 +80,10 @@ def read(frames: Frames, study: Path) -> dict[tuple, dict]:
 def checked(path: Path) -> tuple[pa.Table, Facts]:
     """One of the two tables, and its facts; `UserError` if a value is of another kind."""
     table, facts = read_parquet(path)
-    pictures = path.stem == "gallery" and not facts["hidden"]
-    kind = Picture if pictures else Pointed if path.stem == "pointing" else dict
+    game = path.stem == "pointing"
     try:
-        msgspec.convert(facts, Said)
+        said = msgspec.convert(facts, OfGame if game else OfGallery)
+        kind = Pointed if game else dict if said.hidden else Picture
         msgspec.convert(table.to_pylist(), list[kind])
     except ValueError as error:
         raise UserError(f"{path}: a value of another kind ({error}); {AGAIN}") from None
