@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 
 import pytest
 
@@ -40,3 +41,9 @@ def test_a_file_that_is_there_is_not_said_to_be_missing(tmp_path):
     (tmp_path / "a").touch()
     assert "too many open files" in str(unread(tmp_path / "a", FileNotFoundError("No such file")))
     assert "No such file" in str(unread(tmp_path / "b", FileNotFoundError("No such file")))
+
+
+def test_an_error_is_one_line_whatever_a_name_holds():
+    error = UserError("config: the name a\n\x1b[2Kb\u2028 is\tlong")
+    assert str(error) == "config: the name a\\n\\x1b[2Kb\\u2028 is\\tlong"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

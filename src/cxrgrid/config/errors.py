@@ -23,9 +23,17 @@ ELSEWHERE = PASSING.keys() - {errno.EACCES, errno.EPERM}
 # The system's answer in the words of safetensors and torch, which do not raise `OSError`.
 ANSWER = re.compile(r": ([^:()]+) \((?:os error )?(\d+)\)")
 
+ENDS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")  # of lines, or orders to a terminal
+
 
 class UserError(Exception):
-    """A user's mistake, explained in one line: the value, the place, the remedy."""
+    """A user's mistake, explained in one line: the value, the place, the remedy.
+
+    What would end the line, in a name of the user's, stands there as `\\n`.
+    """
+
+    def __str__(self) -> str:
+        return ENDS.sub(lambda found: repr(found[0])[1:-1], super().__str__())
 
 
 def code_of(error: BaseException) -> int:
