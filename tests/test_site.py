@@ -91,7 +91,7 @@ def test_all_that_it_found_is_said_in_the_file_and_on_the_screen(cluster, caplog
     text = (cluster / "profiles/site/config.yaml").read_text()
     for line in (
         "partition spare: 2 nodes, 64 CPUs, 4 a100, 2 v100-32gb, any time, its jobs make room for",
-        "partition theirs: 1 nodes, 96 CPUs, 8 h100, any time, for other",
+        "partition theirs: 1 node, 96 CPUs, 8 h100, any time, for other",
         "accounts lab2, lab",
         "accounting is kept",
         "ended jobs are remembered for 30 sec",

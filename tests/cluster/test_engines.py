@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -46,6 +47,17 @@ def test_every_rule_that_wants_a_gpu_gets_one_of_an_engine(engine):
     wanting = {name for name, body in RULES.items() if "gpu=1" in body}
     assert wanting == set(found["set-resources"])
     assert len({json.dumps(each) for each in found["set-resources"].values()}) == 1
+
+
+def test_a_path_of_the_rules_stays_whole_in_the_url_of_a_bucket():
+    """Constraints of wildcards are in it, and a URL's path ends at the first of ? and #."""
+    files = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    text = "\n".join(path.read_text() for path in files)
+    within = re.findall(r"\{\w+,([^{}]+)\}", text)
+    blocks = re.findall(r"wildcard_constraints:\n((?: +\w+=\".*\",\n)+)", text)
+    beside = re.findall(r"=\"(.*)\",", "".join(blocks))
+    assert len(within) >= 6 and len(beside) >= 3
+    assert not [each for each in [*within, *beside] if set(each) & {"?", "#"}]
 
 
 def need(plugin: str) -> None:

@@ -50,7 +50,7 @@ rule pixels:
         "<data>/pixels{image}.log",
     # None for the dataset's own recipe, else what differs from it: -size512.
     wildcard_constraints:
-        image="(-[^/]+)?",
+        image="|-[^/]+",
     conda:
         "../../envs/cxrgrid.yaml"
     threads: 16

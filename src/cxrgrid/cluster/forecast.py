@@ -44,8 +44,9 @@ class Forecast:
     def sentence(self) -> str:
         """The forecast in words."""
         cells = f"{self.cells:,} cell{'s' * (self.cells != 1)}"
+        jobs = f"{self.jobs:,} job{'s' * (self.jobs != 1)}"
         again = f", {self.again:,} of them again, as what they rest on is made anew"
-        parts = [f"{cells} to train in {self.jobs:,} jobs{again * bool(self.again)}", self.hours()]
+        parts = [f"{cells} to train in {jobs}{again * bool(self.again)}", self.hours()]
         if self.arrays or self.unknown_arrays:
             parts.append(self.disk())
         if self.weights:

@@ -65,7 +65,7 @@ def told(one: Partition) -> str:
     """A partition in words."""
     kinds = ", ".join(f"{n} {kind or 'GPUs'}" for kind, n in one.gpus.items()) or "no GPU"
     longest = "any time" if one.minutes == UNLIMITED else f"at most {one.minutes} min"
-    words = [f"{one.nodes} nodes", f"{one.cpus} CPUs", kinds, longest]
+    words = [f"{one.nodes} node{'s' * (one.nodes != 1)}", f"{one.cpus} CPUs", kinds, longest]
     words += ["the default"] if one.default else []
     words += [f"its jobs make room for others ({one.preempt})"] if one.preempt else []
     words += [] if "ALL" in one.accounts else [f"for {', '.join(one.accounts)}"]
