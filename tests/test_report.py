@@ -307,6 +307,7 @@ def test_a_study_of_one_cell_says_so_and_repeats_it_in_no_grid(tmp_path):
     write_report(path)
     text = make(path).read_text()
     assert "The study varies nothing, so there is no effect" in text
+    assert "The one configuration" in text and "<h3>Recommended" not in text
     assert (
         "1 cell (each one training and its tests), none missing" in text
         and 'id="grid"' not in text
