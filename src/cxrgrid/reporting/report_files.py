@@ -10,6 +10,7 @@ from cxrgrid.config.cell import AXES, CONFIGURATION, Cell
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation import confusion
 from cxrgrid.evaluation.score_columns import CELLS, EPOCHS, SCORES
+from cxrgrid.io.json_file import AGAIN
 
 BOARD = [*CONFIGURATION, "entry", "validation", "validation_sd", "validation_n", "recommended"]
 BOARD += ["value", "sd", "min", "max", "seeds", "planned", "n", "patients", "low", "high", "folds"]
@@ -60,18 +61,17 @@ def check_files(study: Path, report: Path, names: tuple[str, ...]) -> None:
 def check_kinds(path: Path, frame: pd.DataFrame) -> None:
     """`UserError` if a file of the report lacks a column, or has one of another kind."""
     wanted = COLUMNS.get(path.stem, []) if path.suffix == ".csv" else []
-    again = "remove it and run snakemake, which makes it again, or copy it anew"
     if wanted and path.read_bytes()[-1:] != b"\n":
-        raise UserError(f"{path}: is cut short; {again}")
+        raise UserError(f"{path}: is cut short; {AGAIN}")
     for name in [name for name in wanted if name not in frame.columns and name not in ADDED][:1]:
-        raise UserError(f"{path}: no column {name!r}; {again}")
+        raise UserError(f"{path}: no column {name!r}; {AGAIN}")
     for name in [name for name in wanted if name in frame.columns and frame[name].notna().any()]:
         if name not in WORDS and not pd.api.types.is_numeric_dtype(frame[name]):
-            raise UserError(f"{path}: column {name!r} holds what is no number; {again}")
+            raise UserError(f"{path}: column {name!r} holds what is no number; {AGAIN}")
     for name in AXES if path.stem in OF_CELLS and len(frame) else []:
         whole = name in CONFIGURATION or pd.api.types.is_integer_dtype(frame[name])
         if frame[name].isna().any() or not whole:
-            raise UserError(f"{path}: column {name!r} is empty in a row, or no name; {again}")
+            raise UserError(f"{path}: column {name!r} is empty in a row, or no name; {AGAIN}")
 
 
 def check_listed(report: Path, listed: pd.DataFrame, cells: list[Cell]) -> None:
