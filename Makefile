@@ -71,7 +71,7 @@ lock:
 	$(COMPILE) $(EXTRAS) --constraint envs/requirements.txt -o envs/requirements-dev.txt \
 	    $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' envs/requirements.txt)
 
-.venv/ready: envs/requirements.txt pyproject.toml
+.venv/ready: envs/requirements.txt pyproject.toml src/snakemake_executor_plugin_cxrgrid/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxrgrid needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 	$(INSTALL) $(WHEELS) --require-hashes -r envs/requirements.txt

@@ -121,8 +121,9 @@ def test_the_wheel_of_the_sdist_is_a_whole_cxrgrid(tmp_path):
 
 def build(folder: Path, kind: str, dist: Path) -> None:
     """Build an sdist or a wheel as pip does, without a network."""
-    code = f"from setuptools import build_meta as b; b.build_{kind}({str(dist)!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
+    code = f"import build_backend as b; b.build_{kind}({str(dist)!r})"
+    env = os.environ | {"PYTHONPATH": "envs"}
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, check=True)
 
 
 def throw_away(folder: Path, wheel: Path) -> Path:

@@ -148,6 +148,18 @@ def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(fol
     assert before.exists()
 
 
+def test_a_slow_slurm_is_waited_for_and_a_mute_one_given_up(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(slurm, "SOON", 0.15)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    said = []
+    for sinfo, most in (("true", 9), ("sleep 0.3", 9), ("exec sleep 9", 0.1), ("false", 9)):
+        monkeypatch.setattr(slurm, "LONG", most)
+        (tmp_path / "sinfo").write_text(f"#!/bin/sh\n{sinfo}\n")
+        (tmp_path / "sinfo").chmod(0o755)
+        said.append((slurm.answers(), "has not answered" in capsys.readouterr().err))
+    assert said == [(True, False), (True, True), (False, True), (False, False)]
+
+
 def test_a_folder_without_runs_is_entered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(preflight, "beat", lambda path: None)

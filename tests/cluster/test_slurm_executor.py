@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,9 +78,24 @@ def test_it_stands_in_the_place_of_the_plugins():
     assert ExecutorPluginRegistry().get_plugin("slurm").executor is slurm_executor.Executor
 
 
+def test_slurm_is_not_asked_when_snakemake_loads_its_plugins(tmp_path):
+    asked = tmp_path / "asked"
+    (tmp_path / "scontrol").write_text(f"#!/bin/sh\ntouch {asked}\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = "from snakemake.api import ExecutorPluginRegistry as All; print(*All().plugins)"
+    env["PATH"] = f"{tmp_path}:/usr/bin:/bin"
+    run = [sys.executable, "-c", code]  # as it is installed: not from this folder
+    done = subprocess.run(run, env=env, capture_output=True, text=True)
+    names = done.stdout.split()
+    assert names.index("cxrgrid") < names.index("slurm"), done.stderr
+    assert not asked.exists()
+
+
 def test_a_jobs_cpus_are_not_bounded_by_the_machine_that_sends_it(executor, monkeypatch):
     monkeypatch.setattr(slurm_executor.PluginExecutor, "__post_init__", lambda self: None)
     monkeypatch.setattr(slurm_executor.head_job, "most_cpus", lambda: 64)
+    monkeypatch.setattr(slurm_executor.slurm, "answers", lambda: True)
     executor.workflow.global_resources = {"_cores": 2}
     executor.__post_init__()
     assert executor.workflow.global_resources["_cores"] == 64

@@ -48,7 +48,7 @@ def enter(workflow: Any, take_over: bool = False) -> None:
     termination.install()
     if not workflow.is_main_process or HELD:
         return
-    from cxrgrid.cluster import profile_resources, run_locks  # likewise
+    from cxrgrid.cluster import profile_resources, run_locks, slurm_executor  # likewise
 
     profile_resources.keep(workflow)
     run_locks.install()
@@ -61,8 +61,6 @@ def enter(workflow: Any, take_over: bool = False) -> None:
             other.rename(other.with_suffix(TAKEN))
     if not living():
         clear_locks()
-    from cxrgrid.cluster import slurm_executor  # in a run alone: it asks Slurm when it is imported
-
     slurm_executor.install()
 
 
@@ -152,8 +150,7 @@ def begin(workflow: Any, study: str) -> None:
     executor.name_study(study)
     HELD[0].write(executor.run_uuid)
     HELD[0].flush()
-    if not slurm.answers():  # and so cannot say what is still in the queue
-        sys.exit("error: Slurm does not answer (sinfo); the same command again when it does")
+    slurm.must_answer()
     end_orphans(study)
     # Without an account the plugin guesses one by a command that fails; sbatch knows the default.
     executor._fallback_account_arg = ""

@@ -8,6 +8,7 @@ import glob
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ REFUSED = "refused.log"  # beside the logs of a job: why Slurm did not take the 
 ANY = "*"  # study of a step that serves all: those of the data
 SHARED = "shared"  # folder of the logs of Slurm jobs that several jobs share
 END = ".end"  # of the file, beside a job's own log, that says how it ended in a shared one
+SOON, LONG = 10, 110  # seconds in which a Slurm answers that is idle, and then one that is busy
 NAMES = "_wildcards_"  # between a rule and the wildcards, in a job's name
 
 # What slurmd writes at the end of a job's log, and the cause that it means.
@@ -99,9 +101,27 @@ def told(*command: str) -> list[str] | None:
 def answers() -> bool:
     """True if Slurm answers at present; an empty queue alone does not tell."""
     try:
-        return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=120).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        asked = subprocess.Popen(
+            ["sinfo", "-h"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    except OSError:
         return False
+    try:
+        return asked.wait(SOON) == 0
+    except subprocess.TimeoutExpired:
+        print(f"Slurm has not answered for {SOON} s (sinfo); {LONG} s more.", file=sys.stderr)
+    try:
+        return asked.wait(LONG) == 0
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        asked.wait()
+        return False
+
+
+def must_answer() -> None:
+    """End a run that cannot know what is in the queue: a cell would be trained twice at once."""
+    if not answers():
+        sys.exit("error: Slurm does not answer (sinfo); the same command again when it does")
 
 
 def over(job: str) -> bool:

@@ -63,6 +63,7 @@ class Executor(PluginExecutor):
         self.gathering = shared_jobs.Gathering()
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
         self.accounts: dict[str, str] = {}
+        slurm.must_answer()  # before the questions below wait for it, one after the other
         # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
         self.workflow.global_resources["_cores"] = head_job.most_cpus()
         super().__post_init__(*arguments, **more)
