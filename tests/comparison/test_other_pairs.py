@@ -11,6 +11,7 @@ from conftest import write_study
 from cxrgrid.comparison import other_pairs
 from cxrgrid.config.grid import Grid
 from cxrgrid.io.parquet import read_parquet, write_parquet
+from cxrgrid.tables import other_pairs as table_of_pairs
 
 GRID = {"datasets": ["ward"], "backbones": ["resnet10t"], "inits": ["scratch", "pretrained"]}
 
@@ -63,6 +64,10 @@ def test_an_ensemble_is_the_mean_probability_and_one_training(made):
         mean = (both[0]["p:Effusion"] + both[1]["p:Effusion"]) / 2
         assert row[side] == pytest.approx(roc_auc_score(both[0]["y:Effusion"], mean))
     assert row["verdict"] in ("not shown", "these trainings", "not defined")
+    rows = pd.DataFrame(rows)
+    said = table_of_pairs.notes(rows.assign(label="macro", verdict="these trainings"), None)
+    assert said == ["These trainings: they differ; other seeds may not."]
+    assert table_of_pairs.notes(rows.assign(label="macro", verdict="not shown"), None) == []
 
 
 def test_a_subset_compares_its_images_alone(made):

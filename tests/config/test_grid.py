@@ -37,6 +37,8 @@ def test_demo_is_the_full_product_and_its_sources():
     assert len(sources) == len(grid["backbones"])
     assert len(cells) == product + len(sources)
     assert len({cell.path() for cell in cells}) == len(cells)
+    assert Grid(DEMO).sources() == ["atlas"] and Grid(DEMO).shown()[-1] == "atlas"
+    assert sorted(Grid(DEMO).shown()) == sorted(Grid(DEMO).targets())
 
 
 def test_pretrained_starts_from_the_same_backbones_source_cell():

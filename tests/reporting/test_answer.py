@@ -114,7 +114,8 @@ def card(*effects, title=TITLE, doubts=(), missing=(), sources=(), alone=()) -> 
     found = answer.answer(frames, pd.DataFrame([BOARD]))
     page = environment().get_template("answer.html.j2")
     about = {"study": frames.grid.study, "cells": [0] * 16, "metric": "AUROC", "sources": sources}
-    return page.render(answer=found, doubts=list(doubts), missing=list(missing), **about)
+    text = page.render(answer=found, doubts=list(doubts), missing=list(missing), **about)
+    return text.replace("\u00a0", " ")
 
 
 UNDECIDED = {"low": -0.02, "p": 0.2, "p_holm": 0.2, "verdict": "not shown"}

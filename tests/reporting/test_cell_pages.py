@@ -4,6 +4,7 @@ import re
 from urllib.parse import unquote
 
 import pytest
+from markupsafe import Markup
 
 from conftest import MISSING
 from cxrgrid import report
@@ -84,3 +85,9 @@ def test_thresholds_of_the_version_before_have_no_intercept(finished, tmp_path):
     (tmp_path / "thresholds").mkdir()
     write_parquet(row, tmp_path / "thresholds" / f"{target}.parquet", {})
     assert cell_pages.read_thresholds(frames, tmp_path)["intercept"].tolist() == [0]
+
+
+def test_no_line_ends_within_a_per_cent_interval():
+    said = cell_pages.environment().from_string("{{ a }}|{{ b }}|{{ c }}")
+    text = said.render(a="test AUROC (95 % interval)", b=Markup("<b>5 % of</b>"), c=5)
+    assert text == "test AUROC (95\u00a0%\u00a0interval)|<b>5\u00a0% of</b>|5"

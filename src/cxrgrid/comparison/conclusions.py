@@ -12,6 +12,11 @@ THIS = "these trainings"  # verdict of a difference that may not be one of metho
 SMALL = 0.02  # difference for which a sample size is told, without a margin
 
 
+def told_once(verdicts: set[str]) -> list[str]:
+    """The sentence that explains the verdict `these trainings`, where it is among some."""
+    return [f"{THIS.capitalize()}: they differ; other seeds may not."] if THIS in verdicts else []
+
+
 def verdict(found: Combined, p_holm: float, rare: bool = False) -> str:
     """Verdict of a test: `better`, `worse` or `not shown`.
 

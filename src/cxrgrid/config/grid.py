@@ -187,6 +187,11 @@ class Grid:
         cells = [c for c in self.cells if not self.incomplete or finished(self.folder(c), c)]
         return list(dict.fromkeys(cell.dataset for cell in cells))
 
+    def shown(self) -> list[str]:
+        """`targets` in the order of figures: those that only lend their weights come last."""
+        lend = self.sources()
+        return sorted(self.targets(), key=lambda name: name in lend)
+
     def tested(self) -> list[str]:
         """Datasets on whose test images anything is scored: `targets`, then the others."""
         return list(dict.fromkeys([*self.targets(), *(target for _, target in self.across())]))

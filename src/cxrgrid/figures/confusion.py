@@ -30,7 +30,7 @@ CELLS = {
 def draw(frames: Frames) -> Figure:
     """Draw one row per dataset and one column per init."""
     best, cells = frames.best(), frames.headline().dropna(subset="value")
-    inits, datasets = list(dict.fromkeys(best["init"])) or [""], frames.grid.targets()
+    inits, datasets = list(dict.fromkeys(best["init"])) or [""], frames.grid.shown()
     heights = [0.9 + 0.3 * len(frames.facts[name]["labels"]) for name in datasets]
     figure, grid = figure_style.panels(
         len(datasets), len(inits), 4.4, sum(heights) / len(heights),

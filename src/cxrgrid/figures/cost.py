@@ -33,7 +33,7 @@ def draw(frames: Frames) -> Figure:
     """Draw one row per dataset, one column per cost; colours are inits, marks are backbones."""
     configurations = table(frames)
     costs = [name for name in COSTS if (configurations[name] > 0).any()] or ["parameters"]
-    colour, datasets = figure_style.colours(frames.cells["init"]), frames.grid.targets()
+    colour, datasets = figure_style.colours(frames.cells["init"]), frames.grid.shown()
     backbones = list(dict.fromkeys(frames.cells["backbone"]))
     marks = {name: MARKS[at % len(MARKS)] for at, name in enumerate(backbones)}
     figure, grid = figure_style.panels(len(datasets), len(costs), 3.3, 2.6, sharey="row")

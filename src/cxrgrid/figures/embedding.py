@@ -29,7 +29,7 @@ GREY = {"several": "#555555", "other": "#888888", "none": "#c4c4c4", "unknown": 
 
 def draw(frames: Frames) -> Figure:
     """Draw one row per dataset and one column per property that colours the points."""
-    shown = {name: best(frames, name) for name in frames.grid.targets()}
+    shown = {name: best(frames, name) for name in frames.grid.shown()}
     lenders = frames.grid.sources()  # of weights: often not explained, and no result
     shown = {name: one for name, one in shown.items() if one[0] or name not in lenders}
     told = [name for name in COLUMNS[1:] if any(tells(part, name) for _, part in shown.values())]

@@ -24,7 +24,7 @@ def draw(frames: Frames) -> Figure:
     cells = frames.entered().merge(ends, on=CONFIGURATION)
     cells["recipe"] = cells["entry"]
     colour = figure_style.colours(cells["init"])
-    datasets = frames.grid.targets()
+    datasets = frames.grid.shown()
     rows, columns = figure_style.wrap(len(datasets), 2)
     most = max(len(configurations(part)) for _, part in cells.groupby("dataset"))
     height = 1.1 + most * max(0.4, 0.16 * len(colour))

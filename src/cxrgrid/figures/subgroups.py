@@ -20,7 +20,7 @@ CAPTION = (
 def draw(frames: Frames) -> Figure:
     """Draw one panel per dataset, one row per subgroup; colours are inits."""
     rows = table(frames)
-    datasets, colour = frames.grid.targets(), figure_style.colours(frames.cells["init"])
+    datasets, colour = frames.grid.shown(), figure_style.colours(frames.cells["init"])
     parts = [rows[rows["dataset"] == name] for name in datasets]
     heights = [0.9 + 0.34 * max(1, part["subset"].nunique()) for part in parts]
     figure, grid = figure_style.panels(

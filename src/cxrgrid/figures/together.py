@@ -29,7 +29,7 @@ METHOD = (
 def draw(frames: Frames) -> Figure:
     """Draw one row per dataset; one column for the loss by step, then one per measure."""
     names = list(dict.fromkeys(["loss", *frames.grid.study.report.curves]))
-    datasets, steps = frames.grid.targets(), step_losses.read(frames)
+    datasets, steps = frames.grid.shown(), step_losses.read(frames)
     figure, grid = figure_style.panels(len(datasets), len(names) + 1, 3.1, 2.9)
     for row, dataset in zip(grid, datasets, strict=True):
         models = named(frames, dataset)

@@ -1,8 +1,10 @@
 """A page a cell: what it scored, learnt and cost, and the command that runs it again."""
 
 import functools
+import re
 from os.path import relpath
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -23,6 +25,7 @@ from cxrgrid.reporting.svg_charts import Chart, Line, chart
 
 HOME = "index.html"  # the report's page as it lies beside the cells' pages
 TAIL = 24  # lines of a log
+PERCENT = re.compile(r"(?<=\d) %( (?=interval))?")
 COST = {
     "parameters": "Parameters",
     "trainable": "of which trainable",
@@ -50,7 +53,15 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=unbroken,
     )
+
+
+def unbroken(value: Any) -> Any:
+    """A text in which no line ends within "95 % interval"."""
+    if not isinstance(value, str):
+        return value
+    return type(value)(PERCENT.sub(lambda found: found[0].replace(" ", "\u00a0"), value))
 
 
 def address(axes: dict) -> str:

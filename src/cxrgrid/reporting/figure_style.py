@@ -237,5 +237,7 @@ def places_of(datasets: Iterable[str], columns: int) -> list[tuple[int, int]]:
 def labels_of(frames: Frames, most: int) -> pd.DataFrame:
     """The labels of each dataset of a cell with the most positives in test, in its order."""
     test = frames.tested[frames.tested["dataset"].isin(frames.cells["dataset"])]
+    order = {name: at for at, name in enumerate(frames.grid.shown())}
+    test = test.sort_values("dataset", key=lambda names: names.map(order), kind="stable")
     rank = test.groupby("dataset", sort=False)["positives"].rank("first", ascending=False)
     return test[rank <= most]

@@ -24,7 +24,7 @@ def draw(frames: Frames, curve: str, one: Callable, say: Callable, up: tuple[str
     text in the legend; up: names of the x and y axes. scores: `auroc`, `ap`, `prevalence`, `n` and
     `positives` of the label.
     """
-    datasets = frames.grid.targets()
+    datasets = frames.grid.shown()
     figure, grid = figure_style.panels(len(datasets), 1, 7.6, 3.6)
     for axes, dataset in zip(grid.flat, datasets, strict=True):
         points, scores, name = of_dataset(frames, curve, dataset)

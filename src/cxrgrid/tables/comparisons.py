@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cxrgrid.comparison import conclusions
 from cxrgrid.comparison.planned_pairs import EXTERNAL
 from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
 from cxrgrid.reporting import cell_links
@@ -57,9 +58,10 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """A sentence for each pair that differs."""
+    """A sentence for each pair that differs, and one on verdicts of single trainings."""
     rows = headline(rows)
-    return list(rows.loc[rows["verdict"].isin(["better", "worse"]), "sentence"])
+    told = rows.loc[rows["verdict"].isin(["better", "worse"]), "sentence"]
+    return [*told, *conclusions.told_once(set(rows["verdict"]))]
 
 
 def headline(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cxrgrid.comparison import conclusions
 from cxrgrid.comparison.effect_rows import ALL, FIXED, ONE, RANDOM, named, primary_metric
 from cxrgrid.evaluation.wording import difference, number, p_value, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
@@ -79,8 +80,8 @@ def sizes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
-    """Sentences: of the effects that differ, and of the primary one with the smallest p."""
+    """Of the effects that differ, the primary one with the smallest p, and single trainings."""
     rows = headline(rows, frames)
     told = rows["verdict"].isin(["better", "worse"]) & (rows["primary"] | rows["model"].eq(FIXED))
     told |= rows.index.isin(rows[rows["primary"]].sort_values("p", kind="stable").index[:1])
-    return list(rows.loc[told, "sentence"])
+    return [*rows.loc[told, "sentence"], *conclusions.told_once(set(rows["verdict"]))]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxrgrid.comparison import choice, other_pairs
+from cxrgrid.comparison import choice, conclusions, other_pairs
 from cxrgrid.evaluation.wording import difference, p_value, part, whole
 from cxrgrid.reporting.results import NAMES, Frames
 
@@ -51,6 +51,11 @@ def show(rows: pd.DataFrame, frames: Frames) -> pd.DataFrame:
     shown["seeds"] = [part(row.seeds, row.planned) for row in rows.itertuples()]
     shown["test images (patients)"] = [whole(row.n, row.patients) for row in rows.itertuples()]
     return shown
+
+
+def notes(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The meaning of a verdict on single trainings."""
+    return conclusions.told_once(set(rows.loc[rows["label"] == "macro", "verdict"]))
 
 
 def compared(row: tuple) -> str:
