@@ -353,3 +353,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_report(write_study(base / "finished/results"), drawn=True)
             (base / "finished.made").touch()
     return base / "finished/results/demo/study.json"
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own folder, in which it runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -79,3 +79,13 @@ def drafted(path, *more) -> tuple[dict, pd.DataFrame]:
 
 def stems(frame: pd.DataFrame) -> list[str]:
     return [Path(image).stem for image in frame["image"]]
+
+
+def found_in(name) -> list[str]:
+    """Findings of an image."""
+    return ["Effusion"] * EFFUSION[name] + ["Mass"] * MASS[name]
+
+
+def listed(name, _):
+    """Findings of an image as a list in a cell."""
+    return f'"{[label for label, of in (("Effusion", EFFUSION), ("Mass", MASS)) if of[name]]}"'

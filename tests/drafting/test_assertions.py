@@ -11,10 +11,7 @@ from cxrgrid.drafting.questions import Question
 from drawn_tables import drafted, effusion, film, lay, mass, patient, rows
 from long_tests import by_turns
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def cycle(*fields):

@@ -8,11 +8,7 @@ from cxrgrid.config.errors import UserError
 from drawn_tables import EFFUSION, MASS, PEOPLE, drafted, lay, patient, rows
 from long_tests import by_turns
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def several(separator, nothing="0", form="{}"):

@@ -21,10 +21,7 @@ KINDS = ("COVID", "Normal")
 NUMBERS = range(6)
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def lay(*patterns: str, **parts: tuple[str, ...]) -> Path:

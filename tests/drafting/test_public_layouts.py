@@ -14,10 +14,7 @@ from long_tests import by_turns
 MINE = Path("mine")
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def write(place: str, lines: list[str]) -> None:

@@ -12,10 +12,7 @@ from long_tests import by_turns
 KINDS = ("COVID", "Normal")
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def lay(pattern: str, sites: tuple[str, ...], kinds=("",)) -> None:

@@ -10,11 +10,7 @@ from cxrgrid.drafting import layouts
 from drawn_tables import EFFUSION, PEOPLE, PLAIN, drafted, effusion, lay, mass, rows
 from long_tests import by_turns
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def part_of(n: int) -> str:

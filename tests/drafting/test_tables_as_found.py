@@ -31,10 +31,7 @@ CELLS = [line.split(",") for line in LINES]
 TWO = rows(Effusion=effusion)
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Each test in a folder of its own, where `studies` is made."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 TABLES = {
