@@ -156,6 +156,8 @@ def test_a_rerun_keeps_config_and_place_but_no_targets():
     typed = "old --configfile a.yaml b.yaml -n --profile slurm other --config x=1 --cores 4"
     kept = "--configfile a.yaml b.yaml --profile slurm --config x=1"
     assert rerun("new", typed.split()) == f"snakemake new {kept}"
+    stored = "--default-storage-provider fs --storage-s3-retries=2 --default-storage-prefix /x"
+    assert rerun("new", ["old", *stored.split(), "-n"]) == f"snakemake new {stored}"
     assert rerun("new", ["--configfile=a.yaml", "old"]) == "snakemake new --configfile=a.yaml"
 
 

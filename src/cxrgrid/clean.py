@@ -196,7 +196,8 @@ def main(argv: list[str] | None) -> None:
         check_idle("clean")
     grids = grids_of(args.config, args.forget)
     if not grids and not args.forget:
-        raise UserError("results/: no study has run here, so that nothing is known to be unused")
+        none = "results/: no study has run here, so that nothing is known to be unused"
+        raise UserError(run_config.elsewhere() or none)
     found, total = list(unused(grids, args.forget)), 0
     for one in found:
         total += one.size

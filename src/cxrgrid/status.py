@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cxrgrid.cluster.failed_steps import Failure, failures
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
-from cxrgrid.cluster.run_config import copies, last_failure
+from cxrgrid.cluster.run_config import copies, elsewhere, last_failure
 from cxrgrid.cluster.wording import duration, failure
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
@@ -38,7 +38,8 @@ def studies(names: list[str]) -> list[Path]:
         found = sorted(Path("results").glob("*/study.json"))
         found += [path for name, path in begun.items() if recorded(name).parent.is_dir()]
         if not found:
-            raise UserError("results/: no study has run here; start one with snakemake")
+            none = "results/: no study has run here; start one with snakemake"
+            raise UserError(elsewhere() or none)
         return found
     names = [str(begun.get(Path(name).name, name)) for name in names]
     paths = [Path(name) for name in names]

@@ -12,6 +12,7 @@ from logging import ERROR, INFO, WARNING, LogRecord
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from cxrgrid.cluster import stored_paths
 from cxrgrid.config import config_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import many
@@ -24,6 +25,9 @@ NOISE = re.compile(
     r"Assuming unrestricted shared|Config file .* is \w+ by additional|Building DAG of jobs"
     r"|Using shell: |Conda environments: ignored|Singularity containers: ignored|Select jobs to"
     r"|Job rate limit reached|Execute \d+ jobs|Group jobs: inactive|Processed \d+ potential jobs"
+    r"|Retrieving from storage: |Storing in storage: |Finished (retrieval|upload)\."
+    r"|Removing local copy of storage file|Skipped removing non-empty directory"
+    r"|Submitted (group )?job \S+ with external jobid|Uploading source archive"
     r"|Removing output files of failed job|SLURM run ID: |Job \d+ has been submitted"
     r"|Waiting at most \d+ seconds for missing files|Exiting because a job execution failed"
     r"|WorkflowError:\nAt least one job did not complete"
@@ -129,16 +133,17 @@ class LogHandler(LogHandlerBase):
     def failed(self, record: LogRecord) -> None:
         """A failure: why, its logs, and the command that reruns the job."""
         job = self.tally.fail(record.jobid, Job.of(record))
-        after = job.duration(record.created)
-        self.screen.say(f"failed  {job.title} after {after}  {job.reason()}", RED)
+        after, told = job.duration(record.created), getattr(record, "rule_msg", None) or ""
+        self.screen.say(f"failed  {job.title} after {after}  {job.reason(told)}", RED)
         for log in record.log:
-            self.screen.say(f"        log: {log}")
+            self.screen.say(f"        log: {stored_paths.stored_name(log)}")
         for output in job.output[:1]:
             self.screen.say(f"        rerun: {rerun(output, sys.argv[1:])}")
 
     def message(self, record: LogRecord) -> None:
         """Anything else that Snakemake has to say, unless it says so every time."""
         text = record.getMessage()
+        text = stored_paths.fault(text) or text
         if again := AGAIN.match(text):
             self.screen.say(f"again   {self.tally.known[int(again[1])].title}")
         elif END.match(text):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from logging import LogRecord
 from pathlib import Path
 
-from cxrgrid.cluster import progress, slurm, training_progress
+from cxrgrid.cluster import progress, slurm, stored_paths, training_progress
 from cxrgrid.cluster.wording import duration, failure
 
 LONGEST = 60  # characters of a result
@@ -36,9 +36,9 @@ class Job:
         return cls(
             rule=record.rule_name,
             wildcards=dict(known.get("wildcards", {})),
-            output=list(record.output),
-            log=list(record.log),
-            benchmark=known.get("benchmark"),
+            output=[stored_paths.named(path) for path in record.output],
+            log=[stored_paths.named(path) for path in record.log],
+            benchmark=stored_paths.named(known.get("benchmark") or "") or None,
             began=record.created,
         )
 
@@ -64,23 +64,27 @@ class Job:
 
     def duration(self, now: float) -> str:
         """Time that it took, in words: as its benchmark says, else since it was started or sent."""
-        measured = progress.benchmark(Path(self.benchmark).parent) if self.benchmark else 0
+        file = stored_paths.here(self.benchmark) if self.benchmark else None
+        measured = progress.benchmark(file.parent) if file else 0
         return duration(measured or now - self.began)
 
     def result(self) -> str:
         """The last line of its log, in which a command says what it has made."""
         lines = []
         with contextlib.suppress(OSError):
-            lines = progress.tail(Path(self.log[0])) if self.log else []
+            lines = progress.tail(stored_paths.here(self.log[0])) if self.log else []
         last = lines[-1] if lines else ""
         return last if len(last) <= LONGEST else f"{last[: LONGEST - 1]}…"
 
-    def reason(self) -> str:
-        """Reason of its failure, as its log or Slurm tells."""
+    def reason(self, told: str = "") -> str:
+        """Reason of its failure, as its log or Slurm tells; else what the executor has `told`."""
         if not self.log:
             return "it has no log"
         sent = slurm.logs(self.study(), self.rule, list(self.wildcards.values()))
-        return failure(*progress.explain(Path(self.log[0]), sent))
+        cause, said = progress.explain(stored_paths.here(self.log[0]), sent)
+        if said in (progress.NOT_RUN, progress.AT_START) and told:
+            return told.partition("For further error details")[0].strip(" :\n")
+        return failure(cause, said)
 
     def study(self) -> str:
         """Study whose results it makes; any of data and weights, which serve all."""
@@ -90,7 +94,9 @@ class Job:
 
     def training(self) -> training_progress.TrainingProgress | None:
         """Progress of a training that says so; None of other jobs."""
-        return training_progress.read(Path(self.output[0]).parent) if self.output else None
+        if not self.output:
+            return None
+        return training_progress.read(stored_paths.here(str(Path(self.output[0]).parent)))
 
 
 def in_short(reason: str) -> str:
@@ -118,8 +124,9 @@ def rerun(output: str, arguments: list[str]) -> str:
     for word in arguments:
         option, assigned, _ = word.partition("=")
         if word.startswith("-"):
-            room = 0.0 if assigned else KEPT.get(option, 0.0)
-            kept += [word] if option in KEPT else []
+            values = 1.0 if option.startswith(stored_paths.OPTIONS) else KEPT.get(option, 0.0)
+            room = 0.0 if assigned else values
+            kept += [word] if values else []
         elif room:
             kept.append(word)
             room -= 1

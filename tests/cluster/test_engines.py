@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def test_a_path_of_the_rules_stays_whole_in_the_url_of_a_bucket():
     assert not [each for each in [*within, *beside] if set(each) & {"?", "#"}]
 
 
+def test_inputs_have_no_constraints_of_wildcards():
+    """Snakemake has no use for them, and says so for each rule of a run with a storage."""
+    for name, body in RULES.items():
+        inputs = body.partition("    input:\n")[2].partition("    output:\n")[0]
+        assert not re.search(r"<(data|cell)>|\{\w+,", inputs), name
+
+
+def test_the_profile_of_aws_batch_asks_for_memory_that_goes_with_its_cpus():
+    """By the pairs that the plugin (0.2.1) knows; of other memory it makes the least."""
+    known = {8192: {1, 2, 4}, 16384: {2, 4, 8}}
+    profile = yaml.safe_load((ROOT / "profiles/aws-batch/config.yaml").read_text())
+    wanting = {name for name, body in RULES.items() if "gpu=1" in body or "threads: " in body}
+    assert wanting == set(profile["set-threads"])
+    for rule, threads in {**dict.fromkeys(RULES, 1), **profile["set-threads"]}.items():
+        asked = profile["default-resources"] | profile["set-resources"].get(rule, {})
+        assert threads in known[asked["mem_mb"]], rule
+
+
 def need(plugin: str) -> None:
     """Skip the test where a plugin of Snakemake is not installed."""
     if not importlib.util.find_spec(plugin):
@@ -107,6 +126,7 @@ def test_a_study_runs_through_qsub_and_a_killed_training_goes_on(site, tmp_path)
     assert (site.folder / "results/tiny/report/report.html").is_file()
     asked = [path.read_text() for path in (tmp_path / "jobs").glob("*.asked")]
     assert any("-N train" in each and ":ngpus=1" in each for each in asked)
+    assert any("-N pixels" in each and ":ncpus=16:" in each for each in asked)
     assert any("-N score" in each and ":ngpus=0" in each for each in asked)
 
 
@@ -156,6 +176,38 @@ def test_results_in_a_storage_are_those_of_the_folder_and_are_not_made_again(tmp
         assert (made / "report" / name).read_bytes() == (
             here.folder / "results/tiny/report" / name
         ).read_bytes(), name
+
+
+@pytest.mark.long
+@pytest.mark.cluster
+def test_jobs_need_nothing_but_the_storage_and_the_images(tmp_path, storage):
+    """Each job in an empty folder: what it reads has come with it, the run's config too."""
+    phantom = json.dumps({"adapter": "nih", "patients": 40, "size": 64, "seed": 1})
+    draw = [sys.executable, "-m", "cxrgrid.phantom", phantom, "--out", f"{tmp_path}/images"]
+    subprocess.run(draw, check=True, stdout=subprocess.DEVNULL)
+    study = of([0], epochs=1)
+    study["datasets"]["ward"].pop("phantom")
+    study["datasets"]["ward"]["root"] = f"{tmp_path}/images"
+    study["report"] |= {"explain": "none", "shifts": ["noise"], "figures": ["shifts", "confusion"]}
+    (tmp_path / "away").mkdir()
+    (tmp_path / "jobs").mkdir()
+    site = Site(tmp_path / "away", os.environ | {"APART": f"{tmp_path}/jobs"}, study)
+    for name in ("Snakefile", "workflow"):  # what goes to other machines is no link
+        (site.folder / name).unlink()
+    shutil.copy(ROOT / "Snakefile", site.folder)
+    shutil.copytree(ROOT / "workflow", site.folder / "workflow")
+    shutil.copytree(ROOT / "envs", site.folder / "envs")
+    ours = f"{Path(__file__).parent}/apart:{os.environ.get('PYTHONPATH', '')}"
+    words = ["--executor", "apart", "--jobs", "2", "--seconds-between-status-checks", "1"]
+    status, said = site.finish(site.start(*words, *storage, PYTHONPATH=ours))
+    assert status == 0, said
+    assert (tmp_path / "store/results/tiny/report/report.html").is_file()
+    assert "in epoch 1 of 1" in said and "local copy" not in said and "constraints" not in said
+    (tmp_path / "store/results/tiny/overlap.json").write_text("damaged")
+    status, said = site.finish(site.start(*words, *storage, PYTHONPATH=ours))
+    assert status == 1 and "rerun: snakemake results/tiny/report/report.html" in said
+    assert "failed  report after" in said and "overlap.json: " in said
+    assert f"--default-storage-prefix {tmp_path}/store" in said
 
 
 @pytest.mark.long

@@ -148,6 +148,12 @@ def test_a_slurm_that_does_not_answer_ends_the_run_and_forgets_no_killed_one(fol
     assert before.exists()
 
 
+def test_other_engines_are_not_taken_for_slurm(monkeypatch):
+    monkeypatch.setattr(preflight.slurm, "answers", lambda: pytest.fail("Slurm was asked"))
+    executor = SimpleNamespace(run_uuid="as LSF's has one")
+    preflight.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)), "mine")
+
+
 def test_a_slow_slurm_is_waited_for_and_a_mute_one_given_up(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(slurm, "SOON", 0.15)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

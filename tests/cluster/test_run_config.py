@@ -20,9 +20,11 @@ from safetensors.torch import save_file
 from snakemake.persistence import MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
+from cxrgrid import clean, status
 from cxrgrid.cluster import run_config
 from cxrgrid.cluster.run_config import asked_by
 from cxrgrid.config import identity
+from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.rules import Rules
 from demo_config import replaced
@@ -301,6 +303,25 @@ def test_people_are_given_the_file_that_they_can_edit(tmp_path, monkeypatch):
 def test_the_command_that_runs_a_study_again_sends_jobs_and_results_where_they_went():
     words = ["snakemake", "--default-storage-prefix=/store", "--profile", "slurm", "-n"]
     words += ["--default-storage-provider", "fs", "--configfile", "study.yaml"]
-    storage = ["--default-storage-provider", "fs", "--default-storage-prefix", "/store"]
+    words += ["--storage-s3-endpoint-url", "https://s3", "--storage-s3-signed", "-p"]
+    storage = ["--default-storage-prefix", "/store", "--default-storage-provider", "fs"]
+    storage += ["--storage-s3-endpoint-url", "https://s3", "--storage-s3-signed"]
     assert run_config.places(words) == ["--profile", "slurm", *storage]
     assert run_config.places(["snakemake", "-n"]) == []
+
+
+def test_results_in_a_storage_are_told_of_and_how_to_see_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_config, "FROZEN", ".snakemake/cxrgrid")
+    (tmp_path / ".snakemake/cxrgrid").mkdir(parents=True)
+    (tmp_path / ".snakemake/cxrgrid/0.json").write_text(json.dumps({"study": "tiny"}))
+    assert run_config.elsewhere() == ""
+    shown = {"store": f"ln -s {tmp_path}/store/results/tiny results/tiny", "s3://b/c": "copy its "}
+    for prefix, how in shown.items():
+        run_config.storage_of("tiny").write_text(prefix)
+        said = run_config.elsewhere()
+        assert how in said and f"those of tiny lie in a storage, {prefix}" in said
+        assert run_config.elsewhere("other") == ""
+        for command in (status.studies, clean.main):
+            with pytest.raises(UserError, match="lie in a storage"):
+                command([])

@@ -6,7 +6,7 @@ import pytest
 
 from cxrgrid.config.grid import Grid
 from cxrgrid.config.rules import Rules
-from cxrgrid.config.shifted_cells import Shifted
+from cxrgrid.config.shifted_cells import WHOLE, Shifted
 from cxrgrid.config.stored_files import Stored
 
 PHANTOM = {"adapter": "nih", "phantom": {"patients": 9}, "labels": ["Nodule"]}
@@ -50,8 +50,10 @@ def copied(paths):
 def test_with_results_in_this_folder_no_rule_has_another_input(grid):
     here = Stored(grid, used=False)
     cell = wildcards(grid, "ward")
-    for ask in (here.asked, here.training, here.shifting, here.cells, here.results):
+    asked = (here.asked, here.training, here.shifting, here.cells, here.results, here.collected)
+    for ask in asked:
         assert ask(cell) == []
+    assert Shifted(grid).answers() == []
 
 
 def test_in_a_storage_a_training_names_what_it_reads_of_its_starts(grid):
@@ -83,6 +85,22 @@ def test_in_a_storage_reports_name_all_that_they_read(grid):
     assert {path for path, _ in grid.across()} < set(found)
     for name in ("scores", "curves", "thresholds"):
         assert f"results/tiny/{name}/clinic.parquet" in found
+
+
+def test_in_a_storage_tables_and_figures_name_all_that_is_collected(grid):
+    there = Stored(grid, used=True)
+    more = set(there.collected(None)) - set(there.results(None))
+    names = ("metrics", "history", "cells", "confusions")
+    assert more == {f"results/tiny/report/{name}.csv" for name in names}
+
+
+def test_in_a_storage_answers_under_changes_are_files_that_rules_name(grid):
+    shifted = Shifted(grid, stored=True)
+    names = ["noise-weak.parquet", "noise-medium.parquet", "noise-strong.parquet"]
+    assert shifted.answers() == names
+    for cell in shifted.cells:
+        folder = f"{grid.folder(cell)}/shift"
+        assert {f"{folder}/{name}" for name in (*names, WHOLE)} <= set(shifted.files())
 
 
 def test_commands_are_given_the_copies(grid):

@@ -68,7 +68,7 @@ rule split:
     """Divide the images into train, validation and test; by patient, or by lists."""
     input:
         index=rules.index.output.index,
-        files="<data>/pixels.parquet",
+        files="results/data/{dataset}/pixels.parquet",
         lists=ask.lists,
     output:
         table="<data>{fold}/table.parquet",
@@ -89,8 +89,8 @@ rule audit:
     """Audit images, patients and labels from raw file to split; stop if patients are in two splits."""
     input:
         index=rules.index.output.index,
-        files="<data>/pixels.parquet",
-        pixels="<data>/pixels.npy",
+        files="results/data/{dataset}/pixels.parquet",
+        pixels="results/data/{dataset}/pixels.npy",
         table=rules.split.output.table,
     output:
         audit="<data>{fold}/audit.json",

@@ -106,7 +106,7 @@ rule table:
         seen=rules.overlap.output.seen,
         shifts=shifted.results(),
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
-        beside=stored.results,
+        beside=stored.collected,
     output:
         report(
             expand("<study>/report/{table}.csv", table=grid.rows()),
@@ -140,7 +140,7 @@ rule figure:
         tables=expand("{folder}/table.parquet", folder=ask.divisions()),
         embeddings=explained.files("embedding"),
         shifts=shifted.results(),
-        beside=stored.results,
+        beside=stored.collected,
     output:
         report(
             expand("<study>/report/figures/{figure}.svg", figure=grid.figures()),

@@ -52,7 +52,7 @@ rule train:
         # tables, pixels, weights, pool: in one call, since calls are what a plan of many cells costs.
         unpack(ask.training),
         # Order only: the audit comes first, but a better audit retrains nothing.
-        audit=ancient("<data>{fold}/audit.json"),
+        audit=ancient("results/data/{dataset}{fold}/audit.json"),
         beside=stored.training,
     output:
         cell="<cell>/cell.json",
@@ -123,9 +123,10 @@ rule shift:
         others=shifted.others,
         beside=stored.shifting,
     output:
-        # Written last; the predictions beside it are not named here, so that they outlast a rerun,
-        # which makes what is missing or of another network.
+        # Written last; the predictions beside it are named in a storage alone: else they outlast a
+        # rerun, which makes what is missing or of another network.
         distances="<cell>/shift/distances.parquet",
+        predictions=expand("<cell>/shift/{name}", name=shifted.answers()),
     log:
         "<cell>/shift/shift.log",
     conda:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrgrid.cluster import forecast, preflight
-from cxrgrid.cluster.run_config import INCOMPLETE, failure_of
+from cxrgrid.cluster.run_config import INCOMPLETE, elsewhere, failure_of, storage_of
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.io.atomic import write_text
 
@@ -41,7 +41,10 @@ def failed(workflow: Any, grid: Grid, logs: list[str] | None) -> None:
         write_text(failure_of(grid.name), why(logs))
         if any(finished(grid.folder(cell), cell) for cell in grid.cells):
             lines = [*report(workflow, grid), *lines]
-        lines += said(["-m", "cxrgrid.status", grid.frozen, "--failed"])[1]
+        if storage_of(grid.name).is_file() and not Path("results", grid.name).exists():
+            lines.append(elsewhere(grid.name))  # what failed is told above, each job with its log
+        else:
+            lines += said(["-m", "cxrgrid.status", grid.frozen, "--failed"])[1]
     except Exception as error:  # a full disk, say: the run's own failure is what counts
         lines.append(f"No more could be found out about it ({type(error).__name__}: {error})")
     # After Snakemake's own last words.

@@ -14,6 +14,7 @@ from cxrgrid.cluster import (
     pooled_patients,
     preflight,
     run_config,
+    stored_paths,
 )
 from cxrgrid.cluster.changed_data import look_for_changes
 from cxrgrid.cluster.data_checks import check_data
@@ -57,8 +58,9 @@ def open_study(workflow: Any, config: dict[str, Any], ancient: Callable, local: 
     changed = look_for_changes(workflow, grid)
     remember = other_settings.recorder(workflow)
     ask = Rules(grid, run_config.recorded(workflow), ancient, changed, remember, local)
-    stored = Stored(grid, used=bool(workflow.storage_settings.default_storage_provider))
+    stored = Stored(grid, used=stored_paths.use(workflow.storage_settings))
     preflight.enter(workflow, config.get(run_config.TAKE_OVER, False))
     forecast.of_dry_run(workflow, grid)
     aftermath.attach(workflow, grid)
-    return Study(grid, ask, stored, Needs(grid), Explained(grid), Shifted(grid))
+    shifted = Shifted(grid, stored.used)
+    return Study(grid, ask, stored, Needs(grid), Explained(grid), shifted)

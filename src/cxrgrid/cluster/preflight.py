@@ -48,8 +48,9 @@ def enter(workflow: Any, take_over: bool = False) -> None:
     termination.install()
     if not workflow.is_main_process or HELD:
         return
-    from cxrgrid.cluster import profile_resources, run_locks, slurm_executor  # likewise
+    from cxrgrid.cluster import job_cpus, profile_resources, run_locks, slurm_executor  # likewise
 
+    job_cpus.install()
     profile_resources.keep(workflow)
     run_locks.install()
     number = f"{time.time_ns()}.{os.environ.get('SLURM_JOB_ID', '')}".rstrip(".")
@@ -145,7 +146,7 @@ def check_idle(what: str) -> None:
 def begin(workflow: Any, study: str) -> None:
     """Before the first job: on Slurm, end jobs of killed runs; ask whether ours would pass."""
     executor = workflow.scheduler._executor
-    if not hasattr(executor, "run_uuid"):
+    if not hasattr(executor, "name_study"):  # of ours for Slurm alone: LSF's has a run_uuid too
         return
     executor.name_study(study)
     HELD[0].write(executor.run_uuid)

@@ -30,6 +30,7 @@ CAUSES = {
     r"table\.parquet|pixels\.npy|labels?\b": "bad data",
 }
 SIGNALS = {"SIGUSR1": "time limit", "SIGTERM": "cancelled", "SIGINT": "cancelled"}
+NOT_RUN, AT_START = "not run", "stopped at its start"  # where no log says more
 TAIL = 65536  # bytes: the end of a log says enough
 
 
@@ -155,7 +156,7 @@ def explain(log: Path, jobs: list[Path]) -> tuple[str, str]:
         return cause, said
     if lines:
         return "stopped", f"stopped after: {lines[-1]}"
-    return ("stopped", "stopped at its start") if log.is_file() or jobs else ("", "not run")
+    return ("stopped", AT_START) if log.is_file() or jobs else ("", NOT_RUN)
 
 
 def error(lines: list[str]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cxrgrid.cluster import stored_paths
 from cxrgrid.config import config_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import FROZEN, Grid
@@ -25,7 +26,6 @@ OWN = ("results", ".snakemake")  # folders whose files nobody edits
 TAKE_OVER = "take_over"  # setting of a run: end another machine's run of this folder first
 # Not of the study: a cell alone needs none of them.
 OF_A_RUN = ("incomplete=", "max_cells=", "reread=", f"{TAKE_OVER}=")
-STORAGE = ("--default-storage-provider", "--default-storage-prefix")
 PLANNED = "CXRGRID_PLANNED"  # digest of what turns a config into cells, as the run began
 INCOMPLETE = "CXRGRID_INCOMPLETE"  # set where a report of the cells that are done is asked for
 DEFAULT = "config.yaml"  # what the Snakefile reads where no other config is given
@@ -75,11 +75,17 @@ def freeze(workflow: Any, grid: Grid) -> None:
         command += ["--config", *words] if words else []
         command += snakefile(workflow, sys.argv) + places(sys.argv)
         write_text(command_of(grid.name), shlex.join(command))
+    storage_of(grid.name).unlink(missing_ok=True)
+    if workflow.storage_settings.default_storage_provider:
+        prefix = workflow.storage_settings.default_storage_prefix or ""
+        write_text(storage_of(grid.name), prefix.rstrip("/"))
     if not copy.is_file():
         write_text(copy, grid.to_json() + "\n")
     os.utime(copy)  # the newest copy of a study is its config now
     if "datasets" in workflow.modifier_stack[0].globals["config"]:  # else part of another's config
         settings.configfiles = [copy.absolute()]
+        if workflow.storage_settings.default_storage_provider:
+            workflow.configfiles.append(copy.absolute())  # else machines that share no disk lack it
 
 
 def check_planned() -> None:
@@ -113,7 +119,9 @@ def profile(arguments: list[str]) -> list[str]:
 
 def places(arguments: list[str]) -> list[str]:
     """The words of a command line that say where jobs and results go: a profile, and a storage."""
-    return profile(arguments) + [word for name in STORAGE for word in given_as(arguments, name)]
+    options = (word.partition("=")[0] for word in arguments)
+    storage = dict.fromkeys(name for name in options if name.startswith(stored_paths.OPTIONS))
+    return profile(arguments) + [word for name in storage for word in given_as(arguments, name)]
 
 
 def given_as(arguments: list[str], option: str) -> list[str]:
@@ -121,7 +129,8 @@ def given_as(arguments: list[str], option: str) -> list[str]:
     for at, word in enumerate(arguments):
         name, assigned, value = word.partition("=")
         if name == option:
-            return [name, value] if assigned else arguments[at : at + 2]
+            values = [word for word in arguments[at + 1 : at + 2] if not word.startswith("-")]
+            return [name, value] if assigned else [name, *values]
     return []
 
 
@@ -138,6 +147,26 @@ def relative(path: Path) -> Path:
 def command_of(study: str) -> Path:
     """File with the arguments of a study's last run."""
     return Path(FROZEN) / f"{study}.command"
+
+
+def storage_of(study: str) -> Path:
+    """File that says where in a storage a study's results lie; none where they lie here."""
+    return Path(FROZEN) / f"{study}.storage"
+
+
+def elsewhere(*studies: str) -> str:
+    """A line on results that lie in a storage: of these studies, or any; empty if none do."""
+    for study in studies or copies():
+        with contextlib.suppress(OSError):
+            prefix = storage_of(study).read_text("utf-8")
+            folder = f"results/{study}"
+            if "://" in prefix:
+                how = f"copy its {folder} to {folder} to see them here"
+            else:
+                there = shlex.quote(f"{Path(prefix).absolute()}/{folder}")
+                how = f"`ln -s {there} {folder}` shows them here"
+            return f"results/: those of {study} lie in a storage, {prefix}; {how}"
+    return ""
 
 
 def asked_by(study: str) -> str:

@@ -23,7 +23,7 @@ def amount(size: float) -> str:
 
 
 def failure(cause: str, reason: str) -> str:
-    """Reason of a failure: its cause, then its own words, unless these begin with the cause."""
-    if reason.startswith((f"{cause}: ", f"{cause} ")):
+    """Reason of a failure: its cause, if known, and its own words, unless these begin with it."""
+    if not cause or reason.startswith((f"{cause}: ", f"{cause} ")):
         return reason
     return f"{cause}: {reason.removeprefix('error: ')}"

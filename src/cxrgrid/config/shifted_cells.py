@@ -17,11 +17,11 @@ class Shifted:
     """The changes that a study asks for, and the cells that meet them; none without `shifts`.
 
     names: of the changes; cells: all that are tested; on an incomplete run those already done;
-    strangers: of each dataset the others of the study.
+    strangers: of each dataset the others of the study; stored: True if results lie in a storage.
     """
 
-    def __init__(self, grid: Grid):
-        self.grid = grid
+    def __init__(self, grid: Grid, stored: bool = False):
+        self.grid, self.stored = grid, stored
         self.names = asked(grid.study.report.shifts)
         self.strangers = strangers(grid)
         lending = grid.sources()
@@ -38,8 +38,16 @@ class Shifted:
         return made or not self.grid.incomplete
 
     def files(self) -> list[str]:
-        """Paths of the last files of all cells."""
-        return [f"{self.grid.folder(cell)}/shift/{WHOLE}" for cell in self.cells]
+        """Paths of the last files of all cells; in a storage of all that `robustness` reads."""
+        names = [WHOLE, *self.answers()]
+        return [f"{self.grid.folder(cell)}/shift/{name}" for cell in self.cells for name in names]
+
+    def answers(self) -> list[str]:
+        """Names of the predictions under changes, where Snakemake has to bring them to a storage.
+
+        Else it does not know of them: they outlast a rerun, which makes what is missing.
+        """
+        return [f"{'-'.join(part)}.parquet" for part in parts(self.names) if self.stored]
 
     def results(self) -> list[str]:
         """Paths of the files that `robustness` makes of them; empty without any."""

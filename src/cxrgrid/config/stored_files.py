@@ -89,6 +89,12 @@ class Stored:
         scored = [f"{study}/{kind}/{name}.parquet" for name in self.grid.tested() for kind in kinds]
         return [*self.cells(wildcards), *scored, f"{study}/overlap.parquet"]
 
+    def collected(self, wildcards: Any) -> list[str]:
+        """The same, and all that `collect` makes."""
+        made = ("metrics", "history", "cells", "confusions") if self.used else ()
+        found = [f"results/{self.grid.name}/report/{name}.csv" for name in made]
+        return [*self.results(wildcards), *found]
+
 
 def written(cell: Cell) -> list[str]:
     """Files of a training that no GPU is needed for."""

@@ -1,0 +1,73 @@
+"""Paths of results that lie in a storage: as a rule names them, and where they can be read here.
+
+Snakemake tells a job's files by their names in the storage, each with what happens to it:
+`s3://bucket/cxrgrid/results/tiny/study.json (send to storage)`.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+TOLD = re.compile(r"(.+) \(([\w ]+, )?(send to|retrieve from|in) storage\)")
+PLUGIN = "snakemake_storage_plugin_"
+FAILED = re.compile(r"(?<=WorkflowError: )Failed to .+")
+# Options of snakemake that say which storage, and how it is reached; each takes one value.
+OPTIONS = ("--default-storage-", "--storage-")
+
+
+class Storage:
+    """The storage of this process's run. prefix: what its names begin with, empty where none is.
+
+    copies: folder of the files that jobs on this machine have read from it, or made for it.
+    """
+
+    prefix = ""
+    copies = Path(".snakemake/storage")
+
+
+def use(settings: Any) -> bool:
+    """True if a run's results lie in a storage, which is then known here. settings: Snakemake's."""
+    if not settings.default_storage_provider:
+        return False
+    Storage.prefix = f"{settings.default_storage_prefix or ''}".rstrip("/")
+    Storage.copies = settings.local_storage_prefix / settings.default_storage_provider
+    return True
+
+
+def stored_name(told: str) -> str:
+    """A file's name in the storage, or its path, without what Snakemake tells beside it."""
+    known = TOLD.fullmatch(told)
+    return known[1] if known else told
+
+
+def named(told: str) -> str:
+    """The path by which a rule names a file of which Snakemake tells."""
+    name, known = stored_name(told), TOLD.fullmatch(told)
+    return name.removeprefix(f"{Storage.prefix}/") if known and Storage.prefix else name
+
+
+def here(path: str) -> Path:
+    """Place where a file or folder that a rule names is found on this machine, if it is."""
+    if not Storage.prefix:
+        return Path(path)
+    name = f"{Storage.prefix}/{path}"
+    copy = Storage.copies / re.sub(r"^\w+://", "", name).lstrip("/")
+    places = (copy, Path(name), Path(path))
+    return next((place for place in places if place.exists()), Path(path))
+
+
+def fault(text: str) -> str:
+    """One line for a traceback of a storage's plugin, of which Snakemake tells one per file.
+
+    Empty where the text is none.
+    """
+    if "Traceback" not in text or PLUGIN not in text:
+        return ""
+    lines = [line.strip(" |") for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    told = next((at for at, line in enumerate(lines) if FAILED.search(line)), None)
+    said = lines[-1:] if told is None else [FAILED.search(lines[told])[0], *lines[told + 1 :][:1]]
+    return (
+        f"error: the storage of the results cannot be used: {': '.join(said)}; mend its address "
+        "(prefix, endpoint) or your credentials for it, and give the same command again"
+    )
