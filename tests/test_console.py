@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
+from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun, said
 from snakemake_logger_plugin_cxrgrid.tally import Tally
 from test_architecture import ROOT
 from warm_python import warm_python
@@ -75,6 +75,13 @@ def test_a_failure_has_its_cause_its_log_and_its_command(folder):
     assert again in said
     assert WARD in said and "1 of 2 jobs done, 1 failed, in " in said
     assert "echo epoch" not in said and "CalledProcessError" not in said
+
+
+def test_a_log_that_was_never_written_is_not_named(tmp_path):
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "7.log").write_text("slurm_script: not found\n")
+    logs = [str(tmp_path / name) for name in ("none.log", "empty.log", "7.log")]
+    assert said(logs) == logs[2:]
 
 
 def test_on_a_terminal_a_last_line_is_written_over_and_taken_away(folder):

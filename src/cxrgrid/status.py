@@ -16,7 +16,8 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from cxrgrid.cluster.failed_steps import Failure, failures
+from cxrgrid.cluster import slurm
+from cxrgrid.cluster.failed_steps import Failure, failures, under_way
 from cxrgrid.cluster.progress import STATES, Progress, forecast, survey
 from cxrgrid.cluster.run_config import copies, elsewhere, last_failure
 from cxrgrid.cluster.wording import duration, failure
@@ -28,6 +29,10 @@ from cxrgrid.io import cli
 
 COLOURS = {"done": 32, "running": 36, "waiting": 33, "failed": 31, "never tried": 90}
 COLOURS |= {"settings changed": 35}
+MUTE = (
+    "warning: Slurm does not answer (squeue): what is in its queue is not known, and may be shown "
+    "as failed or never tried"
+)
 AGAIN = ("failed", "settings changed")  # states whose cells have a command beside them
 
 
@@ -136,7 +141,9 @@ def show(grid: Grid, found: list[Progress], args) -> None:
         found = [one for one in found if one.state == "failed"]
     if found:
         print(f"{grid.name}: {totals(found)}", *lines(found, sys.stdout.isatty()), sep="\n")
-    elif not broken and not last_failure(grid.name):
+    if not args.failed and (sent := under_way(grid)):
+        print(f"{grid.name}: {len(sent)} in the queue besides the cells", *sent, sep="\n")
+    elif not found and not broken and not last_failure(grid.name):
         print(f"{grid.name}: no failure is known")
     if said := "" if broken or failed(found) else last_failure(grid.name):
         print(f"{grid.name}: the last run failed, and no log of a step says why: {said}")
@@ -171,6 +178,8 @@ def main(argv: list[str] | None) -> None:
     )
     args = parser.parse_args(argv)
     while True:
+        if slurm.mute(Path.cwd()):
+            print(MUTE, file=sys.stderr)
         paths, grids = read_grids(studies(args.study), bool(args.study))
         found = [
             survey(grid.cells, results(grid, path)) for grid, path in zip(grids, paths, strict=True)

@@ -16,7 +16,7 @@ from cxrgrid.cluster import stored_paths
 from cxrgrid.config import config_file
 from cxrgrid.config.errors import UserError
 from cxrgrid.evaluation.wording import many
-from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun
+from snakemake_logger_plugin_cxrgrid.job import Job, configs, in_short, rerun, said
 from snakemake_logger_plugin_cxrgrid.screen import RED, YELLOW, Screen
 from snakemake_logger_plugin_cxrgrid.tally import Tally
 
@@ -135,8 +135,8 @@ class LogHandler(LogHandlerBase):
         job = self.tally.fail(record.jobid, Job.of(record))
         after, told = job.duration(record.created), getattr(record, "rule_msg", None) or ""
         self.screen.say(f"failed  {job.title} after {after}  {job.reason(told)}", RED)
-        for log in record.log:
-            self.screen.say(f"        log: {stored_paths.stored_name(log)}")
+        for log in said(record.log):
+            self.screen.say(f"        log: {log}")
         for output in job.output[:1]:
             self.screen.say(f"        rerun: {rerun(output, sys.argv[1:])}")
 

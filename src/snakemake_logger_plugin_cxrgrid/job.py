@@ -4,6 +4,7 @@ import contextlib
 import math
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import LogRecord
 from pathlib import Path
@@ -97,6 +98,16 @@ class Job:
         if not self.output:
             return None
         return training_progress.read(stored_paths.here(str(Path(self.output[0]).parent)))
+
+
+def said(logs: Sequence[str]) -> list[str]:
+    """The logs that are not empty: a command that never began has none, or has written nothing."""
+    found = []
+    for log in logs:
+        name = stored_paths.stored_name(log)
+        with contextlib.suppress(OSError):
+            found += [name] if name != log or Path(log).stat().st_size else []
+    return found
 
 
 def in_short(reason: str) -> str:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cxrgrid.cluster import preflight, slurm
+from cxrgrid.cluster import patience, preflight, slurm
 
 WORKFLOW = SimpleNamespace(is_main_process=True)
 CODE = "import sys, time; from types import SimpleNamespace as Namespace; "
@@ -77,7 +77,7 @@ def queue(monkeypatch) -> dict[str, slurm.Job]:
         for number in numbers:
             found.pop(number)
 
-    monkeypatch.setattr(slurm, "queue", lambda place: list(found.values()))
+    monkeypatch.setattr(slurm, "known_queue", lambda place: list(found.values()))
     monkeypatch.setattr(slurm, "cancel", cancel)
     monkeypatch.setattr(preflight, "BEAT", 0.01)
     return found
@@ -155,11 +155,11 @@ def test_other_engines_are_not_taken_for_slurm(monkeypatch):
 
 
 def test_a_slow_slurm_is_waited_for_and_a_mute_one_given_up(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(slurm, "SOON", 0.15)
+    monkeypatch.setattr(patience, "SOON", 0.15)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     said = []
-    for sinfo, most in (("true", 9), ("sleep 0.3", 9), ("exec sleep 9", 0.1), ("false", 9)):
-        monkeypatch.setattr(slurm, "LONG", most)
+    for sinfo, most in (("true", 9), ("sleep 0.3", 9), ("exec sleep 9", 0.25), ("false", 9)):
+        monkeypatch.setattr(patience, "LONG", most)
         (tmp_path / "sinfo").write_text(f"#!/bin/sh\n{sinfo}\n")
         (tmp_path / "sinfo").chmod(0o755)
         said.append((slurm.answers(), "has not answered" in capsys.readouterr().err))

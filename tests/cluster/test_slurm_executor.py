@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from snakemake.api import ExecutorPluginRegistry
 
-from cxrgrid.cluster import slurm, slurm_executor
+from cxrgrid.cluster import patience, refusals, shared_jobs, slurm, slurm_executor
 
 RUN = "cxrgrid_tiny_1"
 
@@ -32,6 +34,8 @@ def executor(tmp_path, monkeypatch):
     """An executor that has sent one job, 7; what it reports of it, in order."""
     found = object.__new__(slurm_executor.Executor)
     found.since, found.silent_since, found.told, found.run_uuid = {}, 0.0, set(), RUN
+    found.stopping, found.ending = threading.Event(), threading.Event()
+    found.sending, found.lock, found.active_jobs = SimpleNamespace(), threading.Lock(), []
     found.logger, found._submitted_job_clusters = logging.getLogger("test"), set()
     found.incomplete, found.said, found._next_seconds_between_status_checks = [], [], 1
 
@@ -244,7 +248,6 @@ def training(folder):
 
 def test_the_log_of_a_training_that_runs_again_is_kept(executor, monkeypatch, tmp_path):
     """Each by the last job that the cell has had, whoever sent it."""
-    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
     executor.slurm_logdir, job = tmp_path / "logs", training(tmp_path)
     monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", lambda self, job: None)
     executor.run_job(job)  # the first: there is nothing yet
@@ -260,11 +263,10 @@ def test_the_log_of_a_training_that_runs_again_is_kept(executor, monkeypatch, tm
 
 def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_path):
     answers = ["sbatch: error: Socket timed out", "sbatch: error: AssocMaxSubmitJobLimit", ""]
-    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
     monkeypatch.setattr(slurm_executor, "PAUSES", (0, 0))
     executor.slurm_logdir, job = tmp_path / "logs", training(tmp_path)
     strays, passed = [], []
-    monkeypatch.setattr(executor, "cancel_strays", strays.append)
+    monkeypatch.setattr(executor, "strays_cancelled", lambda job: strays.append(job) or True)
 
     def send(self, job):
         if said := answers.pop(0):
@@ -282,8 +284,53 @@ def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_pat
     assert passed == [job], "after Ctrl-c nothing is sent any more"
 
 
+def refused(executor, monkeypatch, tmp_path, squeue: str) -> list[str]:
+    """Let a job be sent to a Slurm that refuses it, with a `squeue` that says so; what it does."""
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(slurm_executor, "PAUSES", (0.1, 0.1))
+    executor.slurm_logdir, done = tmp_path / "logs", executor.said
+
+    def refuse(self, job):
+        done.append("sent")
+        told = "The error message was 'sbatch: error: Socket timed out'.\n call"
+        self._report_job_error_threadsafe(SimpleNamespace(job=job), told)
+
+    monkeypatch.setattr(slurm_executor.PluginExecutor, "run_job", refuse)
+    place = "_report_job_error_threadsafe"
+    monkeypatch.setattr(
+        slurm_executor.PluginExecutor, place, lambda *arguments: done.append("failed")
+    )
+    threading.Timer(0.25, executor.ending.set).start()
+    executor.run_job(training(tmp_path))
+    return done
+
+
+def test_nothing_is_sent_again_before_slurm_says_what_is_in_its_queue(
+    executor, monkeypatch, tmp_path
+):
+    """The send that seemed to fail may have put the job there."""
+    assert refused(executor, monkeypatch, tmp_path, "exit 1") == ["sent", "failed"]
+
+
+def test_sigterm_ends_the_wait_of_a_job_that_slurm_refuses(executor, monkeypatch, tmp_path):
+    name = "rule_train_wildcards_ward_0"
+    done = refused(executor, monkeypatch, tmp_path, f"echo '9|{name}|PENDING'")
+    assert done[:3] == ["sent", "cancelled", "sent"] and done[-1] == "failed"
+
+
+def test_a_mute_sbatch_is_given_up_and_its_job_sent_again(tmp_path):
+    (tmp_path / "sbatch").write_text("#!/bin/sh\nexec sleep 99\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    call = shared_jobs.PATIENT.replace(str(patience.LONG), "0.1") + f"{tmp_path}/sbatch -J x"
+    done = subprocess.run(call, shell=True, capture_output=True, text=True, timeout=9)
+    said = f"SLURM sbatch failed. The error message was '{done.stderr.strip()}'.\n    sbatch call:"
+    assert done.returncode and re.search(refusals.PASSING, said)
+    assert refusals.in_short(said) == "Slurm does not answer (sbatch)"
+
+
 def test_what_slurm_never_takes_fails_and_says_why(executor, monkeypatch, tmp_path):
-    executor.stopping, executor.sending = slurm_executor.threading.Event(), SimpleNamespace()
     executor.slurm_logdir, told = tmp_path / "logs", []
     said = "The error message was 'sbatch: error: Invalid qos specification'.\n    sbatch call: x"
     job = SimpleNamespace(job=training(tmp_path))

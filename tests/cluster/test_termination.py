@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ def scheduler(monkeypatch):
     monkeypatch.setattr(termination.Scheduler, "exit_gracefully", termination.see_jobs_out)
     termination.install()
     ours = termination.Scheduler.__new__(termination.Scheduler)
+    ours._executor = SimpleNamespace(ending=threading.Event())
     ours._lock, ours._open_jobs, ours._user_kill = threading.Lock(), threading.Semaphore(0), None
     before = signal.signal(signal.SIGTERM, ours.exit_gracefully)
     yield ours
@@ -31,3 +33,4 @@ def test_a_signal_while_the_scheduler_holds_its_locks_is_seen_afterwards(schedul
         assert not scheduler._open_jobs._value
     assert scheduler._open_jobs.acquire(timeout=10)
     assert scheduler._user_kill == "graceful"
+    assert scheduler._executor.ending.wait(10), "jobs that Slurm refuses for now are not waited for"

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cxrgrid.cluster import forecast, preflight
+from cxrgrid.cluster import forecast, patience, preflight
 from cxrgrid.cluster.run_config import INCOMPLETE, elsewhere, failure_of, storage_of
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.io.atomic import write_text
@@ -25,8 +25,11 @@ LONG = 300  # characters of what is quoted
 def began(workflow: Any, grid: Grid) -> None:
     """Before the first job: forget the failure of the run before, and look at the queue."""
     failure_of(grid.name).unlink(missing_ok=True)
-    forecast.begin(workflow, grid)
-    preflight.begin(workflow, grid.name)
+    with patience.interruptible():
+        forecast.begin(workflow, grid)
+        preflight.begin(workflow, grid.name)
+    with contextlib.suppress(OSError):  # whatever writes there will say so
+        Path("results", grid.name).mkdir(parents=True, exist_ok=True)  # `status` knows of it now
 
 
 def failed(workflow: Any, grid: Grid, logs: list[str] | None) -> None:

@@ -1,4 +1,4 @@
-"""Steps of a study other than trainings that have failed, as their logs tell.
+"""Steps of a study other than trainings: those that have failed, as their logs tell, or are sent.
 
 A step has failed if its log is there, its output is not, and no process or job is making it.
 """
@@ -18,9 +18,8 @@ from cxrgrid.config.shifted_cells import WHOLE, Shifted
 from cxrgrid.config.transfers import targets_of
 
 # The file that a rule makes; its log lies beside it.
-DATA = {"phantom": "phantom", "index": "index.parquet", "pixels": "pixels.npy"}
 DIVIDED = {"split": "table.parquet", "audit": "audit.json"}  # one per tested fold
-DATA |= DIVIDED
+DATA = ("phantom", "index", "pixels", *DIVIDED)
 STUDY = {"study": "study.json", "overlap": "overlap.json", "collect": "report/metrics.csv"}
 STUDY |= {"choose": "report/validation.csv", "compare": "report/comparisons.csv"}
 STUDY |= {"table": "report/leaderboard.csv"}
@@ -71,6 +70,22 @@ def failures(grid: Grid) -> list[Failure]:
     return found
 
 
+def under_way(grid: Grid) -> list[str]:
+    """One line per step of a study that is in Slurm's queue."""
+    queued = {job.what: job for job in slurm.queue(Path.cwd()) if serves(job, grid.name)}
+    found = []
+    for step in dict.fromkeys(steps(grid)) if queued else ():
+        if job := queued.get(slurm.job_name(step.rule, step.wildcards)):
+            state = f"waiting  {job.reason}" if job.state == "PENDING" else "running"
+            found.append(f"{step.name}  {state}  job {job.number}")
+    return found
+
+
+def serves(job: slurm.Job, study: str) -> bool:
+    """True of a study's jobs, and of those of data, which serve all."""
+    return job.of(study) or job.what.startswith(tuple(f"rule_{rule}" for rule in DATA))
+
+
 def sent(grid: Grid, step: Step) -> list[Path]:
     """Logs of the jobs that a step has had in Slurm; data serve all studies."""
     study = slurm.ANY if step.rule in (*DATA, "weights") else grid.name
@@ -82,9 +97,7 @@ def working(study: str) -> set[str]:
 
     Of a study's jobs, and those of all data.
     """
-    queue = slurm.queue(Path.cwd())
-    data = tuple(f"rule_{rule}" for rule in DATA)
-    found = {job.what for job in queue if job.of(study) or job.what.startswith(data)}
+    found = {job.what for job in slurm.queue(Path.cwd()) if serves(job, study)}
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
             words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
@@ -96,12 +109,7 @@ def working(study: str) -> set[str]:
 def steps(grid: Grid) -> Iterator[Step]:
     """All steps of a study but its trainings, in the order in which they run."""
     for dataset in dict.fromkeys([*(cell.dataset for cell in grid.cells), *grid.used()]):
-        for rule, output in DATA.items():
-            whole = [f"results/data/{dataset}"]
-            for folder in divisions(grid.folds, dataset) if rule in DIVIDED else whole:
-                fold = folder.removeprefix(f"results/data/{dataset}")
-                wildcards = (dataset, fold) if rule in DIVIDED else (dataset,)
-                yield Step(rule, wildcards, f"{folder}/{output}", f"{folder}/{rule}.log")
+        yield from of_data(grid, dataset)
     for cell in grid.cells:
         if cell.weights.startswith("results/weights/"):
             name = Path(cell.weights).stem
@@ -123,6 +131,20 @@ def steps(grid: Grid) -> Iterator[Step]:
     # Any of them: a release that adds a figure finds results without it, which are no failure.
     for path in ([path for path in drawn if Path(path).exists()] or drawn)[:1]:
         yield Step("figure", (), path, f"{folder}/report/figure.log")
+
+
+def of_data(grid: Grid, dataset: str) -> Iterator[Step]:
+    """The steps that prepare a dataset."""
+    whole = f"results/data/{dataset}"
+    yield Step("phantom", (dataset,), f"{whole}/phantom", f"{whole}/phantom.log")
+    yield Step("index", (dataset,), f"{whole}/index.parquet", f"{whole}/index.log")
+    for image in grid.arrays(dataset):
+        path = f"{whole}/pixels{image}"
+        yield Step("pixels", (dataset, image), f"{path}.npy", f"{path}.log")
+    for rule, output in DIVIDED.items():
+        for folder in divisions(grid.folds, dataset):
+            wildcards = (dataset, folder.removeprefix(whole))
+            yield Step(rule, wildcards, f"{folder}/{output}", f"{folder}/{rule}.log")
 
 
 def of_cells(grid: Grid) -> Iterator[Step]:

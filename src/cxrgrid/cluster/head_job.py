@@ -6,11 +6,10 @@ node: it waits for the end of the Snakemake that waits for it.
 
 import os
 import re
-import subprocess
 import sys
 from datetime import datetime, timedelta
 
-from cxrgrid.cluster import slurm
+from cxrgrid.cluster import patience, slurm
 
 START = r"Job \S+ to start at (\S+)"  # of `sbatch --test-only`
 NEVER = timedelta(days=300)  # a job without an end is taken to end in a year
@@ -39,9 +38,8 @@ def check(command: str, rule: str, head: str, profile: str) -> None:
     """
     if not head:
         return
-    call = f"{command} --test-only --wrap true"
-    said = subprocess.run(call, shell=True, capture_output=True, text=True).stderr
-    start = re.search(START, said)
+    done = patience.run(f"{command} --test-only --wrap true")
+    start = re.search(START, done.stderr if done else "")
     if not start:
         return
     over = next(iter(slurm.ask("squeue", "-h", "-j", head, "-o", "%e")), "")

@@ -138,6 +138,8 @@ def check_idle(what: str) -> None:
     what: is to be done when none does.
     """
     running = [str(path) for path in RUNS.glob("*.run") if not ended(path)]
+    if slurm.mute(Path.cwd()):
+        raise UserError(f"Slurm does not answer (squeue): jobs may run; {what} when it does")
     if running or slurm.queue(Path.cwd()):
         where = ", ".join(running) or "its jobs are in Slurm's queue"
         raise UserError(f"a snakemake runs in this folder ({where}); {what} when it has ended")
@@ -164,7 +166,7 @@ def end_orphans(study: str) -> None:
 
     A living run with jobs of the study ends this one: a cell is not trained twice.
     """
-    jobs = slurm.queue(Path.cwd())
+    jobs = in_queue()
     for path in sorted([*RUNS.glob("*.run"), *RUNS.glob(f"*{TAKEN}")]):
         run = path.read_text("utf-8")
         mine = numbers(jobs, run)
@@ -183,6 +185,14 @@ def end_orphans(study: str) -> None:
         elif mine and any(job.of(study) for job in jobs if job.run == run):
             jobs_of = f"has {len(mine)} jobs of this study in the queue"
             sys.exit(f"error: {described(path)} {jobs_of}; {remedy(path)}")
+
+
+def in_queue() -> list[slurm.Job]:
+    """My jobs of this folder; ends a run that cannot know them."""
+    jobs = slurm.known_queue(Path.cwd())
+    if jobs is None:
+        sys.exit("error: Slurm does not answer (squeue); the same command again when it does")
+    return jobs
 
 
 def head(path: Path) -> str:
@@ -205,7 +215,7 @@ def outlive(run: str) -> None:
     """Wait until a run that was taken over has noticed it; cancel what it has sent meanwhile."""
     print(f"Waiting {2 * BEAT} s until the other snakemake has ended.", file=sys.stderr)
     time.sleep(2 * BEAT)
-    late = numbers(slurm.queue(Path.cwd()), run)
+    late = numbers(in_queue(), run)
     slurm.cancel(late)
     wait(late)
 
@@ -218,7 +228,8 @@ def numbers(jobs: list[slurm.Job], run: str) -> list[str]:
 def wait(numbers: list[str]) -> None:
     """Until jobs have left the queue: only then does nobody write to their cells."""
     for _ in range(600):
-        if not {job.number for job in slurm.queue(Path.cwd())} & set(numbers):
+        jobs = slurm.known_queue(Path.cwd())
+        if jobs is not None and not {job.number for job in jobs} & set(numbers):
             return
         time.sleep(1)
     sys.exit(f"error: the jobs {', '.join(numbers)} do not end; cancel them, and start again")

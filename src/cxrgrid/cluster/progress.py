@@ -150,8 +150,8 @@ def explain(log: Path, jobs: list[Path]) -> tuple[str, str]:
             if f"stopped by {name}" in line:
                 return SIGNALS[name], line.removeprefix("error: ")
     cause, said = error(lines)
-    if not cause and jobs:
-        cause, said = slurm.fault(jobs[-1])
+    for faults in (slurm.FAULTS, slurm.ERROR) if jobs else ():
+        cause, said = (cause, said) if cause else slurm.fault(jobs[-1], faults)
     if cause:
         return cause, said
     if lines:

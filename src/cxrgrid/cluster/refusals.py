@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cxrgrid.cluster import head_job, slurm
+from cxrgrid.cluster import head_job, patience, slurm
 from cxrgrid.cluster.run_config import profile
 from cxrgrid.cluster.site_survey import Site, survey
 
@@ -33,6 +33,7 @@ PASSING = (
     r"Max\w*Submit|temporarily unable|[Ss]ocket timed out|[Uu]nable to contact slurm controller"
     r"|Connection (refused|timed out)|Zero Bytes were transmitted|Unexpected message received"
     r"|Resource temporarily unavailable|not in the correct state|Slurm backup controller"
+    r"|error message was ''"  # of one that had to be ended, as Slurm was mute
 )
 PREFIX = r"^(\w+: )?(error: |allocation failure: )?"  # of the line in which sbatch refuses
 
@@ -116,8 +117,7 @@ def request(executor: Any, job: Any) -> str:
 
 def refusal(command: str) -> str:
     """Why Slurm would refuse a job; empty if it would not."""
-    call = f"{command} --test-only --wrap true"
-    done = subprocess.run(call, shell=True, capture_output=True, text=True)
+    done = tried(f"{command} --test-only --wrap true")
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return re.sub(PREFIX, "", lines[-1]) if done.returncode and lines else ""
 
@@ -128,13 +128,20 @@ def queues(command: str) -> bool:
     `--test-only` speaks of now alone. A job that does nothing is sent, and taken away again; on
     hold it would be taken whatever it asks for.
     """
-    call = f"{command} --wrap true"
-    done = subprocess.run(call, shell=True, capture_output=True, text=True)
+    done = tried(f"{command} --wrap true")
     slurm.cancel(re.findall(r"\d+", done.stdout)[:1] if done.returncode == 0 else [])
     return done.returncode == 0
+
+
+def tried(call: str) -> subprocess.CompletedProcess[str]:
+    """A call of sbatch when it has ended; ends this process if Slurm does not answer."""
+    done = patience.run(call, patience.LONG)
+    if done is None:
+        sys.exit("error: Slurm does not answer (sbatch); the same command again when it does")
+    return done
 
 
 def in_short(refusal: str) -> str:
     """Sbatch's own words, of those of the plugin about a job that was not sent."""
     said = re.search(r"error message was '(.*?)'\.", refusal, re.S)
-    return " ".join((said[1] if said else refusal).split())
+    return " ".join((said[1] if said else refusal).split()) or "Slurm does not answer (sbatch)"

@@ -24,6 +24,7 @@ from snakemake_executor_plugin_slurm_jobstep import (
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from cxrgrid.cluster import slurm
+from cxrgrid.cluster.patience import LONG
 
 SUMMED = ("mem_mb", "mem_mib", "disk_mb", "disk_mib", "cpus_per_task", "cpus_per_gpu")
 LONGEST = "runtime"
@@ -31,6 +32,8 @@ LONGEST = "runtime"
 DIFFER = (*SUMMED, LONGEST, "_cores")
 PAUSE = 10  # seconds for which a job waits for the next one to share with
 COMMENT = 1000  # characters that Slurm surely takes: 1024
+# Before an sbatch command, for which the plugin would wait for ever; Ctrl-c reaches it.
+PATIENT = f"timeout --foreground -k 9 {LONG} "
 
 
 def most(job: Any) -> int:
@@ -92,10 +95,10 @@ def members(job: Any) -> list[Any]:
 
 
 def submission(job: Any, facts: dict[str, Any], **more: Any) -> str:
-    """The plugin's sbatch command; of jobs that share one it names each."""
+    """The plugin's sbatch command, given up where Slurm is mute; jobs that share one are named."""
     if isinstance(job, Shared):
         facts = facts | {"comment_str": comment(members(job))}
-    return get_submit_command(job, facts, **more)
+    return PATIENT + get_submit_command(job, facts, **more)
 
 
 def command(job: Shared, commands: dict[str, str], folder: Path) -> str:

@@ -9,10 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxrgrid.cluster import patience
 from cxrgrid.io.account import user_name
 
 LOGS = Path("logs/slurm")  # slurm-logdir in profiles/slurm; below it a folder for each study
@@ -22,7 +24,7 @@ REFUSED = "refused.log"  # beside the logs of a job: why Slurm did not take the 
 ANY = "*"  # study of a step that serves all: those of the data
 SHARED = "shared"  # folder of the logs of Slurm jobs that several jobs share
 END = ".end"  # of the file, beside a job's own log, that says how it ended in a shared one
-SOON, LONG = 10, 110  # seconds in which a Slurm answers that is idle, and then one that is busy
+MUTE: dict[str, float] = {}  # commands that gave no answer, and when one is asked again
 NAMES = "_wildcards_"  # between a rule and the wildcards, in a job's name
 
 # What slurmd writes at the end of a job's log, and the cause that it means.
@@ -35,8 +37,10 @@ ENDS = {
 }
 # What a job's log says that never came to its command: shell and system, before Snakemake.
 UNBEGUN = {
-    r"^\S*(slurm_script|sh|srun)\b.*(not found|No such file|[Pp]ermission denied)"
+    r"^\S*(slurm_script|sh|srun)\b.*\bpython[\w.]*: .*(not found|No such file|[Pp]ermission denied)"
     r"|^\S+python\S*: .*No module named": "no Python environment on the node",
+    r"^\S*(slurm_script|sh|srun)\b.*(not found|No such file|[Pp]ermission denied)": "command "
+    "missing on the node",
     r"couldn't chdir|could not chdir": "folder not seen by the node",
 }
 # What Snakemake says in a job's log where the command itself ended well, or could not write.
@@ -45,6 +49,8 @@ FAULTS = {
     r"Read-only file system": "read-only disk",
     r"MissingOutputException|missing after \d+ seconds|steps \(100%\) done": "output late",
 }
+# What else Snakemake ends with, of itself and not of the command.
+ERROR = {r"^error: |^(?!CalledProcess|Rule|Workflow)\w*(Error|Exception)\b": "error"}
 LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
 STATES = {
     LEFT: "lost by Slurm",
@@ -85,37 +91,26 @@ class Job:
 
 
 def ask(*command: str) -> list[str]:
-    """The lines that a command prints; none where it is not there, fails, or does not answer."""
-    return told(*command) or []
+    """The lines that a command prints; none where it is not there, fails, or does not answer.
+
+    What has not answered for long is not asked again for as long: each question would cost that.
+    """
+    return [] if time.monotonic() < MUTE.get(command[0], 0) else told(*command) or []
 
 
 def told(*command: str) -> list[str] | None:
     """The lines that a command prints; None where it is not there, fails, or does not answer."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.splitlines() if done.returncode == 0 else None
+    began = time.monotonic()
+    done = patience.run(command)
+    if time.monotonic() - began >= patience.PATIENCE:
+        MUTE[command[0]] = time.monotonic() + patience.PATIENCE
+    return None if done is None or done.returncode else done.stdout.splitlines()
 
 
 def answers() -> bool:
     """True if Slurm answers at present; an empty queue alone does not tell."""
-    try:
-        asked = subprocess.Popen(
-            ["sinfo", "-h"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-    except OSError:
-        return False
-    try:
-        return asked.wait(SOON) == 0
-    except subprocess.TimeoutExpired:
-        print(f"Slurm has not answered for {SOON} s (sinfo); {LONG} s more.", file=sys.stderr)
-    try:
-        return asked.wait(LONG) == 0
-    except subprocess.TimeoutExpired:
-        asked.kill()
-        asked.wait()
-        return False
+    done = patience.run(["sinfo", "-h"], patience.LONG)
+    return done is not None and not done.returncode
 
 
 def must_answer() -> None:
@@ -132,8 +127,30 @@ def over(job: str) -> bool:
 
 def queue(folder: Path) -> list[Job]:
     """My jobs that were sent from `folder` and have not ended; also those that share one."""
-    columns = "%i|%j|%k|%T|%r|%M|%Z"
-    rows = [line.split("|") for line in ask("squeue", "-h", "-u", user_name(), "-o", columns)]
+    return jobs_of(folder, ask(*queue_question()))
+
+
+def known_queue(folder: Path) -> list[Job] | None:
+    """As `queue`; None where there is a Slurm that does not answer."""
+    rows = told(*queue_question())
+    if rows is None and shutil.which("squeue"):
+        return None
+    return jobs_of(folder, rows or [])
+
+
+def mute(folder: Path) -> bool:
+    """True where jobs were sent from `folder` to a Slurm that does not answer now."""
+    return (folder / LOGS).is_dir() and known_queue(folder) is None
+
+
+def queue_question() -> list[str]:
+    """The command that prints my jobs, in columns."""
+    return ["squeue", "-h", "-u", user_name(), "-o", "%i|%j|%k|%T|%r|%M|%Z"]
+
+
+def jobs_of(folder: Path, lines: list[str]) -> list[Job]:
+    """The jobs of a folder among those that Slurm prints."""
+    rows = [line.split("|") for line in lines]
     here = [row for row in rows if len(row) == 7 and Path(row[6]) == folder.resolve()]
     ours = [row for row in here if row[1].startswith(NAME)]
     jobs = [Job(*row[:2], what, *row[3:5], clock(row[5])) for row in ours for what in apart(row[2])]
@@ -199,12 +216,12 @@ def ending(log: Path) -> tuple[str, str]:
     return cause, said if cause else ""
 
 
-def fault(log: Path, faults: dict[str, str] | None = None) -> tuple[str, str]:
-    """Cause in a job's log, by default of `FAULTS`, and its line; of the last that has any."""
+def fault(log: Path, faults: dict[str, str]) -> tuple[str, str]:
+    """Cause in a job's log, and its line; of the last that has any. faults: causes by patterns."""
     for line in reversed(end_of(log)):
-        for pattern, cause in (FAULTS if faults is None else faults).items():
+        for pattern, cause in faults.items():
             if re.search(pattern, line):
-                return cause, f"{cause}: {line.strip()[:300]}"
+                return cause, f"{cause}: {line.strip().removeprefix('error: ')[:300]}"
     return "", ""
 
 
@@ -224,6 +241,8 @@ def keep_logs(folder: Path, logs: Sequence[str]) -> None:
     last = max(folder.glob("*.log"), key=number, default=None)
     for log in map(Path, logs if last else ()):
         with contextlib.suppress(OSError):
+            if not log.stat().st_size:  # of a command that never began
+                continue
             shutil.copyfile(log, folder / f"{last.stem}.{log.stem}.txt")
 
 

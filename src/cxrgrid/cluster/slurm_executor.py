@@ -24,7 +24,7 @@ from snakemake_executor_plugin_slurm import Executor as PluginExecutor
 from snakemake_executor_plugin_slurm import SubmittedJobInfo
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
 
-from cxrgrid.cluster import head_job, refusals, shared_jobs, slurm, waiting
+from cxrgrid.cluster import head_job, patience, refusals, shared_jobs, slurm, waiting
 from cxrgrid.cluster.shared_jobs import Shared, members
 from cxrgrid.cluster.wording import duration
 
@@ -57,16 +57,17 @@ class Executor(PluginExecutor):
 
     def __post_init__(self, *arguments: Any, **more: Any) -> None:
         self.since: dict[str, float] = {}  # when a doubtful job was first seen to be so, by id
-        self.silent_since = 0.0
-        self.told: set[str] = set()  # reasons to wait
-        self.stopping = threading.Event()
+        self.silent_since, self.told = 0.0, set[str]()  # told: reasons to wait
+        self.stopping = threading.Event()  # after Ctrl-c nothing is sent any more
+        self.ending = threading.Event()  # nor, after SIGTERM, what was refused before
         self.gathering = shared_jobs.Gathering()
         self.sending = threading.local()  # refusal: that a thread's last sbatch met
         self.accounts: dict[str, str] = {}
-        slurm.must_answer()  # before the questions below wait for it, one after the other
-        # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
-        self.workflow.global_resources["_cores"] = head_job.most_cpus()
-        super().__post_init__(*arguments, **more)
+        with patience.interruptible():
+            slurm.must_answer()  # before the questions below wait for it, one after the other
+            # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
+            self.workflow.global_resources["_cores"] = head_job.most_cpus()
+            super().__post_init__(*arguments, **more)
 
     @property
     def cores(self) -> str:
@@ -162,6 +163,7 @@ class Executor(PluginExecutor):
     def cancel(self) -> None:
         """End all jobs, and send no more."""
         self.stopping.set()
+        self.ending.set()
         super().cancel()
 
     def cancel_jobs(self, active_jobs: list[Any]) -> None:
@@ -190,7 +192,7 @@ class Executor(PluginExecutor):
         """Command of a Slurm job: Snakemake for one job, `side_by_side` for several."""
         if not isinstance(job, Shared):
             return super().format_job_exec(job)
-        # Not by the Snakemake that would start each as a step: all together are one step.
+        # Not by a Snakemake that starts each as a step: all together are one.
         step = self.additional_general_args()
         commands = {
             str(self.logs(one)): self.format_job_exec(one).replace(step, "") for one in job.jobs
@@ -208,24 +210,32 @@ class Executor(PluginExecutor):
             refusal, self.sending.refusal = self.sending.refusal, None
             if not refusal:
                 break
-            if time.monotonic() - began > LONGEST:
+            if not self.ending.is_set():
+                said = refusals.in_short(refusal)
+                self.logger.warning(f"Not sent yet, again in {pause} s: {said}")
+            self.ending.wait(pause)
+            while not self.strays_cancelled(job) and not self.ending.wait(pause):
+                continue
+            if self.ending.is_set() or time.monotonic() - began > LONGEST:
                 self._report_job_error_threadsafe(SubmittedJobInfo(job), refusal)
                 break
-            self.logger.warning(f"Not sent yet, again in {pause} s: {refusals.in_short(refusal)}")
-            self.stopping.wait(pause)
             pause = min(2 * pause, PAUSES[1])
-            self.cancel_strays(job)
 
-    def cancel_strays(self, job: Any) -> None:
-        """Cancel what a send that was said to have failed has put into the queue all the same."""
+    def strays_cancelled(self, job: Any) -> bool:
+        """Cancel what a send that was said to have failed has put into the queue all the same.
+
+        False if Slurm does not say what is there: to send the job again might double it.
+        """
         name = shared_jobs.comment(members(job))
+        rows = slurm.told("squeue", "-h", f"--name={self.run_uuid}", "-o", "%i|%k|%T")
+        if rows is None:
+            return False
         with self.lock:
             known = {each.external_jobid for each in self.active_jobs}
-        rows = slurm.ask("squeue", "-h", f"--name={self.run_uuid}", "-o", "%i|%k|%T")
         found = [row.split("|") for row in rows]
         strays = [number for number, what, _ in found if what == name and number not in known]
-        if strays:
-            slurm.cancel(strays)
+        slurm.cancel(strays)
+        return True
 
     def report_job_submission(self, job_info: Any, register_job: bool = True) -> None:
         """As the plugin's; what was said of an earlier refusal is of the past."""

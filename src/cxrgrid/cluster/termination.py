@@ -21,4 +21,11 @@ def install() -> None:
 
 def end(scheduler: Any, *_: object) -> None:
     """Have the scheduler send no more jobs, as soon as it holds its locks no longer."""
-    threading.Thread(target=see_jobs_out, args=(scheduler,), daemon=True).start()
+    threading.Thread(target=see_out, args=(scheduler,), daemon=True).start()
+
+
+def see_out(scheduler: Any) -> None:
+    """Send no more jobs; what Slurm has refused for now would else be waited for."""
+    see_jobs_out(scheduler)
+    if ending := getattr(getattr(scheduler, "_executor", None), "ending", None):
+        ending.set()
