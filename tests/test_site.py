@@ -76,6 +76,22 @@ def test_gpus_in_another_partition_than_the_default_are_found(cluster):
     assert found["jobs"] == 40, "the least of the limits that hold for me"
 
 
+def test_a_partition_that_another_account_pays_for_gets_that_one(cluster, monkeypatch):
+    rows = [
+        PARTITION.format(*row).replace("AllowAccounts=ALL", "AllowAccounts=lab") for row in ROWS
+    ]
+    monkeypatch.setitem(SAID, "partition", [PARTITION.format(*ROWS[0]), *rows[1:]])
+    found = written()
+    assert "slurm_account" not in found["default-resources"], "the default one is taken there"
+    assert found["set-resources"]["explain"]["slurm_account"] == "lab"
+    assert found["set-resources"]["train"]["slurm_account"] == "lab"
+    monkeypatch.setitem(SAID, "partition", rows)
+    assert written("--out", "all")["default-resources"]["slurm_account"] == "lab"
+    named = written("--out", "named", "--account", "lab2")
+    assert named["default-resources"]["slurm_account"] == "lab2"
+    assert "slurm_account" not in named["set-resources"]["explain"]
+
+
 def test_every_rule_that_wants_a_gpu_has_what_stands_in_the_one_place(cluster):
     wanting = {name for name, body in RULES.items() if re.search(r"\bgpu=1", body)}
     unedited = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
@@ -128,6 +144,7 @@ def test_a_job_as_the_profile_sends_it_is_shown_to_slurm(cluster, monkeypatch, c
     ]
     assert "a job without a GPU: REFUSED (no such thing)" in caplog.text
     assert "a job with a GPU: Slurm would let it wait" in caplog.text
+    assert "first edit profiles/site/config.yaml" in caplog.text
 
 
 def test_without_a_slurm_one_line_says_so(tmp_path, monkeypatch):

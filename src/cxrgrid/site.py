@@ -91,8 +91,14 @@ def main(argv: list[str] | None) -> None:
     for line in facts(site):
         logging.info(line)
     logging.info(f"wrote {file}: jobs with a GPU go to {gpu.name if gpu else 'no partition'}")
-    for what, rule, gpus in (("without a GPU", "score", ""), ("with a GPU", "train", "1")):
-        logging.info(f"a job {what}: {answer(request(text, rule, gpus))}")
+    told = [
+        f"a job {what}: {answer(request(text, rule, gpus))}"
+        for what, rule, gpus in (("without a GPU", "score", ""), ("with a GPU", "train", "1"))
+    ]
+    if any("REFUSED" in line for line in told):
+        told.append(f"first edit {file}, or name what is missing: cxrgrid site --help")
+    for line in told:
+        logging.info(line)
     logging.info(f"next: snakemake --profile {args.out} -n")
 
 

@@ -15,7 +15,7 @@ def lines(site: Site, gpu: Partition | None, wanted: dict[str, str]) -> list[str
     cpu = site.partition(wanted.get("partition", "")) or site.default()
     where = wanted.get("partition") or ("" if cpu else next(iter(names(site)), ""))
     asked = {
-        "slurm_account": wanted.get("account", ""),
+        "slurm_account": wanted.get("account") or site.payer(cpu),
         "slurm_partition": where,
         "qos": wanted.get("qos", ""),
         "runtime": min(60, cpu.minutes if cpu else 60),
@@ -25,6 +25,7 @@ def lines(site: Site, gpu: Partition | None, wanted: dict[str, str]) -> list[str
     elsewhere = gpu and (not default or gpu.name != default.name or where)
     special = {
         "nodes": 1,
+        "slurm_account": "" if wanted.get("account") else site.payer(gpu),
         "slurm_partition": gpu.name if gpu and elsewhere else "",
         "gpu_model": wanted.get("gpu_model", ""),
         "constraint": wanted.get("constraint", ""),

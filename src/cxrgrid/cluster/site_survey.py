@@ -52,6 +52,12 @@ class Site:
         """Partition of a job that names none."""
         return next((each for each in self.partitions if each.default), None)
 
+    def payer(self, partition: Partition | None) -> str:
+        """The account of mine that a partition wants; empty where it takes the default one."""
+        if not partition or not self.accounts or partition.takes(self.accounts[:1]):
+            return ""
+        return next((name for name in self.accounts if partition.takes([name])), "")
+
     def for_gpus(self, account: str = "", model: str = "") -> Partition | None:
         """The best partition for a training; one that stays rather than one that is taken away."""
         mine = [account] if account else self.accounts
