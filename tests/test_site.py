@@ -128,6 +128,8 @@ def test_what_is_named_is_tried_beside_the_profile_that_stays(cluster):
     assert found["default-resources"]["slurm_account"] == "lab"
     with pytest.raises(UserError, match="profiles/site/config.yaml: is there, and stays"):
         site.main([])
+    with pytest.raises(UserError, match="--account: no account 'lab3'; did you mean 'lab'"):
+        site.main(["--account", "lab3", "--out", "other"])
     with pytest.raises(UserError, match="--gpu-partition: no partition 'gpus'; did you mean 'gpu'"):
         site.main(["--gpu-partition", "gpus", "--out", "other"])
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -190,6 +191,42 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     for other in (row.replace(str(Path.cwd()), "/elsewhere"), row.replace("_demo_", "_mine_")):
         answers(monkeypatch, squeue=[other])
         assert cell(study, capsys)["state"] == "failed"
+
+
+def test_what_is_in_the_queue_besides_the_cells_is_shown_and_has_not_failed(
+    study, folder, capsys, monkeypatch
+):
+    """On a node, where its log has come but not its file; beside it another study's report."""
+    shutil.rmtree(Path("results/data"), ignore_errors=True)
+    log = Path("results/data/ward/pixels.log")
+    log.parent.mkdir(parents=True)
+    log.write_text("decoding\n")
+    jobs = [
+        ("pixels_wildcards_ward_", "RUNNING|None"),
+        ("index_wildcards_ward", "PENDING|Priority"),
+    ]
+    jobs.append(("report", "RUNNING|None"))
+    rows = [f"{n}|cxrgrid_mine_u|rule_{job}|{why}|0:09" for n, (job, why) in enumerate(jobs, 7)]
+    answers(monkeypatch, squeue=[f"{row}|{Path.cwd()}" for row in rows])
+    said = look(study, capsys)
+    assert "demo: 2 in the queue besides the cells\n" in said
+    assert "index ward  waiting  Priority  job 8\npixels ward  running  job 7\n" in said
+    assert "pixels ward" not in look(study, capsys, "--failed")
+    answers(monkeypatch)
+    assert "pixels ward  failed" in look(study, capsys, "--failed")
+
+
+def test_a_slurm_that_does_not_answer_is_told_where_jobs_were_sent(
+    study, folder, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for sent in (False, True):
+        if sent:
+            Path("logs/slurm").mkdir(parents=True)
+        status.main(["demo"])
+        assert ("Slurm does not answer (squeue)" in capsys.readouterr().err) == sent
 
 
 def test_a_study_of_the_same_cells_shows_neither_failed_nor_running_ones_of_another(

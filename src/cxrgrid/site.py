@@ -38,6 +38,8 @@ def chosen(site: Site, wanted: dict[str, str]) -> Partition | None:
     for option in ("partition", "gpu_partition"):
         if option in wanted:
             known(wanted[option], partitions, f"--{option.replace('_', '-')}", "partition")
+    if "account" in wanted and site.accounts:
+        known(wanted["account"], site.accounts, "--account", "account")
     model = wanted.get("gpu_model", "")
     kinds = sorted({kind for each in site.partitions for kind in each.gpus if kind})
     if model:

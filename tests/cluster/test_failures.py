@@ -11,7 +11,7 @@ import yaml
 
 from cxrgrid import status
 from cxrgrid.cluster import aftermath, run_config, slurm
-from cxrgrid.cluster.failed_steps import failures
+from cxrgrid.cluster.failed_steps import failures, steps
 from cxrgrid.config.errors import UserError
 from cxrgrid.config.grid import Grid
 
@@ -59,6 +59,37 @@ def test_a_failed_step_is_named_with_its_reason_and_its_command(folder, log):
     assert (found.reason, found.rerun.split()[1]) == (REASON, STEPS[log])
     leave(STEPS[log].removeprefix("results/"), "made")
     assert failures(Grid(STUDY)) == []
+
+
+def test_a_study_is_known_from_the_start_of_its_first_run_on(folder, monkeypatch, capsys):
+    """Its first files are those of the data, which serve all."""
+    grid = Grid(STUDY)
+    monkeypatch.setattr(aftermath.forecast, "begin", lambda *_: None)
+    monkeypatch.setattr(aftermath.preflight, "begin", lambda *_: None)
+    Path(run_config.FROZEN).mkdir()
+    Path(run_config.FROZEN, "0123.json").write_text(grid.to_json())
+    with pytest.raises(UserError, match="no study has run here"):
+        status.main([])  # it was planned, say
+    aftermath.began(None, grid)
+    status.main([])
+    assert "bad: 2 cells: 2 never tried" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_slurm_is_waited_for_is_one_line(folder, monkeypatch):
+    def wait(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(aftermath.forecast, "begin", lambda *_: None)
+    monkeypatch.setattr(aftermath.preflight, "begin", wait)
+    with pytest.raises(SystemExit, match="interrupted before the first job"):
+        aftermath.began(None, Grid(STUDY))
+    assert not Path("results/bad").exists()
+
+
+def test_the_arrays_of_a_dataset_are_steps_each():
+    grid = Grid(STUDY | {"recipes": {"default": {"image": {"size": [64, 96]}}}})
+    found = {step.wildcards for step in steps(grid) if step.rule == "pixels"}
+    assert {image for _, image in found} == set(grid.arrays("d")) and len(found) > 1
 
 
 def test_results_of_a_release_with_fewer_figures_have_not_failed(folder):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from cxrgrid.cluster import patience, preflight, slurm
+from cxrgrid.config.errors import UserError
 
 WORKFLOW = SimpleNamespace(is_main_process=True)
 CODE = "import sys, time; from types import SimpleNamespace as Namespace; "
@@ -152,6 +153,24 @@ def test_other_engines_are_not_taken_for_slurm(monkeypatch):
     monkeypatch.setattr(preflight.slurm, "answers", lambda: pytest.fail("Slurm was asked"))
     executor = SimpleNamespace(run_uuid="as LSF's has one")
     preflight.begin(SimpleNamespace(scheduler=SimpleNamespace(_executor=executor)), "mine")
+
+
+def test_a_queue_that_is_not_told_is_not_taken_for_an_empty_one(folder, elsewhere, monkeypatch):
+    """Slurm answered a moment ago; now squeue fails, while jobs of a killed run may be there."""
+    preflight.enter(WORKFLOW)
+    monkeypatch.setattr(slurm, "told", lambda *command: None)
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: name)
+    with pytest.raises(SystemExit, match="Slurm does not answer"):
+        preflight.end_orphans("mine")
+    assert elsewhere.exists()
+    slurm.LOGS.mkdir(parents=True)
+    with pytest.raises(UserError, match="jobs may run; merge when it does"):
+        preflight.check_idle("merge")
+    answers = [None, [slurm.Job("7", "cxrgrid_mine_1", "rule_train", "RUNNING", "", 0.0)], None, []]
+    monkeypatch.setattr(slurm, "known_queue", lambda place: answers.pop(0))
+    monkeypatch.setattr(preflight.time, "sleep", lambda seconds: None)
+    preflight.wait(["7"])
+    assert answers == []
 
 
 def test_a_slow_slurm_is_waited_for_and_a_mute_one_given_up(tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """`refusals`: the setting that Slurm refuses is named, and what the cluster has instead."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_missing_gpu_is_named_with_the_partition_that_has_it(command, missing,
     said = refusals.missing_gpu(command, SITE)
     assert missing in said and remedy in said and "profiles/slurm/config.yaml" in said
     assert refusals.missing_gpu("sbatch -p gpu --gpus=a100:1", SITE) == "", "another thing is"
+
+
+def test_the_account_that_a_partition_wants_is_named():
+    gpu = replace(partition("gpu", a100=4), accounts=("lab-gpu",))
+    site = site_survey.Site([partition("cpu", default=True), gpu], ["lab", "lab-gpu"], None)
+    both = "write `slurm_partition: gpu` and `slurm_account: lab-gpu` under `explain: &gpu`"
+    assert both in refusals.missing_gpu("sbatch --gpus=1", site)
+    said = refusals.missing_account("sbatch -p gpu -A lab --gpus=1", site)
+    assert said.startswith(
+        "write `slurm_account: lab-gpu` under `explain: &gpu` in profiles/slurm/"
+    )
+    assert "`default-resources:`" in refusals.missing_account("sbatch -p gpu -t 60", site)
+    for command in ("sbatch -p gpu -A lab-gpu --gpus=1", "sbatch -A nope -t 60"):
+        assert refusals.missing_account(command, site) == "", "another thing is"
 
 
 def test_what_is_only_not_there_now_is_sent_and_waits(tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from typing import Any
 
 from cxrgrid.cluster import head_job, patience, slurm
 from cxrgrid.cluster.run_config import profile
-from cxrgrid.cluster.site_survey import Site, survey
+from cxrgrid.cluster.site_survey import Partition, Site, survey
 
 # Parts of an sbatch command, and the setting in profiles/slurm each comes from. The setting is to
 # blame without whose part the command passes.
@@ -66,7 +66,8 @@ def check(executor: Any, job: Any, head: str = "") -> None:
     setting = next(chain(passes, wanted), "")
     if not setting:
         sys.exit(f"error: {where}: {command}")
-    missing = missing_gpu(command, survey()) if setting == "gpu_model" else ""
+    lacking = {"gpu_model": missing_gpu, "slurm_account": missing_account}.get(setting)
+    missing = lacking(command, survey()) if lacking else ""
     together = len(getattr(job, "jobs", ())) > 1 and setting in SUMMED
     change = f"`{setting}` or `cells_per_gpu`" if together else f"`{setting}`"
     remedy = missing or f"change {change} in {profile_file()}"
@@ -82,8 +83,7 @@ def profile_file() -> str:
 
 def missing_gpu(command: str, site: Site) -> str:
     """Sentence about GPUs that a job asks for where there are none such; empty of other jobs."""
-    named = re.search(r" -p (\S+)", command)
-    here = site.partition(shlex.split(named[1])[0]) if named else site.default()
+    here = partition_of(command, site)
     asked = re.search(r"--(?:gpus=|gres=gpu:)([\w.-]*[A-Za-z][\w.-]*)", command)
     model = asked[1] if asked else ""
     if here and (model in here.gpus if model else here.gpus):
@@ -93,13 +93,32 @@ def missing_gpu(command: str, site: Site) -> str:
     there = site.for_gpus(model=model)
     if there:
         kinds = ", ".join(filter(None, there.gpus)) or "some"
-        line = f"write `slurm_partition: {there.name}` under `explain: &gpu` in {profile_file()}"
+        pays = "" if " -A " in command else site.payer(there)
+        more = f" and `slurm_account: {pays}`" if pays else ""
+        line = (
+            f"write `slurm_partition: {there.name}`{more} under `explain: &gpu` in {profile_file()}"
+        )
         return f"{lacking}, partition {there.name} has ({kinds}): {line}"
     kinds = sorted({kind for each in site.partitions for kind in each.gpus if kind})
     if model and kinds:
         line = f"change `gpu_model` in {profile_file()}; there are: {', '.join(kinds)}"
         return f"{lacking}: {line}"
     return ""
+
+
+def missing_account(command: str, site: Site) -> str:
+    """Sentence about the account of mine that a job's partition wants; empty if it is another."""
+    pays = site.payer(partition_of(command, site))
+    if not pays or f" -A {pays} " in command:
+        return ""
+    place = "explain: &gpu" if re.search("--(gpus|gres)=", command) else "default-resources:"
+    return f"write `slurm_account: {pays}` under `{place}` in {profile_file()}"
+
+
+def partition_of(command: str, site: Site) -> Partition | None:
+    """The partition for which a job asks, or gets."""
+    named = re.search(r" -p (\S+)", command)
+    return site.partition(shlex.split(named[1])[0]) if named else site.default()
 
 
 def request(executor: Any, job: Any) -> str:

@@ -57,7 +57,7 @@ class Executor(PluginExecutor):
 
     def __post_init__(self, *arguments: Any, **more: Any) -> None:
         self.since: dict[str, float] = {}  # when a doubtful job was first seen to be so, by id
-        self.silent_since, self.told = 0.0, set[str]()  # told: reasons to wait
+        self.silent_since, self.told = 0.0, set[str]()  # the latter: reasons to wait
         self.stopping = threading.Event()  # after Ctrl-c nothing is sent any more
         self.ending = threading.Event()  # nor, after SIGTERM, what was refused before
         self.gathering = shared_jobs.Gathering()
@@ -232,7 +232,7 @@ class Executor(PluginExecutor):
             return False
         with self.lock:
             known = {each.external_jobid for each in self.active_jobs}
-        found = [row.split("|") for row in rows]
+        found = (row.split("|") for row in rows)
         strays = [number for number, what, _ in found if what == name and number not in known]
         slurm.cancel(strays)
         return True
@@ -267,14 +267,13 @@ class Executor(PluginExecutor):
 async def lines(command: str) -> list[list[str]] | None:
     """Rows of three columns that Slurm prints; None if it does not answer."""
     process = await asyncio.create_subprocess_shell(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        f"exec {command}", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
         text, _ = await asyncio.wait_for(process.communicate(), timeout=60)
     except TimeoutError:
         process.kill()
-        return None
-    if process.returncode:
+        await process.wait()
         return None
     found = [line.strip().split("|") for line in text.decode().splitlines()]
-    return [row for row in found if len(row) == 3]
+    return None if process.returncode else [row for row in found if len(row) == 3]
