@@ -1,5 +1,6 @@
 """Any table as text: CSV in any encoding and with any separator, gzipped, XLSX, Parquet, JSON."""
 
+import functools
 import os
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +17,7 @@ LISTS = (".txt", ".txt.gz", ".lst")  # that may be tables, too
 SUFFIXES = (*PLAIN, ".xlsx", ".parquet", *json_tables.ENDINGS)
 DEEP = 3  # folders below root in which tables are looked for
 FOLDERS = 300  # of the deeper ones, which may be of 100,000 patients
+KEPT = 4  # tables in memory: a draft reads each some seven times
 
 
 def read_rows(path: Path, source: str = "") -> pd.DataFrame:
@@ -28,7 +30,14 @@ def read_rows(path: Path, source: str = "") -> pd.DataFrame:
     if not file.is_file():
         there = sorted(found.name for found in path.parent.glob("*") if is_table(found))
         raise UserError(f"{path}: no such file; {suggest(path.name, there)} ({source})")
-    notes: list[str] = []
+    stat = file.stat()
+    return read_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns).copy()
+
+
+@functools.lru_cache(maxsize=KEPT)
+def read_once(path: Path, *version: int) -> pd.DataFrame:
+    """The table of a file that is as it was, not to be changed. version: inode, size, time."""
+    file, notes = file_of(path), []
     suffix = file.suffix.lower()
     if suffix == ".xlsx":
         rows = sheets.read(file, path.name[len(file.name) + 1 :], notes)
