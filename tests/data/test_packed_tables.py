@@ -25,3 +25,15 @@ def test_json_within_json_within_json_is_one_line(tmp_path):
     (tmp_path / "a.json").write_text("[" * 200_000)
     with pytest.raises(UserError, match="a.json: not a table"):
         tables.read_rows(tmp_path / "a.json")
+
+
+def test_a_table_that_was_changed_is_read_anew_and_what_was_read_is_ones_own(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("image,Mass\na.png,1\n")
+    mine = tables.read_rows(path)
+    mine["Mass"] = "changed"
+    mine.attrs["notes"].append("mine")
+    again = tables.read_rows(path)
+    assert list(again["Mass"]) == ["1"] and again.attrs["notes"] == []
+    path.write_text("image,Mass\na.png,1\nb.png,0\n")
+    assert list(tables.read_rows(path)["image"]) == ["a.png", "b.png"]
