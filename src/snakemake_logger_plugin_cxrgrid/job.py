@@ -74,7 +74,7 @@ class Job:
         lines = []
         with contextlib.suppress(OSError):
             lines = progress.tail(stored_paths.here(self.log[0])) if self.log else []
-        last = lines[-1] if lines else ""
+        last = stored_paths.told_of(lines[-1]) if lines else ""
         return last if len(last) <= LONGEST else f"{last[: LONGEST - 1]}…"
 
     def reason(self, told: str = "") -> str:
@@ -85,7 +85,7 @@ class Job:
         cause, said = progress.explain(stored_paths.here(self.log[0]), sent)
         if said in (progress.NOT_RUN, progress.AT_START) and told:
             return told.partition("For further error details")[0].strip(" :\n")
-        return failure(cause, said)
+        return failure(cause, stored_paths.told_of(said))
 
     def study(self) -> str:
         """Study whose results it makes; any of data and weights, which serve all."""

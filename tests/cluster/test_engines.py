@@ -79,6 +79,13 @@ def test_the_profile_of_aws_batch_asks_for_memory_that_goes_with_its_cpus():
         assert threads in known[asked["mem_mb"]], rule
 
 
+def test_the_profile_of_kubernetes_gives_a_gpu_the_limit_that_it_needs():
+    """The plugin (0.5.1) sets limits for `scale: 0` alone, and then one of the disk too."""
+    profile = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text())
+    assert profile["set-resources"]["train"]["scale"] == 0
+    assert profile["default-resources"]["disk_mb"] >= 10_000
+
+
 def need(plugin: str) -> None:
     """Skip the test where a plugin of Snakemake is not installed."""
     if not importlib.util.find_spec(plugin):

@@ -60,13 +60,13 @@ def test_a_log_is_read_from_the_copy_that_a_job_here_has_left(bucket):
     assert here(LOG) == Path(LOG)
     copy = Path(".snakemake/storage/s3/bucket/of results", LOG)
     copy.parent.mkdir(parents=True)
-    copy.write_text("$ python -m cxrgrid.study\nerror: no such folder\n")
+    copy.write_text(f"$ python -m cxrgrid.study\nerror: {copy.parent}/x.csv: damaged\n")
     assert here(LOG) == copy and here("results/tiny") == copy.parent
     told = f"s3://bucket/of results/{LOG} (send to storage)"
     record = SimpleNamespace(rule_name="study", output=[told], log=[told], created=0.0)
     job = Job.of(record)
     assert job.study() == "tiny" and job.output == [LOG]
-    assert job.reason("pod ended") == "error: no such folder"
+    assert job.reason("pod ended") == "error: s3://bucket/of results/results/tiny/x.csv: damaged"
 
 
 def test_where_no_log_is_the_engines_own_words_are_the_reason(bucket):

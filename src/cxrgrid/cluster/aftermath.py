@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxrgrid.cluster import forecast, patience, preflight
-from cxrgrid.cluster.run_config import INCOMPLETE, elsewhere, failure_of, storage_of
+from cxrgrid.cluster.run_config import INCOMPLETE, elsewhere, failure_of, places, storage_of
 from cxrgrid.config.grid import Grid, finished
 from cxrgrid.io.atomic import write_text
 
@@ -97,6 +97,8 @@ def report(workflow: Any, grid: Grid) -> list[str]:
     words += ["--configfile", *map(str, files)] if files else []
     more = workflow.config_settings.config_args
     words += ["--config", *more] if more else []
+    # Where results lie in a storage, also what is prepared: else it would be prepared here anew.
+    words += places(sys.argv) if workflow.storage_settings.default_storage_provider else []
     status, _ = said(words, {INCOMPLETE: "1"})
     if status:
         return [f"No report of the cells that are done could be made; {page.parent} has the logs."]

@@ -46,12 +46,23 @@ def named(told: str) -> str:
     return name.removeprefix(f"{Storage.prefix}/") if known and Storage.prefix else name
 
 
+def told_of(text: str) -> str:
+    """A log's text, about the files in the storage where it is about copies that are soon gone."""
+    copies = f"{Storage.copies}/{suffix(Storage.prefix)}/"
+    return text.replace(copies, f"{Storage.prefix}/") if Storage.prefix else text
+
+
+def suffix(name: str) -> str:
+    """Path of a copy below the folder of all, by its name in the storage."""
+    return re.sub(r"^\w+://", "", name).lstrip("/")
+
+
 def here(path: str) -> Path:
     """Place where a file or folder that a rule names is found on this machine, if it is."""
     if not Storage.prefix:
         return Path(path)
     name = f"{Storage.prefix}/{path}"
-    copy = Storage.copies / re.sub(r"^\w+://", "", name).lstrip("/")
+    copy = Storage.copies / suffix(name)
     places = (copy, Path(name), Path(path))
     return next((place for place in places if place.exists()), Path(path))
 
