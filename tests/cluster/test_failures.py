@@ -128,6 +128,19 @@ def test_a_report_that_cannot_be_made_is_one_line(folder):
     assert "No report of the cells that are done could be made; results/bad/report" in line
 
 
+def test_the_report_of_what_is_done_is_made_where_the_results_lie(folder, monkeypatch):
+    stored = ["--default-storage-provider", "fs", "--default-storage-prefix", "/store"]
+    monkeypatch.setattr(aftermath.sys, "argv", ["snakemake", *stored, "-n"])
+    seen = []
+    monkeypatch.setattr(aftermath, "said", lambda words, more: seen.append(words) or (0, []))
+    aftermath.report(workflow(), Grid(STUDY))
+    run_config.storage_of("bad").parent.mkdir(parents=True, exist_ok=True)
+    run_config.storage_of("bad").write_text("/store")
+    aftermath.report(workflow(), Grid(STUDY))
+    here, there = seen
+    assert there == [*here, *stored] and "/store" not in here
+
+
 def test_a_failure_that_no_log_of_ours_tells_is_told_by_snakemakes(folder, monkeypatch, capsys):
     Path("snakemake.log").write_text("a\nMissingOutputException in rule index:\nno file x\nb\n")
     shown = []

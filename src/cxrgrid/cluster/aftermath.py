@@ -98,7 +98,7 @@ def report(workflow: Any, grid: Grid) -> list[str]:
     more = workflow.config_settings.config_args
     words += ["--config", *more] if more else []
     # Where results lie in a storage, also what is prepared: else it would be prepared here anew.
-    words += places(sys.argv) if workflow.storage_settings.default_storage_provider else []
+    words += places(sys.argv) if storage_of(grid.name).is_file() else []
     status, _ = said(words, {INCOMPLETE: "1"})
     if status:
         return [f"No report of the cells that are done could be made; {page.parent} has the logs."]
