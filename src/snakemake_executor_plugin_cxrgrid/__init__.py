@@ -8,9 +8,9 @@ if both are in one folder, where a clone's installation has a copy of this file
 """
 
 import subprocess
+import sys
 from typing import Any
 
-from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
@@ -23,7 +23,7 @@ class Executor(AbstractExecutor):
     """Refuses to be used."""
 
     def __init__(self, *_: Any) -> None:
-        raise WorkflowError("cxrgrid is no executor: jobs go to Slurm with --executor slurm")
+        sys.exit("error: cxrgrid is no executor; --executor slurm sends jobs to Slurm")
 
     run_job = cancel = shutdown = handle_job_success = handle_job_error = __init__
 
