@@ -35,8 +35,8 @@ def bucket(tmp_path, monkeypatch):
     monkeypatch.setattr(Storage, "prefix", "")
     monkeypatch.setattr(Storage, "copies", Storage.copies)
     settings = SimpleNamespace(
-        default_storage_provider="s3",
-        default_storage_prefix="s3://bucket/of results/",
+        default_storage_provider="gcs",
+        default_storage_prefix="gs://bucket/of results/",
         local_storage_prefix=Path(".snakemake/storage"),
     )
     assert stored_paths.use(settings)
@@ -44,8 +44,8 @@ def bucket(tmp_path, monkeypatch):
 
 def test_a_file_has_the_name_that_its_rule_gives_it_and_one_for_people(bucket):
     for doing in ("send to", "retrieve from", "in"):
-        told = f"s3://bucket/of results/{LOG} ({doing} storage)"
-        assert (named(told), stored_name(told)) == (LOG, f"s3://bucket/of results/{LOG}")
+        told = f"gs://bucket/of results/{LOG} ({doing} storage)"
+        assert (named(told), stored_name(told)) == (LOG, f"gs://bucket/of results/{LOG}")
     for path in ("results/data/ward/phantom", "results/a (in storage", "x (1).log"):
         assert named(path) == stored_name(path) == path
 
@@ -58,15 +58,15 @@ def test_without_a_storage_paths_are_what_they_are():
 
 def test_a_log_is_read_from_the_copy_that_a_job_here_has_left(bucket):
     assert here(LOG) == Path(LOG)
-    copy = Path(".snakemake/storage/s3/bucket/of results", LOG)
+    copy = Path(".snakemake/storage/gcs/bucket/of results", LOG)
     copy.parent.mkdir(parents=True)
     copy.write_text(f"$ python -m cxrgrid.study\nerror: {copy.parent}/x.csv: damaged\n")
     assert here(LOG) == copy and here("results/tiny") == copy.parent
-    told = f"s3://bucket/of results/{LOG} (send to storage)"
+    told = f"gs://bucket/of results/{LOG} (send to storage)"
     record = SimpleNamespace(rule_name="study", output=[told], log=[told], created=0.0)
     job = Job.of(record)
     assert job.study() == "tiny" and job.output == [LOG]
-    assert job.reason("pod ended") == "error: s3://bucket/of results/results/tiny/x.csv: damaged"
+    assert job.reason("pod ended") == "error: gs://bucket/of results/results/tiny/x.csv: damaged"
 
 
 def test_where_no_log_is_the_engines_own_words_are_the_reason(bucket):
@@ -85,3 +85,23 @@ def test_a_storage_that_cannot_be_used_is_one_line():
         assert what in line and "\n" not in line and line.startswith("error: the storage")
     for text in ("Traceback (most recent call last):\nValueError: x", "no traceback at all"):
         assert fault(text) == ""
+
+
+def test_a_folder_that_was_not_there_at_first_is_looked_for_anew():
+    class Stored:
+        _is_dir, subkeys = None, ()
+
+        def exists(self):
+            if self._is_dir is None:
+                self._is_dir = any(self.subkeys)
+            return self._is_dir
+
+    folder = Stored()
+    assert not folder.exists()
+    stored_paths.see_folders(Stored)
+    stored_paths.see_folders(Stored)
+    assert not folder.exists()
+    folder.subkeys = ("index.html",)
+    assert folder.exists()
+    folder.subkeys = ()
+    assert folder.exists(), "what was there is not looked for again"

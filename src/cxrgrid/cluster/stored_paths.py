@@ -4,6 +4,7 @@ Snakemake tells a job's files by their names in the storage, each with what happ
 `s3://bucket/cxrgrid/results/tiny/study.json (send to storage)`.
 """
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,25 @@ def use(settings: Any) -> bool:
         return False
     Storage.prefix = f"{settings.default_storage_prefix or ''}".rstrip("/")
     Storage.copies = settings.local_storage_prefix / settings.default_storage_provider
+    if settings.default_storage_provider == "s3":
+        see_folders(importlib.import_module("snakemake_storage_plugin_s3").StorageObject)
     return True
+
+
+def see_folders(kind: type) -> None:
+    """Have the plugin for S3 look anew for a folder that was not there when it looked first.
+
+    It (0.3.6) remembers that; a folder that a job on another machine has made is then missing.
+    """
+    if "before" in vars(kind):
+        return
+    kind.before = kind.exists
+
+    def exists(stored: Any) -> bool:
+        stored._is_dir = stored._is_dir or None
+        return stored.before()
+
+    kind.exists = exists
 
 
 def stored_name(told: str) -> str:
