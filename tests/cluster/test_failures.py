@@ -70,6 +70,11 @@ def test_a_study_is_known_from_the_start_of_its_first_run_on(folder, monkeypatch
     Path(run_config.FROZEN, "0123.json").write_text(grid.to_json())
     with pytest.raises(UserError, match="no study has run here"):
         status.main([])  # it was planned, say
+    run_config.storage_of("bad").write_text("/store")
+    aftermath.began(None, grid)
+    with pytest.raises(UserError, match="ln -s /store/results/bad results/bad"):
+        status.main([])
+    run_config.storage_of("bad").unlink()
     aftermath.began(None, grid)
     status.main([])
     assert "bad: 2 cells: 2 never tried" in capsys.readouterr().out

@@ -28,6 +28,8 @@ def began(workflow: Any, grid: Grid) -> None:
     with patience.interruptible():
         forecast.begin(workflow, grid)
         preflight.begin(workflow, grid.name)
+    if storage_of(grid.name).is_file():
+        return
     with contextlib.suppress(OSError):  # whatever writes there will say so
         Path("results", grid.name).mkdir(parents=True, exist_ok=True)  # `status` knows of it now
 
