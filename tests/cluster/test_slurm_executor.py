@@ -284,6 +284,17 @@ def test_a_job_is_sent_again_until_slurm_takes_it(executor, monkeypatch, tmp_pat
     assert passed == [job], "after Ctrl-c nothing is sent any more"
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_job_whose_node_does_not_see_the_folder_is_told_as_such(
+    executor, monkeypatch, tmp_path, seen
+):
+    log, executor.sent.job.output = executor.sent.aux["slurm_logfile"], [File(False)]
+    if not seen:
+        log.unlink()
+    assert look(executor, monkeypatch, tmp_path, says("7|FAILED|NonZeroExitCode")) == []
+    assert slurm.ending(log)[0] == ("" if seen else "folder not seen by the node")
+
+
 def refused(executor, monkeypatch, tmp_path, squeue: str) -> list[str]:
     """Let a job be sent to a Slurm that refuses it, with a `squeue` that says so; what it does."""
     (tmp_path / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")

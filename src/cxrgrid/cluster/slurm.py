@@ -51,6 +51,7 @@ FAULTS = {
 }
 # What else Snakemake ends with, of itself and not of the command.
 ERROR = {r"^error: |^(?!CalledProcess|Rule|Workflow)\w*(Error|Exception)\b": "error"}
+NO_LOG = "the job wrote no log: its node may not see this folder"
 LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
 STATES = {
     LEFT: "lost by Slurm",
@@ -212,7 +213,8 @@ def ending(log: Path) -> tuple[str, str]:
     said = next((line.removeprefix(OWN) for line in reversed(lines) if line.startswith(OWN)), "")
     if said.startswith("not sent: "):
         return "refused by Slurm", said
-    cause = STATES.get(said.rpartition(" ")[2], "")
+    cause = "folder not seen by the node" if said == NO_LOG else ""
+    cause = cause or STATES.get(said.rpartition(" ")[2], "")
     return cause, said if cause else ""
 
 

@@ -156,7 +156,9 @@ class Executor(PluginExecutor):
         log = Path(job.aux["slurm_logfile"])
         if "shared" in job.aux and not shared_jobs.own_end(job):
             slurm.copy_end(job.aux["shared"], log)
-        slurm.note(log, f"job {job.external_jobid} ended: {state}")
+        unseen = [slurm.NO_LOG] if state == "FAILED" and not log.exists() else []
+        for line in (f"job {job.external_jobid} ended: {state}", *unseen):
+            slurm.note(log, line)
         text = f"Slurm job {job.external_jobid} ended as {state}. "
         self.report_job_error(job, msg=text, aux_logs=[str(log)])
 
