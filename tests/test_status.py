@@ -176,6 +176,9 @@ def test_a_cell_in_the_queue_waits_or_runs(study, folder, capsys, monkeypatch):
     found = cell(study, capsys)
     assert (found["state"], found["epoch"]) == ("running", None), "an older version says no more"
     assert "running      no progress reported yet  job 7" in look(study, capsys)
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "finished", lambda *_: True)
+        assert "running      trained; its job ends  job 7" in look(study, capsys)
     first = TrainingProgress(20, 3, 12, 1.5, None, "val_auroc", None, None, [])
     training_progress.write(first, folder)
     assert "running      epoch 1/20, 25%  job 7" in look(study, capsys), "its pace is not known"

@@ -295,8 +295,8 @@ def test_a_job_whose_node_does_not_see_the_folder_is_told_as_such(
     assert slurm.ending(log)[0] == ("" if seen else "folder not seen by the node")
 
 
-def refused(executor, monkeypatch, tmp_path, squeue: str) -> list[str]:
-    """Let a job be sent to a Slurm that refuses it, with a `squeue` that says so; what it does."""
+def refused(executor, monkeypatch, tmp_path, squeue: str, seconds: float = 0.25) -> list[str]:
+    """Send a job that Slurm refuses, with such a `squeue`; SIGTERM after `seconds`."""
     (tmp_path / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")
     (tmp_path / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -313,7 +313,7 @@ def refused(executor, monkeypatch, tmp_path, squeue: str) -> list[str]:
     monkeypatch.setattr(
         slurm_executor.PluginExecutor, place, lambda *arguments: done.append("failed")
     )
-    threading.Timer(0.25, executor.ending.set).start()
+    threading.Timer(seconds, executor.ending.set).start()
     executor.run_job(training(tmp_path))
     return done
 
@@ -325,10 +325,20 @@ def test_nothing_is_sent_again_before_slurm_says_what_is_in_its_queue(
     assert refused(executor, monkeypatch, tmp_path, "exit 1") == ["sent", "failed"]
 
 
-def test_sigterm_ends_the_wait_of_a_job_that_slurm_refuses(executor, monkeypatch, tmp_path):
-    name = "rule_train_wildcards_ward_0"
-    done = refused(executor, monkeypatch, tmp_path, f"echo '9|{name}|PENDING'")
-    assert done[:3] == ["sent", "cancelled", "sent"] and done[-1] == "failed"
+def test_a_job_is_sent_again_when_what_a_send_left_is_gone(executor, monkeypatch, tmp_path):
+    """And SIGTERM ends the wait of one that Slurm goes on to refuse."""
+    left = tmp_path / "left"
+    left.write_text("9|rule_train_wildcards_ward_0|PENDING\n")
+    cancelled = []
+
+    def cancel(numbers):
+        cancelled.extend(numbers)
+        left.write_text("" if len(cancelled) > 1 else left.read_text())  # scancel failed at first
+
+    monkeypatch.setattr(slurm_executor.slurm, "cancel", cancel)
+    done = refused(executor, monkeypatch, tmp_path, f"cat {left}", 0.6)
+    assert cancelled == ["9", "9"]
+    assert done[:2] == ["sent", "sent"] and done[-1] == "failed" and done.count("failed") == 1
 
 
 def test_a_mute_sbatch_is_given_up_and_its_job_sent_again(tmp_path):

@@ -117,9 +117,8 @@ def running(cell: Cell, folder: Path, seconds: float, job: str) -> Progress:
     """A cell at work: where it is, its best epoch so far, and the time that it will take."""
     found = training_progress.read(folder)
     if found is None:
-        return Progress(
-            cell, "running", reason="no progress reported yet", seconds=seconds, job=job
-        )
+        trained = "trained; its job ends" if finished(folder, cell) else "no progress reported yet"
+        return Progress(cell, "running", reason=trained, seconds=seconds, job=job)
     names = ("epoch", "step", "steps", "monitor", "value", "best_epoch", "left")
     known = {name: getattr(found, name) for name in names}
     return Progress(cell, "running", seconds=seconds or found.seconds, job=job, **known)

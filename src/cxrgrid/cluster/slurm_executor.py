@@ -65,7 +65,7 @@ class Executor(PluginExecutor):
         self.accounts: dict[str, str] = {}
         with patience.interruptible():
             slurm.must_answer()  # before the questions below wait for it, one after the other
-            # A job's CPUs are bounded by the nodes, not by those of the machine that sends it.
+            # A job's CPUs are bounded by the nodes, not by the machine that sends it.
             self.workflow.global_resources["_cores"] = head_job.most_cpus()
             super().__post_init__(*arguments, **more)
 
@@ -159,8 +159,8 @@ class Executor(PluginExecutor):
         unseen = [slurm.NO_LOG] if state == "FAILED" and not log.exists() else []
         for line in (f"job {job.external_jobid} ended: {state}", *unseen):
             slurm.note(log, line)
-        text = f"Slurm job {job.external_jobid} ended as {state}. "
-        self.report_job_error(job, msg=text, aux_logs=[str(log)])
+        said = f"Slurm job {job.external_jobid} ended as {state}. "
+        self.report_job_error(job, msg=said, aux_logs=[str(log)])
 
     def cancel(self) -> None:
         """End all jobs, and send no more."""
@@ -206,27 +206,26 @@ class Executor(PluginExecutor):
         began, pause = time.monotonic(), PAUSES[0]
         for one in members(job):
             slurm.keep_logs(self.logs(one), one.log)
+        refusal, send = "", True
         while not self.stopping.is_set():
-            self.sending.refusal = ""
-            super().run_job(job)
-            refusal, self.sending.refusal = self.sending.refusal, None
+            if send:
+                self.sending.refusal = ""
+                super().run_job(job)
+                refusal, self.sending.refusal = self.sending.refusal, None
             if not refusal:
                 break
-            if not self.ending.is_set():
-                said = refusals.in_short(refusal)
-                self.logger.warning(f"Not sent yet, again in {pause} s: {said}")
+            self.logger.warning(f"Not sent yet, again in {pause} s: {refusals.in_short(refusal)}")
             self.ending.wait(pause)
-            while not self.strays_cancelled(job) and not self.ending.wait(pause):
-                continue
+            pause = min(2 * pause, PAUSES[1])
+            send = self.strays_cancelled(job)
             if self.ending.is_set() or time.monotonic() - began > LONGEST:
                 self._report_job_error_threadsafe(SubmittedJobInfo(job), refusal)
-                break
-            pause = min(2 * pause, PAUSES[1])
+                return
 
     def strays_cancelled(self, job: Any) -> bool:
         """Cancel what a send that was said to have failed has put into the queue all the same.
 
-        False if Slurm does not say what is there: to send the job again might double it.
+        False until Slurm says that nothing is there: to send the job again might double it.
         """
         name = shared_jobs.comment(members(job))
         rows = slurm.told("squeue", "-h", f"--name={self.run_uuid}", "-o", "%i|%k|%T")
@@ -234,10 +233,10 @@ class Executor(PluginExecutor):
             return False
         with self.lock:
             known = {each.external_jobid for each in self.active_jobs}
-        found = (row.split("|") for row in rows)
-        strays = [number for number, what, _ in found if what == name and number not in known]
+        found = (row.split("|")[:2] for row in rows)
+        strays = [number for number, what in found if what == name and number not in known]
         slurm.cancel(strays)
-        return True
+        return not strays
 
     def report_job_submission(self, job_info: Any, register_job: bool = True) -> None:
         """As the plugin's; what was said of an earlier refusal is of the past."""
