@@ -50,9 +50,11 @@ def test_a_file_has_the_name_that_its_rule_gives_it_and_one_for_people(bucket):
         assert named(path) == stored_name(path) == path
 
 
-def test_without_a_storage_paths_are_what_they_are():
-    settings = SimpleNamespace(default_storage_provider=None)
+def test_without_a_storage_or_a_prefix_paths_are_what_they_are():
+    settings = SimpleNamespace(default_storage_provider=None, default_storage_prefix="/x")
     assert not stored_paths.use(settings) and not Storage.prefix
+    settings = SimpleNamespace(default_storage_provider="fs", default_storage_prefix=None)
+    assert stored_paths.prefix_of(settings) == ""
     assert named(LOG) == LOG and here(LOG) == Path(LOG)
 
 

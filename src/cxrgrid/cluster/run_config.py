@@ -76,9 +76,8 @@ def freeze(workflow: Any, grid: Grid) -> None:
         command += snakefile(workflow, sys.argv) + places(sys.argv)
         write_text(command_of(grid.name), shlex.join(command))
     storage_of(grid.name).unlink(missing_ok=True)
-    if workflow.storage_settings.default_storage_provider:
-        prefix = workflow.storage_settings.default_storage_prefix or ""
-        write_text(storage_of(grid.name), prefix.rstrip("/"))
+    if prefix := stored_paths.prefix_of(workflow.storage_settings):
+        write_text(storage_of(grid.name), prefix)
     if not copy.is_file():
         write_text(copy, grid.to_json() + "\n")
     os.utime(copy)  # the newest copy of a study is its config now

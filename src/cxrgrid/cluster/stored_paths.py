@@ -30,11 +30,17 @@ def use(settings: Any) -> bool:
     """True if a run's results lie in a storage, which is then known here. settings: Snakemake's."""
     if not settings.default_storage_provider:
         return False
-    Storage.prefix = f"{settings.default_storage_prefix or ''}".rstrip("/")
+    Storage.prefix = prefix_of(settings)
     Storage.copies = settings.local_storage_prefix / settings.default_storage_provider
     if settings.default_storage_provider == "s3":
         see_folders(importlib.import_module("snakemake_storage_plugin_s3").StorageObject)
     return True
+
+
+def prefix_of(settings: Any) -> str:
+    """Beginning of the names in a storage; empty without one, or where names are paths here."""
+    known = settings.default_storage_provider and settings.default_storage_prefix
+    return (known or "").rstrip("/")
 
 
 def see_folders(kind: type) -> None:
