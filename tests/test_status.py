@@ -114,7 +114,11 @@ FAULTS = [
     ("/var/spool/job7/slurm_script: 4: module: not found\n", "command missing on the node"),
     ("Traceback (most recent\nFileNotFoundError: [Errno 2] No such file: 'which'\n", "error"),
     ("error: cxrgrid has changed since this run began\n", "error"),
-    ("RuleException:\nCalledProcessError in file train.smk, line 9:\n", "stopped"),
+    (
+        "Error in rule train:\n  message: None\nRuleException:\nCalledProcessError in file x\n",
+        "stopped",
+    ),
+    ("Exiting because a job execution failed.\nWorkflowError:\nAt least one\n", "stopped"),
     ("/usr/bin/python3: No module named snakemake\n", ""),
     ("OSError: [Errno 28] No space left on device: '/tmp/tmpab'\n", "disk full"),
     (

@@ -50,7 +50,7 @@ FAULTS = {
     r"MissingOutputException|missing after \d+ seconds|steps \(100%\) done": "output late",
 }
 # What else Snakemake ends with, of itself and not of the command.
-ERROR = {r"^error: |^(?!CalledProcess|Rule|Workflow)\w*(Error|Exception)\b": "error"}
+ERROR = {r"^error: |^(?!CalledProcess|Rule|Workflow)\w+(Error|Exception)\b": "error"}
 NO_LOG = "the job wrote no log: its node may not see this folder"
 LEFT, HELD = "LOST", "HELD"  # states of ours: Slurm has no record, or will not start it again
 STATES = {
