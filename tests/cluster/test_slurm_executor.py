@@ -84,16 +84,22 @@ def test_it_stands_in_the_place_of_the_plugins():
 
 def test_slurm_is_not_asked_when_snakemake_loads_its_plugins(tmp_path):
     asked = tmp_path / "asked"
-    (tmp_path / "scontrol").write_text(f"#!/bin/sh\ntouch {asked}\n")
-    (tmp_path / "scontrol").chmod(0o755)
+    for name in ("scontrol", "squeue"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {asked}\n")
+        (tmp_path / name).chmod(0o755)
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    code = "from snakemake.api import ExecutorPluginRegistry as All; print(*All().plugins)"
     env["PATH"] = f"{tmp_path}:/usr/bin:/bin"
-    run = [sys.executable, "-c", code]  # as it is installed: not from this folder
-    done = subprocess.run(run, env=env, capture_output=True, text=True)
-    names = done.stdout.split()
-    assert names.index("cxrgrid") < names.index("slurm"), done.stderr
-    assert not asked.exists()
+
+    def printed(code: str) -> list[str]:
+        run = [sys.executable, "-c", code]  # as it is installed: not from this folder
+        done = subprocess.run(run, env=env, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    listed = "from snakemake.api import ExecutorPluginRegistry as All; print(*All().plugins)"
+    names = printed(listed)
+    assert names.index("cxrgrid") < names.index("slurm") and not asked.exists()
+    printed("import snakemake_executor_plugin_slurm")
+    assert asked.exists(), "the plugin asks no more by itself: ours is not needed"
 
 
 def test_a_jobs_cpus_are_not_bounded_by_the_machine_that_sends_it(executor, monkeypatch):

@@ -87,7 +87,7 @@ def test_thresholds_of_the_version_before_have_no_intercept(finished, tmp_path):
     assert cell_pages.read_thresholds(frames, tmp_path)["intercept"].tolist() == [0]
 
 
-def test_no_line_ends_within_a_per_cent_interval():
+def test_no_line_ends_between_a_number_and_its_per_cent():
     said = cell_pages.environment().from_string("{{ a }}|{{ b }}|{{ c }}")
     text = said.render(a="test AUROC (95 % interval)", b=Markup("<b>5 % of</b>"), c=5)
-    assert text == "test AUROC (95\u00a0%\u00a0interval)|<b>5\u00a0% of</b>|5"
+    assert text == "test AUROC (95\u00a0% interval)|<b>5\u00a0% of</b>|5"

@@ -69,11 +69,6 @@ class Executor(PluginExecutor):
             self.workflow.global_resources["_cores"] = head_job.most_cpus()
             super().__post_init__(*arguments, **more)
 
-    @property
-    def cores(self) -> str:
-        """Of a job's own Snakemake: all that its node gives it."""
-        return "all"
-
     def name_study(self, study: str) -> None:
         """Jobs' names and logs of this run carry its study's name."""
         prefix, _, number = self.run_uuid.rpartition("_")

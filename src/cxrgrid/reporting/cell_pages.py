@@ -25,7 +25,7 @@ from cxrgrid.reporting.svg_charts import Chart, Line, chart
 
 HOME = "index.html"  # the report's page as it lies beside the cells' pages
 TAIL = 24  # lines of a log
-PERCENT = re.compile(r"(?<=\d) %( (?=interval))?")
+PERCENT = re.compile(r"(?<=\d) %")
 COST = {
     "parameters": "Parameters",
     "trainable": "of which trainable",
@@ -58,10 +58,8 @@ def environment() -> jinja2.Environment:
 
 
 def unbroken(value: Any) -> Any:
-    """A text in which no line ends within "95 % interval"."""
-    if not isinstance(value, str):
-        return value
-    return type(value)(PERCENT.sub(lambda found: found[0].replace(" ", "\u00a0"), value))
+    """A text in which no line ends between a number and its %."""
+    return type(value)(PERCENT.sub("\u00a0%", value)) if isinstance(value, str) else value
 
 
 def address(axes: dict) -> str:
